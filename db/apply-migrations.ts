@@ -1,0 +1,33 @@
+export interface Migration {
+  readonly name: string
+  readonly statements: readonly string[]
+}
+
+/** The table that `wrangler d1 migrations` keeps, so that both tools agree on what is done. */
+const stateTable = `CREATE TABLE IF NOT EXISTS d1_migrations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`
+
+/**
+ * Applies the migrations that a database lacks, each as one transaction with the note that it is done.
+ *
+ * @returns names of those that were applied
+ */
+export async function applyMigrations(
+  database: D1Database,
+  migrations: readonly Migration[],
+): Promise<string[]> {
+  await database.prepare(stateTable).run()
+  const { results } = await database.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
+  const done = new Set(results.map((row) => row.name))
+  const applied: string[] = []
+  for (const { name, statements } of migrations) {
+    if (done.has(name)) continue
+    await database.batch([
+      database.prepare('PRAGMA defer_foreign_keys = ON'),
+      ...statements.map((statement) => database.prepare(statement)),
+      database.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name),
+    ])
+    applied.push(name)
+  }
+  return applied
+}

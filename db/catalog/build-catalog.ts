@@ -1,0 +1,231 @@
+import { getTableColumns, getTableName, is } from 'drizzle-orm'
+import { getTableConfig, getViewConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { ColumnSources, TableDeclaration, TableDeclarations } from '../define.ts'
+import type { Catalog, Column, Placement, Table, UniqueKey } from './catalog.ts'
+import { checkPlacement } from './check-placement.ts'
+import { readColumn } from './read-columns.ts'
+import { type Edge, type End, relationsFrom } from './relations.ts'
+
+/** A schema that cannot be served: every problem names table, column and remedy. */
+export class SchemaError extends Error {
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(`The schema cannot be served:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    this.name = 'SchemaError'
+    this.problems = problems
+  }
+}
+
+/** A foreign key as the schema declares it; its parent need not be served. */
+export interface ForeignKey {
+  readonly constraint: string
+  readonly columns: readonly string[]
+  readonly parent: string
+  readonly parentColumns: readonly string[]
+}
+
+/** A table half read: everything but its relations. */
+export interface Draft extends Omit<Table, 'relations' | 'placement'> {
+  readonly declaration: TableDeclaration
+  readonly foreignKeys: readonly ForeignKey[]
+  /** Groups of columns that an index begins with, in the index's order. */
+  readonly indexes: readonly (readonly string[])[]
+  /** Views: where columns come from. */
+  readonly sources: ColumnSources
+}
+
+/**
+ * Reads the Drizzle schema that `declarations` names.
+ *
+ * @throws SchemaError when it cannot be served
+ */
+export function buildCatalog(declarations: TableDeclarations): Catalog {
+  const problems: string[] = []
+  const drafts = new Map<string, Draft>()
+  for (const declaration of Object.values(declarations)) {
+    const draft =
+      declaration.kind === 'view' ? readView(declaration, drafts, problems) : readTable(declaration, problems)
+    if (drafts.has(draft.name))
+      problems.push(`table ${draft.name} is declared twice in tables.ts; keep one line`)
+    drafts.set(draft.name, draft)
+  }
+  const placements = checkPlacement(drafts, problems)
+  if (problems.length > 0) throw new SchemaError(problems)
+
+  const relations = Map.groupBy(relationsFrom(readEdges(drafts), drafts), (relation) => relation.from)
+  const tables = new Map<string, Table>()
+  for (const draft of drafts.values()) {
+    tables.set(draft.name, {
+      name: draft.name,
+      kind: draft.kind,
+      columns: draft.columns,
+      primaryKey: draft.primaryKey,
+      uniques: draft.uniques,
+      access: draft.access,
+      placement: placements.get(draft.name) as Placement,
+      relations: relations.get(draft.name) ?? [],
+    })
+  }
+  return { tables, fingerprint: fingerprintOf(tables) }
+}
+
+function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, problems: string[]): Draft {
+  const { table, options } = declaration
+  const config = getTableConfig(table)
+  const primaryKey = config.primaryKeys[0]?.columns.map((column) => column.name) ?? [
+    ...config.columns.filter((column) => column.primary).map((column) => column.name),
+  ]
+  const uniques: UniqueKey[] = []
+  if (primaryKey.length > 0) {
+    uniques.push({ constraint: config.primaryKeys[0]?.name ?? `${config.name}_pkey`, columns: primaryKey })
+  }
+  for (const column of config.columns) {
+    if (column.isUnique) {
+      uniques.push({
+        constraint: column.uniqueName ?? `${config.name}_${column.name}_key`,
+        columns: [column.name],
+      })
+    }
+  }
+  for (const unique of config.uniqueConstraints) {
+    uniques.push({
+      constraint: unique.getName() as string,
+      columns: unique.columns.map((column) => column.name),
+    })
+  }
+  const indexes: string[][] = []
+  for (const index of config.indexes) {
+    const columns = index.config.columns.map((column) => (is(column, SQLiteColumn) ? column.name : ''))
+    if (index.config.where === undefined) indexes.push(columns)
+    if (index.config.unique && index.config.where === undefined && columns.every((column) => column !== '')) {
+      uniques.push({ constraint: index.config.name, columns })
+    }
+  }
+  return {
+    name: config.name,
+    kind: 'table',
+    declaration,
+    columns: readColumns(config.name, table, primaryKey, problems),
+    primaryKey,
+    uniques,
+    indexes: [...indexes, ...uniques.map((unique) => [...unique.columns])],
+    foreignKeys: config.foreignKeys.map((key) => readForeignKey(config.name, key.reference())),
+    access: options.access ?? {},
+    sources: {},
+  }
+}
+
+function readColumns(name: string, table: SQLiteTable, primaryKey: readonly string[], problems: string[]) {
+  const columns = new Map<string, Column>()
+  for (const [key, drizzleColumn] of Object.entries(getTableColumns(table))) {
+    const column = readColumn(key, drizzleColumn, primaryKey)
+    if (typeof column === 'string') problems.push(`table ${name}, column ${drizzleColumn.name}: ${column}`)
+    else columns.set(column.name, column)
+  }
+  return columns
+}
+
+function readForeignKey(
+  table: string,
+  reference: {
+    name?: string
+    columns: SQLiteColumn[]
+    foreignTable: SQLiteTable
+    foreignColumns: SQLiteColumn[]
+  },
+): ForeignKey {
+  const columns = reference.columns.map((column) => column.name)
+  return {
+    // SQLite keeps no names of foreign keys in its messages; PostgreSQL's convention is what clients know.
+    constraint: reference.name ?? `${table}_${columns.join('_')}_fkey`,
+    columns,
+    parent: getTableName(reference.foreignTable),
+    parentColumns: reference.foreignColumns.map((column) => column.name),
+  }
+}
+
+function readView(
+  declaration: Extract<TableDeclaration, { kind: 'view' }>,
+  drafts: ReadonlyMap<string, Draft>,
+  problems: string[],
+): Draft {
+  const { name, selectedFields } = getViewConfig(declaration.view)
+  const columns = new Map<string, Column>()
+  const sources: Record<string, readonly [string, string]> = {}
+  for (const [key, field] of Object.entries(selectedFields)) {
+    if (!is(field, SQLiteColumn)) {
+      problems.push(`view ${name}, column ${key}: give it a type by declaring the view with its columns`)
+      continue
+    }
+    const column = readColumn(key, field, [])
+    if (typeof column === 'string') problems.push(`view ${name}, column ${field.name}: ${column}`)
+    else columns.set(column.name, { ...column, default: null, nullable: true })
+    const origin = getTableName(field.table)
+    if (origin !== name) sources[field.name] = [origin, field.name]
+  }
+  Object.assign(sources, declaration.options.sources)
+  const base = wholeKeySource(sources, drafts)
+  return {
+    name,
+    kind: 'view',
+    declaration,
+    columns,
+    primaryKey: base,
+    uniques: [],
+    indexes: [],
+    foreignKeys: [],
+    access: declaration.options.access ?? {},
+    sources,
+  }
+}
+
+/** The view's columns that are the whole primary key of the one table it passes on, else none. */
+function wholeKeySource(sources: ColumnSources, drafts: ReadonlyMap<string, Draft>): string[] {
+  const origins = new Set(Object.values(sources).map(([table]) => table))
+  for (const origin of origins) {
+    const key = drafts.get(origin)?.primaryKey ?? []
+    const columns = key.map((column) => passedOn(sources, origin, column))
+    if (key.length > 0 && columns.every((column) => column !== undefined)) return columns as string[]
+  }
+  return []
+}
+
+function passedOn(sources: ColumnSources, table: string, column: string): string | undefined {
+  return Object.entries(sources).find(([, source]) => source[0] === table && source[1] === column)?.[0]
+}
+
+/** Foreign keys between served tables, and those that views pass on, on either side. */
+function readEdges(drafts: ReadonlyMap<string, Draft>): Edge[] {
+  const views = [...drafts.values()].filter((draft) => draft.kind === 'view')
+  const endsOf = (table: string, columns: readonly string[]): End[] => {
+    const ends: End[] = drafts.has(table) ? [{ table, isView: false, columns }] : []
+    for (const view of views) {
+      const passed = columns.map((column) => passedOn(view.sources, table, column))
+      if (passed.every((column) => column !== undefined)) {
+        ends.push({ table: view.name, isView: true, columns: passed as string[] })
+      }
+    }
+    return ends
+  }
+  const edges: Edge[] = []
+  for (const draft of drafts.values()) {
+    for (const key of draft.foreignKeys) {
+      for (const child of endsOf(draft.name, key.columns)) {
+        for (const parent of endsOf(key.parent, key.parentColumns)) {
+          edges.push({ constraint: key.constraint, child, parent })
+        }
+      }
+    }
+  }
+  return edges
+}
+
+/** FNV-1a over everything that changes what a statement means. */
+function fingerprintOf(tables: ReadonlyMap<string, Table>): string {
+  const text = JSON.stringify([...tables.values()], (_, value) => (value instanceof Map ? [...value] : value))
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  }
+  return (hash >>> 0).toString(16).padStart(8, '0')
+}

@@ -1,0 +1,123 @@
+/**
+ * The catalog's types: the schema as everything after it sees it. Built once per isolate by
+ * `build-catalog.ts`; nothing else walks Drizzle objects. All names are SQL names.
+ * @module
+ */
+import type { Access } from '../define.ts'
+
+export interface Catalog {
+  readonly tables: ReadonlyMap<string, Table>
+  /** Changes when anything in the catalog does; part of every key that outlives a request. */
+  readonly fingerprint: string
+}
+
+export interface Table {
+  readonly name: string
+  readonly kind: 'table' | 'view'
+  readonly columns: ReadonlyMap<string, Column>
+  /** Column names; empty when there is none. */
+  readonly primaryKey: readonly string[]
+  /** Unique constraints and unique indexes, the primary key included. */
+  readonly uniques: readonly UniqueKey[]
+  /** Relations that start here, in both directions of every foreign key and through join tables. */
+  readonly relations: readonly Relation[]
+  readonly placement: Placement
+  readonly access: Access
+}
+
+export interface Column {
+  readonly name: string
+  /** The column's name in the Drizzle table. */
+  readonly key: string
+  readonly type: ColumnType
+  /** The declared SQL type, lower case. */
+  readonly sqlType: string
+  readonly nullable: boolean
+  readonly default: ColumnDefault | null
+  /** Computed by the database: cannot be written. */
+  readonly generated: boolean
+  /** Allowed values, when the schema names them. */
+  readonly values: readonly string[] | null
+  /** Largest length in characters, when the schema names it. */
+  readonly maxLength: number | null
+}
+
+/**
+ * How values travel between SQLite and JSON.
+ *
+ * | type | in SQLite | in JSON |
+ * | --- | --- | --- |
+ * | integer | INTEGER, 64 bit | number, all digits kept |
+ * | real | REAL | number |
+ * | numeric | NUMERIC | number |
+ * | text | TEXT | string |
+ * | boolean | 0 or 1 | true or false |
+ * | json | JSON text | the value |
+ * | timestamp | seconds since 1970 | ISO 8601 string, UTC |
+ * | timestamp_ms | milliseconds since 1970 | ISO 8601 string, UTC |
+ * | blob | BLOB | string, `\x` and hexadecimal digits, as PostgreSQL writes bytea |
+ */
+export type ColumnType =
+  | 'integer'
+  | 'real'
+  | 'numeric'
+  | 'text'
+  | 'boolean'
+  | 'json'
+  | 'timestamp'
+  | 'timestamp_ms'
+  | 'blob'
+
+export type ColumnDefault =
+  | { readonly kind: 'value'; readonly value: string | number | boolean | null | object }
+  | { readonly kind: 'sql'; readonly text: string }
+  /** Made in JavaScript for each row by Drizzle's `$defaultFn`. */
+  | { readonly kind: 'function'; readonly make: () => unknown }
+  /** An INTEGER PRIMARY KEY that SQLite numbers. */
+  | { readonly kind: 'rowid' }
+
+export interface UniqueKey {
+  readonly constraint: string
+  readonly columns: readonly string[]
+}
+
+/** A pair of columns that are equal in a join: this table's, the other's. */
+export type ColumnPair = readonly [here: string, there: string]
+
+export type Cardinality = 'many-to-one' | 'one-to-many' | 'one-to-one' | 'many-to-many'
+
+export interface Relation {
+  readonly cardinality: Cardinality
+  readonly from: string
+  readonly to: string
+  readonly toIsView: boolean
+  /** Name of the foreign key; of a many-to-many relation, the junction's first foreign key. */
+  readonly constraint: string
+  /** True when the foreign key is on this side. */
+  readonly forward: boolean
+  /** Join columns; of a many-to-many relation, empty. */
+  readonly on: readonly ColumnPair[]
+  readonly junction: Junction | null
+}
+
+/** The table between the two ends of a many-to-many relation. */
+export interface Junction {
+  readonly table: string
+  readonly fromConstraint: string
+  readonly toConstraint: string
+  /** [column of the relation's start, column of the junction] */
+  readonly from: readonly ColumnPair[]
+  /** [column of the junction, column of the relation's end] */
+  readonly to: readonly ColumnPair[]
+}
+
+export type Placement =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'reference' }
+  /** `group` names the tables that are co-located: same group, same slot for the same value. */
+  | { readonly kind: 'distributed'; readonly by: string; readonly group: string }
+
+/** True when a row on this side has at most one row on the other. */
+export function isToOne(relation: Relation): boolean {
+  return relation.cardinality === 'many-to-one' || relation.cardinality === 'one-to-one'
+}

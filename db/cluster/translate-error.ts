@@ -1,0 +1,27 @@
+import { AtollError, errors } from '../../functions/errors.ts'
+
+/** What SQLite says when a statement is larger than it can work with. */
+const tooComplex =
+  /too many SQL variables|Expression tree is too large|parser stack overflow|statement too long|too many columns|too many terms|at most \d+ tables|too many arguments|string or blob too big|SQLITE_TOOBIG|too many FROM clause terms|too many levels/i
+
+/** What D1 says when asking again later may work. Source: https://developers.cloudflare.com/d1/observability/debug-d1/ */
+const passing =
+  /Network connection lost|storage caused object to be reset|reset because its code was updated|exceeded timeout|overloaded|Cannot resolve D1 DB|Internal error/i
+
+/** D1's errors are text. Each is translated here, once, with its cause; what is not known becomes internal. */
+export function translateDatabaseError(database: string, error: unknown): AtollError {
+  if (error instanceof AtollError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (/no such (?:table|column)/i.test(message)) return errors.notMigrated(database)
+  if (tooComplex.test(message)) return errors.tooComplex(plain(message))
+  if (/pattern too complex/i.test(message)) return errors.patternTooLong(50)
+  if (/malformed JSON/i.test(message)) return errors.malformedJson()
+  if (/integer overflow/i.test(message)) return errors.outOfRange('bigint', 'the result')
+  if (passing.test(message)) return errors.overloaded(database, error)
+  return errors.internal(error)
+}
+
+/** The message without D1's prefix and SQLite's code. */
+function plain(message: string): string {
+  return message.replace(/^D1_ERROR: /, '').replace(/: SQLITE_.*$/, '')
+}

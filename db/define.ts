@@ -1,0 +1,112 @@
+/**
+ * The front door of `db/`: what an app's `db/app/tables.ts` imports.
+ * @module
+ */
+import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
+
+/** What a caller may do with the rows of a table. */
+export type Operation = 'select' | 'insert' | 'update' | 'delete'
+
+/**
+ * Which operations a role has, per role name. A role or operation that is not named is denied.
+ * `service_role` (the secret key) may do everything and needs no entry.
+ */
+export type Access = Readonly<Record<string, Readonly<Partial<Record<Operation, true>>>>>
+
+export interface TableOptions {
+  /** Who may do what; nothing when left out. */
+  readonly access?: Access
+}
+
+export interface DistributedOptions<T extends SQLiteTable> extends TableOptions {
+  /** Key, in the Drizzle table, of the distribution column: its value picks the slot. */
+  readonly by: Extract<keyof T['_']['columns'], string>
+}
+
+/** Where a view's columns come from, when Drizzle cannot tell: `{ column: ['table', 'column'] }`, in SQL names. */
+export type ColumnSources = Readonly<Record<string, readonly [table: string, column: string]>>
+
+export interface ViewOptions extends TableOptions {
+  /** Sources of the columns that the view passes on unchanged; embedding follows their foreign keys. */
+  readonly sources?: ColumnSources
+}
+
+/** One line of `defineTables`: a Drizzle table or view and how it is served. */
+export type TableDeclaration =
+  | { readonly kind: 'reference' | 'local'; readonly table: SQLiteTable; readonly options: TableOptions }
+  | {
+      readonly kind: 'distributed'
+      readonly table: SQLiteTable
+      readonly options: TableOptions
+      readonly by: string
+    }
+  | { readonly kind: 'view'; readonly view: SQLiteView; readonly options: ViewOptions }
+
+export type TableDeclarations = Readonly<Record<string, TableDeclaration>>
+
+/**
+ * Names the tables that Atoll serves. A table that is not named here is not served.
+ *
+ * @example
+ * export default defineTables({
+ *   albums: reference(schema.albums, { access: { anon: { select: true } } }),
+ *   invoices: distributed(schema.invoices, { by: 'customerId' }),
+ * })
+ */
+export function defineTables<const D extends TableDeclarations>(declarations: D): D {
+  return declarations
+}
+
+/**
+ * A small, read-mostly table: the source of truth is in `DB`, and every shard has a copy.
+ *
+ * @example reference(schema.genres, { access: { anon: { select: true } } })
+ */
+export function reference<T extends SQLiteTable>(table: T, options: TableOptions = {}): TableDeclaration {
+  return { kind: 'reference', table, options }
+}
+
+/**
+ * A table whose rows are spread over the shards by the value of one column.
+ *
+ * @example distributed(schema.invoices, { by: 'customerId' })
+ */
+export function distributed<T extends SQLiteTable>(
+  table: T,
+  { by, ...options }: DistributedOptions<T>,
+): TableDeclaration {
+  return { kind: 'distributed', table, options, by }
+}
+
+/**
+ * A table that lives in `DB` only.
+ *
+ * @example local(schema.settings)
+ */
+export function local<T extends SQLiteTable>(table: T, options: TableOptions = {}): TableDeclaration {
+  return { kind: 'local', table, options }
+}
+
+/**
+ * A view. Columns that it passes on from a table can be embedded along that table's foreign keys.
+ *
+ * @example view(schema.albumTitles, { access: { anon: { select: true } } })
+ */
+export function view(drizzleView: SQLiteView, options: ViewOptions = {}): TableDeclaration {
+  return { kind: 'view', view: drizzleView, options }
+}
+
+/** A database that a seed fills with Drizzle. */
+export type SeedDatabase = BaseSQLiteDatabase<'async', unknown>
+
+/** Fills an empty database that has the app's migrations; what it leaves is copied to local D1. */
+export type Seed = (database: SeedDatabase) => Promise<void>
+
+/**
+ * Rows for local development.
+ *
+ * @example export default defineSeed(async (database) => { await database.insert(genres).values({ name: 'Rock' }) })
+ */
+export function defineSeed(seed: Seed): Seed {
+  return seed
+}

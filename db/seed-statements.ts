@@ -1,0 +1,20 @@
+/** Rows of every table that the seed filled; each table's rows as one JSON array. */
+export interface SeedRows {
+  readonly table: string
+  readonly columns: readonly string[]
+  readonly rows: string
+}
+
+/** Statements that put rows in, one parameter each; the first lets parents come after their children. */
+export function seedStatements(database: D1Database, rows: readonly SeedRows[]): D1PreparedStatement[] {
+  return [
+    database.prepare('PRAGMA defer_foreign_keys = ON'),
+    ...rows.map(({ table, columns, rows: json }) => {
+      const names = columns.map((column) => `"${column}"`).join(',')
+      const values = columns.map((_, i) => `value->>${i}`).join(',')
+      return database
+        .prepare(`INSERT INTO "${table}" (${names}) SELECT ${values} FROM json_each(?)`)
+        .bind(json)
+    }),
+  ]
+}
