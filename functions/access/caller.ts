@@ -1,0 +1,7 @@
+/** Who is calling. */
+export interface Caller {
+  /** `anon`, `authenticated`, `service_role`, or a role of the app's own. */
+  readonly role: string
+  /** True when the caller proved who they are, rather than just sending the publishable key. */
+  readonly signedIn: boolean
+}

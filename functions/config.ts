@@ -1,0 +1,46 @@
+/**
+ * Configuration: what an app may set, with its defaults, and the keys that the environment holds.
+ * @module
+ */
+import type { Env } from './context.ts'
+
+/** Everything that `functions/app/config.ts` may set. */
+export interface AtollConfig {
+  /** Name of the one schema, as messages and profiles call it. Default `public`. */
+  readonly schema: string
+  /** Largest number of rows in an answer, and in each embedded list. Default 1000; null: no bound. */
+  readonly maxRows: number | null
+  /** Whether clients may ask for `sum()`, `avg()`, `count()`, `min()` and `max()`. Default true. */
+  readonly aggregates: boolean
+  /** Whether filters may name an embedded table that has an alias by its own name. Default true. */
+  readonly legacyTargetNames: boolean
+  /** Whether `/rest/v1/` describes the API. Default true. */
+  readonly openapi: boolean
+  /** Whether answers carry `Server-Timing`. Default false. */
+  readonly serverTiming: boolean
+  /** Origins that browsers may call from; `*` for all. Default `*`. */
+  readonly corsOrigins: '*' | readonly string[]
+  /** How many request shapes an isolate keeps compiled. Default 1000. */
+  readonly compiledShapes: number
+}
+
+export const defaultConfig: AtollConfig = {
+  schema: 'public',
+  maxRows: 1000,
+  aggregates: true,
+  legacyTargetNames: true,
+  openapi: true,
+  serverTiming: false,
+  corsOrigins: '*',
+  compiledShapes: 1000,
+}
+
+/** The project's keys; an empty one matches nothing. */
+export interface Keys {
+  readonly publishable: string
+  readonly secret: string
+}
+
+export function readKeys(env: Env): Keys {
+  return { publishable: env.ATOLL_PUBLISHABLE_KEY ?? '', secret: env.ATOLL_SECRET_KEY ?? '' }
+}

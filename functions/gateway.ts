@@ -1,0 +1,77 @@
+/**
+ * The table of contents: middleware in order, then every area, one per line.
+ * @module
+ */
+import { Hono } from 'hono'
+import { cors } from 'hono/cors'
+import { buildCatalog } from '../db/catalog/build-catalog.ts'
+import type { TableDeclarations } from '../db/define.ts'
+import { identifyCaller } from './access/identify-caller.ts'
+import { type AtollConfig, defaultConfig } from './config.ts'
+import { type AtollEnv, servicesOf } from './context.ts'
+import { createDocs } from './docs/docs.ts'
+import { AtollError, errors } from './errors.ts'
+import { emit } from './events.ts'
+import { createRest } from './rest/rest.ts'
+
+/** What an app brings. */
+export interface App {
+  readonly tables: TableDeclarations
+  readonly config: Partial<AtollConfig>
+}
+
+/** Headers that browser code may read. */
+const exposedHeaders =
+  'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit'
+
+export function createGateway(app: App): Hono<AtollEnv> {
+  const config: AtollConfig = { ...defaultConfig, ...app.config }
+  const catalog = buildCatalog(app.tables)
+
+  const gateway = new Hono<AtollEnv>({ strict: false })
+  gateway.onError((error, c) => errorResponse(error, c.req.raw))
+  gateway.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
+  gateway.use(corsFor(config))
+  gateway.use(async (c, next) => {
+    const services = servicesOf(c.env)
+    c.set('services', services)
+    c.set('caller', await identifyCaller(c.req.raw.headers, services.keys))
+    await next()
+  })
+
+  gateway.route('/rest/v1', createRest(catalog, config))
+  gateway.route('/docs', createDocs())
+  gateway.get('/', (c) => c.redirect('/docs'))
+  return gateway
+}
+
+/** Preflights are answered here; other OPTIONS requests go on to their area. */
+function corsFor(config: AtollConfig) {
+  const origin = config.corsOrigins === '*' ? '*' : [...config.corsOrigins]
+  const handler = cors({ origin, exposeHeaders: [exposedHeaders], maxAge: 86_400, allowMethods: allMethods })
+  const simple = cors({ origin, exposeHeaders: [exposedHeaders] })
+  return ((c, next) => {
+    if (c.req.method !== 'OPTIONS') return simple(c, next)
+    return c.req.header('access-control-request-method') ? handler(c, next) : next()
+  }) satisfies ReturnType<typeof cors>
+}
+
+const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** Errors that the caller is told go out as they are; all others as a plain 500, and as an event inside. */
+function errorResponse(error: unknown, request: Request): Response {
+  const told = error instanceof AtollError ? error : errors.internal(error)
+  if (told.status === 500) {
+    emit({
+      kind: 'internal-error',
+      method: request.method,
+      path: new URL(request.url).pathname,
+      error: told.cause,
+    })
+  }
+  const headers = new Headers(told.headers)
+  headers.set('Content-Type', 'application/json; charset=utf-8')
+  headers.set('Proxy-Status', `PostgREST; error=${told.body.code}`)
+  const body = request.method === 'HEAD' ? null : JSON.stringify(told.body)
+  return new Response(body, { status: told.status, headers })
+}

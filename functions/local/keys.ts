@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+
+/** The local keys, as `.dev.vars` has them. */
+export interface LocalKeys {
+  readonly ATOLL_PUBLISHABLE_KEY: string
+  readonly ATOLL_SECRET_KEY: string
+  readonly ATOLL_JWT_SECRET: string
+}
+
+const makers: Readonly<Record<keyof LocalKeys, () => string>> = {
+  ATOLL_PUBLISHABLE_KEY: () => `sb_publishable_${randomText()}`,
+  ATOLL_SECRET_KEY: () => `sb_secret_${randomText()}`,
+  ATOLL_JWT_SECRET: () => randomText(48),
+}
+
+/** Reads the keys from `file`; makes those that are missing and writes them there, for this user's eyes only. */
+export function ensureLocalKeys(file: string): LocalKeys {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const found: Record<string, string> = {}
+  for (const line of text.split('\n')) {
+    const pair = /^\s*([A-Z_]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(.*?))\s*$/.exec(line)
+    if (pair) found[pair[1] as string] = pair[2] ?? pair[3] ?? pair[4] ?? ''
+  }
+  const added: string[] = []
+  for (const [name, make] of Object.entries(makers)) {
+    if (found[name]) continue
+    found[name] = make()
+    added.push(`${name}="${found[name]}"\n`)
+  }
+  if (added.length > 0) {
+    const gap = text === '' || text.endsWith('\n') ? '' : '\n'
+    appendFileSync(file, gap + added.join(''), { mode: 0o600 })
+  }
+  return found as unknown as LocalKeys
+}
+
+function randomText(bytes = 24): string {
+  return randomBytes(bytes).toString('base64url')
+}

@@ -1,0 +1,90 @@
+/**
+ * Runs a Worker on this machine, in Miniflare with the bindings of `wrangler.toml`: what `npm run dev`, the tests
+ * and the load runs start.
+ * @module
+ */
+import { join } from 'node:path'
+import { type BuildOptions, build } from 'esbuild'
+import { convertV4MiniflareOptions, Log, type LogLevel, Miniflare, type V4WorkerOptions } from 'miniflare'
+import { unstable_getMiniflareWorkerOptions } from 'wrangler'
+import { copyAssets } from '../docs/copy-assets.ts'
+
+export const root = join(import.meta.dirname, '..', '..')
+
+export interface LocalOptions {
+  /** 0: any free port. */
+  readonly port: number
+  /** Folder for the databases' files, as wrangler lays them out; null: in memory. */
+  readonly persistTo: string | null
+  /** The Worker's entry file; the app's own when left out. */
+  readonly entry?: string
+  /** Set over the variables of `wrangler.toml` and `.dev.vars`. */
+  readonly variables?: Readonly<Record<string, string>>
+  readonly logLevel?: LogLevel
+}
+
+export interface LocalServer {
+  readonly url: URL
+  readonly miniflare: Miniflare
+  database(binding: string): Promise<D1Database>
+  /** Runs the Worker's code as it is on disk now. */
+  reload(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** How the Worker is bundled; wrangler bundles it the same way when it deploys. */
+export function bundleOptions(entry: string): BuildOptions {
+  return {
+    entryPoints: [entry],
+    bundle: true,
+    format: 'esm',
+    target: 'es2024',
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['cloudflare:*', 'node:*'],
+    sourcemap: 'inline',
+    logLevel: 'silent',
+  }
+}
+
+export async function startLocal(options: LocalOptions): Promise<LocalServer> {
+  copyAssets(root)
+  const entry = options.entry ?? join(root, 'functions', 'index.ts')
+  const configured = quietly(() => unstable_getMiniflareWorkerOptions(join(root, 'wrangler.toml')))
+  const miniflareOptions = async () => {
+    const bundle = await build({ ...bundleOptions(entry), write: false })
+    const { modulesRules: _, ...worker } = configured.workerOptions
+    const converted = convertV4MiniflareOptions({
+      ...(worker as V4WorkerOptions),
+      name: 'atoll',
+      bindings: { ...(worker.bindings as Record<string, string>), ...options.variables },
+      modules: [{ type: 'ESModule', path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }],
+      host: '127.0.0.1',
+      port: options.port,
+      ...(options.logLevel === undefined ? {} : { log: new Log(options.logLevel) }),
+    })
+    return {
+      ...converted,
+      ...(options.persistTo === null ? {} : { resourcePersistencePath: join(options.persistTo, 'v3') }),
+    }
+  }
+  const miniflare = new Miniflare(await miniflareOptions())
+  const url = await miniflare.ready
+  return {
+    url,
+    miniflare,
+    database: (binding) => miniflare.getD1Database(binding) as unknown as Promise<D1Database>,
+    reload: async () => miniflare.setOptions(await miniflareOptions()),
+    stop: () => miniflare.dispose(),
+  }
+}
+
+/** Wrangler tells where it found variables; that is no news here. */
+function quietly<T>(work: () => T): T {
+  const log = console.log
+  console.log = () => undefined
+  try {
+    return work()
+  } finally {
+    console.log = log
+  }
+}

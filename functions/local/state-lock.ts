@@ -1,0 +1,93 @@
+/**
+ * One dev server to a state folder. The lock says who holds it, so that what a killed server left running (its
+ * workerd goes on when the parent dies by `kill -9`) can be ended by the next one.
+ * @module
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+interface Holder {
+  readonly pid: number
+  /** Pids of the workerd processes that the holder started. */
+  readonly children: readonly number[]
+}
+
+const fileOf = (persistTo: string) => join(persistTo, 'atoll-dev.json')
+
+/**
+ * Makes sure that nobody else works on the state folder, ending what a killed dev server left behind.
+ *
+ * @throws when another dev server is running on it
+ */
+export async function claimState(persistTo: string): Promise<void> {
+  const file = fileOf(persistTo)
+  mkdirSync(persistTo, { recursive: true })
+  if (existsSync(file)) {
+    const holder = JSON.parse(readFileSync(file, 'utf8')) as Holder
+    if (holder.pid !== process.pid && commandOf(holder.pid).includes('dev.ts')) {
+      throw new Error(
+        `Another dev server (process ${holder.pid}) works on ${persistTo}: stop it, or choose another --persist-to.`,
+      )
+    }
+    await endLeftovers(holder.children.filter((pid) => commandOf(pid).includes('workerd')))
+  }
+  writeFileSync(file, JSON.stringify({ pid: process.pid, children: [] } satisfies Holder))
+}
+
+/** Notes which processes this one has started, for whoever comes after a `kill -9`. */
+export function noteChildren(persistTo: string): void {
+  const holder: Holder = { pid: process.pid, children: childrenOf(process.pid) }
+  writeFileSync(fileOf(persistTo), JSON.stringify(holder))
+}
+
+export function releaseState(persistTo: string): void {
+  rmSync(fileOf(persistTo), { force: true })
+}
+
+async function endLeftovers(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) process.kill(pid, 'SIGTERM')
+  for (let waited = 0; waited < 3000 && pids.some((pid) => commandOf(pid) !== ''); waited += 50)
+    await sleep(50)
+  for (const pid of pids) if (commandOf(pid) !== '') process.kill(pid, 'SIGKILL')
+}
+
+/** The command line of a running process; nothing when it does not run. */
+function commandOf(pid: number): string {
+  try {
+    if (existsSync('/proc')) return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).trim()
+  } catch {
+    return ''
+  }
+}
+
+function childrenOf(parent: number): number[] {
+  try {
+    if (existsSync('/proc')) {
+      return readdirSync('/proc')
+        .filter((entry) => /^\d+$/.test(entry))
+        .map(Number)
+        .filter((pid) => parentOf(pid) === parent)
+    }
+    const list = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+    return list
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number))
+      .filter(([, ppid]) => ppid === parent)
+      .map(([pid]) => pid as number)
+  } catch {
+    return []
+  }
+}
+
+function parentOf(pid: number): number | null {
+  try {
+    // The name, in parentheses, may hold spaces; the parent is the second field behind it.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,227 @@
+import type { Catalog, Table } from '../../db/catalog/catalog.ts'
+import { isToOne } from '../../db/catalog/catalog.ts'
+import type { Caller } from '../access/caller.ts'
+import { errors } from '../errors.ts'
+import { authorize } from './authorize.ts'
+import { castTypeOf } from './casts.ts'
+import { findRelation } from './find-relation.ts'
+import { nearestName } from './nearest-name.ts'
+import type {
+  ColumnOutput,
+  EmbedOutput,
+  EmbedPlan,
+  FieldPlan,
+  OrderPlan,
+  OutputItem,
+  Predicate,
+  ReadPlan,
+  ResourcePlan,
+  SpreadOutput,
+} from './plan.ts'
+import type {
+  Condition,
+  EmbedItem,
+  Field,
+  FieldItem,
+  FilterCondition,
+  OrderTerm,
+  ResourceRequest,
+  RestRequest,
+} from './request.ts'
+
+export interface PlanOptions {
+  /** Name of the one schema that clients see in messages. */
+  readonly schema: string
+  readonly aggregates: boolean
+  readonly maxRows: number | null
+}
+
+/** Resolves a request against the catalog and the caller's rights. */
+export function planRequest(
+  request: RestRequest,
+  catalog: Catalog,
+  caller: Caller,
+  options: PlanOptions,
+): ReadPlan {
+  const planner = new Planner(catalog, caller, options)
+  return {
+    kind: 'read',
+    root: planner.resource(planner.table(request.table), request.root),
+    media: request.media,
+    preferences: request.preferences,
+    headersOnly: request.headersOnly,
+    maxRows: options.maxRows,
+  }
+}
+
+type Embedded = EmbedOutput | SpreadOutput
+
+/** Holds what every resource of one plan shares: the catalog, the caller and the aliases given so far. */
+class Planner {
+  readonly #catalog: Catalog
+  readonly #caller: Caller
+  readonly #options: PlanOptions
+  #aliases = 0
+
+  constructor(catalog: Catalog, caller: Caller, options: PlanOptions) {
+    this.#catalog = catalog
+    this.#caller = caller
+    this.#options = options
+  }
+
+  table(name: string): Table {
+    const table = this.#catalog.tables.get(name)
+    if (table) return table
+    throw errors.noTable(this.#options.schema, name, nearestName(name, this.#catalog.tables.keys()))
+  }
+
+  resource(table: Table, request: ResourceRequest): ResourcePlan {
+    const policy = authorize(table, 'select', this.#caller)
+    const alias = `t${this.#aliases++}`
+    const output = request.select.flatMap((item): OutputItem[] => {
+      if (item.kind === 'star') return starOutput(table, alias)
+      return [item.kind === 'field' ? this.#fieldOutput(table, alias, item) : this.#embedOutput(table, item)]
+    })
+    const embeds = output.filter((item): item is Embedded => item.kind === 'embed' || item.kind === 'spread')
+    return {
+      table,
+      alias,
+      placement: table.placement,
+      policy,
+      output,
+      where: request.where.map((condition) => planCondition(table, alias, condition, embeds)),
+      order: request.order.map((term) => planOrder(table, alias, term, embeds)),
+      limit: request.limit,
+      offset: request.offset,
+      aggregated: output.some(isAggregated),
+    }
+  }
+
+  #fieldOutput(table: Table, alias: string, item: FieldItem): OutputItem {
+    if (item.aggregate && !this.#options.aggregates) throw errors.noAggregates()
+    const aggregate = item.aggregate && {
+      name: item.aggregate.name,
+      cast: item.aggregate.cast === null ? null : castTypeOf(item.aggregate.cast),
+    }
+    if (item.field === null)
+      return { kind: 'count', name: item.alias ?? 'count', cast: aggregate?.cast ?? null }
+    const cast = item.cast === null ? null : castTypeOf(item.cast)
+    if (isBareCount(table, item)) return { kind: 'count', name: item.alias ?? 'count', cast }
+    return {
+      kind: 'column',
+      name: item.alias ?? item.aggregate?.name ?? nameOf(item.field),
+      field: fieldPlan(table, alias, item.field),
+      cast,
+      aggregate,
+    }
+  }
+
+  #embedOutput(table: Table, item: EmbedItem): Embedded {
+    const relation = findRelation(table, item.target, item.hint, this.#options.schema)
+    const resource = this.resource(this.table(relation.to), item.resource)
+    const toMany = !isToOne(relation)
+    if (item.spread && toMany && resource.aggregated) {
+      throw errors.notImplemented('Aggregates are not implemented for one-to-many or many-to-many spreads.')
+    }
+    const junctionTable = relation.junction && this.table(relation.junction.table)
+    const embed: EmbedPlan = {
+      relation,
+      resource,
+      junction: junctionTable && {
+        table: junctionTable,
+        alias: `t${this.#aliases++}`,
+        placement: junctionTable.placement,
+        policy: authorize(junctionTable, 'select', this.#caller),
+      },
+      inner: item.join === 'inner',
+    }
+    const name = item.alias ?? item.target
+    if (item.spread) return { kind: 'spread', name, embed }
+    return { kind: 'embed', name, embed, hidden: shownOf(resource).length === 0 }
+  }
+}
+
+/** Output items that show something. */
+function shownOf(resource: ResourcePlan): readonly OutputItem[] {
+  return resource.output.filter((item) => item.kind !== 'embed' || !item.hidden)
+}
+
+function isAggregated(item: OutputItem): boolean {
+  if (item.kind === 'count') return true
+  if (item.kind === 'column') return item.aggregate !== null
+  return item.kind === 'spread' && item.embed.resource.aggregated
+}
+
+/** `count` without parentheses counts rows, unless the table has such a column. */
+function isBareCount(table: Table, item: FieldItem): boolean {
+  const { field } = item
+  return field?.name === 'count' && field.path.length === 0 && !item.aggregate && !table.columns.has('count')
+}
+
+function starOutput(table: Table, alias: string): ColumnOutput[] {
+  return [...table.columns.keys()].map((name) => ({
+    kind: 'column',
+    name,
+    field: fieldPlan(table, alias, { name, path: [] }),
+    cast: null,
+    aggregate: null,
+  }))
+}
+
+/** The key under which a field appears: the last name on its JSON path. */
+function nameOf(field: Field): string {
+  return field.path.reduce((name, step) => (typeof step.at === 'string' ? step.at : name), field.name)
+}
+
+export function fieldPlan(table: Table, alias: string, field: Field): FieldPlan {
+  const column = table.columns.get(field.name)
+  if (column === undefined) throw errors.undefinedColumn(table.name, field.name)
+  return { alias, column, path: field.path, untyped: table.kind === 'view' }
+}
+
+export function planCondition(
+  table: Table,
+  alias: string,
+  condition: Condition,
+  embeds: readonly Embedded[],
+): Predicate {
+  if (condition.kind !== 'filter') {
+    const terms = condition.terms.map((term) => planCondition(table, alias, term, embeds))
+    return { kind: condition.kind, negated: condition.negated, terms }
+  }
+  const { kind: _, field, ...comparison } = condition
+  const embed = embeds.find((item) => item.name === field.name || item.embed.relation.to === field.name)
+  if (embed && field.path.length === 0) {
+    const exists = existenceOf(condition)
+    if (exists !== null) return { kind: 'embed', embed: embed.embed, exists }
+    if (!table.columns.has(field.name)) throw errors.embedOperator(field.name)
+  }
+  return { kind: 'compare', field: fieldPlan(table, alias, field), ...comparison }
+}
+
+/** Whether `is.null` and its like ask for an embedded resource to have rows; null for any other filter. */
+function existenceOf(filter: FilterCondition): boolean | null {
+  if (filter.operator !== 'is' || filter.value.kind !== 'constant') return null
+  const word = filter.value.text.toLowerCase()
+  if (word !== 'null' && word !== 'not_null') return null
+  return (word === 'not_null') !== filter.negated
+}
+
+function planOrder(table: Table, alias: string, term: OrderTerm, embeds: readonly Embedded[]): OrderPlan {
+  const direction = {
+    descending: term.descending,
+    nulls: term.nulls ?? (term.descending ? 'first' : 'last'),
+  } as const
+  if (term.embed === null) return { embed: null, field: fieldPlan(table, alias, term.field), ...direction }
+  const embed =
+    embeds.find((item) => item.name === term.embed) ??
+    embeds.find((item) => item.embed.relation.to === term.embed)
+  if (!embed) throw errors.notEmbedded(term.embed)
+  const { relation, resource } = embed.embed
+  if (!isToOne(relation)) throw errors.orderToMany(table.name, term.embed)
+  const renamed = resource.output.find((item) => item.kind === 'column' && item.name === term.field.name)
+  if (embed.kind === 'spread' && renamed?.kind === 'column' && term.field.path.length === 0) {
+    return { embed, field: { output: renamed }, ...direction }
+  }
+  return { embed, field: fieldPlan(resource.table, resource.alias, term.field), ...direction }
+}

@@ -1,0 +1,135 @@
+/**
+ * What a request will do: resolved against the catalog and the caller's rights. Made by `plan-request.ts`,
+ * consumed by `compile-plan.ts`. Frozen data: nothing here does I/O or knows SQL text.
+ *
+ * `placement` and `policy` are required wherever rows of a table are touched, so that no statement can be
+ * compiled without saying where it runs and which rows the caller may see.
+ * @module
+ */
+import type { Column, Placement, Relation, Table } from '../../db/catalog/catalog.ts'
+import type { CastType } from './casts.ts'
+import type { Media } from './media.ts'
+import type { Preferences } from './parse-preferences.ts'
+import type { AggregateName, JsonStep, Operator, Value } from './request.ts'
+
+export interface ReadPlan {
+  readonly kind: 'read'
+  readonly root: ResourcePlan
+  readonly media: Media
+  readonly preferences: Preferences
+  readonly headersOnly: boolean
+  /** Largest number of rows in one answer. */
+  readonly maxRows: number | null
+}
+
+/** Which rows of a table the caller may see. */
+export type RowPolicy = { readonly kind: 'all' }
+
+/** Rows of one table, and what is shown of each. */
+export interface ResourcePlan {
+  readonly table: Table
+  /** Name of the table in the statement: `t0`, `t1`, … */
+  readonly alias: string
+  readonly placement: Placement
+  readonly policy: RowPolicy
+  readonly output: readonly OutputItem[]
+  readonly where: readonly Predicate[]
+  readonly order: readonly OrderPlan[]
+  readonly limit: Value | null
+  readonly offset: Value | null
+  /** True when an output item, here or in a to-one spread, is an aggregate: rows are then grouped. */
+  readonly aggregated: boolean
+}
+
+export type OutputItem = ColumnOutput | CountOutput | EmbedOutput | SpreadOutput
+
+export interface ColumnOutput {
+  readonly kind: 'column'
+  readonly name: string
+  readonly field: FieldPlan
+  readonly cast: CastType | null
+  readonly aggregate: { readonly name: AggregateName; readonly cast: CastType | null } | null
+}
+
+/** `count()` of rows. */
+export interface CountOutput {
+  readonly kind: 'count'
+  readonly name: string
+  readonly cast: CastType | null
+}
+
+/** An embedded resource under a name of its own; `hidden` when it selects nothing and only filters. */
+export interface EmbedOutput {
+  readonly kind: 'embed'
+  readonly name: string
+  readonly embed: EmbedPlan
+  readonly hidden: boolean
+}
+
+/** An embedded resource whose columns appear among the parent's. */
+export interface SpreadOutput {
+  readonly kind: 'spread'
+  readonly name: string
+  readonly embed: EmbedPlan
+}
+
+export interface EmbedPlan {
+  readonly relation: Relation
+  readonly resource: ResourcePlan
+  /** The join table of a many-to-many relation, with the caller's rights to its rows. */
+  readonly junction: JunctionPlan | null
+  /** True when parents without a match are left out. */
+  readonly inner: boolean
+}
+
+export interface JunctionPlan {
+  readonly table: Table
+  readonly alias: string
+  readonly placement: Placement
+  readonly policy: RowPolicy
+}
+
+/** A column of the resource named by `alias`, or a place inside its JSON. */
+export interface FieldPlan {
+  readonly alias: string
+  readonly column: Column
+  readonly path: readonly JsonStep[]
+  /** True when SQLite knows no type for it (a column of a view), so that comparisons must name theirs. */
+  readonly untyped: boolean
+}
+
+export type Predicate = LogicPredicate | ComparePredicate | EmbedPredicate
+
+export interface LogicPredicate {
+  readonly kind: 'and' | 'or'
+  readonly negated: boolean
+  readonly terms: readonly Predicate[]
+}
+
+export interface ComparePredicate {
+  readonly kind: 'compare'
+  readonly field: FieldPlan
+  readonly negated: boolean
+  readonly operator: Operator
+  readonly quantifier: 'any' | 'all' | null
+  readonly language: string | null
+  readonly value: Value
+}
+
+/** Whether an embedded resource has rows. */
+export interface EmbedPredicate {
+  readonly kind: 'embed'
+  readonly embed: EmbedPlan
+  readonly exists: boolean
+}
+
+export type OrderPlan = {
+  /** The embedded resource that the field belongs to. */
+  readonly embed: EmbedOutput | SpreadOutput | null
+  readonly field: OrderField
+  readonly descending: boolean
+  readonly nulls: 'first' | 'last'
+}
+
+/** A field, or, under a spread, an output item by its name. */
+export type OrderField = FieldPlan | { readonly output: ColumnOutput }

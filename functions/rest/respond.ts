@@ -1,0 +1,85 @@
+import { errors } from '../errors.ts'
+import type { Result } from './execute.ts'
+import type { Preferences } from './parse-preferences.ts'
+import type { ReadPlan } from './plan.ts'
+
+/** What of the request the answer depends on beside its plan. */
+export interface ResponseInput {
+  /** Path and canonical query, for `Content-Location`. */
+  readonly location: string
+  readonly offset: number
+  readonly ifNoneMatch: string | null
+  /** Names of the columns, for the head line of CSV. */
+  readonly columns: readonly string[]
+}
+
+/** Makes the HTTP response. Rows are joined as text; none is parsed. */
+export async function respond(result: Result, plan: ReadPlan, input: ResponseInput): Promise<Response> {
+  const { rows, total } = result
+  const { media } = plan
+  if (total !== null && input.offset > 0 && input.offset >= total)
+    throw errors.rangeBeyond(input.offset, total)
+  if (media.kind === 'object' && rows.length !== 1) throw errors.notSingular(rows.length)
+
+  const headers = new Headers({
+    'Content-Type': media.contentType,
+    'Content-Range': contentRange(input.offset, rows.length, total),
+    'Content-Location': input.location,
+    Vary: 'Accept, Prefer, Range',
+  })
+  const applied = appliedPreferences(plan.preferences)
+  if (applied !== '') headers.set('Preference-Applied', applied)
+
+  const body = new TextEncoder().encode(bodyOf(plan, rows, input.columns))
+  const tag = await entityTag(body)
+  headers.set('ETag', tag)
+  if (input.ifNoneMatch !== null && matches(input.ifNoneMatch, tag)) {
+    headers.delete('Content-Type')
+    return new Response(null, { status: 304, headers })
+  }
+  const partial = total !== null && rows.length < total
+  return new Response(plan.headersOnly ? null : body, { status: partial ? 206 : 200, headers })
+}
+
+function bodyOf(plan: ReadPlan, rows: readonly string[], columns: readonly string[]): string {
+  switch (plan.media.kind) {
+    case 'array':
+      return `[${rows.join(',\n ')}]`
+    case 'object':
+      return rows[0] as string
+    case 'csv':
+      return [columns.map(csvField).join(','), ...rows].join('\n')
+  }
+}
+
+function csvField(name: string): string {
+  return /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name
+}
+
+/** `0-9/100`, `0-9/*`, or `*` for a range without rows. */
+export function contentRange(offset: number, rows: number, total: number | null): string {
+  const range = rows === 0 ? '*' : `${offset}-${offset + rows - 1}`
+  return `${range}/${total ?? '*'}`
+}
+
+export function appliedPreferences(preferences: Preferences): string {
+  const applied: string[] = []
+  if (preferences.count) applied.push(`count=${preferences.count}`)
+  if (preferences.handling) applied.push(`handling=${preferences.handling}`)
+  return applied.join(', ')
+}
+
+/** A weak tag, since compression on the way may change the bytes. */
+async function entityTag(body: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', body))
+  return `W/"${btoa(String.fromCharCode(...digest)).replace(/=+$/, '')}"`
+}
+
+/** RFC 9110, 13.1.2: any tag of the list, compared weakly. */
+function matches(ifNoneMatch: string, tag: string): boolean {
+  const opaque = (text: string) => text.trim().replace(/^W\//, '')
+  return (
+    ifNoneMatch.trim() === '*' ||
+    ifNoneMatch.split(',').some((candidate) => opaque(candidate) === opaque(tag))
+  )
+}

@@ -1,0 +1,99 @@
+/**
+ * Writing SQL text: names, literals, and the statement that holds them.
+ * @module
+ */
+import { errors } from '../errors.ts'
+import type { JsonStep } from './request.ts'
+
+export type Bindable = string | number | null
+
+/** Where a parameter's value comes from when the statement is run. */
+export type ParameterSource =
+  | { readonly kind: 'constant'; readonly value: Bindable }
+  | { readonly kind: 'operand'; readonly index: number; readonly convert: (text: string) => Bindable }
+
+/** D1 binds at most 100 parameters to a statement. */
+const maxParameters = 100
+
+/** One statement, compiled: run it with the parameters that `bindParameters` makes. */
+export interface Statement {
+  readonly text: string
+  readonly parameters: readonly ParameterSource[]
+  /** True when all parameters travel as one JSON array, because there are more than D1 binds. */
+  readonly packed: boolean
+}
+
+/** Collects the parameters of a statement while its text is written. */
+export class ParameterList {
+  readonly sources: ParameterSource[] = []
+  readonly #packed: boolean
+
+  constructor(packed: boolean) {
+    this.#packed = packed
+  }
+
+  add(source: ParameterSource): string {
+    const number = this.sources.push(source)
+    return this.#packed ? `(?1->>'$[${number - 1}]')` : `?${number}`
+  }
+}
+
+/** Writes a statement; a second time, packed, when it needs more parameters than D1 binds. */
+export function writeStatement(write: (parameters: ParameterList) => string): Statement {
+  for (const packed of [false, true]) {
+    const parameters = new ParameterList(packed)
+    const text = write(parameters)
+    if (packed || parameters.sources.length <= maxParameters) {
+      return { text, parameters: parameters.sources, packed }
+    }
+  }
+  throw new Error('unreachable')
+}
+
+export function bindParameters(statement: Statement, operands: readonly string[]): Bindable[] {
+  const values = statement.parameters.map((source) =>
+    source.kind === 'constant' ? source.value : source.convert(operands[source.index] as string),
+  )
+  return statement.packed ? [JSON.stringify(values)] : values
+}
+
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** A JSON path as an SQL literal; keys are always quoted, so that none is read as a path of its own. */
+export function jsonPath(path: readonly JsonStep[]): string {
+  const steps = path.map(({ at }) => {
+    if (typeof at === 'number') return at < 0 ? `[#${at}]` : `[${at}]`
+    if (at.includes('"')) throw errors.notImplemented('A JSON key with a double quote cannot be reached.')
+    return `."${at}"`
+  })
+  return quoteText(`$${steps.join('')}`)
+}
+
+/**
+ * Joins terms with an operator as a balanced tree, since SQLite allows expressions of depth 100 only and reads
+ * a chain as one level per term.
+ */
+export function joinBalanced(terms: readonly string[], operator: string): string {
+  if (terms.length <= 2) return terms.join(operator)
+  const middle = terms.length >> 1
+  return `(${joinBalanced(terms.slice(0, middle), operator)})${operator}(${joinBalanced(terms.slice(middle), operator)})`
+}
+
+/** All of the terms, or true when there are none. */
+export function allOf(terms: readonly string[]): string {
+  return terms.length === 0
+    ? '1'
+    : terms.length === 1
+      ? (terms[0] as string)
+      : joinBalanced(terms.map(wrap), ' AND ')
+}
+
+function wrap(term: string): string {
+  return `(${term})`
+}

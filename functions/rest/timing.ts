@@ -1,0 +1,29 @@
+/**
+ * Times of a request's stages, for `Server-Timing` (https://www.w3.org/TR/server-timing/), in milliseconds. In
+ * production timers stand still between I/O, so stages that only compute read as 0.
+ */
+export class Timing {
+  readonly #enabled: boolean
+  readonly #stages = new Map<string, number>([['jwt', 0]])
+  #last: number
+
+  constructor(enabled: boolean) {
+    this.#enabled = enabled
+    this.#last = enabled ? performance.now() : 0
+  }
+
+  /** Says that a stage ends now. */
+  mark(stage: string): void {
+    if (!this.#enabled) return
+    const now = performance.now()
+    if (stage === 'plan' && !this.#stages.has('parse')) this.#stages.set('parse', 0)
+    this.#stages.set(stage, now - this.#last)
+    this.#last = now
+  }
+
+  write(headers: Headers): void {
+    if (!this.#enabled) return
+    const stages = [...this.#stages].map(([stage, ms]) => `${stage};dur=${ms.toFixed(1)}`)
+    headers.set('Server-Timing', stages.join(', '))
+  }
+}
