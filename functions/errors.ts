@@ -154,6 +154,8 @@ export const errors = {
     new AtollError(400, '22P02', `invalid input syntax for type ${type}: "${clip(value)}"`),
   invalidEnum: (name: string, value: string) =>
     new AtollError(400, '22P02', `invalid input value for enum ${name}: "${clip(value)}"`),
+  /** Neither PostgreSQL's text nor an SQL statement can hold one. */
+  nullCharacter: () => new AtollError(400, '22021', 'invalid byte sequence for encoding "UTF8": 0x00'),
   malformedArray: (value: string) =>
     new AtollError(400, '22P02', `malformed array literal: "${clip(value)}"`, {
       details: 'Array value must start with "{" and end with "}".',

@@ -35,7 +35,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
   gateway.use(async (c, next) => {
     const services = servicesOf(c.env)
     c.set('services', services)
-    c.set('caller', await identifyCaller(c.req.raw.headers, services.keys))
+    c.set('caller', identifyCaller(c.req.raw.headers, services.keys))
     await next()
   })
 

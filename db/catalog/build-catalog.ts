@@ -1,4 +1,4 @@
-import { getTableColumns, getTableName, is } from 'drizzle-orm'
+import { type Table as DrizzleTable, getTableColumns, getTableName, is } from 'drizzle-orm'
 import { getTableConfig, getViewConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { ColumnSources, TableDeclaration, TableDeclarations } from '../define.ts'
 import type { Catalog, Column, Placement, Table, UniqueKey } from './catalog.ts'
@@ -42,7 +42,9 @@ export interface Draft extends Omit<Table, 'relations' | 'placement'> {
 export function buildCatalog(declarations: TableDeclarations): Catalog {
   const problems: string[] = []
   const drafts = new Map<string, Draft>()
-  for (const declaration of Object.values(declarations)) {
+  // Views come last: what they pass on is read from their tables.
+  const isView = (declaration: TableDeclaration) => Number(declaration.kind === 'view')
+  for (const declaration of Object.values(declarations).sort((a, b) => isView(a) - isView(b))) {
     const draft =
       declaration.kind === 'view' ? readView(declaration, drafts, problems) : readTable(declaration, problems)
     if (drafts.has(draft.name))
@@ -160,8 +162,8 @@ function readView(
     const column = readColumn(key, field, [])
     if (typeof column === 'string') problems.push(`view ${name}, column ${field.name}: ${column}`)
     else columns.set(column.name, { ...column, default: null, nullable: true })
-    const origin = getTableName(field.table)
-    if (origin !== name) sources[field.name] = [origin, field.name]
+    const origin = originOf(field.table, drafts)
+    if (origin !== null) sources[field.name] = [origin, field.name]
   }
   Object.assign(sources, declaration.options.sources)
   const base = wholeKeySource(sources, drafts)
@@ -177,6 +179,19 @@ function readView(
     access: declaration.options.access ?? {},
     sources,
   }
+}
+
+/**
+ * The served table that a view's column was selected from. Drizzle gives such columns a table of the view's own
+ * name, which still knows the name it was made with.
+ */
+function originOf(table: DrizzleTable, drafts: ReadonlyMap<string, Draft>): string | null {
+  const baseName = Symbol.for('drizzle:BaseName')
+  const baseOf = (candidate: DrizzleTable) => (candidate as unknown as Record<symbol, unknown>)[baseName]
+  for (const { name, declaration } of drafts.values()) {
+    if (declaration.kind !== 'view' && baseOf(declaration.table) === baseOf(table)) return name
+  }
+  return null
 }
 
 /** The view's columns that are the whole primary key of the one table it passes on, else none. */

@@ -10,22 +10,20 @@ const service: Caller = { role: 'service_role', signedIn: true }
  *
  * @throws PGRST301 when a key is sent that is none of this project's
  */
-export async function identifyCaller(headers: Headers, keys: Keys): Promise<Caller> {
+export function identifyCaller(headers: Headers, keys: Keys): Caller {
   const bearer = /^Bearer\s+(.*)$/i.exec(headers.get('authorization') ?? '')?.[1]?.trim()
   const key = bearer || headers.get('apikey')
   if (!key) return anonymous
-  if (await sameSecret(key, keys.publishable)) return anonymous
-  if (await sameSecret(key, keys.secret)) return service
+  if (sameSecret(key, keys.publishable)) return anonymous
+  if (sameSecret(key, keys.secret)) return service
   throw errors.unknownKey()
 }
 
-/** Compares digests, so that the time taken says nothing about where two keys differ. */
-async function sameSecret(sent: string, kept: string): Promise<boolean> {
-  if (kept === '') return false
-  const encoder = new TextEncoder()
-  const [a, b] = await Promise.all([
-    crypto.subtle.digest('SHA-256', encoder.encode(sent)),
-    crypto.subtle.digest('SHA-256', encoder.encode(kept)),
-  ])
-  return crypto.subtle.timingSafeEqual(a, b)
+const encoder = new TextEncoder()
+
+/** Compares in a time that says nothing about where two keys of the same length differ. */
+function sameSecret(sent: string, kept: string): boolean {
+  const a = encoder.encode(sent)
+  const b = encoder.encode(kept)
+  return kept !== '' && a.byteLength === b.byteLength && crypto.subtle.timingSafeEqual(a, b)
 }

@@ -41,6 +41,8 @@ export function bundleOptions(entry: string): BuildOptions {
     target: 'es2024',
     conditions: ['workerd', 'worker', 'browser'],
     external: ['cloudflare:*', 'node:*'],
+    // Schemas outside the project, as the contract tests have, resolve their packages here.
+    nodePaths: [join(root, 'node_modules')],
     sourcemap: 'inline',
     logLevel: 'silent',
   }

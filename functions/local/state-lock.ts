@@ -38,7 +38,7 @@ export async function claimState(persistTo: string): Promise<void> {
 
 /** Notes which processes this one has started, for whoever comes after a `kill -9`. */
 export function noteChildren(persistTo: string): void {
-  const holder: Holder = { pid: process.pid, children: childrenOf(process.pid) }
+  const holder: Holder = { pid: process.pid, children: childProcesses() }
   writeFileSync(fileOf(persistTo), JSON.stringify(holder))
 }
 
@@ -63,7 +63,9 @@ function commandOf(pid: number): string {
   }
 }
 
-function childrenOf(parent: number): number[] {
+/** Pids of the processes that this one has started. */
+export function childProcesses(): number[] {
+  const parent = process.pid
   try {
     if (existsSync('/proc')) {
       return readdirSync('/proc')

@@ -134,7 +134,7 @@ type SplitName =
   | { readonly keyword: 'and' | 'or'; readonly negated: boolean; readonly embeds: readonly string[] }
   | ({ readonly keyword: null } & ParameterName)
 
-const keywordPattern = /^(?:(.*)\.)?(order|limit|offset|(?:not\.)?and|(?:not\.)?or)$/s
+const keywordPattern = /^(?:(.+?)\.)??(order|limit|offset|(?:not\.)?and|(?:not\.)?or)$/s
 
 function splitName(name: string): SplitName {
   const found = keywordPattern.exec(name)

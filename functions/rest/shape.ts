@@ -4,6 +4,8 @@
  * @module
  */
 
+import { errors } from '../errors.ts'
+
 export interface Parameter {
   readonly name: string
   /** Everything after `=`, less the operand. */
@@ -52,6 +54,7 @@ export function shapeOf(table: string, query: URLSearchParams, headers: ShapeHea
   }
   for (const [name, value] of query) {
     if (ignored.has(name)) continue
+    if (name.includes('\0') || value.includes('\0')) throw errors.nullCharacter()
     let text = value
     let operand: number | null = null
     if (numberNames.test(name)) {

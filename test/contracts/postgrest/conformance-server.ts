@@ -1,0 +1,94 @@
+/**
+ * Serves the schema and rows of PostgREST's cases, on local D1, and puts the rows back when asked.
+ * @module
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { unstable_splitSqlQuery } from 'wrangler'
+import type { AtollConfig } from '../../../functions/config.ts'
+import { root, startLocal } from '../../../functions/local/serve.ts'
+
+/** How a case's server differs from the default one, in PostgREST's names. */
+export interface SuiteConfig {
+  readonly 'db-aggregates-enabled'?: boolean
+  readonly 'db-max-rows'?: number
+  readonly 'url-use-legacy-target-names'?: boolean
+  readonly 'openapi-mode'?: string
+  readonly 'db-plan-enabled'?: boolean
+  readonly 'server-cors-allowed-origins'?: readonly string[]
+}
+
+/** The suite's server in Atoll's terms. */
+export function configFor(suite: SuiteConfig): Partial<AtollConfig> {
+  return {
+    aggregates: suite['db-aggregates-enabled'] ?? false,
+    maxRows: suite['db-max-rows'] ?? null,
+    legacyTargetNames: suite['url-use-legacy-target-names'] ?? true,
+    openapi: suite['openapi-mode'] !== 'disabled',
+    serverTiming: suite['db-plan-enabled'] ?? false,
+    corsOrigins: suite['server-cors-allowed-origins'] ?? '*',
+  }
+}
+
+export interface ConformanceServer {
+  /** Address of the data API. */
+  readonly base: string
+  /** POST here to put the rows back. */
+  readonly reset: string
+  stop(): Promise<void>
+}
+
+/** @param folder holds `schema.ts`, `schema.sql`, `seed.sql`, `reset.sql` and `view-sources.json` */
+export async function startConformance(
+  folder: string,
+  suite: SuiteConfig,
+  port = 0,
+): Promise<ConformanceServer> {
+  const server = await startLocal({
+    port,
+    persistTo: null,
+    entry: writeEntry(folder),
+    variables: { CONFORMANCE_CONFIG: JSON.stringify(configFor(suite)) },
+  })
+  const database = await server.database('DB')
+  const run = (file: string) => {
+    const statements = unstable_splitSqlQuery(readFileSync(join(folder, file), 'utf8'))
+    return database.batch(statements.map((statement) => database.prepare(statement)))
+  }
+  await run('schema.sql')
+  await run('seed.sql')
+  const resets = createServer((_, response) => {
+    run('reset.sql').then(
+      () => response.end(),
+      (error) => response.writeHead(500).end(String(error)),
+    )
+  })
+  await new Promise<void>((listening) => resets.listen(0, '127.0.0.1', listening))
+  return {
+    base: `http://127.0.0.1:${server.url.port}/rest/v1`,
+    reset: `http://127.0.0.1:${(resets.address() as AddressInfo).port}/`,
+    stop: async () => {
+      resets.close()
+      await server.stop()
+    },
+  }
+}
+
+/** The suite's schema lies outside the project, so the entry that joins both is written where nothing is kept. */
+function writeEntry(folder: string): string {
+  const target = join(root, '.wrangler', 'atoll')
+  const file = join(target, 'conformance-entry.ts')
+  const quote = (...parts: string[]) => JSON.stringify(join(...parts))
+  mkdirSync(target, { recursive: true })
+  writeFileSync(
+    file,
+    `import * as schema from ${quote(folder, 'schema.ts')}
+import sources from ${quote(folder, 'view-sources.json')}
+import { createConformanceWorker } from ${quote(import.meta.dirname, 'conformance-worker.ts')}
+export default createConformanceWorker(schema, sources)
+`,
+  )
+  return file
+}

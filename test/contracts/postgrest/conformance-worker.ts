@@ -1,0 +1,30 @@
+/**
+ * The Worker that PostgREST's cases run against: the suite's schema, and a configuration that a variable names.
+ * @module
+ */
+import type { ColumnSources } from '../../../db/define.ts'
+import type { AtollConfig } from '../../../functions/config.ts'
+import type { Env } from '../../../functions/context.ts'
+import { createGateway } from '../../../functions/gateway.ts'
+import { conformanceTables } from './conformance-tables.ts'
+
+interface ConformanceEnv extends Env {
+  /** JSON of the configuration. */
+  readonly CONFORMANCE_CONFIG: string
+}
+
+export function createConformanceWorker(
+  schema: Readonly<Record<string, unknown>>,
+  sources: Readonly<Record<string, ColumnSources>>,
+) {
+  let gateway: ReturnType<typeof createGateway> | undefined
+  return {
+    fetch(request: Request, env: ConformanceEnv, context: ExecutionContext) {
+      gateway ??= createGateway({
+        tables: conformanceTables(schema, sources),
+        config: JSON.parse(env.CONFORMANCE_CONFIG) as Partial<AtollConfig>,
+      })
+      return gateway.fetch(request, env, context)
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = join(import.meta.dirname, '..', '..')
+
+/** The Worker and the scripts, which join app and engine. */
+const joins = new Set([
+  'functions/index.ts',
+  'functions/local/prepare.ts',
+  'functions/local/dev.ts',
+  'db/check.ts',
+])
+const frontDoors = new Set(['functions/define.ts', 'db/define.ts'])
+
+const files = ['functions', 'db'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => join(folder, file)),
+)
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((found) =>
+    relative(root, join(root, file, '..', found[1] as string)),
+  )
+}
+
+const isApp = (file: string) => /^(functions|db)\/app\//.test(file)
+
+describe('the rule of app/', () => {
+  it('sees the files it judges', () => {
+    expect(files.length).toBeGreaterThan(40)
+    expect(files.some(isApp)).toBe(true)
+    expect(files.flatMap(importsOf).some(isApp)).toBe(true)
+  })
+
+  it('keeps engine code from importing the app', () => {
+    const broken = files.filter((file) => !isApp(file) && !joins.has(file) && importsOf(file).some(isApp))
+    expect(broken).toEqual([])
+  })
+
+  it('keeps the app to the two front doors and its own files', () => {
+    const broken = files
+      .filter(isApp)
+      .flatMap((file) => importsOf(file).filter((imported) => !isApp(imported) && !frontDoors.has(imported)))
+    expect(broken).toEqual([])
+  })
+})
+
+describe('the rule of the environment', () => {
+  it('lets only config.ts and context.ts read env', () => {
+    const allowed = new Set(['functions/config.ts', 'functions/context.ts'])
+    const broken = files.filter(
+      (file) =>
+        !allowed.has(file) && !isApp(file) && /\benv\.[A-Z]/.test(readFileSync(join(root, file), 'utf8')),
+    )
+    expect(broken).toEqual([])
+  })
+})
+
+describe('the rule of the pipeline', () => {
+  it('lets only execute.ts ask the cluster', () => {
+    const broken = files.filter(
+      (file) =>
+        file.startsWith('functions/rest/') &&
+        file !== 'functions/rest/execute.ts' &&
+        /\.batch\(|\bfetch\(/.test(readFileSync(join(root, file), 'utf8')),
+    )
+    expect(broken).toEqual([])
+  })
+})

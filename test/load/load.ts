@@ -1,0 +1,172 @@
+/**
+ * `npm run load`: asks Atoll and handlers written by hand the same questions, in turn, in one Miniflare, and
+ * prints how they compare. On a shared machine only the ratios mean much.
+ *
+ * Talks to loopback only; ends by itself after scenarios x rounds x 2 x seconds.
+ * @module
+ */
+import { isDeepStrictEqual, parseArgs } from 'node:util'
+import autocannon from 'autocannon'
+import { childProcesses } from '../../functions/local/state-lock.ts'
+import { startTestServer } from '../support/local-server.ts'
+import { cpuOf } from './process-cpu.ts'
+
+interface Contender {
+  readonly name: string
+  path(i: number): string
+}
+
+interface Scenario {
+  readonly name: string
+  readonly contenders: readonly [atoll: Contender, hand: Contender]
+}
+
+interface Sample {
+  requests: number
+  seconds: number
+  cpuMs: number
+  /** Latencies in milliseconds, by round. */
+  p50: number[]
+  p99: number[]
+}
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '3' },
+    connections: { type: 'string', default: '16' },
+  },
+})
+const seconds = Number(values.seconds)
+const rounds = Number(values.rounds)
+const connections = Number(values.connections)
+
+const scenarios: readonly Scenario[] = [
+  {
+    name: 'one track by id',
+    contenders: [
+      { name: 'atoll', path: (i) => `/rest/v1/tracks?id=eq.${1 + (i % 2400)}` },
+      { name: 'hand', path: (i) => `/hand/tracks/${1 + (i % 2400)}` },
+    ],
+  },
+  {
+    name: 'page of 50 tracks',
+    contenders: [
+      { name: 'atoll', path: (i) => `/rest/v1/tracks?order=name,id&limit=50&offset=${50 * (i % 48)}` },
+      { name: 'hand', path: (i) => `/hand/tracks?page=${i % 48}` },
+    ],
+  },
+  {
+    name: 'order with items and tracks',
+    contenders: [
+      {
+        name: 'atoll',
+        path: (i) =>
+          `/rest/v1/invoices?id=eq.${1 + (i % 420)}&select=*,items:invoice_items(*,track:tracks(*))`,
+      },
+      { name: 'hand', path: (i) => `/hand/invoices/${1 + (i % 420)}` },
+    ],
+  },
+]
+
+// Anybody may read everything here: what keys cost is another question.
+const server = await startTestServer({ entry: new URL('worker.ts', import.meta.url).pathname })
+const pids = childProcesses()
+const headers = { apikey: 'sb_secret_test' }
+
+try {
+  console.log(`${rounds} rounds of ${seconds} s each, in turn, ${connections} connections\n`)
+  const lines = [row('scenario', 'server', 'req/s', 'p50 ms', 'p99 ms', 'CPU ms', 'CPU ratio', 'req/s ratio')]
+  for (const scenario of scenarios) {
+    await checkSameAnswers(scenario)
+    lines.push(...report(scenario, await measure(scenario)))
+  }
+  console.log(lines.join('\n'))
+} finally {
+  await server.stop()
+}
+
+/** Columns are named otherwise by hand (camel case), so values are compared, in order. */
+async function checkSameAnswers({ name, contenders }: Scenario): Promise<void> {
+  for (const i of [0, 7, 41]) {
+    const [a, b] = await Promise.all(
+      contenders.map(async (contender) => {
+        const response = await fetch(server.address + contender.path(i), { headers })
+        if (!response.ok) throw new Error(`${name}: ${contender.name} answered ${response.status}`)
+        return valuesOf(await response.json())
+      }),
+    )
+    if (!isDeepStrictEqual(a, b))
+      throw new Error(`${name}: the answers differ, so there is nothing to compare`)
+  }
+}
+
+function valuesOf(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(valuesOf)
+  return json !== null && typeof json === 'object' ? Object.values(json).map(valuesOf) : json
+}
+
+async function measure(scenario: Scenario): Promise<readonly Sample[]> {
+  const samples = scenario.contenders.map(
+    (): Sample => ({ requests: 0, seconds: 0, cpuMs: 0, p50: [], p99: [] }),
+  )
+  for (const contender of scenario.contenders) await shoot(contender, 1)
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, contender] of scenario.contenders.entries()) {
+      const sample = samples[i] as Sample
+      const before = cpu()
+      const result = await shoot(contender, seconds)
+      if (result.non2xx > 0 || result.errors > 0)
+        throw new Error(`${scenario.name}: ${contender.name} failed requests`)
+      sample.cpuMs += cpu() - before
+      sample.requests += result.requests.total
+      sample.seconds += result.duration
+      sample.p50.push(result.latency.p50)
+      sample.p99.push(result.latency.p99)
+    }
+  }
+  return samples
+}
+
+function shoot(contender: Contender, duration: number): Promise<autocannon.Result> {
+  let i = 0
+  return autocannon({
+    url: server.address,
+    connections,
+    duration,
+    headers,
+    requests: [
+      { method: 'GET', path: '/', setupRequest: (request) => ({ ...request, path: contender.path(i++) }) },
+    ],
+  })
+}
+
+/** Processor time of the server's processes, in milliseconds. */
+function cpu(): number {
+  return pids.reduce((sum, pid) => sum + (cpuOf(pid) ?? 0), 0)
+}
+
+function report(scenario: Scenario, samples: readonly Sample[]): string[] {
+  const perSecond = samples.map((sample) => sample.requests / sample.seconds)
+  const perRequest = samples.map((sample) => sample.cpuMs / sample.requests)
+  return scenario.contenders.map((contender, i) =>
+    row(
+      i === 0 ? scenario.name : '',
+      contender.name,
+      (perSecond[i] as number).toFixed(0),
+      median(samples[i]?.p50 ?? []).toFixed(1),
+      median(samples[i]?.p99 ?? []).toFixed(1),
+      (perRequest[i] as number).toFixed(3),
+      i === 0 ? ((perRequest[0] as number) / (perRequest[1] as number)).toFixed(2) : '1.00',
+      i === 0 ? ((perSecond[0] as number) / (perSecond[1] as number)).toFixed(2) : '1.00',
+    ),
+  )
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
+}
+
+function row(first: string, ...rest: string[]): string {
+  return first.padEnd(30) + rest.map((cell) => cell.padStart(12)).join('')
+}

@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { root } from '../../functions/local/serve.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'atoll-dev-'))
+const running: ChildProcess[] = []
+
+afterEach(async () => {
+  for (const child of running.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) await stop(child, 'SIGINT')
+  }
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as { port: number }
+  await new Promise((done) => server.close(done))
+  return port
+}
+
+/** Starts the command and waits until it says that it runs, or ends. */
+async function dev(...args: string[]): Promise<{ child: ChildProcess; output: string }> {
+  const child = spawn(process.execPath, ['functions/local/dev.ts', ...args], { cwd: root })
+  running.push(child)
+  let output = ''
+  await new Promise<void>((done) => {
+    const read = (chunk: Buffer) => {
+      output += chunk
+      if (output.includes('sb_secret_')) done()
+    }
+    child.stdout?.on('data', read)
+    child.stderr?.on('data', read)
+    child.once('exit', () => done())
+  })
+  return { child, output }
+}
+
+async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  const exited = new Promise((done) => child.once('exit', done))
+  child.kill(signal)
+  await exited
+}
+
+/** Runs the first `curl` line of the banner as fetch would. */
+async function follow(output: string): Promise<unknown> {
+  const [, address, key] = /curl '([^']+)' -H 'apikey: ([^']+)'/.exec(output) as unknown as [
+    string,
+    string,
+    string,
+  ]
+  return (await fetch(address, { headers: { apikey: key } })).json()
+}
+
+describe('npm run dev', () => {
+  it('serves seeded rows, and again after an interrupt and after kill -9', async () => {
+    const state = join(folder, 'state')
+    const port = String(await freePort())
+    const first = await dev('--port', port, '--persist-to', state)
+    expect(first.output).toContain('applied 1 migration, seeded')
+    expect(first.output).toContain(`http://localhost:${port}/rest/v1`)
+    expect(await follow(first.output)).toHaveLength(3)
+
+    const second = await dev('--port', String(await freePort()), '--persist-to', state)
+    expect(second.output).toContain('Another dev server')
+
+    await stop(first.child, 'SIGKILL')
+    const third = await dev('--port', port, '--persist-to', state)
+    expect(third.output).toContain('Atoll is running\n')
+    expect(await follow(third.output)).toHaveLength(3)
+
+    await stop(third.child, 'SIGINT')
+    const fourth = await dev('--port', port, '--persist-to', state)
+    expect(await follow(fourth.output)).toHaveLength(3)
+  })
+
+  it('says what is wrong with its arguments', async () => {
+    expect((await dev('--port', 'x')).output).toContain('--port is no port')
+    const taken = createServer()
+    await new Promise<void>((done) => taken.listen(0, '127.0.0.1', done))
+    const { port } = taken.address() as { port: number }
+    const { output } = await dev('--port', String(port), '--persist-to', join(folder, 'other'))
+    taken.close()
+    expect(output).toContain('The port is taken')
+  })
+})

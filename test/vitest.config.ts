@@ -1,0 +1,55 @@
+import { join } from 'node:path'
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+import seed from '../db/app/seed.ts'
+import { appMigrations, readMigrations } from '../db/migrations.ts'
+import { makeSeedRows } from '../db/seed.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** Pure stages in Node, the Worker in workerd, and whole servers from outside. */
+export default defineConfig({
+  root,
+  test: {
+    projects: [
+      { test: { name: 'unit', root, include: ['test/{unit,guards}/**/*.test.ts'], environment: 'node' } },
+      {
+        plugins: [
+          cloudflareTest(async () => {
+            const migrations = readMigrations(appMigrations)
+            return {
+              wrangler: { configPath: join(root, 'wrangler.toml') },
+              miniflare: {
+                bindings: {
+                  ATOLL_PUBLISHABLE_KEY: 'sb_publishable_test',
+                  ATOLL_SECRET_KEY: 'sb_secret_test',
+                  MIGRATIONS: JSON.stringify(migrations),
+                  SEED_ROWS: JSON.stringify(await makeSeedRows(seed, migrations)),
+                },
+              },
+            }
+          }),
+        ],
+        test: {
+          name: 'api',
+          root,
+          include: ['test/{api,app}/**/*.test.ts'],
+          setupFiles: ['test/support/workerd-setup.ts'],
+          // The first request of a file loads the Worker's modules, which takes seconds on a busy machine.
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          root,
+          include: ['test/{system,contracts,browser}/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
