@@ -1,3 +1,5 @@
+import { systemObjects } from './system/system-objects.ts'
+
 export interface Migration {
   readonly name: string
   readonly statements: readonly string[]
@@ -8,7 +10,7 @@ const stateTable = `CREATE TABLE IF NOT EXISTS d1_migrations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`
 
 /**
- * Applies the migrations that a database lacks, each as one transaction with the note that it is done.
+ * Makes Atoll's own objects, then applies the migrations that a database lacks, each as one transaction with the note that it is done.
  *
  * @returns names of those that were applied
  */
@@ -16,7 +18,7 @@ export async function applyMigrations(
   database: D1Database,
   migrations: readonly Migration[],
 ): Promise<string[]> {
-  await database.prepare(stateTable).run()
+  await database.batch([stateTable, ...systemObjects].map((statement) => database.prepare(statement)))
   const { results } = await database.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
   const done = new Set(results.map((row) => row.name))
   const applied: string[] = []

@@ -20,6 +20,14 @@ export interface AtollConfig {
   readonly serverTiming: boolean
   /** Origins that browsers may call from; `*` for all. Default `*`. */
   readonly corsOrigins: '*' | readonly string[]
+  /** Whether callers without key and token are the role `anon`. Default true. */
+  readonly anonymous: boolean
+  /** Audience that tokens must name when they name one; null: any. Default null. */
+  readonly jwtAudience: string | null
+  /** Largest body of a request to `/rest/v1`, in bytes. Default 10,000,000. */
+  readonly maxBodyBytes: number
+  /** Whether `Prefer: tx=rollback` may ask for a write that is undone. Default true. */
+  readonly txRollback: boolean
   /** How many request shapes an isolate keeps compiled. Default 1000. */
   readonly compiledShapes: number
 }
@@ -32,6 +40,10 @@ export const defaultConfig: AtollConfig = {
   openapi: true,
   serverTiming: false,
   corsOrigins: '*',
+  anonymous: true,
+  jwtAudience: null,
+  maxBodyBytes: 10_000_000,
+  txRollback: true,
   compiledShapes: 1000,
 }
 
@@ -39,8 +51,14 @@ export const defaultConfig: AtollConfig = {
 export interface Keys {
   readonly publishable: string
   readonly secret: string
+  /** Signs the tokens of users. */
+  readonly jwtSecret: string
 }
 
 export function readKeys(env: Env): Keys {
-  return { publishable: env.ATOLL_PUBLISHABLE_KEY ?? '', secret: env.ATOLL_SECRET_KEY ?? '' }
+  return {
+    publishable: env.ATOLL_PUBLISHABLE_KEY ?? '',
+    secret: env.ATOLL_SECRET_KEY ?? '',
+    jwtSecret: env.ATOLL_JWT_SECRET ?? '',
+  }
 }

@@ -39,6 +39,20 @@ export class AtollError extends Error {
 
 const notEmbeddedHint = (name: string) => `Verify that '${name}' is included in the 'select' query parameter.`
 
+/**
+ * An error for the caller of an app's function or route: throw it.
+ *
+ * @example throw refuse(409, 'P0001', 'the order is closed')
+ */
+export function refuse(
+  status: number,
+  code: string,
+  message: string,
+  rest: { details?: unknown; hint?: string } = {},
+) {
+  return new AtollError(status, code, message, rest)
+}
+
 export const errors = {
   // --- the request ---------------------------------------------------------------------------------------------
   unparsable: (what: string, text: string, column: number, details: string) =>
@@ -47,6 +61,15 @@ export const errors = {
     }),
   tooDeep: (what: string, maxDepth: number) =>
     new AtollError(400, 'PGRST100', `The ${what} is nested more than ${maxDepth} levels deep`),
+  rpcMethod: (method: string) =>
+    new AtollError(405, 'PGRST101', `Cannot use the ${clip(method)} method on RPC`),
+  invalidBody: (message: string) => new AtollError(400, 'PGRST102', message),
+  contentType: (type: string) =>
+    new AtollError(415, 'PGRST102', `Content-Type not acceptable: ${clip(type)}`),
+  bodyTooLarge: (maxBytes: number) =>
+    new AtollError(413, 'PGRST102', 'The body is too large', {
+      details: `At most ${maxBytes} bytes are accepted.`,
+    }),
   negativeLimit: () => rangeError('Limit should be greater than or equal to zero.'),
   rangeBackwards: () =>
     rangeError('The lower boundary must be lower than or equal to the upper boundary in the Range header.'),
@@ -61,6 +84,28 @@ export const errors = {
         details: `unexpected "${clip(value, 20)}" expecting an integer`,
       },
     ),
+  notOnlyKeyFilters: () =>
+    new AtollError(
+      405,
+      'PGRST105',
+      "Filters must include all and only primary key columns with 'eq' operators",
+    ),
+  rangeOnPut: () =>
+    new AtollError(400, 'PGRST114', 'limit/offset querystring parameters are not allowed for PUT'),
+  keyMismatch: () =>
+    new AtollError(400, 'PGRST115', 'Payload values do not match URL in primary key column(s)'),
+  limitWithoutOrder: () =>
+    new AtollError(400, 'PGRST109', "A 'limit' was applied without an explicit 'order'", {
+      hint: "Apply an 'order' using unique column(s)",
+    }),
+  tooManyAffected: (rows: number) =>
+    new AtollError(400, 'PGRST124', 'Query result exceeds max-affected preference constraint', {
+      details: `The query affects ${rows} rows`,
+    }),
+  rollbackTooLarge: () =>
+    new AtollError(413, 'PGRST102', 'The body is too large for a write that is undone', {
+      hint: 'Prefer: tx=rollback takes up to 1,900,000 bytes of rows.',
+    }),
   unknownSchema: (name: string) =>
     new AtollError(406, 'PGRST106', `Invalid schema: ${clip(name)}`, {
       hint: 'Only the schema public is exposed.',
@@ -123,6 +168,14 @@ export const errors = {
           "Find the desired relationship in the 'details' key.",
       },
     ),
+  noColumn: (column: string, table: string) =>
+    new AtollError(
+      400,
+      'PGRST204',
+      `Could not find the '${clip(column)}' column of '${table}' in the schema cache`,
+    ),
+  noFunction: (message: string, details: string, hint: string | null) =>
+    new AtollError(404, 'PGRST202', message, { details, ...(hint === null ? {} : { hint }) }),
   noTable: (schema: string, table: string, nearest: string | null) =>
     new AtollError(
       404,
@@ -134,17 +187,33 @@ export const errors = {
     ),
 
   // --- who is calling ------------------------------------------------------------------------------------------
-  unknownKey: () =>
-    new AtollError(401, 'PGRST301', 'Unknown API key', {
+  noTokenSecret: () =>
+    new AtollError(500, 'PGRST300', 'Server lacks JWT secret', { hint: 'Set the secret ATOLL_JWT_SECRET.' }),
+  unknownKey: () => unauthorized('PGRST301', 'Unknown API key', null),
+  badToken: (message: string, details: string | null = null) => unauthorized('PGRST301', message, details),
+  badClaims: (message: string) => unauthorized('PGRST303', message, null),
+  noAnonymous: () =>
+    new AtollError(401, 'PGRST302', 'Anonymous access is disabled', {
       headers: { 'WWW-Authenticate': 'Bearer' },
-      hint: 'Send the publishable or the secret key in the apikey header.',
     }),
   denied: (table: string, signedIn: boolean) =>
     new AtollError(signedIn ? 403 : 401, '42501', `permission denied for table ${table}`, {
       headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
     }),
 
+  deniedFunction: (name: string, signedIn: boolean) =>
+    new AtollError(signedIn ? 403 : 401, '42501', `permission denied for function ${name}`, {
+      headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
+    }),
+
   // --- the data ------------------------------------------------------------------------------------------------
+  invalidArguments: (
+    name: string,
+    issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+  ) =>
+    new AtollError(400, '22023', `invalid arguments of function ${name}`, {
+      details: issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; '),
+    }),
   undefinedColumn: (table: string, column: string) =>
     new AtollError(400, '42703', `column ${table}.${clip(column)} does not exist`),
   undefinedFunction: (message: string, hint?: string) =>
@@ -166,6 +235,54 @@ export const errors = {
     new AtollError(400, '22P02', 'A value could not be read as the type asked for', {
       hint: 'A cast met text of another form, or a JSON column holds text that is not JSON.',
     }),
+  tooLong: (max: number) => new AtollError(400, '22001', `value too long for type character varying(${max})`),
+  generatedColumn: (column: string) =>
+    new AtollError(400, '428C9', `cannot insert a non-DEFAULT value into column "${column}"`, {
+      details: `Column "${column}" is a generated column.`,
+    }),
+  noConflictTarget: () =>
+    new AtollError(
+      400,
+      '42P10',
+      'there is no unique or exclusion constraint matching the ON CONFLICT specification',
+    ),
+  notWritable: (view: string) =>
+    new AtollError(405, '55000', `cannot write to view "${view}"`, {
+      hint: 'Write to the tables that it shows.',
+    }),
+  notNull: (table: string, column: string, details: string | null) =>
+    new AtollError(
+      400,
+      '23502',
+      `null value in column "${column}" of relation "${table}" violates not-null constraint`,
+      {
+        details,
+      },
+    ),
+  notUnique: (constraint: string, details: string | null) =>
+    new AtollError(409, '23505', `duplicate key value violates unique constraint "${constraint}"`, {
+      details,
+    }),
+  noParent: (table: string, constraint: string, details: string | null) =>
+    new AtollError(
+      409,
+      '23503',
+      `insert or update on table "${table}" violates foreign key constraint "${constraint}"`,
+      {
+        details,
+      },
+    ),
+  hasChildren: (table: string, constraint: string, child: string, details: string | null) =>
+    new AtollError(
+      409,
+      '23503',
+      `update or delete on table "${table}" violates foreign key constraint "${constraint}" on table "${child}"`,
+      { details },
+    ),
+  foreignKey: (table: string) =>
+    new AtollError(409, '23503', `a write to table "${table}" violates a foreign key constraint`),
+  checkFailed: (table: string, constraint: string) =>
+    new AtollError(400, '23514', `new row for relation "${table}" violates check constraint "${constraint}"`),
   tooComplex: (details: string) =>
     new AtollError(413, '54001', 'The request is too complex for the database', {
       details,
@@ -193,6 +310,12 @@ export const errors = {
 /** At most `max` characters of what a caller sent, so that errors stay small. */
 function clip(text: string, max = 200): string {
   return text.length > max ? `${text.slice(0, max)}…` : text
+}
+
+/** RFC 6750, 3: the header says why. */
+function unauthorized(code: string, message: string, details: string | null): AtollError {
+  const why = `Bearer error="invalid_token", error_description="${message}"`
+  return new AtollError(401, code, message, { details, headers: { 'WWW-Authenticate': why } })
 }
 
 function rangeError(details: string, contentRange?: string): AtollError {

@@ -9,15 +9,19 @@ import type { TableDeclarations } from '../db/define.ts'
 import { identifyCaller } from './access/identify-caller.ts'
 import { type AtollConfig, defaultConfig } from './config.ts'
 import { type AtollEnv, servicesOf } from './context.ts'
+import type { FunctionManifest, RouteManifest } from './define.ts'
 import { createDocs } from './docs/docs.ts'
 import { AtollError, errors } from './errors.ts'
 import { emit } from './events.ts'
 import { createRest } from './rest/rest.ts'
+import { createRoutes } from './routes.ts'
 
 /** What an app brings. */
 export interface App {
   readonly tables: TableDeclarations
   readonly config: Partial<AtollConfig>
+  readonly functions?: FunctionManifest
+  readonly routes?: RouteManifest
 }
 
 /** Headers that browser code may read. */
@@ -35,11 +39,12 @@ export function createGateway(app: App): Hono<AtollEnv> {
   gateway.use(async (c, next) => {
     const services = servicesOf(c.env)
     c.set('services', services)
-    c.set('caller', identifyCaller(c.req.raw.headers, services.keys))
+    c.set('caller', await identifyCaller(c.req.raw.headers, services.keys, config))
     await next()
   })
 
-  gateway.route('/rest/v1', createRest(catalog, config))
+  gateway.route('/rest/v1', createRest(catalog, app.functions ?? {}, config))
+  gateway.route('/functions/v1', createRoutes(app.routes ?? {}))
   gateway.route('/docs', createDocs())
   gateway.get('/', (c) => c.redirect('/docs'))
   return gateway

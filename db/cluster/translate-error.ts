@@ -1,4 +1,5 @@
 import { AtollError, errors } from '../../functions/errors.ts'
+import { ConstraintError, RolledBack } from './constraint-error.ts'
 
 /** What SQLite says when a statement is larger than it can work with. */
 const tooComplex =
@@ -9,9 +10,14 @@ const passing =
   /Network connection lost|storage caused object to be reset|reset because its code was updated|exceeded timeout|overloaded|Cannot resolve D1 DB|Internal error/i
 
 /** D1's errors are text. Each is translated here, once, with its cause; what is not known becomes internal. */
-export function translateDatabaseError(database: string, error: unknown): AtollError {
+export function translateDatabaseError(
+  database: string,
+  error: unknown,
+): AtollError | ConstraintError | RolledBack {
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
+  const violation = readGuard(message) ?? readViolation(message, error)
+  if (violation) return violation
   if (/no such (?:table|column)/i.test(message)) return errors.notMigrated(database)
   if (tooComplex.test(message)) return errors.tooComplex(plain(message))
   if (/pattern too complex/i.test(message)) return errors.patternTooLong(50)
@@ -24,4 +30,36 @@ export function translateDatabaseError(database: string, error: unknown): AtollE
 /** The message without D1's prefix and SQLite's code. */
 function plain(message: string): string {
   return message.replace(/^D1_ERROR: /, '').replace(/: SQLITE_.*$/, '')
+}
+
+const violationKinds = {
+  UNIQUE: 'unique',
+  'NOT NULL': 'not-null',
+  CHECK: 'check',
+  'FOREIGN KEY': 'foreign-key',
+} as const
+
+/** `UNIQUE constraint failed: table.a, table.b` and its like. */
+function readViolation(message: string, cause: unknown): ConstraintError | null {
+  const found = /(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (.*?))?: SQLITE_CONSTRAINT/.exec(
+    message,
+  )
+  if (!found) return null
+  const kind = violationKinds[found[1] as keyof typeof violationKinds]
+  const subject = found[2] ?? ''
+  const columns = kind === 'unique' || kind === 'not-null' ? subject.split(', ').map(columnOf) : []
+  return new ConstraintError(kind, columns, subject, cause)
+}
+
+function columnOf(qualified: string): string {
+  return qualified.slice(qualified.indexOf('.') + 1)
+}
+
+/** What a guard row, whose text is the reason, has undone. */
+function readGuard(message: string): AtollError | RolledBack | null {
+  const notes = /atoll\/rollback\/([\s\S]*?): SQLITE_CONSTRAINT(?: \(extended: \w+\))?$/.exec(message)?.[1]
+  if (notes !== undefined) return new RolledBack(notes)
+  const [, guard, rows] = /atoll\/(singular|max-affected)\/(\d+)/.exec(message) ?? []
+  if (guard === undefined) return null
+  return guard === 'singular' ? errors.notSingular(Number(rows)) : errors.tooManyAffected(Number(rows))
 }

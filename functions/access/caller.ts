@@ -4,4 +4,6 @@ export interface Caller {
   readonly role: string
   /** True when the caller proved who they are, rather than just sending the publishable key. */
   readonly signedIn: boolean
+  /** What the caller's token says of them. */
+  readonly claims: Readonly<Record<string, unknown>>
 }

@@ -1,22 +1,40 @@
-import type { Keys } from '../config.ts'
+import type { AtollConfig, Keys } from '../config.ts'
 import { errors } from '../errors.ts'
 import type { Caller } from './caller.ts'
+import { verifyToken } from './verify-token.ts'
 
-const anonymous: Caller = { role: 'anon', signedIn: false }
-const service: Caller = { role: 'service_role', signedIn: true }
+const anonymous: Caller = { role: 'anon', signedIn: false, claims: {} }
+const service: Caller = { role: 'service_role', signedIn: true, claims: {} }
 
 /**
- * Reads the caller from the `apikey` header, or from a bearer token that is a key, as supabase-js sends it.
+ * Reads the caller from the bearer token (a key or a JWT), or from the `apikey` header. supabase-js sends its key as
+ * both until somebody signs in; then the bearer token is the user's.
  *
- * @throws PGRST301 when a key is sent that is none of this project's
+ * @throws 401 when what is sent is none of this project's
  */
-export function identifyCaller(headers: Headers, keys: Keys): Caller {
-  const bearer = /^Bearer\s+(.*)$/i.exec(headers.get('authorization') ?? '')?.[1]?.trim()
-  const key = bearer || headers.get('apikey')
-  if (!key) return anonymous
+export async function identifyCaller(headers: Headers, keys: Keys, config: AtollConfig): Promise<Caller> {
+  const authorization = headers.get('authorization')
+  const bearer =
+    authorization === null ? null : (/^Bearer(?:\s+(.*))?$/i.exec(authorization)?.[1]?.trim() ?? '')
+  const isBearer = authorization !== null && /^Bearer\b/i.test(authorization)
+  const apikey = headers.get('apikey')
+  if (apikey !== null && !(isBearer && bearer === apikey)) {
+    const caller = await fromKey(apikey, keys, config)
+    if (!isBearer) return caller
+  }
+  if (isBearer) return fromKey(bearer ?? '', keys, config, true)
+  if (!config.anonymous) throw errors.noAnonymous()
+  return anonymous
+}
+
+async function fromKey(key: string, keys: Keys, config: AtollConfig, isToken = false): Promise<Caller> {
   if (sameSecret(key, keys.publishable)) return anonymous
   if (sameSecret(key, keys.secret)) return service
-  throw errors.unknownKey()
+  if (!isToken && key.split('.').length !== 3) throw errors.unknownKey()
+  if (/^sb_(?:publishable|secret)_/.test(key)) throw errors.unknownKey()
+  const claims = await verifyToken(key, { secret: keys.jwtSecret, audience: config.jwtAudience })
+  const role = typeof claims.role === 'string' ? claims.role : 'anon'
+  return { role, signedIn: role !== 'anon', claims }
 }
 
 const encoder = new TextEncoder()

@@ -12,7 +12,7 @@ import { compareArray, type Json, JsonPredicates } from './json-predicates.ts'
 import { globPattern, likePattern, longPattern } from './patterns.ts'
 import type { ComparePredicate, FieldPlan, Predicate } from './plan.ts'
 import type { Operator, Value } from './request.ts'
-import { type Bindable, joinBalanced, type ParameterList } from './sql.ts'
+import { type Bindable, joinBalanced, type Parameters } from './sql.ts'
 
 const comparisons: Readonly<Partial<Record<Operator, string>>> = {
   eq: '=',
@@ -26,14 +26,11 @@ const comparisons: Readonly<Partial<Record<Operator, string>>> = {
 
 /** Compiles predicates; what needs rows of other tables is left to `exists`. */
 export class PredicateCompiler {
-  readonly #parameters: ParameterList
+  readonly #parameters: Parameters
   readonly #exists: (predicate: Extract<Predicate, { kind: 'embed' }>) => string
   readonly #json: JsonPredicates
 
-  constructor(
-    parameters: ParameterList,
-    exists: (predicate: Extract<Predicate, { kind: 'embed' }>) => string,
-  ) {
+  constructor(parameters: Parameters, exists: (predicate: Extract<Predicate, { kind: 'embed' }>) => string) {
     this.#parameters = parameters
     this.#exists = exists
     this.#json = new JsonPredicates(parameters)

@@ -133,7 +133,7 @@ function jsonArray(column: Column, elements: readonly string[]): string {
 }
 
 /** PostgreSQL reads `.5`, `5.`, `+5` and `007`; JSON does not. */
-function jsonNumber(text: string): string {
+export function jsonNumber(text: string): string {
   return text
     .replace(/^\+/, '')
     .replace(/^(-?)0+(?=\d)/, '$1')

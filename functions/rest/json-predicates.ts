@@ -4,16 +4,16 @@
  * Source: https://www.postgresql.org/docs/current/datatype-json.html#JSON-CONTAINMENT
  * @module
  */
-import { joinBalanced, type ParameterList, quoteText } from './sql.ts'
+import { joinBalanced, type Parameters, quoteText } from './sql.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
 /** Builds predicates over JSON text; `value` arguments are SQL expressions that hold JSON text. */
 export class JsonPredicates {
-  readonly #parameters: ParameterList
+  readonly #parameters: Parameters
   #names = 0
 
-  constructor(parameters: ParameterList) {
+  constructor(parameters: Parameters) {
     this.#parameters = parameters
   }
 
@@ -132,7 +132,7 @@ export function compareArray(
   value: string,
   operator: 'lt' | 'lte' | 'gt' | 'gte',
   to: readonly Json[],
-  parameters: ParameterList,
+  parameters: Parameters,
 ): string {
   const orEqual = operator === 'lte' || operator === 'gt'
   let sql = orEqual ? `json_array_length(${value})<=${to.length}` : '0'

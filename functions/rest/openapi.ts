@@ -3,8 +3,11 @@
  * clients and code generators read.
  * @module
  */
+
+import { z } from 'zod'
 import type { Catalog, Column, ColumnType, Table } from '../../db/catalog/catalog.ts'
 import type { AtollConfig } from '../config.ts'
+import type { AnyFunction, FunctionManifest } from '../define.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -20,7 +23,7 @@ const types: Readonly<Record<ColumnType, Schema>> = {
   blob: { type: 'string', format: 'bytea' },
 }
 
-export function describeApi(catalog: Catalog, config: AtollConfig): Schema {
+export function describeApi(catalog: Catalog, functions: FunctionManifest, config: AtollConfig): Schema {
   const tables = [...catalog.tables.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   return {
     swagger: '2.0',
@@ -38,7 +41,15 @@ export function describeApi(catalog: Catalog, config: AtollConfig): Schema {
       description: 'PostgREST Documentation',
       url: 'https://postgrest.org/en/latest/references/api.html',
     },
-    paths: Object.fromEntries(tables.map((table) => [`/${table.name}`, { get: readOperation(table) }])),
+    paths: {
+      ...Object.fromEntries(tables.map((table) => [`/${table.name}`, operations(table)])),
+      ...Object.fromEntries(
+        Object.entries(functions).map(([name, definition]) => [
+          `/rpc/${name}`,
+          functionOperations(name, definition),
+        ]),
+      ),
+    },
     definitions: Object.fromEntries(tables.map((table) => [table.name, definition(table)])),
     parameters: sharedParameters,
   }
@@ -58,18 +69,72 @@ const query = (name: string, description: string, type = 'string') => ({
   type,
 })
 
+const preference = (description: string, values: readonly string[]) => ({
+  name: 'Prefer',
+  description,
+  in: 'header',
+  type: 'string',
+  enum: values,
+})
+
 const sharedParameters: Schema = {
+  return: preference('What to answer with', [
+    'return=minimal',
+    'return=headers-only',
+    'return=representation',
+  ]),
+  resolution: preference('What becomes of rows that are there already', [
+    'resolution=merge-duplicates',
+    'resolution=ignore-duplicates',
+  ]),
   select: query('select', 'Columns and embedded resources: id,title,artists(name)'),
   order: query('order', 'Columns to order by: title.desc,id'),
   limit: query('limit', 'At most so many rows', 'integer'),
   offset: query('offset', 'Rows to leave out at the start', 'integer'),
-  count: {
-    name: 'Prefer',
-    description: 'Whether to count all rows: count=exact',
-    in: 'header',
-    type: 'string',
-    enum: ['count=exact', 'count=planned', 'count=estimated'],
-  },
+  count: preference('Whether to count all rows', ['count=exact', 'count=planned', 'count=estimated']),
+}
+
+function operations(table: Table): Schema {
+  const reads = { get: readOperation(table) }
+  if (table.kind === 'view') return reads
+  const body = {
+    name: table.name,
+    in: 'body',
+    required: true,
+    schema: { $ref: `#/definitions/${table.name}` },
+  }
+  const write = (summary: string, parameters: readonly Schema[], status: number): Schema => ({
+    tags: [table.name],
+    summary,
+    parameters: [...parameters, { $ref: '#/parameters/return' }],
+    responses: { [status]: { description: 'Done' } },
+  })
+  return {
+    ...reads,
+    post: write(`Add rows to ${table.name}`, [body, { $ref: '#/parameters/resolution' }], 201),
+    patch: write(`Change rows of ${table.name}`, [...filters(table), body], 204),
+    delete: write(`Delete rows of ${table.name}`, filters(table), 204),
+  }
+}
+
+/** Zod describes its own JSON Schema; functions that only read can be called with GET as well. */
+function functionOperations(name: string, definition: AnyFunction): Schema {
+  const { $schema: _, ...schema } = z.toJSONSchema(definition.input, { io: 'input', unrepresentable: 'any' })
+  const operation = (parameters: readonly Schema[]): Schema => ({
+    tags: [`(rpc) ${name}`],
+    summary: `Call ${name}`,
+    parameters,
+    responses: { 200: { description: 'What the function answers' } },
+  })
+  const post = operation([{ name: 'args', in: 'body', required: true, schema }])
+  const names = Object.keys(definition.input.shape)
+  return definition.stable ? { get: operation(names.map((key) => query(key, 'Argument'))), post } : { post }
+}
+
+function filters(table: Table): Schema[] {
+  return [...table.columns.values()].map((column) =>
+    query(column.name, `A filter such as eq.… on ${column.name} (${types[column.type].format})`),
+  )
 }
 
 function readOperation(table: Table): Schema {
@@ -77,10 +142,8 @@ function readOperation(table: Table): Schema {
     tags: [table.name],
     summary: `Rows of ${table.name}`,
     parameters: [
-      ...[...table.columns.values()].map((column) =>
-        query(column.name, `A filter such as eq.… on ${column.name} (${types[column.type].format})`),
-      ),
-      ...Object.keys(sharedParameters).map((name) => ({ $ref: `#/parameters/${name}` })),
+      ...filters(table),
+      ...['select', 'order', 'limit', 'offset', 'count'].map((name) => ({ $ref: `#/parameters/${name}` })),
     ],
     responses: {
       200: { description: 'OK', schema: { type: 'array', items: { $ref: `#/definitions/${table.name}` } } },

@@ -117,7 +117,7 @@ export function parseList(text: string): string[] {
   } while (scanner.take(','))
   scanner.expect(')', '"," or ")"')
   scanner.spaces()
-  if (!scanner.done) scanner.fail('end of input')
+  scanner.end('end of input')
   return elements
 }
 
@@ -133,6 +133,6 @@ export function parseParameterName(name: string): ParameterName {
   const names = [scanner.name()]
   while (scanner.take('.')) names.push(scanner.name())
   const path = parseJsonPath(scanner)
-  if (!scanner.done) scanner.fail('"." or "->" or end of input')
+  scanner.end('"." or "->" or end of input')
   return { embeds: names.slice(0, -1), field: { name: names.at(-1) as string, path } }
 }

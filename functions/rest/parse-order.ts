@@ -11,7 +11,7 @@ export function parseOrder(text: string): OrderTerm[] {
     terms.push(parseTerm(scanner))
     scanner.spaces()
   } while (scanner.take(','))
-  if (!scanner.done) scanner.fail('"," or end of input')
+  scanner.end('"," or end of input')
   return terms
 }
 

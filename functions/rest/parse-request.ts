@@ -19,6 +19,8 @@ import type { Parameter, ShapeHeaders } from './shape.ts'
 export interface ParseOptions {
   /** Whether filters may name an embedded resource by its table although it has an alias. */
   readonly legacyTargetNames: boolean
+  /** Whether the `tx` preference counts. */
+  readonly txRollback: boolean
 }
 
 const actions: Readonly<Record<string, Action>> = {
@@ -39,7 +41,8 @@ export function parseRequest(
 ): RestRequest {
   const action = actions[headers.method]
   if (action === undefined) throw errors.method(headers.method)
-  const preferences = parsePreferences(headers.prefer)
+  const preferred = parsePreferences(headers.prefer)
+  const preferences = options.txRollback ? preferred : { ...preferred, tx: null }
   const select = parameters.findLast((parameter) => parameter.name === 'select')
   const root = draftOf(select === undefined ? [{ kind: 'star' }] : parseSelect(select.text))
   let columns: readonly string[] | null = null
@@ -72,7 +75,7 @@ function parseNames(what: string, text: string): string[] {
     names.push(scanner.name())
     scanner.spaces()
   } while (scanner.take(','))
-  if (!scanner.done) scanner.fail('"," or end of input')
+  scanner.end('"," or end of input')
   return names
 }
 

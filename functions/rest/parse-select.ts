@@ -9,7 +9,7 @@ export function parseSelect(text: string): SelectItem[] {
   scanner.spaces()
   if (scanner.done) return []
   const items = parseItems(scanner, 0)
-  if (!scanner.done) scanner.fail('"...", field name (* or [a..z0..9_$]), "," or end of input')
+  scanner.end('"...", field name (* or [a..z0..9_$]), "," or end of input')
   return items
 }
 

@@ -16,6 +16,7 @@ import type {
   Predicate,
   ReadPlan,
   ResourcePlan,
+  RowPolicy,
   SpreadOutput,
 } from './plan.ts'
 import type {
@@ -44,9 +45,10 @@ export function planRequest(
   options: PlanOptions,
 ): ReadPlan {
   const planner = new Planner(catalog, caller, options)
+  const table = planner.table(request.table)
   return {
     kind: 'read',
-    root: planner.resource(planner.table(request.table), request.root),
+    root: planner.resource(table, request.root, authorize(table, 'select', caller)),
     media: request.media,
     preferences: request.preferences,
     headersOnly: request.headersOnly,
@@ -54,10 +56,32 @@ export function planRequest(
   }
 }
 
-type Embedded = EmbedOutput | SpreadOutput
+/**
+ * Plans what a client makes of the rows that a function answers with. The function decided which rows those are, so
+ * the table's policy is not asked for them; for what is embedded in them it is.
+ */
+export function planRows(
+  request: RestRequest,
+  table: Table,
+  catalog: Catalog,
+  caller: Caller,
+  options: PlanOptions,
+): ReadPlan {
+  const root = new Planner(catalog, caller, options).resource(table, request.root, { kind: 'all' })
+  return {
+    kind: 'read',
+    root: { ...root, source: 'rows' },
+    media: request.media,
+    preferences: request.preferences,
+    headersOnly: request.headersOnly,
+    maxRows: options.maxRows,
+  }
+}
+
+export type Embedded = EmbedOutput | SpreadOutput
 
 /** Holds what every resource of one plan shares: the catalog, the caller and the aliases given so far. */
-class Planner {
+export class Planner {
   readonly #catalog: Catalog
   readonly #caller: Caller
   readonly #options: PlanOptions
@@ -75,9 +99,8 @@ class Planner {
     throw errors.noTable(this.#options.schema, name, nearestName(name, this.#catalog.tables.keys()))
   }
 
-  resource(table: Table, request: ResourceRequest): ResourcePlan {
-    const policy = authorize(table, 'select', this.#caller)
-    const alias = `t${this.#aliases++}`
+  /** @param policy which rows the caller may see; asked for by whoever knows the operation */
+  resource(table: Table, request: ResourceRequest, policy: RowPolicy, alias = this.#alias()): ResourcePlan {
     const output = request.select.flatMap((item): OutputItem[] => {
       if (item.kind === 'star') return starOutput(table, alias)
       return [item.kind === 'field' ? this.#fieldOutput(table, alias, item) : this.#embedOutput(table, item)]
@@ -86,6 +109,7 @@ class Planner {
     return {
       table,
       alias,
+      source: 'table',
       placement: table.placement,
       policy,
       output,
@@ -95,6 +119,11 @@ class Planner {
       offset: request.offset,
       aggregated: output.some(isAggregated),
     }
+  }
+
+  /** A name that no table has, so that none is hidden by it. */
+  #alias(): string {
+    return `_t${this.#aliases++}`
   }
 
   #fieldOutput(table: Table, alias: string, item: FieldItem): OutputItem {
@@ -118,7 +147,8 @@ class Planner {
 
   #embedOutput(table: Table, item: EmbedItem): Embedded {
     const relation = findRelation(table, item.target, item.hint, this.#options.schema)
-    const resource = this.resource(this.table(relation.to), item.resource)
+    const target = this.table(relation.to)
+    const resource = this.resource(target, item.resource, authorize(target, 'select', this.#caller))
     const toMany = !isToOne(relation)
     if (item.spread && toMany && resource.aggregated) {
       throw errors.notImplemented('Aggregates are not implemented for one-to-many or many-to-many spreads.')
@@ -129,7 +159,7 @@ class Planner {
       resource,
       junction: junctionTable && {
         table: junctionTable,
-        alias: `t${this.#aliases++}`,
+        alias: this.#alias(),
         placement: junctionTable.placement,
         policy: authorize(junctionTable, 'select', this.#caller),
       },

@@ -22,6 +22,33 @@ export interface ReadPlan {
   readonly maxRows: number | null
 }
 
+export type WriteAction = 'insert' | 'update' | 'upsert' | 'delete'
+
+export interface WritePlan {
+  readonly kind: 'write'
+  readonly action: WriteAction
+  /** The rows that are written, and what is shown of them. Its alias is the table's own name: RETURNING knows no other. */
+  readonly root: ResourcePlan
+  /** Which rows the caller may write. */
+  readonly policy: RowPolicy
+  /** What the payload sets, in its order. */
+  readonly columns: readonly Column[]
+  /** Columns that the client left out and Drizzle fills in JavaScript. */
+  readonly filled: readonly Column[]
+  readonly conflict: ConflictPlan | null
+  readonly media: Media
+  readonly preferences: Preferences
+}
+
+/** What becomes of a row that is there already. */
+export interface ConflictPlan {
+  /** Columns of the unique key that tells. */
+  readonly key: readonly Column[]
+  readonly resolution: 'merge' | 'ignore'
+}
+
+export type Plan = ReadPlan | WritePlan
+
 /** Which rows of a table the caller may see. */
 export type RowPolicy = { readonly kind: 'all' }
 
@@ -30,6 +57,8 @@ export interface ResourcePlan {
   readonly table: Table
   /** Name of the table in the statement: `t0`, `t1`, … */
   readonly alias: string
+  /** Rows come from the table, or are bound to the statement: those that a function answers with. */
+  readonly source: 'table' | 'rows'
   readonly placement: Placement
   readonly policy: RowPolicy
   readonly output: readonly OutputItem[]

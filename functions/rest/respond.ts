@@ -1,7 +1,8 @@
 import { errors } from '../errors.ts'
-import type { Result } from './execute.ts'
+import type { ReadResult } from './execute.ts'
+import type { Media } from './media.ts'
 import type { Preferences } from './parse-preferences.ts'
-import type { ReadPlan } from './plan.ts'
+import type { ReadPlan, WritePlan } from './plan.ts'
 
 /** What of the request the answer depends on beside its plan. */
 export interface ResponseInput {
@@ -14,7 +15,7 @@ export interface ResponseInput {
 }
 
 /** Makes the HTTP response. Rows are joined as text; none is parsed. */
-export async function respond(result: Result, plan: ReadPlan, input: ResponseInput): Promise<Response> {
+export async function respond(result: ReadResult, plan: ReadPlan, input: ResponseInput): Promise<Response> {
   const { rows, total } = result
   const { media } = plan
   if (total !== null && input.offset > 0 && input.offset >= total)
@@ -30,7 +31,7 @@ export async function respond(result: Result, plan: ReadPlan, input: ResponseInp
   const applied = appliedPreferences(plan.preferences)
   if (applied !== '') headers.set('Preference-Applied', applied)
 
-  const body = new TextEncoder().encode(bodyOf(plan, rows, input.columns))
+  const body = new TextEncoder().encode(bodyOf(media, rows, input.columns))
   const tag = await entityTag(body)
   headers.set('ETag', tag)
   if (input.ifNoneMatch !== null && matches(input.ifNoneMatch, tag)) {
@@ -41,8 +42,9 @@ export async function respond(result: Result, plan: ReadPlan, input: ResponseInp
   return new Response(plan.headersOnly ? null : body, { status: partial ? 206 : 200, headers })
 }
 
-function bodyOf(plan: ReadPlan, rows: readonly string[], columns: readonly string[]): string {
-  switch (plan.media.kind) {
+/** Rows joined as text. */
+export function bodyOf(media: Media, rows: readonly string[], columns: readonly string[]): string {
+  switch (media.kind) {
     case 'array':
       return `[${rows.join(',\n ')}]`
     case 'object':
@@ -62,10 +64,16 @@ export function contentRange(offset: number, rows: number, total: number | null)
   return `${range}/${total ?? '*'}`
 }
 
-export function appliedPreferences(preferences: Preferences): string {
+/** The preferences that made a difference, in PostgREST's order. */
+export function appliedPreferences(preferences: Preferences, write: WritePlan | null = null): string {
   const applied: string[] = []
+  if (write?.conflict && preferences.resolution) applied.push(`resolution=${preferences.resolution}`)
+  if (write && preferences.missing) applied.push(`missing=${preferences.missing}`)
+  if (write && preferences.return) applied.push(`return=${preferences.return}`)
   if (preferences.count) applied.push(`count=${preferences.count}`)
+  if (preferences.tx) applied.push(`tx=${preferences.tx}`)
   if (preferences.handling) applied.push(`handling=${preferences.handling}`)
+  if (preferences.maxAffected !== null) applied.push(`max-affected=${preferences.maxAffected}`)
   return applied.join(', ')
 }
 

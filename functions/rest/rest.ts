@@ -7,28 +7,47 @@ import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { Cluster } from '../../db/cluster/cluster.ts'
 import type { Caller } from '../access/caller.ts'
 import type { AtollConfig } from '../config.ts'
-import type { AtollEnv } from '../context.ts'
+import type { AtollEnv, Services } from '../context.ts'
+import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
 import { CompileCache } from './compile-cache.ts'
-import { type CompiledRead, compilePlan } from './compile-plan.ts'
-import { execute } from './execute.ts'
+import { type CompiledRead, compileRead } from './compile-read.ts'
+import { type CompiledWrite, compileWrite } from './compile-write.ts'
+import { executeRead, executeWrite, type WriteResult } from './execute.ts'
 import { ranked } from './media.ts'
 import { describeApi } from './openapi.ts'
+import { type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
 import { parseRequest } from './parse-request.ts'
-import type { ReadPlan } from './plan.ts'
-import { planRequest } from './plan-request.ts'
+import type { ReadPlan, WritePlan } from './plan.ts'
+import { planRequest, planRows } from './plan-request.ts'
+import { checkKeyOfPut, planWrite } from './plan-write.ts'
+import { readBody } from './read-body.ts'
+import type { RestRequest } from './request.ts'
 import { respond } from './respond.ts'
-import { type ShapeHeaders, shapeOf } from './shape.ts'
+import { respondWrite } from './respond-write.ts'
+import { readCall } from './rpc.ts'
+import { type Shape, type ShapeHeaders, shapeOf } from './shape.ts'
+import { functionRows, storageRows } from './storage-rows.ts'
 import { Timing } from './timing.ts'
 
 /** What is done once per shape. */
-interface Compiled {
-  readonly plan: ReadPlan
-  readonly statements: CompiledRead
+type Prepared =
+  | { readonly plan: ReadPlan; readonly compiled: CompiledRead }
+  | { readonly plan: WritePlan; readonly compiled: CompiledWrite }
+
+/** One request on its way through the pipeline. */
+interface Asked {
+  readonly raw: Request
+  readonly url: URL
+  readonly shape: Shape
+  readonly caller: Caller
+  readonly cluster: Cluster
+  readonly timing: Timing
 }
 
-export function createRest(catalog: Catalog, config: AtollConfig) {
-  const cache = new CompileCache<Compiled>(config.compiledShapes)
+export function createRest(catalog: Catalog, functions: FunctionManifest, config: AtollConfig) {
+  const requests = new CompileCache<RestRequest>(config.compiledShapes)
+  const prepared = new CompileCache<Prepared>(config.compiledShapes)
 
   /** The pipeline: request, plan, statements, rows, response. */
   async function answer(raw: Request, table: string, caller: Caller, cluster: Cluster): Promise<Response> {
@@ -36,30 +55,95 @@ export function createRest(catalog: Catalog, config: AtollConfig) {
     const url = new URL(raw.url)
     const headers = headersOf(raw)
     const shape = shapeOf(table, url.searchParams, headers)
-    const { plan, statements } = cache.getOrMake(`${caller.role}\n${shape.key}`, () => {
-      const request = parseRequest(table, shape.parameters, headers, config)
-      if (request.schema !== null && request.schema !== config.schema)
-        throw errors.unknownSchema(request.schema)
-      timing.mark('parse')
-      const plan = planRequest(request, catalog, caller, config)
-      return { plan, statements: compilePlan(plan) }
+    const asked: Asked = { raw, url, shape, caller, cluster, timing }
+    const request = requests.getOrMake(shape.key, () => {
+      const parsed = parseRequest(table, shape.parameters, headers, config)
+      if (parsed.schema !== null && parsed.schema !== config.schema) throw errors.unknownSchema(parsed.schema)
+      return parsed
     })
-    timing.mark('plan')
-    const result = await execute(statements, shape.operands, cluster)
-    timing.mark('transaction')
-    const offset = plan.root.offset
-    const response = await respond(result, plan, {
-      location: canonicalLocation(url),
-      offset: offset?.kind === 'operand' ? Math.max(0, Number(shape.operands[offset.index])) : 0,
-      ifNoneMatch: raw.headers.get('if-none-match'),
-      columns: statements.columns,
-    })
+    timing.mark('parse')
+    const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
     timing.mark('response')
     timing.write(response.headers)
     return response
   }
 
-  const description = Promise.resolve().then(() => JSON.stringify(describeApi(catalog, config)))
+  async function read(request: RestRequest, asked: Asked): Promise<Response> {
+    const { raw, url, shape, caller, cluster, timing } = asked
+    const { plan, compiled } = prepared.getOrMake(`${caller.role}\n${shape.key}`, () => {
+      const plan = planRequest(request, catalog, caller, config)
+      return { plan, compiled: compileRead(plan) }
+    }) as Extract<Prepared, { plan: ReadPlan }>
+    timing.mark('plan')
+    const result = await executeRead(compiled, shape.operands, cluster)
+    timing.mark('transaction')
+    return respond(result, plan, {
+      location: canonicalLocation(url),
+      offset: offsetOf(plan, shape),
+      ifNoneMatch: raw.headers.get('if-none-match'),
+      columns: compiled.columns,
+    })
+  }
+
+  async function write(request: RestRequest, asked: Asked): Promise<Response> {
+    const { raw, url, shape, caller, cluster, timing } = asked
+    // A table that is not there is said before a body that is wrong.
+    if (!catalog.tables.has(request.table)) planRequest(request, catalog, caller, config)
+    const payload = await payloadOf(request, raw, config)
+    const key = `${caller.role}\n${shape.key}\n${JSON.stringify(payload.columns)}`
+    const { plan, compiled } = prepared.getOrMake(key, () => {
+      const plan = planWrite(request, payload, catalog, caller, config)
+      return { plan, compiled: compileWrite(plan) }
+    }) as Extract<Prepared, { plan: WritePlan }>
+    if (plan.action === 'upsert') checkKeyOfPut(request, plan, payload.rows[0] ?? {}, shape.operands)
+    timing.mark('plan')
+    const chunks = plan.action === 'delete' ? ['[]'] : storageRows(plan, payload)
+    const changes = plan.action === 'delete' || (chunks.length > 0 && setsSomething(plan))
+    const result = changes
+      ? await executeWrite({ plan, compiled, chunks, operands: shape.operands, payload }, cluster)
+      : nothingWritten(plan)
+    timing.mark('transaction')
+    return respondWrite(result, plan, compiled.columns, url.pathname)
+  }
+
+  /** A function's answer; rows go through the pipeline as a table's do. */
+  async function call(name: string, raw: Request, caller: Caller, services: Services): Promise<Response> {
+    const timing = new Timing(config.serverTiming)
+    const url = new URL(raw.url)
+    const { definition, input, table, query } = await readCall(
+      name,
+      raw,
+      url,
+      functions,
+      caller,
+      catalog,
+      config,
+    )
+    const answer = await definition.run({ input: input as never, caller, database: services.database })
+    if (definition.returns.kind === 'nothing') return new Response(null, { status: 204 })
+    if (table === null) return Response.json(answer ?? null, { headers: { Vary: 'Accept, Prefer, Range' } })
+    const one = definition.returns.kind === 'row'
+    const found = (one ? [answer].filter(Boolean) : answer) as readonly PayloadRow[]
+    if (one && found.length === 0) return Response.json(null)
+    const headers = { ...headersOf(raw), method: 'GET', ...(one ? { accept: singularOf(raw) } : {}) }
+    const shape = shapeOf(table.name, query, headers)
+    const request = parseRequest(table.name, shape.parameters, headers, config)
+    const plan = planRows({ ...request, headersOnly: raw.method === 'HEAD' }, table, catalog, caller, config)
+    const compiled = compileRead(plan)
+    const rows = functionRows([...table.columns.values()], found)
+    const result = await executeRead(compiled, shape.operands, services.cluster, rows)
+    timing.mark('transaction')
+    const response = await respond(result, plan, {
+      location: canonicalLocation(url),
+      offset: offsetOf(plan, shape),
+      ifNoneMatch: raw.headers.get('if-none-match'),
+      columns: compiled.columns,
+    })
+    timing.write(response.headers)
+    return response
+  }
+
+  const description = Promise.resolve().then(() => JSON.stringify(describeApi(catalog, functions, config)))
 
   return new Hono<AtollEnv>({ strict: false })
     .on(['GET', 'HEAD'], '/', async (c) => {
@@ -72,6 +156,7 @@ export function createRest(catalog: Catalog, config: AtollConfig) {
       if (c.req.method === 'OPTIONS') return c.body(null, 200, { Allow: 'OPTIONS,GET,HEAD' })
       throw errors.method(c.req.method)
     })
+    .all('/rpc/:name', (c) => call(c.req.param('name'), c.req.raw, c.var.caller, c.var.services))
     .all('/:table', (c) => {
       const table = c.req.param('table')
       if (c.req.method === 'OPTIONS') return allow(catalog, config, table)
@@ -82,10 +167,39 @@ export function createRest(catalog: Catalog, config: AtollConfig) {
     })
 }
 
+async function payloadOf(request: RestRequest, raw: Request, config: AtollConfig): Promise<Payload> {
+  if (request.action === 'delete') return { rows: [], columns: [], textual: false }
+  const text = await readBody(raw, config.maxBodyBytes)
+  return parsePayload(text, raw.headers.get('content-type') ?? '', request.columns)
+}
+
+/** An update of no column changes nothing; an insert of none makes a row of defaults. */
+function setsSomething(plan: WritePlan): boolean {
+  return plan.action !== 'update' || plan.columns.length > 0
+}
+
+function nothingWritten(plan: WritePlan): WriteResult {
+  if (plan.media.kind === 'object') throw errors.notSingular(0)
+  return { rows: [], affected: 0, inserted: 0, key: null }
+}
+
 /** OPTIONS without CORS: which methods a table answers. */
 function allow(catalog: Catalog, config: AtollConfig, name: string): Response {
-  if (!catalog.tables.has(name)) throw errors.noTable(config.schema, name, null)
-  return new Response(null, { status: 200, headers: { Allow: 'OPTIONS,GET,HEAD' } })
+  const table = catalog.tables.get(name)
+  if (!table) throw errors.noTable(config.schema, name, null)
+  const writes = table.kind === 'view' ? '' : `,POST${table.primaryKey.length > 0 ? ',PUT' : ''},PATCH,DELETE`
+  return new Response(null, { status: 200, headers: { Allow: `OPTIONS,GET,HEAD${writes}` } })
+}
+
+function offsetOf(plan: ReadPlan, shape: Shape): number {
+  const { offset } = plan.root
+  return offset?.kind === 'operand' ? Math.max(0, Number(shape.operands[offset.index])) : 0
+}
+
+/** A function of one row answers with an object, as long as the client takes JSON. */
+function singularOf(raw: Request): string {
+  const accept = raw.headers.get('accept') ?? '*/*'
+  return /json|\*\/\*/.test(accept) ? 'application/vnd.pgrst.object+json' : accept
 }
 
 function isOpenApi(range: string): boolean {
@@ -98,7 +212,9 @@ function headersOf(raw: Request): ShapeHeaders {
     method: raw.method,
     accept: raw.headers.get('accept') ?? '',
     prefer: raw.headers.get('prefer') ?? '',
-    profile: raw.headers.get('accept-profile') ?? '',
+    profile:
+      raw.headers.get(raw.method === 'GET' || raw.method === 'HEAD' ? 'accept-profile' : 'content-profile') ??
+      '',
     range: rangeOf(raw.headers.get('range')),
   }
 }

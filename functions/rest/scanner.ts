@@ -62,8 +62,16 @@ export class Scanner {
     if (!this.take(token)) this.fail(expecting)
   }
 
+  /** Fails unless everything is read. */
+  end(expecting: string): void {
+    if (!this.done) this.#refuse(`unexpected '${this.peek()}'`, expecting)
+  }
+
   fail(expecting: string): never {
-    const found = this.done ? 'unexpected end of input' : `unexpected "${this.peek()}"`
+    this.#refuse(this.done ? 'unexpected end of input' : `unexpected "${this.peek()}"`, expecting)
+  }
+
+  #refuse(found: string, expecting: string): never {
     throw errors.unparsable(this.#what, this.#text, this.#at + 1, `${found} expecting ${expecting}`)
   }
 

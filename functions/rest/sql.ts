@@ -11,6 +11,8 @@ export type Bindable = string | number | null
 export type ParameterSource =
   | { readonly kind: 'constant'; readonly value: Bindable }
   | { readonly kind: 'operand'; readonly index: number; readonly convert: (text: string) => Bindable }
+  /** The rows of a payload: a JSON array of arrays, as `storage-rows.ts` makes it. */
+  | { readonly kind: 'rows' }
 
 /** D1 binds at most 100 parameters to a statement. */
 const maxParameters = 100
@@ -23,8 +25,30 @@ export interface Statement {
   readonly packed: boolean
 }
 
+/** Takes a value and gives what stands for it in the statement's text. */
+export interface Parameters {
+  add(source: ParameterSource): string
+}
+
+/** Writes values into the text itself, for statements that cannot have parameters. */
+export class LiteralList implements Parameters {
+  readonly #operands: readonly string[]
+
+  constructor(operands: readonly string[]) {
+    this.#operands = operands
+  }
+
+  add(source: ParameterSource): string {
+    if (source.kind === 'rows') throw new Error('rows are never written into a statement')
+    const value =
+      source.kind === 'constant' ? source.value : source.convert(this.#operands[source.index] as string)
+    if (value === null) return 'NULL'
+    return typeof value === 'number' ? String(value) : quoteText(value)
+  }
+}
+
 /** Collects the parameters of a statement while its text is written. */
-export class ParameterList {
+export class ParameterList implements Parameters {
   readonly sources: ParameterSource[] = []
   readonly #packed: boolean
 
@@ -50,10 +74,11 @@ export function writeStatement(write: (parameters: ParameterList) => string): St
   throw new Error('unreachable')
 }
 
-export function bindParameters(statement: Statement, operands: readonly string[]): Bindable[] {
-  const values = statement.parameters.map((source) =>
-    source.kind === 'constant' ? source.value : source.convert(operands[source.index] as string),
-  )
+export function bindParameters(statement: Statement, operands: readonly string[], rows = '[]'): Bindable[] {
+  const values = statement.parameters.map((source) => {
+    if (source.kind === 'rows') return rows
+    return source.kind === 'constant' ? source.value : source.convert(operands[source.index] as string)
+  })
   return statement.packed ? [JSON.stringify(values)] : values
 }
 

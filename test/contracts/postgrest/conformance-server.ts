@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { unstable_splitSqlQuery } from 'wrangler'
+import { applyMigrations } from '../../../db/apply-migrations.ts'
 import type { AtollConfig } from '../../../functions/config.ts'
 import { root, startLocal } from '../../../functions/local/serve.ts'
 
@@ -17,6 +18,11 @@ export interface SuiteConfig {
   readonly 'url-use-legacy-target-names'?: boolean
   readonly 'openapi-mode'?: string
   readonly 'db-plan-enabled'?: boolean
+  readonly 'db-anon-role'?: string | null
+  readonly 'jwt-secret'?: string | null
+  readonly 'jwt-aud'?: string
+  readonly 'db-tx-allow-override'?: boolean
+  readonly 'db-tx-rollback-all'?: boolean
   readonly 'server-cors-allowed-origins'?: readonly string[]
 }
 
@@ -28,6 +34,9 @@ export function configFor(suite: SuiteConfig): Partial<AtollConfig> {
     legacyTargetNames: suite['url-use-legacy-target-names'] ?? true,
     openapi: suite['openapi-mode'] !== 'disabled',
     serverTiming: suite['db-plan-enabled'] ?? false,
+    anonymous: suite['db-anon-role'] !== null,
+    jwtAudience: suite['jwt-aud'] ?? null,
+    txRollback: suite['db-tx-allow-override'] ?? true,
     corsOrigins: suite['server-cors-allowed-origins'] ?? '*',
   }
 }
@@ -50,13 +59,17 @@ export async function startConformance(
     port,
     persistTo: null,
     entry: writeEntry(folder),
-    variables: { CONFORMANCE_CONFIG: JSON.stringify(configFor(suite)) },
+    variables: {
+      CONFORMANCE_CONFIG: JSON.stringify(configFor(suite)),
+      ATOLL_JWT_SECRET: suite['jwt-secret'] === null ? '' : 'reallyreallyreallyreallyverysafe',
+    },
   })
   const database = await server.database('DB')
   const run = (file: string) => {
     const statements = unstable_splitSqlQuery(readFileSync(join(folder, file), 'utf8'))
     return database.batch(statements.map((statement) => database.prepare(statement)))
   }
+  await applyMigrations(database, [])
   await run('schema.sql')
   await run('seed.sql')
   const resets = createServer((_, response) => {

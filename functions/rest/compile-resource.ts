@@ -1,89 +1,84 @@
 import type { ColumnPair } from '../../db/catalog/catalog.ts'
 import { isToOne } from '../../db/catalog/catalog.ts'
 import { errors } from '../errors.ts'
-import { castTo, fieldValue, orderValue, type TypedSql, toJson, toText } from './compile-field.ts'
+import { castTo, orderValue, type TypedSql } from './compile-field.ts'
 import { PredicateCompiler } from './compile-predicate.ts'
+import { columnValue, csvLine, type Entry, jsonObject, jsonOf } from './compile-row.ts'
 import { integerText } from './convert-operand.ts'
-import type {
-  ColumnOutput,
-  EmbedPlan,
-  OrderPlan,
-  OutputItem,
-  ReadPlan,
-  ResourcePlan,
-  SpreadOutput,
-} from './plan.ts'
+import type { Media } from './media.ts'
+import type { EmbedPlan, FieldPlan, OrderPlan, OutputItem, ResourcePlan, SpreadOutput } from './plan.ts'
 import type { Value } from './request.ts'
-import {
-  allOf,
-  joinBalanced,
-  type ParameterList,
-  quoteName,
-  quoteText,
-  type Statement,
-  writeStatement,
-} from './sql.ts'
+import { allOf, type Parameters, quoteName } from './sql.ts'
+import { storedValue } from './stored-value.ts'
 
-/** What a plan needs of the database, in one batch. */
-export interface CompiledRead {
-  /** One row per row of the answer, in its column `r`: JSON text, or a line of CSV. */
-  readonly rows: Statement
-  /** One row with the number of rows there are, in its column `n`. */
-  readonly count: Statement | null
-  /** Names of the columns, for the head line of CSV. */
-  readonly columns: readonly string[]
+/** What of a plan every one of its resources is compiled by. */
+export interface CompileOptions {
+  readonly media: Media
+  readonly maxRows: number | null
 }
 
-export function compilePlan(plan: ReadPlan): CompiledRead {
-  let columns: readonly string[] = []
-  const rows = writeStatement((parameters) => {
-    const compiler = new ReadCompiler(parameters, plan)
-    columns = compiler.columns()
-    return compiler.rows()
-  })
-  const count = plan.preferences.count
-    ? writeStatement((parameters) => new ReadCompiler(parameters, plan).count())
-    : null
-  return { rows, count, columns }
-}
-
-/** One value of a row under its name. */
-interface Entry {
-  readonly name: string
-  readonly value: TypedSql
-  readonly aggregate: boolean
-}
-
-class ReadCompiler {
-  readonly #parameters: ParameterList
-  readonly #plan: ReadPlan
+/**
+ * Writes the SQL of a plan's resources. One for each statement, since it collects the statement's parameters.
+ */
+export class ResourceCompiler {
+  readonly #parameters: Parameters
+  readonly #root: ResourcePlan
+  readonly #options: CompileOptions
   readonly #predicates: PredicateCompiler
 
-  constructor(parameters: ParameterList, plan: ReadPlan) {
+  /** @param alias stands for the root's own, where its rows go by another name */
+  constructor(parameters: Parameters, root: ResourcePlan, options: CompileOptions, alias = root.alias) {
     this.#parameters = parameters
-    this.#plan = plan
+    this.#root = alias === root.alias ? root : renamed(root, alias)
+    this.#options = options
     this.#predicates = new PredicateCompiler(parameters, ({ embed, exists }) =>
       exists ? this.#exists(embed) : `NOT ${this.#exists(embed)}`,
     )
   }
 
   columns(): readonly string[] {
-    return this.#entries(this.#plan.root).map((entry) => entry.name)
+    return this.#entries(this.#root).map((entry) => entry.name)
   }
 
+  /** Rows of the root, each as one text in the column `r`. */
   rows(): string {
-    const { root, media } = this.#plan
-    const shape = media.kind === 'csv' ? csvLine : (entries: readonly Entry[]) => this.#object(entries)
-    if (root.aggregated) return `SELECT ${this.#grouped(root, [], true, shape)}`
-    const entries = this.#entries(root)
-    return `SELECT ${shape(entries)} AS r FROM ${this.#source(root)}${this.#where(root, [])}${this.#order(root) || implicitOrder(root)}${this.#range(root, true)}`
+    const root = this.#root
+    if (root.aggregated) return `SELECT ${this.#grouped(root, [], true, (entries) => this.#shape(entries))}`
+    return `SELECT ${this.#shape(this.#entries(root))} AS r FROM ${this.#source(root)}${this.#where(root, [])}${this.#order(root) || implicitOrder(root)}${this.#range(root, true)}`
   }
 
+  /** The number of rows without limit and offset, in the column `n`. */
   count(): string {
-    const { root } = this.#plan
+    const root = this.#root
     if (root.aggregated)
       return `SELECT count(*) AS n FROM (SELECT ${this.#grouped(root, [], false, () => '1')})`
-    return `SELECT count(*) AS n FROM ${quoteName(root.table.name)} AS ${root.alias}${this.#where(root, [])}`
+    return `SELECT count(*) AS n FROM ${this.#table(root)}${this.#where(root, [])}`
+  }
+
+  /**
+   * What a write returns of each row: the row's text, null when an inner embed leaves it out, and the values that
+   * `order` sorts by, since RETURNING has no order.
+   */
+  returning(): string {
+    const keys = this.#root.order.map((term, i) => `, ${this.#orderValue(term)} AS k${i}`)
+    return `${this.returned()} AS r${keys.join('')}`
+  }
+
+  /** The text of a written row; null when an inner embed leaves it out. */
+  returned(): string {
+    const inner = this.#innerEmbeds(this.#root)
+    const text = this.#shape(this.#root.output.flatMap((item) => this.#returned(item)))
+    return inner.length === 0 ? text : `CASE WHEN ${allOf(inner)} THEN ${text} END`
+  }
+
+  /** The root's filters, or the rows that filters, order and limit choose. */
+  chosen(): string {
+    const root = this.#root
+    const filters = root.where.map((predicate) => this.#predicates.compile(predicate))
+    const where = filters.length === 0 ? '' : ` WHERE ${allOf(filters)}`
+    if (root.limit === null && root.offset === null) return where
+    const rowid = `${root.alias}.rowid`
+    return ` WHERE ${rowid} IN (SELECT ${rowid} FROM ${root.alias}${where}${this.#order(root)}${this.#range(root, false)})`
   }
 
   // --- what is shown -------------------------------------------------------------------------------------------
@@ -118,12 +113,22 @@ class ReadCompiler {
     }
   }
 
+  /** RETURNING has no joins: each column of a to-one spread is a subquery of its own. */
+  #returned(item: OutputItem): Entry[] {
+    if (item.kind !== 'spread' || !isToOne(item.embed.relation)) return this.#entriesOf(item)
+    const { embed } = item
+    const from = `${this.#source(embed.resource, embed)}${this.#where(embed.resource, this.#joins(embed))}`
+    return this.#entries(embed.resource).map((entry) => ({
+      ...entry,
+      value: { ...entry.value, sql: `(SELECT ${entry.value.sql} FROM ${from} LIMIT 1)` },
+    }))
+  }
+
   /** JSON of an embedded resource: an object or null, or an array. */
   #embedded(embed: EmbedPlan): string {
     const { resource, relation } = embed
     if (resource.aggregated) {
-      const shape = (entries: readonly Entry[]) => this.#object(entries)
-      const rows = `SELECT ${this.#grouped(resource, this.#joins(embed), true, shape, embed)}`
+      const rows = `SELECT ${this.#grouped(resource, this.#joins(embed), true, (entries) => this.#object(entries), embed)}`
       return isToOne(relation)
         ? `(SELECT json(r) FROM (${rows}))`
         : `(SELECT json_group_array(json(r)) FROM (${rows}))`
@@ -167,12 +172,21 @@ class ReadCompiler {
 
   /** The table, the join table before it and the to-one spreads behind it. */
   #source(resource: ResourcePlan, embed?: EmbedPlan): string {
-    const table = `${quoteName(resource.table.name)} AS ${resource.alias}`
+    const table = this.#table(resource)
     const junction = embed?.junction
     const from = junction
       ? `${quoteName(junction.table.name)} AS ${junction.alias} CROSS JOIN ${table}`
       : table
     return from + this.#spreadJoins(resource)
+  }
+
+  /** The table, or rows that are bound to the statement in the order of the table's columns. */
+  #table(resource: ResourcePlan): string {
+    if (resource.source === 'table') return `${quoteName(resource.table.name)} AS ${resource.alias}`
+    const columns = [...resource.table.columns.values()].map(
+      (column, i) => `${storedValue(column, 'value', i)} AS ${quoteName(column.name)}`,
+    )
+    return `(SELECT ${columns.join(', ')} FROM json_each(${this.#parameters.add({ kind: 'rows' })})) AS ${resource.alias}`
   }
 
   #spreadJoins(resource: ResourcePlan): string {
@@ -202,7 +216,7 @@ class ReadCompiler {
   readonly #parents = new Map<EmbedPlan, string>()
 
   #parentOf(embed: EmbedPlan): string {
-    if (this.#parents.size === 0) this.#nameParents(this.#plan.root)
+    if (this.#parents.size === 0) this.#nameParents(this.#root)
     return this.#parents.get(embed) as string
   }
 
@@ -221,13 +235,16 @@ class ReadCompiler {
 
   /** The resource's own filters, and that its inner embeds have rows. */
   #conditions(resource: ResourcePlan): string[] {
-    const inner = resource.output.filter(
-      (item) => (item.kind === 'embed' || item.kind === 'spread') && item.embed.inner,
-    ) as readonly { readonly embed: EmbedPlan }[]
     return [
       ...resource.where.map((predicate) => this.#predicates.compile(predicate)),
-      ...inner.map(({ embed }) => this.#exists(embed)),
+      ...this.#innerEmbeds(resource),
     ]
+  }
+
+  #innerEmbeds(resource: ResourcePlan): string[] {
+    return resource.output.flatMap((item) =>
+      (item.kind === 'embed' || item.kind === 'spread') && item.embed.inner ? [this.#exists(item.embed)] : [],
+    )
   }
 
   #exists(embed: EmbedPlan): string {
@@ -243,12 +260,16 @@ class ReadCompiler {
     return ` ORDER BY ${resource.order.map((term) => this.#orderTerm(term)).join(', ')}`
   }
 
-  #orderTerm({ embed, field, descending, nulls }: OrderPlan): string {
-    let sql = 'output' in field ? columnValue(field.output).sql : orderValue(field)
-    if (embed?.kind === 'embed') {
-      const { resource } = embed.embed
-      sql = `(SELECT ${sql} FROM ${this.#source(resource)}${this.#where(resource, this.#joins(embed.embed))} LIMIT 1)`
-    }
+  #orderValue({ embed, field }: OrderPlan): string {
+    const sql = 'output' in field ? columnValue(field.output).sql : orderValue(field)
+    if (embed?.kind !== 'embed') return sql
+    const { resource } = embed.embed
+    return `(SELECT ${sql} FROM ${this.#source(resource)}${this.#where(resource, this.#joins(embed.embed))} LIMIT 1)`
+  }
+
+  #orderTerm(term: OrderPlan): string {
+    const { embed, field, descending, nulls } = term
+    const sql = this.#orderValue(term)
     const nullable = embed !== null || 'output' in field || field.column.nullable || field.path.length > 0
     // SQLite's own order has nulls as the least values; saying otherwise would keep it from using an index.
     const natural = descending ? 'last' : 'first'
@@ -257,7 +278,7 @@ class ReadCompiler {
   }
 
   #range(resource: ResourcePlan, toMany: boolean): string {
-    const maxRows = toMany ? this.#plan.maxRows : null
+    const maxRows = toMany ? this.#options.maxRows : null
     if (resource.limit === null && resource.offset === null && maxRows === null) return ''
     const limit =
       resource.limit === null
@@ -276,9 +297,27 @@ class ReadCompiler {
 
   // --- JSON ----------------------------------------------------------------------------------------------------
 
+  /** The text of one row. */
+  #shape(entries: readonly Entry[]): string {
+    return this.#options.media.kind === 'csv' ? csvLine(entries) : this.#object(entries)
+  }
+
   #object(entries: readonly Entry[]): string {
     const object = jsonObject(entries)
-    return this.#plan.media.nullsStripped ? `json_patch('{}',${object})` : object
+    return this.#options.media.nullsStripped ? `json_patch('{}',${object})` : object
+  }
+}
+
+/** The root under another alias, wherever its columns are named. */
+function renamed(root: ResourcePlan, alias: string): ResourcePlan {
+  const field = (plan: FieldPlan): FieldPlan => (plan.alias === root.alias ? { ...plan, alias } : plan)
+  return {
+    ...root,
+    alias,
+    output: root.output.map((item) =>
+      item.kind === 'column' ? { ...item, field: field(item.field) } : item,
+    ),
+    order: root.order.map((term) => ('output' in term.field ? term : { ...term, field: field(term.field) })),
   }
 }
 
@@ -287,69 +326,9 @@ class ReadCompiler {
  * would page through different orders.
  */
 function implicitOrder(resource: ResourcePlan): string {
-  return resource.table.kind === 'table' ? ` ORDER BY ${resource.alias}.rowid` : ''
-}
-
-function columnValue(item: ColumnOutput): TypedSql {
-  const field = fieldValue(item.field)
-  const value = item.cast ? castTo(field, item.cast) : field
-  if (!item.aggregate) return value
-  const { name, cast } = item.aggregate
-  const result: TypedSql = { sql: `${name}(${value.sql})`, type: aggregateType(name, value) }
-  return cast ? castTo(result, cast) : result
-}
-
-function aggregateType(name: string, value: TypedSql): TypedSql['type'] {
-  if (name === 'count') return 'integer'
-  if (name === 'avg') return 'real'
-  return value.type
-}
-
-function jsonOf(entry: Entry): string {
-  return toJson(entry.value)
-}
-
-/** D1 documents 32 arguments to a function: 15 columns and room to spare. */
-const columnsPerObject = 15
-
-function jsonObject(entries: readonly Entry[]): string {
-  const unique = [...new Map(entries.map((entry) => [entry.name, entry])).values()]
-  const parts: string[] = []
-  // Wide rows are objects whose texts are joined. That a part's text ends in one brace of its own is certain when
-  // its last value is plain, so JSON values go to the end, where the last part keeps its brace.
-  const plainFirst = [
-    ...unique.filter((entry) => entry.value.type !== 'json'),
-    ...unique.filter((entry) => entry.value.type === 'json'),
-  ]
-  const ordered = unique.length > columnsPerObject ? plainFirst : unique
-  for (let i = 0; i === 0 || i < ordered.length; i += columnsPerObject) {
-    const pairs = ordered
-      .slice(i, i + columnsPerObject)
-      .map((entry) => `${quoteText(entry.name)},${jsonOf(entry)}`)
-    parts.push(`json_object(${pairs.join(',')})`)
-  }
-  if (parts.length === 1) return parts[0] as string
-  const joined = parts.map((part, i) => {
-    const isLast = i === parts.length - 1
-    const opened = i === 0 ? part : `substr(${part},2)`
-    if (isLast) return opened
-    const endsPlain = ordered[(i + 1) * columnsPerObject - 1]?.value.type !== 'json'
-    return endsPlain ? `rtrim(${opened},'}')||','` : `substr(${opened},1,length(${opened})-1)||','`
-  })
-  return `json(${joined.join('||')})`
-}
-
-/** One line of CSV (RFC 4180), nulls as nothing. */
-function csvLine(entries: readonly Entry[]): string {
-  if (entries.length === 0) return "''"
-  const fields = entries.map((entry) => {
-    const text = toText(entry.value)
-    return `CASE WHEN ${text} IS NULL THEN '' WHEN ${text} GLOB '*[,"'||char(10,13)||']*' THEN '"'||replace(${text},'"','""')||'"' ELSE ${text} END`
-  })
-  return joinBalanced(
-    fields.map((field) => `(${field})`),
-    "||','||",
-  )
+  return resource.table.kind === 'table' && resource.source === 'table'
+    ? ` ORDER BY ${resource.alias}.rowid`
+    : ''
 }
 
 function limitOf(text: string): number {

@@ -1,0 +1,30 @@
+export type ConstraintKind = 'unique' | 'not-null' | 'check' | 'foreign-key'
+
+/** A write broke a constraint. Which one, and with which values, is for those to say who know the catalog. */
+export class ConstraintError extends Error {
+  readonly kind: ConstraintKind
+  /** Columns that SQLite names: of unique and not-null constraints. */
+  readonly columns: readonly string[]
+  /** What SQLite calls it; of a check constraint, its name or text. */
+  readonly subject: string
+
+  constructor(kind: ConstraintKind, columns: readonly string[], subject: string, cause: unknown) {
+    super(`${kind} constraint failed: ${subject}`, { cause })
+    this.name = 'ConstraintError'
+    this.kind = kind
+    this.columns = columns
+    this.subject = subject
+  }
+}
+
+/** A transaction undid itself on purpose. */
+export class RolledBack extends Error {
+  /** JSON of what it had done. */
+  readonly notes: string
+
+  constructor(notes: string) {
+    super('rolled back on purpose')
+    this.name = 'RolledBack'
+    this.notes = notes
+  }
+}

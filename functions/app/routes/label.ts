@@ -1,0 +1,17 @@
+import { eq } from 'drizzle-orm'
+import { Hono } from 'hono'
+import { albums, artists } from '../../../db/app/schema.ts'
+import { type RouteEnv, refuse } from '../../define.ts'
+
+/** The label on an album's spine: `POST /functions/v1/label {"album_id": 1}`. */
+export default new Hono<RouteEnv>().post('/', async (c) => {
+  const { album_id: id } = await c.req.json<{ album_id?: number }>()
+  if (!Number.isInteger(id)) throw refuse(400, '22023', 'album_id must be an integer')
+  const [album] = await c.var.database
+    .select({ title: albums.title, artist: artists.name })
+    .from(albums)
+    .innerJoin(artists, eq(artists.id, albums.artistId))
+    .where(eq(albums.id, id as number))
+  if (!album) throw refuse(404, 'P0002', 'no such album')
+  return c.json({ label: `${album.artist}: ${album.title}`, for: c.var.caller.role })
+})

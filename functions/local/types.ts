@@ -1,0 +1,16 @@
+/**
+ * `npm run types [-- FILE]`: writes the `Database` type for supabase-js to the file, or prints it.
+ * @module
+ */
+import { writeFileSync } from 'node:fs'
+import tables from '../../db/app/tables.ts'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import config from '../app/config.ts'
+import functions from '../app/rpc/index.ts'
+import { defaultConfig } from '../config.ts'
+import { databaseTypes } from '../rest/database-types.ts'
+
+const source = databaseTypes(buildCatalog(tables), functions, config.schema ?? defaultConfig.schema)
+const [file] = process.argv.slice(2)
+if (file === undefined) process.stdout.write(source)
+else writeFileSync(file, source)

@@ -1,0 +1,120 @@
+import { ResourceCompiler } from './compile-resource.ts'
+import type { WritePlan } from './plan.ts'
+import { type ParameterList, quoteName, quoteText, type Statement, writeStatement } from './sql.ts'
+import { storedOrDefault } from './stored-value.ts'
+
+/** What a write needs of the database, in one batch and so in one transaction. */
+export interface CompiledWrite {
+  readonly kind: 'write'
+  /** One row with the number of payload rows that exist already, in its column `n`; for merges. */
+  readonly existing: Statement | null
+  /**
+   * The rows that a delete will take, read before it does: afterwards what refers to them may be gone as well.
+   */
+  readonly doomed: Statement | null
+  readonly write: Statement
+  /**
+   * Whether the write returns rows: `r` (a row's text, or null), `k0`… (what to sort by) and `l0`… (the primary key,
+   * as text). Otherwise the number of rows is asked for.
+   */
+  readonly returns: boolean
+  /** Undo everything when they find too many rows, or not exactly one. */
+  readonly guards: readonly Statement[]
+  /** Names of the columns, for the head line of CSV. */
+  readonly columns: readonly string[]
+}
+
+/** Rows that the statement before has changed, in the column `n`. */
+export const affectedRows: Statement = { text: 'SELECT changes() AS n', parameters: [], packed: false }
+
+export function compileWrite(plan: WritePlan): CompiledWrite {
+  const { preferences, media } = plan
+  const returns = preferences.return === 'representation' || preferences.return === 'headers-only'
+  const compilerFor = (parameters: ParameterList) =>
+    new ResourceCompiler(parameters, plan.root, { media, maxRows: null })
+  let columns: readonly string[] = []
+  const readsFirst = plan.action === 'delete' && preferences.return === 'representation'
+  const doomed = readsFirst ? writeStatement((parameters) => compilerFor(parameters).rows()) : null
+  const write = writeStatement((parameters) => {
+    const compiler = compilerFor(parameters)
+    columns = compiler.columns()
+    const text = statementText(plan, compiler, parameters)
+    return returns && !readsFirst ? `${text} RETURNING ${compiler.returning()}${keyColumns(plan)}` : text
+  })
+  return {
+    kind: 'write',
+    existing:
+      plan.conflict?.resolution === 'merge'
+        ? writeStatement((parameters) => existingRows(plan, parameters))
+        : null,
+    doomed,
+    write,
+    returns: returns && !readsFirst,
+    guards: guardsFor(plan),
+    columns,
+  }
+}
+
+function statementText(plan: WritePlan, compiler: ResourceCompiler, parameters: ParameterList): string {
+  const table = quoteName(plan.root.table.name)
+  switch (plan.action) {
+    case 'delete':
+      return `DELETE FROM ${table}${compiler.chosen()}`
+    case 'update': {
+      const row = parameters.add({ kind: 'rows' })
+      const sets = plan.columns.map(
+        (column, i) => `${quoteName(column.name)} = ${storedOrDefault(column, `(${row}->0)`, i)}`,
+      )
+      return `UPDATE ${table} SET ${sets.join(', ')}${compiler.chosen()}`
+    }
+    default:
+      return insertText(plan, parameters)
+  }
+}
+
+/** One statement and one parameter for any number of rows. */
+function insertText(plan: WritePlan, parameters: ParameterList): string {
+  const columns = [...plan.columns, ...plan.filled]
+  const names = columns.map((column) => quoteName(column.name)).join(', ')
+  const values = columns.map((column, i) => storedOrDefault(column, 'value', i)).join(', ')
+  const rows = parameters.add({ kind: 'rows' })
+  // WHERE keeps ON CONFLICT from being read as a join's ON.
+  const insert = `INSERT INTO ${quoteName(plan.root.table.name)} (${names}) SELECT ${values} FROM json_each(${rows}) WHERE true`
+  if (!plan.conflict) return insert
+  const key = plan.conflict.key.map((column) => quoteName(column.name)).join(', ')
+  if (plan.conflict.resolution === 'ignore') return `${insert} ON CONFLICT (${key}) DO NOTHING`
+  const sets = plan.columns.map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
+  return `${insert} ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
+}
+
+function existingRows(plan: WritePlan, parameters: ParameterList): string {
+  const key = plan.conflict?.key ?? []
+  const positions = key.map((column) => plan.columns.indexOf(column))
+  // A key that the payload does not name is new.
+  if (positions.includes(-1)) return 'SELECT 0 AS n'
+  const names = key.map((column) => quoteName(column.name)).join(', ')
+  const values = positions.map((position) => `value->>${position}`).join(', ')
+  const rows = parameters.add({ kind: 'rows' })
+  return `SELECT count(*) AS n FROM ${quoteName(plan.root.table.name)} WHERE (${names}) IN (SELECT ${values} FROM json_each(${rows}))`
+}
+
+/** The primary key as text, for `Location`. */
+function keyColumns(plan: WritePlan): string {
+  if (plan.preferences.return !== 'headers-only') return ''
+  const { table, alias } = plan.root
+  return table.primaryKey.map((name, i) => `, CAST(${alias}.${quoteName(name)} AS TEXT) AS l${i}`).join('')
+}
+
+/** A row in the guard table aborts the transaction, with the row's text as the reason. */
+function guardsFor(plan: WritePlan): Statement[] {
+  const guard = (reason: string, when: string): Statement => ({
+    text: `INSERT INTO _atoll_guard SELECT ${quoteText(`atoll/${reason}/`)}||changes() WHERE changes() ${when}`,
+    parameters: [],
+    packed: false,
+  })
+  const { maxAffected } = plan.preferences
+  return [
+    ...(plan.media.kind === 'object' ? [guard('singular', '<> 1')] : []),
+    ...(maxAffected !== null && plan.action !== 'insert' ? [guard('max-affected', `> ${maxAffected}`)] : []),
+  ]
+}
