@@ -1,4 +1,5 @@
 import { systemObjects } from './system/system-objects.ts'
+import type { MigrationDatabase } from './wrangler-database.ts'
 
 export interface Migration {
   readonly name: string
@@ -15,7 +16,7 @@ const stateTable = `CREATE TABLE IF NOT EXISTS d1_migrations (
  * @returns names of those that were applied
  */
 export async function applyMigrations(
-  database: D1Database,
+  database: MigrationDatabase,
   migrations: readonly Migration[],
 ): Promise<string[]> {
   await database.batch([stateTable, ...systemObjects].map((statement) => database.prepare(statement)))

@@ -2,7 +2,9 @@
  * The front door of `db/`: what an app's `db/app/tables.ts` imports.
  * @module
  */
+import type { SQL } from 'drizzle-orm'
 import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
+import type { ColumnType } from './catalog/catalog.ts'
 
 /** What a caller may do with the rows of a table. */
 export type Operation = 'select' | 'insert' | 'update' | 'delete'
@@ -13,9 +15,20 @@ export type Operation = 'select' | 'insert' | 'update' | 'delete'
  */
 export type Access = Readonly<Record<string, Readonly<Partial<Record<Operation, true>>>>>
 
+/** A column that is worked out from others when it is asked for by name; `*` does not show it. */
+export interface ComputedColumn {
+  readonly type: ColumnType
+  /** An expression over the table's columns, without parameters. */
+  readonly sql: SQL
+}
+
 export interface TableOptions {
   /** Who may do what; nothing when left out. */
   readonly access?: Access
+  /** Computed columns by name. */
+  readonly computed?: Readonly<Record<string, ComputedColumn>>
+  /** SQL names of the text columns that full-text search finds; their index is kept by triggers. */
+  readonly searchable?: readonly string[]
 }
 
 export interface DistributedOptions<T extends SQLiteTable> extends TableOptions {

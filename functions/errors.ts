@@ -223,6 +223,21 @@ export const errors = {
     new AtollError(400, '22P02', `invalid input syntax for type ${type}: "${clip(value)}"`),
   invalidEnum: (name: string, value: string) =>
     new AtollError(400, '22P02', `invalid input value for enum ${name}: "${clip(value)}"`),
+  regex: (expression: string) =>
+    new AtollError(400, 'PGRST127', 'Feature not implemented', {
+      details: `The regular expression "${clip(expression)}" cannot be answered by this database.`,
+      hint: 'It knows literals, ., .*, [classes], \\d and \\w, ^ and $ at the ends, and | between alternatives.',
+    }),
+  notSearchable: (table: string, column: string) =>
+    new AtollError(400, 'PGRST127', 'Feature not implemented', {
+      details: `The column ${column} of ${table} is not declared searchable.`,
+      hint: "Name it in the table's searchable option in tables.ts.",
+    }),
+  searchLanguage: (language: string) =>
+    new AtollError(400, '42704', `text search configuration "${clip(language)}" does not exist`, {
+      hint: 'There are english and simple.',
+    }),
+  searchSyntax: (query: string) => new AtollError(400, '42601', `syntax error in tsquery: "${clip(query)}"`),
   /** Neither PostgreSQL's text nor an SQL statement can hold one. */
   nullCharacter: () => new AtollError(400, '22021', 'invalid byte sequence for encoding "UTF8": 0x00'),
   malformedArray: (value: string) =>

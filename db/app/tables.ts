@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { defineTables, distributed, reference } from '../define.ts'
 import * as schema from './schema.ts'
 
@@ -7,7 +8,11 @@ const forEverybody = { anon: { select: true }, authenticated: { select: true } }
 export default defineTables({
   artists: reference(schema.artists, { access: forEverybody }),
   albums: reference(schema.albums, { access: forEverybody }),
-  tracks: reference(schema.tracks, { access: forEverybody }),
+  tracks: reference(schema.tracks, {
+    access: forEverybody,
+    searchable: ['name', 'composer'],
+    computed: { minutes: { type: 'real', sql: sql`round(${schema.tracks.milliseconds} / 60000.0, 2)` } },
+  }),
   genres: reference(schema.genres, { access: forEverybody }),
   mediaTypes: reference(schema.mediaTypes, { access: forEverybody }),
   playlists: reference(schema.playlists, { access: forEverybody }),

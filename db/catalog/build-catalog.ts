@@ -1,9 +1,9 @@
 import { type Table as DrizzleTable, getTableColumns, getTableName, is } from 'drizzle-orm'
 import { getTableConfig, getViewConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { ColumnSources, TableDeclaration, TableDeclarations } from '../define.ts'
-import type { Catalog, Column, Placement, Table, UniqueKey } from './catalog.ts'
+import type { Catalog, Column, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
 import { checkPlacement } from './check-placement.ts'
-import { readColumn } from './read-columns.ts'
+import { computedColumn, readColumn } from './read-columns.ts'
 import { type Edge, type End, relationsFrom } from './relations.ts'
 
 /** A schema that cannot be served: every problem names table, column and remedy. */
@@ -64,6 +64,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       primaryKey: draft.primaryKey,
       uniques: draft.uniques,
       access: draft.access,
+      search: draft.search,
       placement: placements.get(draft.name) as Placement,
       relations: relations.get(draft.name) ?? [],
     })
@@ -107,7 +108,8 @@ function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, pro
     name: config.name,
     kind: 'table',
     declaration,
-    columns: readColumns(config.name, table, primaryKey, problems),
+    columns: readColumns(config.name, declaration, primaryKey, problems),
+    search: readSearch(config.name, declaration, problems),
     primaryKey,
     uniques,
     indexes: [...indexes, ...uniques.map((unique) => [...unique.columns])],
@@ -117,14 +119,44 @@ function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, pro
   }
 }
 
-function readColumns(name: string, table: SQLiteTable, primaryKey: readonly string[], problems: string[]) {
+function readColumns(
+  name: string,
+  { table, options }: Exclude<TableDeclaration, { kind: 'view' }>,
+  primaryKey: readonly string[],
+  problems: string[],
+) {
   const columns = new Map<string, Column>()
   for (const [key, drizzleColumn] of Object.entries(getTableColumns(table))) {
     const column = readColumn(key, drizzleColumn, primaryKey)
     if (typeof column === 'string') problems.push(`table ${name}, column ${drizzleColumn.name}: ${column}`)
     else columns.set(column.name, column)
   }
+  for (const [computed, definition] of Object.entries(options.computed ?? {})) {
+    if (columns.has(computed))
+      problems.push(
+        `table ${name}, computed column ${computed}: the table has that column; name it otherwise`,
+      )
+    else columns.set(computed, computedColumn(computed, definition))
+  }
   return columns
+}
+
+function readSearch(
+  name: string,
+  { table, options }: Exclude<TableDeclaration, { kind: 'view' }>,
+  problems: string[],
+): SearchIndex | null {
+  const searchable = options.searchable ?? []
+  if (searchable.length === 0) return null
+  const { columns } = getTableConfig(table)
+  for (const column of searchable) {
+    if (columns.some((candidate) => candidate.name === column && candidate.columnType === 'SQLiteText'))
+      continue
+    problems.push(
+      `table ${name}, column ${column}: only a text column of the table can be searchable; leave it out`,
+    )
+  }
+  return { index: `_atoll_search_${name}`, of: name, columns: searchable }
 }
 
 function readForeignKey(
@@ -177,6 +209,7 @@ function readView(
     indexes: [],
     foreignKeys: [],
     access: declaration.options.access ?? {},
+    search: null,
     sources,
   }
 }

@@ -23,6 +23,16 @@ export interface Table {
   readonly relations: readonly Relation[]
   readonly placement: Placement
   readonly access: Access
+  /** The full-text index over its searchable columns, or null. */
+  readonly search: SearchIndex | null
+}
+
+/** An FTS5 table that triggers keep in step with its table. */
+export interface SearchIndex {
+  readonly index: string
+  /** The table that it indexes. */
+  readonly of: string
+  readonly columns: readonly string[]
 }
 
 export interface Column {
@@ -40,6 +50,8 @@ export interface Column {
   readonly values: readonly string[] | null
   /** Largest length in characters, when the schema names it. */
   readonly maxLength: number | null
+  /** SQL of a computed column, with its columns under the table's own name; null for stored ones. */
+  readonly expression: string | null
 }
 
 /**
@@ -120,4 +132,9 @@ export type Placement =
 /** True when a row on this side has at most one row on the other. */
 export function isToOne(relation: Relation): boolean {
   return relation.cardinality === 'many-to-one' || relation.cardinality === 'one-to-one'
+}
+
+/** The columns that a table keeps, without those that are computed. */
+export function storedColumns(table: Table): Column[] {
+  return [...table.columns.values()].filter((column) => column.expression === null)
 }

@@ -1,5 +1,6 @@
 import { type Column as DrizzleColumn, is, SQL } from 'drizzle-orm'
 import { SQLiteColumn, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+import type { ComputedColumn } from '../define.ts'
 import type { Column, ColumnDefault, ColumnType } from './catalog.ts'
 
 /** Drizzle's class of a column, to how Atoll carries its values. */
@@ -57,6 +58,23 @@ export function readColumn(
     generated: column.generated !== undefined,
     values: column.enumValues?.length ? column.enumValues : null,
     maxLength: type === 'text' && length ? Number(length[1]) : null,
+    expression: null,
+  }
+}
+
+/** A column that is computed when it is read. */
+export function computedColumn(name: string, { type, sql }: ComputedColumn): Column {
+  return {
+    name,
+    key: name,
+    type,
+    sqlType: type,
+    nullable: true,
+    default: null,
+    generated: true,
+    values: null,
+    maxLength: null,
+    expression: sqlText(sql),
   }
 }
 

@@ -14,6 +14,9 @@ export interface TypedSql {
 }
 
 export function columnSql(field: FieldPlan): string {
+  const { expression } = field.column
+  if (expression !== null)
+    return `(${expression.replaceAll(`${quoteName(field.table)}.`, `${field.alias}.`)})`
   return `${field.alias}.${quoteName(field.column.name)}`
 }
 

@@ -9,10 +9,11 @@ import {
   parseArrayLiteral,
 } from './convert-operand.ts'
 import { compareArray, type Json, JsonPredicates } from './json-predicates.ts'
-import { globPattern, likePattern, longPattern } from './patterns.ts'
+import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from './patterns.ts'
 import type { ComparePredicate, FieldPlan, Predicate } from './plan.ts'
 import type { Operator, Value } from './request.ts'
-import { type Bindable, joinBalanced, type Parameters } from './sql.ts'
+import { type SearchOperator, searchQuery } from './search-query.ts'
+import { type Bindable, joinBalanced, type Parameters, quoteName } from './sql.ts'
 
 const comparisons: Readonly<Partial<Record<Operator, string>>> = {
   eq: '=',
@@ -64,7 +65,7 @@ export class PredicateCompiler {
         return this.#like(predicate, left)
       case 'match':
       case 'imatch':
-        throw errors.notImplemented('Regular expressions are not available on D1.')
+        return this.#match(predicate, left)
       case 'cs':
       case 'cd':
       case 'ov':
@@ -73,7 +74,7 @@ export class PredicateCompiler {
       case 'plfts':
       case 'phfts':
       case 'wfts':
-        throw errors.notImplemented(`The column ${field.column.name} is not declared searchable.`)
+        return this.#search(predicate, operator)
       default:
         return this.#order(predicate, left)
     }
@@ -141,6 +142,30 @@ export class PredicateCompiler {
     if (field.column.type === 'blob')
       throw errors.undefinedFunction('operator does not exist: bytea ~~ unknown')
     return matches(this.#bind(value, convert))
+  }
+
+  #match({ operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
+    if (quantifier !== null) throw errors.notImplemented('Regular expressions take no any or all.')
+    const text = left.type === 'text' ? left.sql : `CAST(${left.sql} AS TEXT)`
+    const subject = operator === 'imatch' ? `lower(${text})` : text
+    const matches = regexPatterns(constantOf(value)).map((pattern) => {
+      const wanted = operator === 'imatch' ? lowerAscii(pattern) : pattern
+      return `${subject} GLOB ${this.#parameters.add({ kind: 'constant', value: wanted })}`
+    })
+    return joinBalanced(matches, ' OR ')
+  }
+
+  /** Full-text search over the table's FTS5 index, which holds the rows' ids. */
+  #search({ field, value, language }: ComparePredicate, operator: SearchOperator): string {
+    const { search, column, alias } = field
+    if (!search?.columns.includes(column.name) || field.path.length > 0) {
+      throw errors.notSearchable(field.table, column.name)
+    }
+    if (language !== null && language !== 'english' && language !== 'simple')
+      throw errors.searchLanguage(language)
+    const index = quoteName(search.index)
+    const query = this.#bind(value, (text) => searchQuery(operator, text, column.name))
+    return `${alias}.rowid IN (SELECT rowid FROM ${index} WHERE ${index} MATCH ${query})`
   }
 
   #contain(operator: 'cs' | 'cd' | 'ov', left: TypedSql, text: string): string {

@@ -1,5 +1,5 @@
 import type { ColumnPair } from '../../db/catalog/catalog.ts'
-import { isToOne } from '../../db/catalog/catalog.ts'
+import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
 import { errors } from '../errors.ts'
 import { castTo, orderValue, type TypedSql } from './compile-field.ts'
 import { PredicateCompiler } from './compile-predicate.ts'
@@ -183,7 +183,7 @@ export class ResourceCompiler {
   /** The table, or rows that are bound to the statement in the order of the table's columns. */
   #table(resource: ResourcePlan): string {
     if (resource.source === 'table') return `${quoteName(resource.table.name)} AS ${resource.alias}`
-    const columns = [...resource.table.columns.values()].map(
+    const columns = storedColumns(resource.table).map(
       (column, i) => `${storedValue(column, 'value', i)} AS ${quoteName(column.name)}`,
     )
     return `(SELECT ${columns.join(', ')} FROM json_each(${this.#parameters.add({ kind: 'rows' })})) AS ${resource.alias}`

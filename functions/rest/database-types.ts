@@ -5,7 +5,7 @@
 import { getTableName } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Catalog, Column, ColumnType, Table } from '../../db/catalog/catalog.ts'
-import { isToOne } from '../../db/catalog/catalog.ts'
+import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
 import type { AnyFunction, FunctionManifest } from '../define.ts'
 
 const types: Readonly<Record<ColumnType, string>> = {
@@ -41,7 +41,7 @@ export type Database = {
 }
 
 function tableType(table: Table, writable: boolean): string {
-  const columns = [...table.columns.values()]
+  const columns = storedColumns(table)
   const row = columns.map((column) => `${key(column.name)}: ${typeOf(column)}`)
   const set = columns.filter((column) => !column.generated)
   const insert = set.map((column) => {

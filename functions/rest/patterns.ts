@@ -73,7 +73,59 @@ export function longPattern(pattern: string, ignoreCase: boolean): LongPattern |
   const text = inner.map((token) => (token.kind === 'text' ? token.text : '')).join('')
   return {
     kind: starts && ends ? 'is' : starts ? 'starts' : ends ? 'ends' : 'holds',
-    // SQLite's lower() knows ASCII only.
-    text: ignoreCase ? text.replace(/[A-Z]/g, (letter) => letter.toLowerCase()) : text,
+    text: ignoreCase ? lowerAscii(text) : text,
   }
+}
+
+/** As SQLite's lower() does, which knows ASCII only. */
+export function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
+/**
+ * GLOB patterns that find together what a regular expression finds, anywhere in the text unless it is anchored.
+ * GLOB knows literals, `.`, `.*`, classes and the escapes of a few, and `|` between whole alternatives.
+ *
+ * @throws PGRST127 for what has no such form
+ */
+export function regexPatterns(expression: string): string[] {
+  return splitAlternatives(expression).map((alternative) => bounded(regexPattern(alternative, expression)))
+}
+
+function splitAlternatives(expression: string): string[] {
+  const parts = expression.match(/(?:\\[\s\S]|\[(?:\\[\s\S]|[^\]])*\]|[^|])+/g)
+  return parts ?? ['']
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  d: '[0-9]',
+  w: '[0-9A-Za-z_]',
+  D: '[^0-9]',
+  W: '[^0-9A-Za-z_]',
+}
+
+function regexPattern(alternative: string, whole: string): string {
+  const fromStart = alternative.startsWith('^')
+  const toEnd = /(?<!\\)(?:\\\\)*\$$/.test(alternative)
+  const body = alternative.slice(fromStart ? 1 : 0, toEnd ? -1 : undefined)
+  const token = /\.\*|\.|\[(\^?)([^\]\\[]+)\]|\\([\s\S])|([^\\^$.|?*+()[\]{}])/y
+  let glob = ''
+  while (token.lastIndex < body.length) {
+    const found = token.exec(body)
+    const quantified = found && found[0] !== '.*' && /[*+?{]/.test(body[token.lastIndex] ?? '')
+    if (!found || quantified) throw errors.regex(whole)
+    const [text, not = '', members, escaped, literal] = found
+    if (text === '.*') glob += '*'
+    else if (text === '.') glob += '?'
+    else if (members !== undefined) glob += `[${not}${members}]`
+    else if (escaped !== undefined) glob += escapes[escaped] ?? globLiteral(escaped, whole)
+    else glob += literal
+  }
+  return `${fromStart ? '' : '*'}${glob}${toEnd ? '' : '*'}`
+}
+
+/** An escaped letter or digit that is none of the above has a meaning that GLOB does not know. */
+function globLiteral(character: string, whole: string): string {
+  if (/[A-Za-z0-9]/.test(character)) throw errors.regex(whole)
+  return /[[*?]/.test(character) ? `[${character}]` : character
 }

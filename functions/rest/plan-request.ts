@@ -1,5 +1,5 @@
 import type { Catalog, Table } from '../../db/catalog/catalog.ts'
-import { isToOne } from '../../db/catalog/catalog.ts'
+import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
 import type { Caller } from '../access/caller.ts'
 import { errors } from '../errors.ts'
 import { authorize } from './authorize.ts'
@@ -189,7 +189,7 @@ function isBareCount(table: Table, item: FieldItem): boolean {
 }
 
 function starOutput(table: Table, alias: string): ColumnOutput[] {
-  return [...table.columns.keys()].map((name) => ({
+  return storedColumns(table).map(({ name }) => ({
     kind: 'column',
     name,
     field: fieldPlan(table, alias, { name, path: [] }),
@@ -206,7 +206,14 @@ function nameOf(field: Field): string {
 export function fieldPlan(table: Table, alias: string, field: Field): FieldPlan {
   const column = table.columns.get(field.name)
   if (column === undefined) throw errors.undefinedColumn(table.name, field.name)
-  return { alias, column, path: field.path, untyped: table.kind === 'view' }
+  return {
+    table: table.name,
+    alias,
+    column,
+    path: field.path,
+    untyped: table.kind === 'view' || column.expression !== null,
+    search: table.search,
+  }
 }
 
 export function planCondition(

@@ -6,7 +6,7 @@
  * compiled without saying where it runs and which rows the caller may see.
  * @module
  */
-import type { Column, Placement, Relation, Table } from '../../db/catalog/catalog.ts'
+import type { Column, Placement, Relation, SearchIndex, Table } from '../../db/catalog/catalog.ts'
 import type { CastType } from './casts.ts'
 import type { Media } from './media.ts'
 import type { Preferences } from './parse-preferences.ts'
@@ -120,11 +120,14 @@ export interface JunctionPlan {
 
 /** A column of the resource named by `alias`, or a place inside its JSON. */
 export interface FieldPlan {
+  readonly table: string
   readonly alias: string
   readonly column: Column
   readonly path: readonly JsonStep[]
   /** True when SQLite knows no type for it (a column of a view), so that comparisons must name theirs. */
   readonly untyped: boolean
+  /** The table's full-text index, when it has one. */
+  readonly search: SearchIndex | null
 }
 
 export type Predicate = LogicPredicate | ComparePredicate | EmbedPredicate

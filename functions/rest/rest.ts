@@ -3,7 +3,7 @@
  * @module
  */
 import { Hono } from 'hono'
-import type { Catalog } from '../../db/catalog/catalog.ts'
+import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
 import type { Cluster } from '../../db/cluster/cluster.ts'
 import type { Caller } from '../access/caller.ts'
 import type { AtollConfig } from '../config.ts'
@@ -130,7 +130,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const request = parseRequest(table.name, shape.parameters, headers, config)
     const plan = planRows({ ...request, headersOnly: raw.method === 'HEAD' }, table, catalog, caller, config)
     const compiled = compileRead(plan)
-    const rows = functionRows([...table.columns.values()], found)
+    const rows = functionRows(storedColumns(table), found)
     const result = await executeRead(compiled, shape.operands, services.cluster, rows)
     timing.mark('transaction')
     const response = await respond(result, plan, {

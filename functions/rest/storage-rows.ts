@@ -19,7 +19,7 @@ export function storageRows(plan: WritePlan, payload: Payload): readonly string[
   let bytes = 0
   for (const row of rows) {
     const values = [
-      ...plan.columns.map((column) => valueOf(column, row, takesDefaults, payload.textual)),
+      ...plan.columns.map((column) => storedText(column, row, takesDefaults, payload.textual)),
       ...plan.filled.map((column) => defaultOf(column)),
     ]
     const text = `[${values.join(',')}]`
@@ -47,7 +47,7 @@ export function functionRows(columns: readonly Column[], rows: readonly PayloadR
   return `[${arrays.join(',')}]`
 }
 
-function valueOf(column: Column, row: PayloadRow, takesDefaults: boolean, textual: boolean): string {
+function storedText(column: Column, row: PayloadRow, takesDefaults: boolean, textual: boolean): string {
   if (takesDefaults && !Object.hasOwn(row, column.name)) return defaultOf(column)
   return storageValue(column, row[column.name], textual)
 }
