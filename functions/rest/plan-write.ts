@@ -50,7 +50,17 @@ export function planWrite(
   }
 }
 
-function authorizeWrite(table: Table, action: WriteAction, request: RestRequest, caller: Caller): RowPolicy {
+/**
+ * Whether the caller may make this write at all; asked before its body is read.
+ *
+ * @returns which rows they may write
+ */
+export function authorizeWrite(
+  table: Table,
+  action: WriteAction,
+  request: RestRequest,
+  caller: Caller,
+): RowPolicy {
   if (action === 'insert' && request.preferences.resolution !== 'merge-duplicates') {
     return authorize(table, 'insert', caller)
   }

@@ -18,9 +18,9 @@ import { ranked } from './media.ts'
 import { describeApi } from './openapi.ts'
 import { type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
 import { parseRequest } from './parse-request.ts'
-import type { ReadPlan, WritePlan } from './plan.ts'
+import type { ReadPlan, WriteAction, WritePlan } from './plan.ts'
 import { planRequest, planRows } from './plan-request.ts'
-import { checkKeyOfPut, planWrite } from './plan-write.ts'
+import { authorizeWrite, checkKeyOfPut, planWrite } from './plan-write.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
 import { respond } from './respond.ts'
@@ -87,8 +87,9 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
 
   async function write(request: RestRequest, asked: Asked): Promise<Response> {
     const { raw, url, shape, caller, cluster, timing } = asked
-    // A table that is not there is said before a body that is wrong.
-    if (!catalog.tables.has(request.table)) planRequest(request, catalog, caller, config)
+    const table = catalog.tables.get(request.table)
+    if (!table) throw errors.noTable(config.schema, request.table, null)
+    authorizeWrite(table, request.action as WriteAction, request, caller)
     const payload = await payloadOf(request, raw, config)
     const key = `${caller.role}\n${shape.key}\n${JSON.stringify(payload.columns)}`
     const { plan, compiled } = prepared.getOrMake(key, () => {

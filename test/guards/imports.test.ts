@@ -9,7 +9,9 @@ const joins = new Set([
   'functions/index.ts',
   'functions/local/prepare.ts',
   'functions/local/dev.ts',
+  'functions/local/types.ts',
   'db/check.ts',
+  'db/migrate.ts',
 ])
 const frontDoors = new Set(['functions/define.ts', 'db/define.ts'])
 
