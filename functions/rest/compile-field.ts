@@ -69,9 +69,11 @@ export function toText({ sql, type }: TypedSql): string {
     case 'json':
       return sql
     case 'integer':
+      return `CAST(${sql} AS TEXT)`
     case 'real':
     case 'numeric':
-      return `CAST(${sql} AS TEXT)`
+      // PostgreSQL writes whole numbers without a point.
+      return `(CASE WHEN abs(${sql}) < 9e15 AND ${sql} = CAST(${sql} AS INTEGER) THEN CAST(CAST(${sql} AS INTEGER) AS TEXT) ELSE CAST(${sql} AS TEXT) END)`
     default:
       return toJson({ sql, type })
   }

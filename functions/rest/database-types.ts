@@ -29,6 +29,7 @@ export function databaseTypes(catalog: Catalog, functions: FunctionManifest, sch
   return `export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
 
 export type Database = {
+  __InternalSupabase: { PostgrestVersion: '14' }
   ${key(schema)}: {
     Tables: ${block(tables, 6)}
     Views: ${block(views, 6)}

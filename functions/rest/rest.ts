@@ -151,10 +151,11 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       if (!config.openapi) throw errors.noRoot()
       const accept = c.req.header('accept') ?? '*/*'
       if (!ranked(accept).some(isOpenApi)) throw errors.mediaType(accept)
-      return c.body(await description, 200, { 'Content-Type': 'application/openapi+json; charset=utf-8' })
+      const headers = { 'Content-Type': 'application/openapi+json; charset=utf-8' }
+      return Timing.of(new Response(await description, { headers }), config.serverTiming)
     })
     .all('/', (c) => {
-      if (c.req.method === 'OPTIONS') return c.body(null, 200, { Allow: 'OPTIONS,GET,HEAD' })
+      if (c.req.method === 'OPTIONS') return allowed('', config)
       throw errors.method(c.req.method)
     })
     .all('/rpc/:name', (c) => call(c.req.param('name'), c.req.raw, c.var.caller, c.var.services))
@@ -189,7 +190,12 @@ function allow(catalog: Catalog, config: AtollConfig, name: string): Response {
   const table = catalog.tables.get(name)
   if (!table) throw errors.noTable(config.schema, name, null)
   const writes = table.kind === 'view' ? '' : `,POST${table.primaryKey.length > 0 ? ',PUT' : ''},PATCH,DELETE`
-  return new Response(null, { status: 200, headers: { Allow: `OPTIONS,GET,HEAD${writes}` } })
+  return allowed(writes, config)
+}
+
+function allowed(writes: string, config: AtollConfig): Response {
+  const response = new Response(null, { status: 200, headers: { Allow: `OPTIONS,GET,HEAD${writes}` } })
+  return Timing.of(response, config.serverTiming)
 }
 
 function offsetOf(plan: ReadPlan, shape: Shape): number {

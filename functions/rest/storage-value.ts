@@ -18,6 +18,8 @@ export const defaultMark = '{}'
  */
 export function storageValue(column: Column, value: unknown, textual = false): string {
   if (value === null || value === undefined) return 'null'
+  // CSV and forms have no other way to leave a number, date or JSON value out.
+  if (textual && value === '' && column.type !== 'text') return 'null'
   if (column.type === 'json') return JSON.stringify(jsonText(value, textual))
   const text = textOf(value)
   if (column.type === 'text' && column.maxLength !== null && [...text].length > column.maxLength) {

@@ -1,40 +1,218 @@
 import { createClient } from '@supabase/supabase-js'
+import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Database } from '../support/database.ts'
 import { publishableKey, secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
+
+const jwtSecret = 'a-secret-of-the-tests-that-is-long-enough'
+const first = 900_000
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await startTestServer({ variables: { ATOLL_JWT_SECRET: jwtSecret } })
 })
 afterAll(() => server.stop())
 
-const client = (key = secretKey) => createClient(server.address, key, { auth: { persistSession: false } })
+const client = (key = secretKey, headers: Record<string, string> = {}) =>
+  createClient<Database>(server.address, key, { auth: { persistSession: false }, global: { headers } })
 
-describe('supabase-js', () => {
-  it('reads rows with embedded resources', async () => {
+const tracks = () => client().from('tracks').select('id').order('id')
+type Tracks = ReturnType<typeof tracks>
+
+/** Every filter and modifier of the query builder, with the ids of the tracks that it must find. */
+const reads: readonly [
+  name: string,
+  query: (tracks: Tracks) => PromiseLike<{ readonly data: unknown; readonly error: unknown }>,
+  where: string,
+][] = [
+  ['eq', (q) => q.eq('id', 7), 'id = 7'],
+  ['neq', (q) => q.neq('id', 7).lt('id', 9), 'id <> 7 AND id < 9'],
+  ['gt, gte, lt, lte', (q) => q.gt('id', 3).gte('id', 4).lt('id', 9).lte('id', 8), 'id BETWEEN 4 AND 8'],
+  ['like', (q) => q.like('name', 'Silver%'), "name GLOB 'Silver*'"],
+  ['ilike', (q) => q.ilike('name', 'silver%TIDE'), "name LIKE 'silver%tide'"],
+  ['likeAllOf', (q) => q.likeAllOf('name', ['Silver%', '%Tide']), "name GLOB 'Silver*Tide'"],
+  [
+    'likeAnyOf',
+    (q) => q.likeAnyOf('name', ['Silver & T%', '%& Tide']),
+    "name GLOB 'Silver & T*' OR name GLOB '*& Tide'",
+  ],
+  ['ilikeAllOf', (q) => q.ilikeAllOf('name', ['silver%', '%tide']), "name LIKE 'silver%tide'"],
+  [
+    'ilikeAnyOf',
+    (q) => q.ilikeAnyOf('name', ['silver & t%', '%tide']),
+    "name LIKE 'silver & t%' OR name LIKE '%tide'",
+  ],
+  ['regexMatch', (q) => q.regexMatch('name', '^Salt.*s$'), "name GLOB 'Salt*s'"],
+  ['regexIMatch', (q) => q.regexIMatch('name', '^salt'), "name LIKE 'salt%'"],
+  ['is', (q) => q.is('genre_id', null), 'genre_id IS NULL'],
+  ['isDistinct', (q) => q.isDistinct('genre_id', 3).lt('id', 30), 'genre_id IS NOT 3 AND id < 30'],
+  ['in', (q) => q.in('id', [1, 5, 9]), 'id IN (1,5,9)'],
+  ['notIn', (q) => q.notIn('id', [1, 2]).lt('id', 5), 'id IN (3,4)'],
+  ['match', (q) => q.match({ id: 3, media_type_id: 2 }), 'id = 3 AND media_type_id = 2'],
+  ['not', (q) => q.not('id', 'gt', 3), 'id <= 3'],
+  ['or', (q) => q.or('id.eq.1,and(id.gt.3,id.lt.6)'), 'id IN (1,4,5)'],
+  ['filter', (q) => q.filter('id', 'in', '(2,4)'), 'id IN (2,4)'],
+  [
+    'textSearch',
+    (q) => q.textSearch('name', 'salt & wolves'),
+    "name LIKE '%salt%wol%' OR name LIKE '%wol%salt%'",
+  ],
+  [
+    'textSearch plain',
+    (q) => q.textSearch('name', 'salt wolves', { type: 'plain' }),
+    "name LIKE '%salt%wol%' OR name LIKE '%wol%salt%'",
+  ],
+  [
+    'textSearch phrase',
+    (q) => q.textSearch('name', 'salt wolves', { type: 'phrase' }),
+    "name LIKE '%salt & wol%'",
+  ],
+  [
+    'textSearch websearch',
+    (q) => q.textSearch('name', 'salt -wolves', { type: 'websearch' }),
+    "name LIKE '%salt%' AND name NOT LIKE '%wol%'",
+  ],
+  ['range', (q) => q.range(10, 12), 'id BETWEEN 11 AND 13'],
+]
+
+describe('reading with supabase-js', () => {
+  it.each(reads)('%s', async (_, query, where) => {
+    const { data, error } = await query(tracks())
+    expect(error).toBeNull()
+    const database = await server.database('DB')
+    const { results } = await database.prepare(`SELECT id FROM tracks WHERE ${where} ORDER BY id`).all()
+    expect(results.length).toBeLessThan(1000)
+    expect(data).toEqual(results)
+  })
+
+  it('select with embedded resources, spreads and aggregates', async () => {
     const { data, error } = await client(publishableKey)
       .from('albums')
-      .select('title, artists(name)')
+      .select('title, artists(name), tracks(count)')
       .order('id')
       .limit(3)
     expect(error).toBeNull()
-    expect(data).toHaveLength(3)
-    expect(data?.[0]).toEqual({ title: expect.any(String), artists: { name: expect.any(String) } })
+    expect(data?.[0]).toEqual({
+      title: expect.any(String),
+      artists: { name: expect.any(String) },
+      tracks: [{ count: expect.any(Number) }],
+    })
+    const spread = await client().from('albums').select('title, ...artists(artist:name)').limit(1)
+    expect(spread.data?.[0]).toEqual({ title: expect.any(String), artist: expect.any(String) })
   })
 
-  it('counts, pages and reads one row', async () => {
+  it('order, limit and filters of embedded resources', async () => {
+    const { data } = await client()
+      .from('artists')
+      .select('id, albums!inner(id, title)')
+      .gt('albums.id', 10)
+      .order('id', { referencedTable: 'albums', ascending: false })
+      .limit(1, { referencedTable: 'albums' })
+      .limit(1)
+    expect((data?.[0] as { albums: unknown[] }).albums).toHaveLength(1)
+    const sorted = await client()
+      .from('tracks')
+      .select('id, genres(name)')
+      .order('genres(name)', { ascending: false })
+      .order('id')
+      .limit(1)
+    expect(sorted.data?.[0]).toMatchObject({ genres: { name: 'Soundtrack' } })
+  })
+
+  it('count, head, single, maybeSingle, csv', async () => {
     const counted = await client().from('tracks').select('id', { count: 'exact' }).range(10, 19)
     expect([counted.count, counted.data?.length]).toEqual([2400, 10])
     const head = await client().from('tracks').select('*', { count: 'exact', head: true })
     expect([head.count, head.data]).toEqual([2400, null])
-    const single = await client().from('genres').select().eq('id', 3).single()
-    expect(single.data).toEqual({ id: 3, name: 'Metal' })
-    const none = await client().from('genres').select().eq('id', 0).maybeSingle()
-    expect([none.data, none.error]).toEqual([null, null])
+    expect((await client().from('genres').select().eq('id', 3).single()).data).toEqual({
+      id: 3,
+      name: 'Metal',
+    })
+    expect((await client().from('genres').select().single()).error?.code).toBe('PGRST116')
+    expect((await client().from('genres').select().eq('id', 0).maybeSingle()).data).toBeNull()
+    expect((await client().from('genres').select().lte('id', 2).csv()).data).toBe('id,name\n1,Rock\n2,Jazz')
   })
+})
 
-  it('is told what is wrong', async () => {
+describe('writing with supabase-js', () => {
+  it('insert, upsert, update, delete', async () => {
+    const genres = () => client().from('genres')
+    const inserted = await genres()
+      .insert([
+        { id: first, name: 'a' },
+        { id: first + 1, name: 'b' },
+      ])
+      .select()
+    expect([inserted.status, inserted.data?.length]).toEqual([201, 2])
+    expect((await genres().insert({ id: first }, { count: 'exact' })).error).toMatchObject({ code: '23505' })
+    const merged = await genres()
+      .upsert([
+        { id: first, name: 'c' },
+        { id: first + 2, name: 'd' },
+      ])
+      .select('name')
+    expect(merged.data).toEqual([{ name: 'c' }, { name: 'd' }])
+    const ignored = await genres()
+      .upsert({ id: first, name: 'x' }, { onConflict: 'id', ignoreDuplicates: true })
+      .select()
+    expect(ignored.data).toEqual([])
+    const updated = await genres()
+      .update({ name: 'e' }, { count: 'exact' })
+      .gte('id', first)
+      .select('id')
+      .order('id', { ascending: false })
+    expect([updated.count, updated.data?.[0]]).toEqual([3, { id: first + 2 }])
+    const kept = await genres().update({ name: 'f' }).eq('id', first).select().single()
+    expect(kept.data).toEqual({ id: first, name: 'f' })
+    const undone = await genres().delete().gte('id', first).select('id').rollback()
+    expect(undone.data).toHaveLength(3)
+    const many = await genres().delete().gte('id', first).maxAffected(2)
+    expect(many.error?.code).toBe('PGRST124')
+    const gone = await genres().delete({ count: 'exact' }).gte('id', first)
+    expect([gone.status, gone.count]).toEqual([204, 3])
+  })
+})
+
+describe('functions with supabase-js', () => {
+  it('rpc with POST, GET and filters; invoke', async () => {
+    expect((await client().rpc('playing_time', { playlist_id: 3 })).data).toEqual(expect.any(Number))
+    expect((await client().rpc('playing_time', { playlist_id: 3 }, { get: true })).data).toEqual(
+      expect.any(Number),
+    )
+    const best = await client()
+      .rpc('best_sellers', { count: 20 })
+      .select('id, albums(title)')
+      .order('id')
+      .limit(2)
+    expect(best.data).toHaveLength(2)
+    expect((await client().rpc('nothing_like_it' as 'playing_time', { playlist_id: 1 })).error?.code).toBe('PGRST202')
+    const { data } = await client(publishableKey).functions.invoke('label', { body: { album_id: 1 } })
+    expect(data).toEqual({ label: expect.any(String), for: 'anon' })
+  })
+})
+
+describe('callers with supabase-js', () => {
+  it('are told what is wrong', async () => {
     const { data, error, status } = await client(publishableKey).from('invoices').select()
     expect([data, error?.code, status]).toEqual([null, '42501', 401])
+  })
+
+  it('sign in with tokens of the project', async () => {
+    const token = (role: string, secret = jwtSecret) =>
+      new SignJWT({ role, sub: '1' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('1h')
+        .sign(new TextEncoder().encode(secret))
+    const as = async (role: string, secret?: string) =>
+      client(publishableKey, { Authorization: `Bearer ${await token(role, secret)}` })
+        .from('invoices')
+        .select('id')
+        .limit(1)
+    expect((await as('service_role')).data).toHaveLength(1)
+    expect(await as('authenticated')).toMatchObject({ status: 403, error: { code: '42501' } })
+    expect(await as('service_role', 'another-secret-that-is-long-enough')).toMatchObject({
+      status: 401,
+      error: { code: 'PGRST301' },
+    })
   })
 })

@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, it } from 'vitest'
+import { root } from '../../functions/local/serve.ts'
+import { type SuiteConfig, startConformance } from './postgrest/conformance-server.ts'
+import { declined } from './postgrest/declined.ts'
+
+/** PostgREST's own cases are not part of this project; where they lie beside it, they are run. */
+const folder = join(root, '..', 'shared', 'conformance')
+const present = existsSync(join(folder, 'cases.json'))
+
+interface Case {
+  readonly id: string
+  readonly config: SuiteConfig
+  readonly feasible: 'yes' | 'maybe'
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'atoll-cases-'))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+const isDeclined = ({ id }: Case) => Object.keys(declined).some((prefix) => id.startsWith(prefix))
+
+describe.runIf(present)("PostgREST's own cases", () => {
+  const cases: Case[] = present ? JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) : []
+  const byConfig = Map.groupBy(cases, (entry) => JSON.stringify(entry.config))
+
+  it('are declined only where they are a judgement', () => {
+    expect(cases.length).toBeGreaterThan(400)
+    expect(cases.filter((entry) => isDeclined(entry) && entry.feasible !== 'maybe')).toEqual([])
+  })
+
+  it.each([...byConfig])(
+    'pass with %s',
+    async (config, group) => {
+      const chosen = group.filter((entry) => !isDeclined(entry))
+      const file = join(scratch, 'cases.json')
+      writeFileSync(file, JSON.stringify(chosen))
+      const server = await startConformance(folder, JSON.parse(config) as SuiteConfig)
+      try {
+        const { output } = await run(server.base, server.reset, file)
+        expect(output).toContain(`${chosen.length} passed, 0 failed`)
+      } finally {
+        await server.stop()
+      }
+    },
+    300_000,
+  )
+})
+
+async function run(base: string, reset: string, file: string): Promise<{ output: string }> {
+  const args = [
+    '--base',
+    base,
+    '--reset',
+    reset,
+    '--cases',
+    file,
+    '--schema',
+    'public',
+    '--strip-base',
+    '--feasible',
+    'yes,maybe',
+    '--verbose',
+  ]
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'run-cases.mjs'), ...args], {
+      maxBuffer: 2 ** 26,
+    })
+    return { output: stdout }
+  } catch (error) {
+    return { output: (error as { stdout?: string }).stdout ?? String(error) }
+  }
+}
