@@ -2,6 +2,8 @@
  * The one catalogue of errors. `PGRST…` and SQLSTATE codes are PostgREST's and PostgreSQL's, with their wording,
  * because clients compare them; Atoll's own families are `SHARD`, `CACHE`, `JOB`, `STORE` and `PROXY`.
  * Source: https://docs.postgrest.org/en/latest/references/errors.html
+ *
+ * Longer than other files because it is one list: a code is looked for in one place.
  * @module
  */
 

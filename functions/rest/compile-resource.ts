@@ -1,13 +1,12 @@
 import type { ColumnPair } from '../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
-import { errors } from '../errors.ts'
 import { castTo, orderValue, type TypedSql } from './compile-field.ts'
 import { PredicateCompiler } from './compile-predicate.ts'
+import { rangeSql } from './compile-range.ts'
 import { columnValue, csvLine, type Entry, jsonObject, jsonOf } from './compile-row.ts'
-import { integerText } from './convert-operand.ts'
 import type { Media } from './media.ts'
-import type { EmbedPlan, FieldPlan, OrderPlan, OutputItem, ResourcePlan, SpreadOutput } from './plan.ts'
-import type { Value } from './request.ts'
+import type { EmbedPlan, OrderPlan, OutputItem, ResourcePlan, SpreadOutput } from './plan.ts'
+import { renamed } from './rename-root.ts'
 import { allOf, type Parameters, quoteName } from './sql.ts'
 import { storedValue } from './stored-value.ts'
 
@@ -278,21 +277,7 @@ export class ResourceCompiler {
   }
 
   #range(resource: ResourcePlan, toMany: boolean): string {
-    const maxRows = toMany ? this.#options.maxRows : null
-    if (resource.limit === null && resource.offset === null && maxRows === null) return ''
-    const limit =
-      resource.limit === null
-        ? String(maxRows ?? -1)
-        : this.#bindNumber(resource.limit, (text) =>
-            Math.min(limitOf(text), maxRows ?? Number.MAX_SAFE_INTEGER),
-          )
-    const offset = resource.offset === null ? '' : ` OFFSET ${this.#bindNumber(resource.offset, offsetOf)}`
-    return ` LIMIT ${limit}${offset}`
-  }
-
-  #bindNumber(value: Value, convert: (text: string) => number): string {
-    if (value.kind === 'constant') return String(convert(value.text))
-    return `CAST(${this.#parameters.add({ kind: 'operand', index: value.index, convert })} AS INTEGER)`
+    return rangeSql(resource, toMany ? this.#options.maxRows : null, this.#parameters)
   }
 
   // --- JSON ----------------------------------------------------------------------------------------------------
@@ -308,19 +293,6 @@ export class ResourceCompiler {
   }
 }
 
-/** The root under another alias, wherever its columns are named. */
-function renamed(root: ResourcePlan, alias: string): ResourcePlan {
-  const field = (plan: FieldPlan): FieldPlan => (plan.alias === root.alias ? { ...plan, alias } : plan)
-  return {
-    ...root,
-    alias,
-    output: root.output.map((item) =>
-      item.kind === 'column' ? { ...item, field: field(item.field) } : item,
-    ),
-    order: root.order.map((term) => ('output' in term.field ? term : { ...term, field: field(term.field) })),
-  }
-}
-
 /**
  * Rows that nobody ordered come as they were inserted, whichever index the database takes: else equal requests
  * would page through different orders.
@@ -329,19 +301,4 @@ function implicitOrder(resource: ResourcePlan): string {
   return resource.table.kind === 'table' && resource.source === 'table'
     ? ` ORDER BY ${resource.alias}.rowid`
     : ''
-}
-
-function limitOf(text: string): number {
-  const number = rangeNumber('limit', text)
-  if (number < 0) throw errors.negativeLimit()
-  return number
-}
-
-function offsetOf(text: string): number {
-  return Math.max(0, rangeNumber('offset', text))
-}
-
-function rangeNumber(name: string, text: string): number {
-  if (!/^-?\d{1,15}$/.test(text)) throw errors.invalidNumber(name, text)
-  return Number(integerText(text))
 }

@@ -1,8 +1,10 @@
 /**
  * `npm run load`: asks Atoll and handlers written by hand the same questions, in turn, in one Miniflare, and
- * prints how they compare. On a shared machine only the ratios mean much.
+ * prints how they compare; and Atoll once more with nothing kept of the statements that it compiles. On a shared machine only the ratios mean much.
  *
- * Talks to loopback only; ends by itself after scenarios x rounds x 2 x seconds.
+ * `npm run load -- page` runs the scenarios whose name holds the word.
+ *
+ * Talks to loopback only; ends by itself after scenarios x rounds x contenders x seconds.
  * @module
  */
 import { isDeepStrictEqual, parseArgs } from 'node:util'
@@ -18,7 +20,8 @@ interface Contender {
 
 interface Scenario {
   readonly name: string
-  readonly contenders: readonly [atoll: Contender, hand: Contender]
+  /** The last is what the others are held against. */
+  readonly contenders: readonly Contender[]
 }
 
 interface Sample {
@@ -30,7 +33,8 @@ interface Sample {
   p99: number[]
 }
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
@@ -46,6 +50,7 @@ const scenarios: readonly Scenario[] = [
     name: 'one track by id',
     contenders: [
       { name: 'atoll', path: (i) => `/rest/v1/tracks?id=eq.${1 + (i % 2400)}` },
+      { name: 'atoll, nothing compiled', path: (i) => `/forgetful/rest/v1/tracks?id=eq.${1 + (i % 2400)}` },
       { name: 'hand', path: (i) => `/hand/tracks/${1 + (i % 2400)}` },
     ],
   },
@@ -53,6 +58,10 @@ const scenarios: readonly Scenario[] = [
     name: 'page of 50 tracks',
     contenders: [
       { name: 'atoll', path: (i) => `/rest/v1/tracks?order=name,id&limit=50&offset=${50 * (i % 48)}` },
+      {
+        name: 'atoll, nothing compiled',
+        path: (i) => `/forgetful/rest/v1/tracks?order=name,id&limit=50&offset=${50 * (i % 48)}`,
+      },
       { name: 'hand', path: (i) => `/hand/tracks?page=${i % 48}` },
     ],
   },
@@ -63,6 +72,11 @@ const scenarios: readonly Scenario[] = [
         name: 'atoll',
         path: (i) =>
           `/rest/v1/invoices?id=eq.${1 + (i % 420)}&select=*,items:invoice_items(*,track:tracks(*))`,
+      },
+      {
+        name: 'atoll, nothing compiled',
+        path: (i) =>
+          `/forgetful/rest/v1/invoices?id=eq.${1 + (i % 420)}&select=*,items:invoice_items(*,track:tracks(*))`,
       },
       { name: 'hand', path: (i) => `/hand/invoices/${1 + (i % 420)}` },
     ],
@@ -77,7 +91,7 @@ const headers = { apikey: 'sb_secret_test' }
 try {
   console.log(`${rounds} rounds of ${seconds} s each, in turn, ${connections} connections\n`)
   const lines = [row('scenario', 'server', 'req/s', 'p50 ms', 'p99 ms', 'CPU ms', 'CPU ratio', 'req/s ratio')]
-  for (const scenario of scenarios) {
+  for (const scenario of scenarios.filter(({ name }) => positionals.every((word) => name.includes(word)))) {
     await checkSameAnswers(scenario)
     lines.push(...report(scenario, await measure(scenario)))
   }
@@ -89,14 +103,14 @@ try {
 /** Columns are named otherwise by hand (camel case), so values are compared, in order. */
 async function checkSameAnswers({ name, contenders }: Scenario): Promise<void> {
   for (const i of [0, 7, 41]) {
-    const [a, b] = await Promise.all(
+    const answers = await Promise.all(
       contenders.map(async (contender) => {
         const response = await fetch(server.address + contender.path(i), { headers })
         if (!response.ok) throw new Error(`${name}: ${contender.name} answered ${response.status}`)
         return valuesOf(await response.json())
       }),
     )
-    if (!isDeepStrictEqual(a, b))
+    if (!answers.every((answer) => isDeepStrictEqual(answer, answers[0])))
       throw new Error(`${name}: the answers differ, so there is nothing to compare`)
   }
 }
@@ -149,6 +163,7 @@ function cpu(): number {
 function report(scenario: Scenario, samples: readonly Sample[]): string[] {
   const perSecond = samples.map((sample) => sample.requests / sample.seconds)
   const perRequest = samples.map((sample) => sample.cpuMs / sample.requests)
+  const base = scenario.contenders.length - 1
   return scenario.contenders.map((contender, i) =>
     row(
       i === 0 ? scenario.name : '',
@@ -157,8 +172,8 @@ function report(scenario: Scenario, samples: readonly Sample[]): string[] {
       median(samples[i]?.p50 ?? []).toFixed(1),
       median(samples[i]?.p99 ?? []).toFixed(1),
       (perRequest[i] as number).toFixed(3),
-      i === 0 ? ((perRequest[0] as number) / (perRequest[1] as number)).toFixed(2) : '1.00',
-      i === 0 ? ((perSecond[0] as number) / (perSecond[1] as number)).toFixed(2) : '1.00',
+      ((perRequest[i] as number) / (perRequest[base] as number)).toFixed(2),
+      ((perSecond[i] as number) / (perSecond[base] as number)).toFixed(2),
     ),
   )
 }
@@ -167,6 +182,6 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 }
 
-function row(first: string, ...rest: string[]): string {
-  return first.padEnd(30) + rest.map((cell) => cell.padStart(12)).join('')
+function row(scenario: string, server: string, ...cells: string[]): string {
+  return scenario.padEnd(30) + server.padEnd(26) + cells.map((cell) => cell.padStart(12)).join('')
 }

@@ -109,7 +109,7 @@ describe('reading with supabase-js', () => {
       .order('id', { referencedTable: 'albums', ascending: false })
       .limit(1, { referencedTable: 'albums' })
       .limit(1)
-    expect((data?.[0] as { albums: unknown[] }).albums).toHaveLength(1)
+    expect(data?.[0]?.albums).toHaveLength(1)
     const sorted = await client()
       .from('tracks')
       .select('id, genres(name)')
@@ -185,7 +185,9 @@ describe('functions with supabase-js', () => {
       .order('id')
       .limit(2)
     expect(best.data).toHaveLength(2)
-    expect((await client().rpc('nothing_like_it' as 'playing_time', { playlist_id: 1 })).error?.code).toBe('PGRST202')
+    expect((await client().rpc('nothing_like_it' as 'playing_time', { playlist_id: 1 })).error?.code).toBe(
+      'PGRST202',
+    )
     const { data } = await client(publishableKey).functions.invoke('label', { body: { album_id: 1 } })
     expect(data).toEqual({ label: expect.any(String), for: 'anon' })
   })

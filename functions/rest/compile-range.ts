@@ -1,0 +1,34 @@
+import { errors } from '../errors.ts'
+import { integerText } from './convert-operand.ts'
+import type { ResourcePlan } from './plan.ts'
+import type { Value } from './request.ts'
+import type { Parameters } from './sql.ts'
+
+/** LIMIT and OFFSET of a resource, no more than `maxRows`; nothing when there are none. */
+export function rangeSql(resource: ResourcePlan, maxRows: number | null, parameters: Parameters): string {
+  const { limit, offset } = resource
+  if (limit === null && offset === null && maxRows === null) return ''
+  const bounded = (text: string) => Math.min(limitOf(text), maxRows ?? Number.MAX_SAFE_INTEGER)
+  const most = limit === null ? String(maxRows ?? -1) : bindNumber(limit, bounded, parameters)
+  return ` LIMIT ${most}${offset === null ? '' : ` OFFSET ${bindNumber(offset, offsetOf, parameters)}`}`
+}
+
+function bindNumber(value: Value, convert: (text: string) => number, parameters: Parameters): string {
+  if (value.kind === 'constant') return String(convert(value.text))
+  return `CAST(${parameters.add({ kind: 'operand', index: value.index, convert })} AS INTEGER)`
+}
+
+function limitOf(text: string): number {
+  const number = rangeNumber('limit', text)
+  if (number < 0) throw errors.negativeLimit()
+  return number
+}
+
+function offsetOf(text: string): number {
+  return Math.max(0, rangeNumber('offset', text))
+}
+
+function rangeNumber(name: string, text: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw errors.invalidNumber(name, text)
+  return Number(integerText(text))
+}
