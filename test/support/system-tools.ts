@@ -19,13 +19,13 @@ export const systemTools: readonly SystemTool[] = [
     name: 'Redis',
     commands: ['redis-server'],
     debianPackage: 'redis-server',
-    usedFor: 'the cache and slot tests',
+    usedFor: 'tests of the cache, once there is one,',
   },
   {
     name: 'Chromium',
     commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
     debianPackage: 'chromium',
-    usedFor: 'the tests of the pages',
+    usedFor: 'tests of pages',
   },
 ]
 

@@ -1,0 +1,72 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+import tables from '../../db/app/tables.ts'
+import { applyMigrations, type Migration } from '../../db/apply-migrations.ts'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { reconcileSearch } from '../../db/system/search-objects.ts'
+import { get, rows } from '../support/worker-client.ts'
+
+const database = (env as unknown as { DB: D1Database }).DB
+const first: Migration = {
+  name: '0001_first.sql',
+  statements: ['CREATE TABLE m (a INTEGER)', 'INSERT INTO m VALUES (1)'],
+}
+
+describe('applyMigrations', () => {
+  it('applies what a database lacks, in order and once', async () => {
+    expect(await applyMigrations(database, [first])).toEqual(['0001_first.sql'])
+    const second: Migration = { name: '0002_second.sql', statements: ['UPDATE m SET a = a + 1'] }
+    expect(await applyMigrations(database, [first, second])).toEqual(['0002_second.sql'])
+    expect(await applyMigrations(database, [first, second])).toEqual([])
+    expect(await rows('SELECT a FROM m')).toEqual([{ a: 2 }])
+  })
+
+  it('leaves nothing of a migration that fails, and goes on from there', async () => {
+    const broken: Migration = { name: '0003_third.sql', statements: ['UPDATE m SET a = 100', 'nonsense'] }
+    await expect(applyMigrations(database, [first, broken])).rejects.toThrow()
+    expect(await rows('SELECT a FROM m')).toEqual([{ a: 2 }])
+    const mended: Migration = { name: '0003_third.sql', statements: ['UPDATE m SET a = 100'] }
+    expect(await applyMigrations(database, [first, mended])).toEqual(['0003_third.sql'])
+  })
+})
+
+describe('reconcileSearch', () => {
+  it('makes an index anew when its columns change, and drops one that nobody wants', async () => {
+    const catalog = buildCatalog(tables)
+    const tracks = catalog.tables.get('tracks')
+    if (!tracks?.search) throw new Error('tracks are searchable')
+    const withSearch = (columns: readonly string[]) => ({
+      ...catalog,
+      tables: new Map([
+        [
+          'tracks',
+          { ...tracks, search: columns.length ? { ...tracks.search, columns } : null } as typeof tracks,
+        ],
+      ]),
+    })
+    const found = () => rows("SELECT rowid FROM _atoll_search_tracks WHERE _atoll_search_tracks MATCH 'salt'")
+    expect(await reconcileSearch(database, catalog)).toEqual([])
+    expect(await reconcileSearch(database, withSearch(['name']))).toEqual([
+      'dropped _atoll_search_tracks',
+      'made _atoll_search_tracks',
+    ])
+    expect((await found()).length).toBeGreaterThan(0)
+    expect(await reconcileSearch(database, withSearch([]))).toEqual(['dropped _atoll_search_tracks'])
+    await expect(found()).rejects.toThrow('no such table')
+    expect(await reconcileSearch(database, catalog)).toEqual(['made _atoll_search_tracks'])
+  })
+})
+
+describe('a database behind its schema', () => {
+  it('is refused by name, with what to do', async () => {
+    await database.batch(['ALTER TABLE genres RENAME TO genres_away'].map((text) => database.prepare(text)))
+    const response = await get('/rest/v1/genres')
+    await database.prepare('ALTER TABLE genres_away RENAME TO genres').run()
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({
+      code: 'SHARD001',
+      message: 'The database DB is behind the schema',
+    })
+    expect((await get('/rest/v1/genres')).status).toBe(200)
+  })
+})
