@@ -108,9 +108,9 @@ export const errors = {
     new AtollError(413, 'PGRST102', 'The body is too large for a write that is undone', {
       hint: 'Prefer: tx=rollback takes up to 1,900,000 bytes of rows.',
     }),
-  unknownSchema: (name: string) =>
+  unknownSchema: (name: string, exposed: string) =>
     new AtollError(406, 'PGRST106', `Invalid schema: ${clip(name)}`, {
-      hint: 'Only the schema public is exposed.',
+      hint: `Only the following schemas are exposed: ${exposed}`,
     }),
   mediaType: (accept: string) =>
     new AtollError(406, 'PGRST107', `None of these media types are available: ${clip(accept)}`),

@@ -24,8 +24,8 @@ const remedyOfClass: Readonly<Record<string, string>> = {
 
 const dialect = new SQLiteSyncDialect()
 
-/** Text of a Drizzle SQL expression that has no parameters of its own, columns written without their table. */
-export function sqlText(expression: SQL): string {
+/** Text of a Drizzle SQL expression that has no parameters of its own, columns under their table's name. */
+function sqlText(expression: SQL): string {
   return dialect.sqlToQuery(expression.inlineParams()).sql
 }
 

@@ -17,6 +17,9 @@ export class ConstraintError extends Error {
   }
 }
 
+/** What the reason of a transaction that undoes itself on purpose begins with. */
+export const rollbackPrefix = 'atoll/rollback/'
+
 /** A transaction undid itself on purpose. */
 export class RolledBack extends Error {
   /** JSON of what it had done. */

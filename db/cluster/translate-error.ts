@@ -1,5 +1,5 @@
 import { AtollError, errors } from '../../functions/errors.ts'
-import { ConstraintError, RolledBack } from './constraint-error.ts'
+import { ConstraintError, RolledBack, rollbackPrefix } from './constraint-error.ts'
 
 /** What SQLite says when a statement is larger than it can work with. */
 const tooComplex =
@@ -57,8 +57,11 @@ function columnOf(qualified: string): string {
 
 /** What a guard row, whose text is the reason, has undone. */
 function readGuard(message: string): AtollError | RolledBack | null {
-  const notes = /atoll\/rollback\/([\s\S]*?): SQLITE_CONSTRAINT(?: \(extended: \w+\))?$/.exec(message)?.[1]
-  if (notes !== undefined) return new RolledBack(notes)
+  const start = message.indexOf(rollbackPrefix)
+  if (start >= 0) {
+    const reason = message.slice(start + rollbackPrefix.length)
+    return new RolledBack(reason.replace(/: SQLITE_CONSTRAINT(?: \(extended: \w+\))?$/, ''))
+  }
   const [, guard, rows] = /atoll\/(singular|max-affected)\/(\d+)/.exec(message) ?? []
   if (guard === undefined) return null
   return guard === 'singular' ? errors.notSingular(Number(rows)) : errors.tooManyAffected(Number(rows))

@@ -2,16 +2,16 @@
  * `npm run dev`: migrates and seeds local D1 and serves the Worker, again after every change of its code.
  * @module
  */
-import { watch } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import tables from '../../db/app/tables.ts'
 import { buildCatalog, SchemaError } from '../../db/catalog/build-catalog.ts'
 import { banner } from './banner.ts'
 import { ensureLocalKeys } from './keys.ts'
+import { loadTables } from './load-tables.ts'
 import { prepareDatabases } from './prepare.ts'
 import { type LocalServer, root, startLocal } from './serve.ts'
 import { claimState, noteChildren, releaseState } from './state-lock.ts'
+import { watchFolders } from './watch-folders.ts'
 
 const usage = `npm run dev -- [--port 8787] [--persist-to DIR]`
 
@@ -27,16 +27,19 @@ function readArguments() {
 
 async function main(): Promise<void> {
   const { port, persistTo } = readArguments()
-  buildCatalog(tables)
+  const catalog = buildCatalog(await loadTables(root))
   const keys = ensureLocalKeys(join(root, '.dev.vars'))
   await claimState(persistTo)
   const server = await startLocal({ port, persistTo })
   noteChildren(persistTo)
   process.once('SIGINT', () => void stop(server, persistTo))
   process.once('SIGTERM', () => void stop(server, persistTo))
-  const prepared = await prepareDatabases(server)
+  const prepared = await prepareDatabases(server, catalog)
   console.log(banner(server.url, keys, prepared))
-  reloadOnChange(server, persistTo)
+  let reloading = Promise.resolve()
+  watchFolders([join(root, 'functions'), join(root, 'db')], () => {
+    reloading = reloading.then(() => reload(server, persistTo))
+  })
 }
 
 async function stop(server: LocalServer, persistTo: string): Promise<void> {
@@ -45,21 +48,13 @@ async function stop(server: LocalServer, persistTo: string): Promise<void> {
   process.exit(0)
 }
 
-function reloadOnChange(server: LocalServer, persistTo: string): void {
-  let timer: NodeJS.Timeout | undefined
-  const changed = (_: string, file: string | null) => {
-    if (!file || !/\.(ts|sql)$/.test(file)) return
-    clearTimeout(timer)
-    timer = setTimeout(() => void reload(server, persistTo), 150)
-  }
-  for (const folder of ['functions', 'db']) watch(join(root, folder), { recursive: true }, changed)
-}
-
+/** Takes up changed code, schema and migrations; what cannot be served leaves the server as it is. */
 async function reload(server: LocalServer, persistTo: string): Promise<void> {
   try {
+    const catalog = buildCatalog(await loadTables(root))
     await server.reload()
     noteChildren(persistTo)
-    const { migrations } = await prepareDatabases(server)
+    const { migrations } = await prepareDatabases(server, catalog)
     console.log(`reloaded${migrations.length > 0 ? `, applied ${migrations.join(', ')}` : ''}`)
   } catch (error) {
     console.error(`not reloaded: ${error instanceof Error ? error.message : error}`)

@@ -2,10 +2,8 @@
  * Gets a local server's databases ready: migrated and seeded.
  * @module
  */
-
-import tables from '../../db/app/tables.ts'
 import { applyMigrations } from '../../db/apply-migrations.ts'
-import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import type { Catalog } from '../../db/catalog/catalog.ts'
 import { appMigrations, readMigrations } from '../../db/migrations.ts'
 import { seedOnce } from '../../db/seed.ts'
 import { reconcileSearch } from '../../db/system/search-objects.ts'
@@ -18,11 +16,12 @@ export interface Prepared {
   readonly seeded: number | null
 }
 
-export async function prepareDatabases(server: LocalServer): Promise<Prepared> {
+export async function prepareDatabases(server: LocalServer, catalog: Catalog): Promise<Prepared> {
   const database = await server.database('DB')
   const migrations = readMigrations(appMigrations)
   const applied = await applyMigrations(database, migrations)
   const loadSeed = async () => (await import('../../db/app/seed.ts')).default
-  await reconcileSearch(database, buildCatalog(tables))
-  return { migrations: applied, seeded: await seedOnce(database, loadSeed, migrations) }
+  const seeded = await seedOnce(database, loadSeed, migrations)
+  await reconcileSearch(database, catalog)
+  return { migrations: applied, seeded }
 }

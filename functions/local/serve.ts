@@ -33,7 +33,7 @@ export interface LocalServer {
 }
 
 /** How the Worker is bundled; wrangler bundles it the same way when it deploys. */
-export function bundleOptions(entry: string): BuildOptions {
+function bundleOptions(entry: string): BuildOptions {
   return {
     entryPoints: [entry],
     bundle: true,

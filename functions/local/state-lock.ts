@@ -4,7 +4,7 @@
  * @module
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -25,7 +25,7 @@ export async function claimState(persistTo: string): Promise<void> {
   const file = fileOf(persistTo)
   mkdirSync(persistTo, { recursive: true })
   if (existsSync(file)) {
-    const holder = JSON.parse(readFileSync(file, 'utf8')) as Holder
+    const holder = readHolder(file)
     if (holder.pid !== process.pid && commandOf(holder.pid).includes('dev.ts')) {
       throw new Error(
         `Another dev server (process ${holder.pid}) works on ${persistTo}: stop it, or choose another --persist-to.`,
@@ -33,13 +33,26 @@ export async function claimState(persistTo: string): Promise<void> {
     }
     await endLeftovers(holder.children.filter((pid) => commandOf(pid).includes('workerd')))
   }
-  writeFileSync(file, JSON.stringify({ pid: process.pid, children: [] } satisfies Holder))
+  writeHolder(file, { pid: process.pid, children: [] })
+}
+
+/** A lock that cannot be read was being written when its holder was killed; nobody holds it. */
+function readHolder(file: string): Holder {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Holder
+  } catch {
+    return { pid: -1, children: [] }
+  }
+}
+
+function writeHolder(file: string, holder: Holder): void {
+  writeFileSync(`${file}.new`, JSON.stringify(holder))
+  renameSync(`${file}.new`, file)
 }
 
 /** Notes which processes this one has started, for whoever comes after a `kill -9`. */
 export function noteChildren(persistTo: string): void {
-  const holder: Holder = { pid: process.pid, children: childProcesses() }
-  writeFileSync(fileOf(persistTo), JSON.stringify(holder))
+  writeHolder(fileOf(persistTo), { pid: process.pid, children: childProcesses() })
 }
 
 export function releaseState(persistTo: string): void {

@@ -41,7 +41,7 @@ const types: Readonly<Record<string, CastType>> = {
 }
 
 export function castTypeOf(name: string): CastType {
-  const type = types[name]
+  const type = Object.hasOwn(types, name) ? types[name] : undefined
   if (type === undefined) throw errors.unknownType(name)
   return type
 }

@@ -13,7 +13,7 @@ export interface TypedSql {
   readonly type: ColumnType
 }
 
-export function columnSql(field: FieldPlan): string {
+function columnSql(field: FieldPlan): string {
   const { expression } = field.column
   if (expression !== null)
     return `(${expression.replaceAll(`${quoteName(field.table)}.`, `${field.alias}.`)})`

@@ -8,7 +8,8 @@ import {
   convertOperand,
   parseArrayLiteral,
 } from './convert-operand.ts'
-import { compareArray, type Json, JsonPredicates } from './json-predicates.ts'
+import { compareArray, JsonPredicates } from './json-predicates.ts'
+import { parseJsonOrArray } from './parse-json-operand.ts'
 import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from './patterns.ts'
 import type { ComparePredicate, FieldPlan, Predicate } from './plan.ts'
 import type { Operator, Value } from './request.ts'
@@ -145,14 +146,19 @@ export class PredicateCompiler {
   }
 
   #match({ operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
-    if (quantifier !== null) throw errors.notImplemented('Regular expressions take no any or all.')
     const text = left.type === 'text' ? left.sql : `CAST(${left.sql} AS TEXT)`
     const subject = operator === 'imatch' ? `lower(${text})` : text
-    const matches = regexPatterns(constantOf(value)).map((pattern) => {
-      const wanted = operator === 'imatch' ? lowerAscii(pattern) : pattern
-      return `${subject} GLOB ${this.#parameters.add({ kind: 'constant', value: wanted })}`
-    })
-    return joinBalanced(matches, ' OR ')
+    const matches = (expression: string) => {
+      const patterns = regexPatterns(expression).map((pattern) => {
+        const wanted = operator === 'imatch' ? lowerAscii(pattern) : pattern
+        return `${subject} GLOB ${this.#parameters.add({ kind: 'constant', value: wanted })}`
+      })
+      return `(${joinBalanced(patterns, ' OR ')})`
+    }
+    if (quantifier === null) return matches(constantOf(value))
+    const all = parseArrayLiteral(constantOf(value)).map((expression) => matches(expression ?? ''))
+    if (all.length === 0) return quantifier === 'any' ? '0' : `${text} IS NOT NULL`
+    return joinBalanced(all, quantifier === 'any' ? ' OR ' : ' AND ')
   }
 
   /** Full-text search over the table's FTS5 index, which holds the rows' ids. */
@@ -268,30 +274,4 @@ function compileIs(left: TypedSql, word: string): string {
 function booleanSql(left: TypedSql): string {
   if (left.type === 'boolean' || left.type === 'integer') return left.sql
   throw errors.undefinedFunction(`argument of IS must be type boolean, not type ${left.type}`)
-}
-
-interface JsonOrArray {
-  /** What the text may mean as a whole. */
-  readonly alternatives: readonly Json[]
-  readonly json: Json | undefined
-  /** Elements of an array literal, each as what it may mean: a number is also the text of its digits. */
-  readonly elements: readonly (readonly Json[])[]
-}
-
-/** JSON, or PostgreSQL's array literal `{a,b}`. */
-function parseJsonOrArray(text: string): JsonOrArray {
-  try {
-    const json = JSON.parse(text) as Json
-    return { alternatives: text.trim() === '{}' ? [{}, []] : [json], json, elements: [] }
-  } catch {
-    if (!text.trimStart().startsWith('{')) throw errors.invalidText('json', text)
-    const elements = parseArrayLiteral(text).map((element): Json[] => {
-      if (element === null) return [null]
-      const number = element.trim() === '' ? Number.NaN : Number(element)
-      return Number.isFinite(number) ? [number, element] : [element]
-    })
-    const numbers = elements.map((same) => same[0] as Json)
-    const texts = elements.map((same) => same.at(-1) as Json)
-    return { alternatives: [numbers, texts], json: undefined, elements }
-  }
 }

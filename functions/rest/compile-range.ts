@@ -13,6 +13,16 @@ export function rangeSql(resource: ResourcePlan, maxRows: number | null, paramet
   return ` LIMIT ${most}${offset === null ? '' : ` OFFSET ${bindNumber(offset, offsetOf, parameters)}`}`
 }
 
+/**
+ * Rows that nobody ordered come as they were inserted, whichever index the database takes: else equal requests
+ * would page through different orders.
+ */
+export function implicitOrder(resource: ResourcePlan): string {
+  return resource.table.kind === 'table' && resource.source === 'table'
+    ? ` ORDER BY ${resource.alias}.rowid`
+    : ''
+}
+
 function bindNumber(value: Value, convert: (text: string) => number, parameters: Parameters): string {
   if (value.kind === 'constant') return String(convert(value.text))
   return `CAST(${parameters.add({ kind: 'operand', index: value.index, convert })} AS INTEGER)`

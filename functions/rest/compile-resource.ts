@@ -2,7 +2,7 @@ import type { ColumnPair } from '../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
 import { castTo, orderValue, type TypedSql } from './compile-field.ts'
 import { PredicateCompiler } from './compile-predicate.ts'
-import { rangeSql } from './compile-range.ts'
+import { implicitOrder, rangeSql } from './compile-range.ts'
 import { columnValue, csvLine, type Entry, jsonObject, jsonOf } from './compile-row.ts'
 import type { Media } from './media.ts'
 import type { EmbedPlan, OrderPlan, OutputItem, ResourcePlan, SpreadOutput } from './plan.ts'
@@ -291,14 +291,4 @@ export class ResourceCompiler {
     const object = jsonObject(entries)
     return this.#options.media.nullsStripped ? `json_patch('{}',${object})` : object
   }
-}
-
-/**
- * Rows that nobody ordered come as they were inserted, whichever index the database takes: else equal requests
- * would page through different orders.
- */
-function implicitOrder(resource: ResourcePlan): string {
-  return resource.table.kind === 'table' && resource.source === 'table'
-    ? ` ORDER BY ${resource.alias}.rowid`
-    : ''
 }

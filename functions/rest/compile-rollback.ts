@@ -5,6 +5,7 @@
  * @module
  */
 
+import { rollbackPrefix } from '../../db/cluster/constraint-error.ts'
 import { ResourceCompiler } from './compile-resource.ts'
 import type { CompiledWrite } from './compile-write.ts'
 import type { WritePlan } from './plan.ts'
@@ -16,8 +17,6 @@ export interface CompiledRollback {
   /** Aborts the transaction; its reason begins with `rollbackPrefix` and goes on with JSON. */
   readonly after: Statement
 }
-
-export const rollbackPrefix = 'atoll/rollback/'
 
 /** What the reason says, as JSON. */
 export interface RollbackNotes {

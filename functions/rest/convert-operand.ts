@@ -9,7 +9,7 @@ import { parseList } from './parse-filter.ts'
 import type { Bindable } from './sql.ts'
 
 /** PostgreSQL's name of a type, for messages. */
-export const typeName: Readonly<Record<ColumnType, string>> = {
+const typeName: Readonly<Record<ColumnType, string>> = {
   integer: 'integer',
   real: 'double precision',
   numeric: 'numeric',
@@ -45,7 +45,8 @@ export function convertOperand(column: Column, text: string): Bindable {
     case 'numeric':
       return numberText(text, typeName[column.type])
     case 'boolean': {
-      const truth = truths[text.trim().toLowerCase()]
+      const word = text.trim().toLowerCase()
+      const truth = Object.hasOwn(truths, word) ? truths[word] : undefined
       if (truth === undefined) throw errors.invalidText('boolean', text)
       return truth
     }
@@ -147,13 +148,13 @@ export function parseArrayLiteral(text: string): (string | null)[] {
   if (inner === undefined) throw errors.malformedArray(text)
   if (inner.trim() === '') return []
   const elements: (string | null)[] = []
-  const pattern = /\s*(?:"((?:[^"\\]|\\[\s\S])*)"|([^,{}"]*?))\s*(,|$)/y
+  const pattern = /(?:\s*"((?:[^"\\]|\\[\s\S])*)"\s*|([^,{}"]*))(,|$)/y
   for (;;) {
     const found = pattern.exec(inner)
     if (!found) throw errors.malformedArray(text)
     const [, quoted, bare = ''] = found
     if (quoted !== undefined) elements.push(quoted.replace(/\\([\s\S])/g, '$1'))
-    else elements.push(bare.toUpperCase() === 'NULL' ? null : bare)
+    else elements.push(bare.trim().toUpperCase() === 'NULL' ? null : bare.trim())
     if (found[3] === '') return elements
   }
 }

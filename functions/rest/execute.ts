@@ -82,10 +82,12 @@ export async function executeWrite(bound: BoundWrite, cluster: Cluster): Promise
 }
 
 async function runWrite(
-  { plan, compiled, chunks, operands }: BoundWrite,
+  { plan, compiled, chunks, operands, payload }: BoundWrite,
   cluster: Cluster,
 ): Promise<WriteResult> {
   const { existing, doomed, write, returns, guards } = compiled
+  // Guards see the last statement only; rows that take several statements are not one row.
+  if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
   const statements = chunks.flatMap((chunk) => [
     ...(existing ? [bind(existing, operands, chunk)] : []),
     ...(doomed ? [bind(doomed, operands)] : []),

@@ -54,18 +54,19 @@ export class JsonPredicates {
   }
 
   /** `value <@ whole` */
-  containedIn(value: string, whole: Json): string {
+  containedIn(value: string, whole: Json, top = true): string {
     if (isArray(whole)) {
       const each = this.#name()
-      const held = whole.map((element) => this.containedIn(elementText(each), element))
+      const held = whole.map((element) => this.containedIn(elementText(each), element, false))
       const elements = `json_type(${value})='array' AND NOT EXISTS (SELECT 1 FROM json_each(${value}) AS ${each} WHERE NOT (${any(held)}))`
-      const scalars = whole.filter(isScalar)
+      // An array may contain a scalar, but only at the top.
+      const scalars = top ? whole.filter(isScalar) : []
       return `(${any([elements, ...scalars.map((scalar) => this.#equalsScalar(value, scalar))])})`
     }
     if (isObject(whole)) {
       const each = this.#name()
       const cases = Object.entries(whole).map(
-        ([key, element]) => `WHEN ${quoteText(key)} THEN ${this.containedIn(elementText(each), element)}`,
+        ([key, element]) => `WHEN ${quoteText(key)} THEN ${this.containedIn(elementText(each), element, false)}`,
       )
       const held = cases.length === 0 ? '0' : `CASE ${each}.key ${cases.join(' ')} ELSE 0 END`
       return `(json_type(${value})='object' AND NOT EXISTS (SELECT 1 FROM json_each(${value}) AS ${each} WHERE NOT (${held})))`

@@ -90,16 +90,26 @@ function parseTerm(scanner: Scanner, depth: number): Condition {
 
 /** A value inside a logic tree ends at a comma or parenthesis, unless it is quoted, a list or an array. */
 function logicValue(scanner: Scanner, { operator }: ParsedOperator): string {
-  if (operator === 'in') {
-    const list = scanner.match(/\s*\((?:\s*"(?:[^"\\]|\\[\s\S])*"\s*(?=[,)]),?|[^,)]*,)*[^,)]*\)/y)
-    if (!list) scanner.fail('"("')
-    return list[0].trim()
-  }
+  if (operator === 'in') return `(${listText(scanner)})`
   const quoted = scanner.match(/"(?:[^"\\]|\\[\s\S])*"(?=\s*[,)]|$)/y)
   if (quoted) return quoted[0].slice(1, -1).replace(/\\([\s\S])/g, '$1')
   const array = scanner.match(/\{[^{}]*\}(?=\s*[,)]|$)/y)
   if (array) return array[0]
   return (scanner.match(/[^,)]*/y)?.[0] ?? '').trimEnd()
+}
+
+/** What stands between the parentheses of a list, element by element, so that no text makes it start over. */
+function listText(scanner: Scanner): string {
+  scanner.spaces()
+  scanner.expect('(', '"("')
+  const elements: string[] = []
+  do {
+    elements.push(
+      (scanner.match(/\s*"(?:[^"\\]|\\[\s\S])*"\s*(?=[,)])/y) ?? scanner.match(/[^,)]*/y))?.[0] ?? '',
+    )
+  } while (scanner.take(','))
+  scanner.expect(')', '"," or ")"')
+  return elements.join(',')
 }
 
 /** Elements of `(a,"b, c",d)`; none for `()`. */

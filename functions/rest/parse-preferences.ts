@@ -12,7 +12,6 @@ export interface Preferences {
   readonly missing: 'default' | 'null' | null
   readonly handling: 'strict' | 'lenient' | null
   readonly tx: 'commit' | 'rollback' | null
-  readonly timezone: string | null
   readonly maxAffected: number | null
 }
 
@@ -33,7 +32,7 @@ export function parsePreferences(header: string): Preferences {
     const text = part.trim()
     if (text === '') continue
     const [name = '', value = ''] = text.split('=', 2)
-    const valid = known[name]?.includes(value) || isOpen(name, value)
+    const valid = (Object.hasOwn(known, name) && known[name]?.includes(value)) || isOpen(name, value)
     if (!valid) invalid.push(text)
     else found[name] ??= value
   }
@@ -46,12 +45,11 @@ export function parsePreferences(header: string): Preferences {
     missing: (found.missing as Preferences['missing']) ?? null,
     handling: (found.handling as Preferences['handling']) ?? null,
     tx: (found.tx as Preferences['tx']) ?? null,
-    timezone: found.timezone ?? null,
     maxAffected: maxAffected === undefined || found.handling !== 'strict' ? null : Number(maxAffected),
   }
 }
 
-/** Preferences whose value is not one of a few words. */
+/** Preferences whose value is not one of a few words. A time zone is known and passed over. */
 function isOpen(name: string, value: string): boolean {
   return (name === 'max-affected' && /^\d{1,15}$/.test(value)) || (name === 'timezone' && value !== '')
 }

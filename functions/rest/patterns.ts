@@ -25,31 +25,39 @@ function tokens(pattern: string): Token[] {
 }
 
 export function globPattern(pattern: string): string {
-  return bounded(
-    tokens(pattern)
-      .map((token) => {
-        if (token.kind === 'any') return '*'
-        if (token.kind === 'one') return '?'
-        return /[[*?]/.test(token.text) ? `[${token.text}]` : token.text
-      })
-      .join(''),
-  )
+  return bounded(globText(pattern))
+}
+
+function globText(pattern: string): string {
+  return tokens(pattern)
+    .map((token) => {
+      if (token.kind === 'any') return '*'
+      if (token.kind === 'one') return '?'
+      return /[[*?]/.test(token.text) ? `[${token.text}]` : token.text
+    })
+    .join('')
 }
 
 export function likePattern(pattern: string): string {
-  return bounded(
-    tokens(pattern)
-      .map((token) => {
-        if (token.kind === 'any') return '%'
-        if (token.kind === 'one') return '_'
-        return /[%_\\]/.test(token.text) ? `\\${token.text}` : token.text
-      })
-      .join(''),
-  )
+  return bounded(likeText(pattern))
+}
+
+function likeText(pattern: string): string {
+  return tokens(pattern)
+    .map((token) => {
+      if (token.kind === 'any') return '%'
+      if (token.kind === 'one') return '_'
+      return /[%_\\]/.test(token.text) ? `\\${token.text}` : token.text
+    })
+    .join('')
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length
 }
 
 function bounded(pattern: string): string {
-  if (new TextEncoder().encode(pattern).length > maxBytes) throw errors.patternTooLong(maxBytes)
+  if (byteLength(pattern) > maxBytes) throw errors.patternTooLong(maxBytes)
   return pattern
 }
 
@@ -64,7 +72,7 @@ export interface LongPattern {
  * @returns null when the pattern is short enough
  */
 export function longPattern(pattern: string, ignoreCase: boolean): LongPattern | null {
-  if (new TextEncoder().encode(pattern).length <= maxBytes - 6) return null
+  if (byteLength(ignoreCase ? likeText(pattern) : globText(pattern)) <= maxBytes) return null
   const all = tokens(pattern)
   const starts = all[0]?.kind !== 'any'
   const ends = all.at(-1)?.kind !== 'any'
@@ -93,6 +101,7 @@ export function regexPatterns(expression: string): string[] {
 }
 
 function splitAlternatives(expression: string): string[] {
+  if (/^\||\|\||\|$/.test(expression)) throw errors.regex(expression)
   const parts = expression.match(/(?:\\[\s\S]|\[(?:\\[\s\S]|[^\]])*\]|[^|])+/g)
   return parts ?? ['']
 }

@@ -72,7 +72,8 @@ export function planRows(
     kind: 'read',
     root: { ...root, source: 'rows' },
     media: request.media,
-    preferences: request.preferences,
+    // The function has run: nothing of it can be undone or held back any more.
+    preferences: { ...request.preferences, tx: null, maxAffected: null },
     headersOnly: request.headersOnly,
     maxRows: options.maxRows,
   }
@@ -203,7 +204,7 @@ function nameOf(field: Field): string {
   return field.path.reduce((name, step) => (typeof step.at === 'string' ? step.at : name), field.name)
 }
 
-export function fieldPlan(table: Table, alias: string, field: Field): FieldPlan {
+function fieldPlan(table: Table, alias: string, field: Field): FieldPlan {
   const column = table.columns.get(field.name)
   if (column === undefined) throw errors.undefinedColumn(table.name, field.name)
   return {
@@ -216,7 +217,7 @@ export function fieldPlan(table: Table, alias: string, field: Field): FieldPlan 
   }
 }
 
-export function planCondition(
+function planCondition(
   table: Table,
   alias: string,
   condition: Condition,

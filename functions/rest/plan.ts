@@ -1,6 +1,6 @@
 /**
  * What a request will do: resolved against the catalog and the caller's rights. Made by `plan-request.ts`,
- * consumed by `compile-plan.ts`. Frozen data: nothing here does I/O or knows SQL text.
+ * consumed by `compile-read.ts` and `compile-write.ts`. Data only: nothing here does I/O or knows SQL text.
  *
  * `placement` and `policy` are required wherever rows of a table are touched, so that no statement can be
  * compiled without saying where it runs and which rows the caller may see.
@@ -47,15 +47,13 @@ export interface ConflictPlan {
   readonly resolution: 'merge' | 'ignore'
 }
 
-export type Plan = ReadPlan | WritePlan
-
 /** Which rows of a table the caller may see. */
 export type RowPolicy = { readonly kind: 'all' }
 
 /** Rows of one table, and what is shown of each. */
 export interface ResourcePlan {
   readonly table: Table
-  /** Name of the table in the statement: `t0`, `t1`, … */
+  /** Name of the table in the statement, as SQL: `_t0`, `_t1`, … or the table's own in quotes. */
   readonly alias: string
   /** Rows come from the table, or are bound to the statement: those that a function answers with. */
   readonly source: 'table' | 'rows'

@@ -27,7 +27,7 @@ export interface RestRequest {
   /** Columns to write, when the client names them. */
   readonly columns: readonly string[] | null
   readonly onConflict: readonly string[] | null
-  /** Arguments of a function called with GET: parameters that are no filter. */
+  /** The schema that the client names in Accept-Profile or Content-Profile. */
   readonly schema: string | null
 }
 

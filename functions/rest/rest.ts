@@ -58,7 +58,8 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const asked: Asked = { raw, url, shape, caller, cluster, timing }
     const request = requests.getOrMake(shape.key, () => {
       const parsed = parseRequest(table, shape.parameters, headers, config)
-      if (parsed.schema !== null && parsed.schema !== config.schema) throw errors.unknownSchema(parsed.schema)
+      if (parsed.schema !== null && parsed.schema !== config.schema)
+        throw errors.unknownSchema(parsed.schema, config.schema)
       return parsed
     })
     timing.mark('parse')

@@ -69,17 +69,19 @@ async function readArguments(
   config: AtollConfig,
 ): Promise<Sent> {
   if (raw.method !== 'POST') {
-    const known = functions[name]
+    const known = Object.hasOwn(functions, name) ? functions[name] : undefined
     const filters = known && (known.returns.kind === 'rows' || known.returns.kind === 'row')
-    const isArgument = (key: string) => !rowParameters.test(key) && (!filters || key in known.input.shape)
+    const isArgument = (key: string) =>
+      !rowParameters.test(key) && (!filters || Object.hasOwn(known.input.shape, key))
     const values = Object.fromEntries(
       [...url.searchParams].filter(([key]) => key !== 'apikey' && isArgument(key)),
     )
     return { values, textual: true, isJson: false }
   }
-  const type = (raw.headers.get('content-type') ?? 'application/json').split(';', 1)[0]?.trim() ?? ''
+  const type =
+    (raw.headers.get('content-type') ?? '').toLowerCase().split(';', 1)[0]?.trim() || 'application/json'
   const text = await readBody(raw, config.maxBodyBytes)
-  if (type === 'application/json' || type === '') {
+  if (type === 'application/json') {
     const values = text === '' ? {} : parseJson(text)
     if (typeof values !== 'object' || values === null || Array.isArray(values)) {
       throw errors.invalidBody('Empty or invalid json')
@@ -101,7 +103,7 @@ function findFunction(
 ): AnyFunction {
   const definition = Object.hasOwn(functions, name) ? functions[name] : undefined
   const names = Object.keys(sent.values)
-  const isKnown = definition && names.every((key) => key in definition.input.shape)
+  const isKnown = definition && names.every((key) => Object.hasOwn(definition.input.shape, key))
   const lacks =
     definition &&
     Object.entries(definition.input.shape).some(

@@ -19,7 +19,7 @@ export function sortRows(rows: readonly Row[], order: readonly OrderPlan[]): rea
 }
 
 /** SQLite's order of values that are not null: numbers before text; text by its bytes in UTF-8. */
-export function compareValues(a: unknown, b: unknown): number {
+function compareValues(a: unknown, b: unknown): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
   if (typeof a === 'number') return -1
   if (typeof b === 'number') return 1

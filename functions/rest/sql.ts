@@ -64,14 +64,12 @@ export class ParameterList implements Parameters {
 
 /** Writes a statement; a second time, packed, when it needs more parameters than D1 binds. */
 export function writeStatement(write: (parameters: ParameterList) => string): Statement {
-  for (const packed of [false, true]) {
+  const attempt = (packed: boolean): Statement => {
     const parameters = new ParameterList(packed)
-    const text = write(parameters)
-    if (packed || parameters.sources.length <= maxParameters) {
-      return { text, parameters: parameters.sources, packed }
-    }
+    return { text: write(parameters), parameters: parameters.sources, packed }
   }
-  throw new Error('unreachable')
+  const plain = attempt(false)
+  return plain.parameters.length <= maxParameters ? plain : attempt(true)
 }
 
 export function bindParameters(statement: Statement, operands: readonly string[], rows = '[]'): Bindable[] {

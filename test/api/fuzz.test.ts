@@ -1,3 +1,7 @@
+/**
+ * Random requests. Longer than other files because the generators and what they are for are read together.
+ * @module
+ */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { call, rows } from '../support/worker-client.ts'
@@ -58,6 +62,9 @@ const piece = fc.oneof(
       'or',
       'any',
       'all',
+      'constructor',
+      '__proto__',
+      'toString',
       'null',
       'true',
       'select',

@@ -39,11 +39,24 @@ describe('what cannot be answered', () => {
     ['/rest/v1/albums?title=sl.(1,2)', 400, 'PGRST127'],
     ['/rest/v1/albums?title=cs.{a}', 404, '42883'],
     [`/rest/v1/albums?title=like.${'a*b'.repeat(30)}`, 400, '54000'],
+    ['/rest/v1/albums?select=title::constructor', 400, '42704'],
+    ['/rest/v1/albums?select=title::__proto__', 400, '42704'],
+    ['/rest/v1/constructor', 404, 'PGRST205'],
+    ['/rest/v1/rpc/constructor', 404, 'PGRST202'],
+    ['/rest/v1/rpc/toString?a=1', 404, 'PGRST202'],
+    ['/rest/v1/rpc/best_sellers?select=id&constructor=1', 400, 'PGRST100'],
+    ['/rest/v1/albums?title=match.a|', 400, 'PGRST127'],
     [`/rest/v1/albums?select=${'artists('.repeat(60)}`, 400, 'PGRST100'],
     [`/rest/v1/albums?and=${'(and'.repeat(60)}(id.eq.1)${')'.repeat(60)}`, 400, 'PGRST100'],
     [`/rest/v1/artists?select=${'albums(artists('.repeat(19)}id${'))'.repeat(19)}`, 413, '54001'],
   ])('%s', async (path, status, code) => {
     expect(await refused(path)).toMatchObject({ status, code })
+  })
+
+  it('is refused by names that every JavaScript object has', async () => {
+    const response = await get('/rest/v1/albums?limit=1', { Prefer: 'constructor=x, __proto__=y' })
+    expect(response.status).toBe(200)
+    expect((await get('/rest/v1/albums', { Prefer: 'handling=strict, constructor=x' })).status).toBe(400)
   })
 
   it('is refused by Accept and profile', async () => {
@@ -65,6 +78,21 @@ describe('what is large', () => {
     const filters = Array.from({ length: 150 }, (_, i) => `id=neq.${i}`).join('&')
     const response = await get(`/rest/v1/albums?select=id&${filters}&order=id&limit=1`)
     expect(await response.json()).toEqual([{ id: 150 }])
+  })
+
+  it('is read in one pass, however often a quote could begin', async () => {
+    for (const path of [
+      `/rest/v1/albums?or=(title.in.(${'"a",'.repeat(20_000)}`,
+      `/rest/v1/albums?title=in.(${'"a",'.repeat(20_000)}`,
+      `/rest/v1/albums?id=eq(any).{${' '.repeat(50_000)}"}`,
+      `/rest/v1/albums?or=(title.eq."${'\\\\"'.repeat(20_000)}`,
+      `/rest/v1/albums?title=match.${'[a'.repeat(20_000)}`,
+      `/rest/v1/tracks?name=fts.${'(a|'.repeat(20_000)}`,
+      `/rest/v1/tracks?name=wfts.${'"a '.repeat(20_000)}`,
+    ]) {
+      const response = await get(path)
+      expect(response.status, path.slice(0, 60)).toBeLessThan(500)
+    }
   })
 
   it('gets a short, clear answer at two megabytes of nesting, lists and names', async () => {

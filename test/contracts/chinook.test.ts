@@ -80,10 +80,15 @@ describe('a real record store', () => {
   })
 
   it.runIf(present)('answers what its owner would ask', async () => {
-    const best = await call(
-      'invoice_items?select=quantity.sum(),...tracks(...genres(genre:name))&order=tracks(genres).desc&limit=3',
-    )
-    expect(best.status).toBeLessThan(500)
+    const genres = (await (
+      await call(
+        'invoice_items?select=quantity.sum(),...tracks(...genres(genre:name))&order=tracks(genre_id)&limit=2',
+      )
+    ).json()) as unknown[]
+    expect(genres).toEqual([
+      { sum: 835, genre: 'Rock' },
+      { sum: 80, genre: 'Jazz' },
+    ])
     const countries = (await (
       await call('invoices?select=billing_country,total.sum()&order=billing_country&limit=3')
     ).json()) as { billing_country: string; sum: number }[]

@@ -2,6 +2,8 @@
  * A whole server for tests that look from outside: the Worker in Miniflare, migrated and seeded, in memory.
  * @module
  */
+import tables from '../../db/app/tables.ts'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { prepareDatabases } from '../../functions/local/prepare.ts'
 import { type LocalOptions, type LocalServer, startLocal } from '../../functions/local/serve.ts'
 
@@ -20,6 +22,6 @@ export async function startTestServer(options: Partial<LocalOptions> = {}): Prom
     ...options,
     variables: { ATOLL_PUBLISHABLE_KEY: publishableKey, ATOLL_SECRET_KEY: secretKey, ...options.variables },
   })
-  await prepareDatabases(server)
+  await prepareDatabases(server, buildCatalog(tables))
   return { ...server, address: server.url.origin }
 }

@@ -130,8 +130,8 @@ const resource = (depth: number): fc.Arbitrary<ResourceRequest> =>
       .map(([fields, embeds]) => [...fields, ...embeds]),
     where: fc.array(condition, { maxLength: 3 }),
     order: fc.array(order, { maxLength: 2 }),
-    limit: fc.constant(null),
-    offset: fc.constant(null),
+    limit: nullable(constant(fc.nat().map(String))),
+    offset: nullable(constant(fc.nat().map(String))),
   })
 
 const embedName = (item: SelectItem) => (item.kind === 'embed' ? (item.alias ?? item.target) : '')
