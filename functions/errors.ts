@@ -242,6 +242,7 @@ export const errors = {
   searchSyntax: (query: string) => new AtollError(400, '42601', `syntax error in tsquery: "${clip(query)}"`),
   /** Neither PostgreSQL's text nor an SQL statement can hold one. */
   nullCharacter: () => new AtollError(400, '22021', 'invalid byte sequence for encoding "UTF8": 0x00'),
+  loneSurrogate: () => new AtollError(400, '22021', 'invalid Unicode: half of a surrogate pair'),
   malformedArray: (value: string) =>
     new AtollError(400, '22P02', `malformed array literal: "${clip(value)}"`, {
       details: 'Array value must start with "{" and end with "}".',

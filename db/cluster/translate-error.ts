@@ -3,7 +3,7 @@ import { ConstraintError, RolledBack, rollbackPrefix } from './constraint-error.
 
 /** What SQLite says when a statement is larger than it can work with. */
 const tooComplex =
-  /too many SQL variables|Expression tree is too large|parser stack overflow|statement too long|too many columns|too many terms|at most \d+ tables|too many arguments|string or blob too big|SQLITE_TOOBIG|too many FROM clause terms|too many levels/i
+  /too many SQL variables|Expression tree is too large|parser stack overflow|statement too long|too many columns|too many terms|at most \d+ tables|too many arguments|string or blob too big|SQLITE_TOOBIG|out of memory|SQLITE_NOMEM|too many FROM clause terms|too many levels/i
 
 /** What D1 says when asking again later may work. Source: https://developers.cloudflare.com/d1/observability/debug-d1/ */
 const passing =

@@ -9,5 +9,5 @@ export const systemObjects: readonly string[] = [
   `CREATE TRIGGER IF NOT EXISTS _atoll_guard_abort BEFORE INSERT ON _atoll_guard
    BEGIN SELECT RAISE(ABORT, NEW.reason); END`,
   // Notes of a transaction that will be undone; always empty outside one.
-  'CREATE TABLE IF NOT EXISTS _atoll_dry_run (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT)',
+  'CREATE TABLE IF NOT EXISTS _atoll_undone (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT, keys TEXT)',
 ]

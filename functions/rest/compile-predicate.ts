@@ -221,7 +221,7 @@ function quantified(
   test: (element: string) => string,
 ): string {
   const holds = `EXISTS (SELECT 1 FROM json_each(${list}) AS q WHERE ${quantifier === 'any' ? '' : 'NOT '}(${test('q.value')}))`
-  return `${left} IS NOT NULL AND ${quantifier === 'any' ? holds : `NOT ${holds}`}`
+  return known(left, quantifier === 'any' ? holds : `NOT ${holds}`)
 }
 
 /** The field's column, seen as the type that its path gives it. */

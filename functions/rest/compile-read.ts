@@ -1,4 +1,4 @@
-import { ResourceCompiler } from './compile-resource.ts'
+import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import type { ReadPlan } from './plan.ts'
 import { type Statement, writeStatement } from './sql.ts'
 
@@ -15,14 +15,9 @@ export interface CompiledRead {
 
 /** Turns a plan into statements. Pure: text, and where each parameter comes from. */
 export function compileRead(plan: ReadPlan): CompiledRead {
-  let columns: readonly string[] = []
-  const rows = writeStatement((parameters) => {
-    const compiler = new ResourceCompiler(parameters, plan.root, plan)
-    columns = compiler.columns()
-    return compiler.rows()
-  })
+  const rows = writeStatement((parameters) => new ResourceCompiler(parameters, plan.root, plan).rows())
   const count = plan.preferences.count
     ? writeStatement((parameters) => new ResourceCompiler(parameters, plan.root, plan).count())
     : null
-  return { kind: 'read', rows, count, columns }
+  return { kind: 'read', rows, count, columns: columnNames(plan.root) }
 }

@@ -10,6 +10,14 @@ import { renamed } from './rename-root.ts'
 import { allOf, type Parameters, quoteName } from './sql.ts'
 import { storedValue } from './stored-value.ts'
 
+/** Names of the columns that a resource shows, those of spreads among them. */
+export function columnNames(resource: ResourcePlan): readonly string[] {
+  return resource.output.flatMap((item) => {
+    if (item.kind === 'spread') return columnNames(item.embed.resource)
+    return item.kind === 'embed' && item.hidden ? [] : [item.name]
+  })
+}
+
 /** What of a plan every one of its resources is compiled by. */
 export interface CompileOptions {
   readonly media: Media
@@ -24,6 +32,8 @@ export class ResourceCompiler {
   readonly #root: ResourcePlan
   readonly #options: CompileOptions
   readonly #predicates: PredicateCompiler
+  /** True when the root is being written, and so has no joins. */
+  #written = false
 
   /** @param alias stands for the root's own, where its rows go by another name */
   constructor(parameters: Parameters, root: ResourcePlan, options: CompileOptions, alias = root.alias) {
@@ -33,10 +43,6 @@ export class ResourceCompiler {
     this.#predicates = new PredicateCompiler(parameters, ({ embed, exists }) =>
       exists ? this.#exists(embed) : `NOT ${this.#exists(embed)}`,
     )
-  }
-
-  columns(): readonly string[] {
-    return this.#entries(this.#root).map((entry) => entry.name)
   }
 
   /** Rows of the root, each as one text in the column `r`. */
@@ -59,12 +65,20 @@ export class ResourceCompiler {
    * `order` sorts by, since RETURNING has no order.
    */
   returning(): string {
-    const keys = this.#root.order.map((term, i) => `, ${this.#orderValue(term)} AS k${i}`)
+    this.#written = true
+    const keys = this.sortKeys().map((key, i) => `, ${key} AS k${i}`)
     return `${this.returned()} AS r${keys.join('')}`
+  }
+
+  /** What a written row is sorted by. */
+  sortKeys(): string[] {
+    this.#written = true
+    return this.#root.order.map((term) => this.#orderValue(term))
   }
 
   /** The text of a written row; null when an inner embed leaves it out. */
   returned(): string {
+    this.#written = true
     const inner = this.#innerEmbeds(this.#root)
     const text = this.#shape(this.#root.output.flatMap((item) => this.#returned(item)))
     return inner.length === 0 ? text : `CASE WHEN ${allOf(inner)} THEN ${text} END`
@@ -72,9 +86,10 @@ export class ResourceCompiler {
 
   /** The root's filters, or the rows that filters, order and limit choose. */
   chosen(): string {
+    this.#written = true
     const root = this.#root
     const filters = root.where.map((predicate) => this.#predicates.compile(predicate))
-    const where = filters.length === 0 ? '' : ` WHERE ${allOf(filters)}`
+    const where = filters.length === 0 ? '' : ` WHERE (${allOf(filters)})`
     if (root.limit === null && root.offset === null) return where
     const rowid = `${root.alias}.rowid`
     return ` WHERE ${rowid} IN (SELECT ${rowid} FROM ${root.alias}${where}${this.#order(root)}${this.#range(root, false)})`
@@ -249,7 +264,7 @@ export class ResourceCompiler {
   #exists(embed: EmbedPlan): string {
     const { resource, junction } = embed
     const tables = `${junction ? `${quoteName(junction.table.name)} AS ${junction.alias} CROSS JOIN ` : ''}${quoteName(resource.table.name)} AS ${resource.alias}`
-    return `EXISTS (SELECT 1 FROM ${tables}${this.#where(resource, this.#joins(embed))})`
+    return `EXISTS (SELECT 1 FROM ${tables}${this.#where(resource, this.#joins(embed))}${this.#range(resource, false)})`
   }
 
   // --- order and range -----------------------------------------------------------------------------------------
@@ -261,7 +276,8 @@ export class ResourceCompiler {
 
   #orderValue({ embed, field }: OrderPlan): string {
     const sql = 'output' in field ? columnValue(field.output).sql : orderValue(field)
-    if (embed?.kind !== 'embed') return sql
+    // A spread is joined to a read; to a write nothing is.
+    if (embed === null || (embed.kind === 'spread' && !this.#written)) return sql
     const { resource } = embed.embed
     return `(SELECT ${sql} FROM ${this.#source(resource)}${this.#where(resource, this.#joins(embed.embed))} LIMIT 1)`
   }

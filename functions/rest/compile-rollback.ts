@@ -18,9 +18,15 @@ export interface CompiledRollback {
   readonly after: Statement
 }
 
+/** A written row's text, null when it is not shown, and what it is sorted by, null when it is sorted. */
+export interface NotedRow {
+  readonly text: string | null
+  readonly keys: readonly unknown[] | null
+}
+
 /** What the reason says, as JSON. */
 export interface RollbackNotes {
-  readonly rows: readonly (string | null)[]
+  readonly rows: readonly NotedRow[]
   readonly existing: number
 }
 
@@ -33,7 +39,7 @@ export function compileRollback(
   const { existing, doomed } = compiled
   const note = (statement: Statement, column: string, kind: string): Statement => ({
     ...statement,
-    text: `INSERT INTO _atoll_dry_run (kind, text) SELECT '${kind}', ${column} FROM (${statement.text})`,
+    text: `INSERT INTO _atoll_undone (kind, text) SELECT '${kind}', ${column} FROM (${statement.text})`,
   })
   return {
     before: [
@@ -43,8 +49,8 @@ export function compileRollback(
     ],
     after: plainStatement(
       `INSERT INTO _atoll_guard SELECT '${rollbackPrefix}'||json_object(` +
-        `'rows',(SELECT json_group_array(text ORDER BY sequence) FROM _atoll_dry_run WHERE kind = 'row'),` +
-        `'existing',(SELECT ifnull(sum(text),0) FROM _atoll_dry_run WHERE kind = 'existing'))`,
+        `'rows',(SELECT json_group_array(json_object('text',text,'keys',json(keys)) ORDER BY sequence) FROM _atoll_undone WHERE kind = 'row'),` +
+        `'existing',(SELECT ifnull(sum(text),0) FROM _atoll_undone WHERE kind = 'existing'))`,
     ),
   }
 }
@@ -59,21 +65,18 @@ function triggersFor(plan: WritePlan, operands: readonly string[]): Statement[] 
   return events[plan.action].map((event) => {
     const alias = event === 'DELETE' ? 'OLD' : 'NEW'
     return plainStatement(
-      `CREATE TRIGGER _atoll_dry_${event.toLowerCase()} AFTER ${event} ON ${quoteName(plan.root.table.name)} BEGIN ` +
-        `INSERT INTO _atoll_dry_run (kind, text) VALUES ('row', ${rowText(plan, alias, operands)}); END`,
+      `CREATE TRIGGER _atoll_undone_${event.toLowerCase()} AFTER ${event} ON ${quoteName(plan.root.table.name)} BEGIN ` +
+        `INSERT INTO _atoll_undone (kind, text, keys) VALUES ('row', ${noteOf(plan, alias, operands)}); END`,
     )
   })
 }
 
-function rowText(plan: WritePlan, alias: 'NEW' | 'OLD', operands: readonly string[]): string {
-  if (plan.preferences.return !== 'representation') return 'NULL'
-  const compiler = new ResourceCompiler(
-    new LiteralList(operands),
-    plan.root,
-    { media: plan.media, maxRows: null },
-    alias,
-  )
-  return compiler.returned()
+/** The row's text and what it is sorted by. */
+function noteOf(plan: WritePlan, alias: 'NEW' | 'OLD', operands: readonly string[]): string {
+  if (plan.preferences.return !== 'representation') return 'NULL, NULL'
+  const options = { media: plan.media, maxRows: null }
+  const compiler = new ResourceCompiler(new LiteralList(operands), plan.root, options, alias)
+  return `${compiler.returned()}, json_array(${compiler.sortKeys().join(', ')})`
 }
 
 function plainStatement(text: string): Statement {

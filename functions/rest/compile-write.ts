@@ -1,4 +1,4 @@
-import { ResourceCompiler } from './compile-resource.ts'
+import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import type { WritePlan } from './plan.ts'
 import { type ParameterList, quoteName, quoteText, type Statement, writeStatement } from './sql.ts'
 import { storedOrDefault } from './stored-value.ts'
@@ -32,12 +32,10 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
   const returns = preferences.return === 'representation' || preferences.return === 'headers-only'
   const compilerFor = (parameters: ParameterList) =>
     new ResourceCompiler(parameters, plan.root, { media, maxRows: null })
-  let columns: readonly string[] = []
   const readsFirst = plan.action === 'delete' && preferences.return === 'representation'
   const doomed = readsFirst ? writeStatement((parameters) => compilerFor(parameters).rows()) : null
   const write = writeStatement((parameters) => {
     const compiler = compilerFor(parameters)
-    columns = compiler.columns()
     const text = statementText(plan, compiler, parameters)
     return returns && !readsFirst ? `${text} RETURNING ${compiler.returning()}${keyColumns(plan)}` : text
   })
@@ -51,7 +49,7 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
     write,
     returns: returns && !readsFirst,
     guards: guardsFor(plan),
-    columns,
+    columns: columnNames(plan.root),
   }
 }
 
@@ -82,7 +80,9 @@ function insertText(plan: WritePlan, parameters: ParameterList): string {
   const insert = `INSERT INTO ${quoteName(plan.root.table.name)} (${names}) SELECT ${values} FROM json_each(${rows}) WHERE true`
   if (!plan.conflict) return insert
   const key = plan.conflict.key.map((column) => quoteName(column.name)).join(', ')
-  if (plan.conflict.resolution === 'ignore') return `${insert} ON CONFLICT (${key}) DO NOTHING`
+  const nothingToSet = plan.columns.length === 0
+  if (plan.conflict.resolution === 'ignore' || nothingToSet)
+    return `${insert} ON CONFLICT (${key}) DO NOTHING`
   const sets = plan.columns.map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
   return `${insert} ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
 }

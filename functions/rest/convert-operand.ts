@@ -76,7 +76,8 @@ export function integerText(text: string): string {
 
 function numberText(text: string, type: string): string {
   const trimmed = text.trim()
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed)) throw errors.invalidText(type, trimmed)
+  if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed)) throw errors.invalidText(type, trimmed)
+  if (!Number.isFinite(Number(trimmed))) throw errors.outOfRange(type, trimmed)
   return trimmed
 }
 

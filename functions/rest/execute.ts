@@ -129,7 +129,12 @@ async function runAndUndo(
   } catch (error) {
     if (!(error instanceof RolledBack)) throw error
     const { rows, existing } = JSON.parse(error.notes) as RollbackNotes
-    const shown = rows.filter((row): row is string => row !== null)
+    const noted = rows.map(({ text, keys }) => ({
+      r: text,
+      ...Object.fromEntries((keys ?? []).map((key, i) => [`k${i}`, key])),
+    }))
+    const sorted = compiled.doomed ? noted : sortRows(noted, plan.root.order)
+    const shown = sorted.flatMap((row) => (typeof row.r === 'string' ? [row.r] : []))
     return { rows: shown, affected: rows.length, inserted: rows.length - existing, key: null }
   }
   throw errors.internal(new Error('the transaction was not rolled back'))

@@ -66,7 +66,8 @@ export class JsonPredicates {
     if (isObject(whole)) {
       const each = this.#name()
       const cases = Object.entries(whole).map(
-        ([key, element]) => `WHEN ${quoteText(key)} THEN ${this.containedIn(elementText(each), element, false)}`,
+        ([key, element]) =>
+          `WHEN ${quoteText(key)} THEN ${this.containedIn(elementText(each), element, false)}`,
       )
       const held = cases.length === 0 ? '0' : `CASE ${each}.key ${cases.join(' ')} ELSE 0 END`
       return `(json_type(${value})='object' AND NOT EXISTS (SELECT 1 FROM json_each(${value}) AS ${each} WHERE NOT (${held})))`

@@ -101,8 +101,9 @@ export function regexPatterns(expression: string): string[] {
 }
 
 function splitAlternatives(expression: string): string[] {
-  if (/^\||\|\||\|$/.test(expression)) throw errors.regex(expression)
-  const parts = expression.match(/(?:\\[\s\S]|\[(?:\\[\s\S]|[^\]])*\]|[^|])+/g)
+  // What is longer than any pattern of the database need not be looked at.
+  if (expression.length > maxBytes * 4 || /^\||\|\||\|$/.test(expression)) throw errors.regex(expression)
+  const parts = expression.match(/(?:\\[\s\S]|\[(?:\\[\s\S]|[^\]\\])*\]|[^|])+/g)
   return parts ?? ['']
 }
 

@@ -67,7 +67,9 @@ export function planRows(
   caller: Caller,
   options: PlanOptions,
 ): ReadPlan {
-  const root = new Planner(catalog, caller, options).resource(table, request.root, { kind: 'all' })
+  // The rows are bound to the statement, where no full-text index knows them.
+  const unindexed = { ...table, search: null }
+  const root = new Planner(catalog, caller, options).resource(unindexed, request.root, { kind: 'all' })
   return {
     kind: 'read',
     root: { ...root, source: 'rows' },

@@ -27,13 +27,13 @@ export function planWrite(
   const shows = request.preferences.return === 'representation'
   const reads = shows || (action !== 'insert' && request.root.where.length > 0)
   const visible: RowPolicy = reads ? authorize(table, 'select', caller) : { kind: 'all' }
-  const root = planner.resource(
-    table,
-    // What is not shown need not be planned, but filters are.
-    shows ? request.root : { ...request.root, select: [] },
-    visible,
-    quoteName(table.name),
+  const root = planner.resource(table, request.root, visible, quoteName(table.name))
+  const leavesOut = root.output.some(
+    (item) => (item.kind === 'embed' || item.kind === 'spread') && item.embed.inner,
   )
+  if (leavesOut && request.media.kind === 'object') {
+    throw errors.notImplemented('A written row cannot be both one object and left out by an inner embed.')
+  }
   if (root.aggregated) throw errors.notImplemented('Aggregates of written rows are not implemented.')
   if ((root.limit || root.offset) && root.order.length === 0 && action !== 'insert')
     throw errors.limitWithoutOrder()
@@ -91,7 +91,7 @@ function columnsToSet(table: Table, action: WriteAction, columns: readonly Colum
 
 function planConflict(table: Table, action: WriteAction, request: RestRequest): ConflictPlan | null {
   const { resolution } = request.preferences
-  const names = request.onConflict ?? table.primaryKey
+  const names = (action === 'upsert' ? null : request.onConflict) ?? table.primaryKey
   const key = names.map((name) => table.columns.get(name) ?? failNoColumn(name, table))
   if (action === 'upsert') return { key, resolution: 'merge' }
   if (action !== 'insert' || resolution === null || key.length === 0) return null
@@ -136,7 +136,7 @@ export function checkKeyOfPut(
   for (const condition of request.root.where) {
     if (condition.kind !== 'filter') continue
     const column = plan.root.table.columns.get(condition.field.name) as Column
-    const sent = row[column.name]
+    const sent = plan.columns.includes(column) ? row[column.name] : null
     if (sent === undefined || sent === null) throw errors.keyMismatch()
     const named = convertOperand(column, textOf(condition.value, operands))
     if (convertOperand(column, String(sent)) !== named) throw errors.keyMismatch()

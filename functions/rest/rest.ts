@@ -216,6 +216,7 @@ function isOpenApi(range: string): boolean {
 }
 
 function headersOf(raw: Request): ShapeHeaders {
+  const reads = raw.method === 'GET' || raw.method === 'HEAD'
   return {
     method: raw.method,
     accept: raw.headers.get('accept') ?? '',
@@ -223,7 +224,7 @@ function headersOf(raw: Request): ShapeHeaders {
     profile:
       raw.headers.get(raw.method === 'GET' || raw.method === 'HEAD' ? 'accept-profile' : 'content-profile') ??
       '',
-    range: rangeOf(raw.headers.get('range')),
+    range: reads ? rangeOf(raw.headers.get('range')) : null,
   }
 }
 

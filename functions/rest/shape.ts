@@ -52,6 +52,7 @@ export function shapeOf(table: string, query: URLSearchParams, headers: ShapeHea
       key += '+'
     }
   }
+  key += '\n'
   for (const [name, value] of query) {
     if (ignored.has(name)) continue
     if (name.includes('\0') || value.includes('\0')) throw errors.nullCharacter()

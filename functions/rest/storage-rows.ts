@@ -1,4 +1,5 @@
 import type { Column } from '../../db/catalog/catalog.ts'
+import { errors } from '../errors.ts'
 import type { Payload, PayloadRow } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
 import { defaultMark, storageDefault, storageValue } from './storage-value.ts'
@@ -19,7 +20,14 @@ export function storageRows(plan: WritePlan, payload: Payload): readonly string[
   let bytes = 0
   for (const row of rows) {
     const values = [
-      ...plan.columns.map((column) => storedText(column, row, takesDefaults, payload.textual)),
+      ...plan.columns.map((column) => {
+        const value = storedText(column, row, takesDefaults, payload.textual)
+        // SQLite numbers a new row that has no id; an old one keeps its own.
+        const isUnnumbered = value === 'null' && column.default?.kind === 'rowid'
+        if (plan.action === 'update' && isUnnumbered)
+          throw errors.notNull(plan.root.table.name, column.name, null)
+        return value
+      }),
       ...plan.filled.map((column) => defaultOf(column)),
     ]
     const text = `[${values.join(',')}]`

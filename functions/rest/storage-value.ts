@@ -26,6 +26,7 @@ export function storageValue(column: Column, value: unknown, textual = false): s
     throw errors.tooLong(column.maxLength)
   }
   if (text.includes('\0')) throw errors.nullCharacter()
+  if (!text.isWellFormed()) throw errors.loneSurrogate()
   const converted = convertOperand(column, text)
   const isNumber = column.type === 'integer' || column.type === 'real' || column.type === 'numeric'
   return isNumber ? jsonNumber(converted as string) : JSON.stringify(converted)

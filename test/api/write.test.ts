@@ -224,7 +224,7 @@ describe('Prefer: tx=rollback', () => {
     expect([gone.status, await gone.json()]).toEqual([200, [{ id: first, name: 'A' }]])
     expect(await json(`/rest/v1/artists?id=gte.${first}`)).toEqual([{ id: first, name: 'A' }])
     expect(
-      await rows("SELECT name FROM sqlite_schema WHERE name LIKE '_atoll_dry_%' AND type = 'trigger'"),
+      await rows("SELECT name FROM sqlite_schema WHERE name LIKE '_atoll_undone_%' AND type = 'trigger'"),
     ).toEqual([])
   })
 })
