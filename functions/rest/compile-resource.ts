@@ -1,3 +1,10 @@
+/**
+ * The SQL of a plan's resources: what is shown, where rows come from, which and in what order.
+ *
+ * A little longer than other files: every part calls the others, since an embedded resource is shown, joined, filtered
+ * and ordered like the one that it is in.
+ * @module
+ */
 import type { ColumnPair } from '../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
 import { castTo, orderValue, type TypedSql } from './compile-field.ts'

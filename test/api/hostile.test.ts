@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { get } from '../support/worker-client.ts'
+import { call, get } from '../support/worker-client.ts'
 
 interface Body {
   readonly code: string
@@ -145,4 +145,29 @@ describe('SQL in every place that takes a name or value', () => {
       '0-9/10',
     )
   })
+
+  it.each(attacks.filter((attack) => !attack.includes('\u0000')))(
+    'stays text when it is written: %j',
+    async (attack) => {
+      const write = (body: object, path = 'genres?select=name') =>
+        call(`/rest/v1/${path}`, {
+          method: 'POST',
+          headers: { Prefer: 'return=representation,tx=rollback', 'Content-Type': 'application/json' },
+          body: JSON.stringify(body),
+        })
+      expect(await (await write({ name: attack })).json()).toEqual([{ name: attack }])
+      expect((await write({ [attack]: 1 })).status).toBe(400)
+      // Undone writes have their operands written into statements, so these go through quoting of their own.
+      const embedded = await write(
+        { title: 't', artist_id: 1 },
+        `albums?select=title,artists(id)&artists.name=eq.${encodeURIComponent(attack)}`,
+      )
+      expect(await embedded.json()).toEqual([{ title: 't', artists: null }])
+      const renamed = await write(
+        { name: 'n' },
+        `genres?select=${encodeURIComponent(`"${attack.replace(/[\\"]/g, '\\$&')}":name`)}`,
+      )
+      expect(await renamed.json()).toEqual([{ [attack]: 'n' }])
+    },
+  )
 })
