@@ -138,3 +138,13 @@ export function isToOne(relation: Relation): boolean {
 export function storedColumns(table: Table): Column[] {
   return [...table.columns.values()].filter((column) => column.expression === null)
 }
+
+/** Whether two keys are of the same columns, in whatever order. */
+export function sameColumns(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((column) => b.includes(column))
+}
+
+/** Whether values of this type are JSON numbers. */
+export function isNumeric(type: ColumnType): boolean {
+  return type === 'integer' || type === 'real' || type === 'numeric'
+}

@@ -2,7 +2,7 @@
  * A field as SQL: to compare with, to order by, and to show as JSON.
  * @module
  */
-import type { ColumnType } from '../../db/catalog/catalog.ts'
+import { type ColumnType, isNumeric } from '../../db/catalog/catalog.ts'
 import type { CastType } from './casts.ts'
 import type { FieldPlan } from './plan.ts'
 import { jsonPath, quoteName } from './sql.ts'
@@ -87,7 +87,7 @@ const numberLike = (sql: string) => `json_valid(${sql}) AND json_type(${sql}) IN
  */
 export function castTo(value: TypedSql, cast: CastType): TypedSql {
   const text = toText(value)
-  const isNumber = value.type === 'integer' || value.type === 'real' || value.type === 'numeric'
+  const isNumber = isNumeric(value.type)
   switch (cast) {
     case 'text':
       return { sql: text, type: 'text' }

@@ -4,7 +4,6 @@ import { type Statement, writeStatement } from './sql.ts'
 
 /** What a read needs of the database, in one batch. */
 export interface CompiledRead {
-  readonly kind: 'read'
   /** One row per row of the answer, in its column `r`: JSON text, or a line of CSV. */
   readonly rows: Statement
   /** One row with the number of rows there are, in its column `n`. */
@@ -19,5 +18,5 @@ export function compileRead(plan: ReadPlan): CompiledRead {
   const count = plan.preferences.count
     ? writeStatement((parameters) => new ResourceCompiler(parameters, plan.root, plan).count())
     : null
-  return { kind: 'read', rows, count, columns: columnNames(plan.root) }
+  return { rows, count, columns: columnNames(plan.root) }
 }

@@ -12,7 +12,14 @@ import { PredicateCompiler } from './compile-predicate.ts'
 import { implicitOrder, rangeSql } from './compile-range.ts'
 import { columnValue, csvLine, type Entry, jsonObject, jsonOf } from './compile-row.ts'
 import type { Media } from './media.ts'
-import type { EmbedPlan, OrderPlan, OutputItem, ResourcePlan, SpreadOutput } from './plan.ts'
+import {
+  type EmbedPlan,
+  embedsOf,
+  type OrderPlan,
+  type OutputItem,
+  type ResourcePlan,
+  type SpreadOutput,
+} from './plan.ts'
 import { renamed } from './rename-root.ts'
 import { allOf, type Parameters, quoteName } from './sql.ts'
 import { storedValue } from './stored-value.ts'
@@ -72,7 +79,6 @@ export class ResourceCompiler {
    * `order` sorts by, since RETURNING has no order.
    */
   returning(): string {
-    this.#written = true
     const keys = this.sortKeys().map((key, i) => `, ${key} AS k${i}`)
     return `${this.returned()} AS r${keys.join('')}`
   }
@@ -242,10 +248,9 @@ export class ResourceCompiler {
   }
 
   #nameParents(resource: ResourcePlan): void {
-    for (const item of resource.output) {
-      if (item.kind !== 'embed' && item.kind !== 'spread') continue
-      this.#parents.set(item.embed, resource.alias)
-      this.#nameParents(item.embed.resource)
+    for (const { embed } of embedsOf(resource.output)) {
+      this.#parents.set(embed, resource.alias)
+      this.#nameParents(embed.resource)
     }
   }
 
@@ -263,9 +268,7 @@ export class ResourceCompiler {
   }
 
   #innerEmbeds(resource: ResourcePlan): string[] {
-    return resource.output.flatMap((item) =>
-      (item.kind === 'embed' || item.kind === 'spread') && item.embed.inner ? [this.#exists(item.embed)] : [],
-    )
+    return embedsOf(resource.output).flatMap(({ embed }) => (embed.inner ? [this.#exists(embed)] : []))
   }
 
   #exists(embed: EmbedPlan): string {

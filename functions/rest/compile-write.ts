@@ -5,7 +5,6 @@ import { storedOrDefault } from './stored-value.ts'
 
 /** What a write needs of the database, in one batch and so in one transaction. */
 export interface CompiledWrite {
-  readonly kind: 'write'
   /** One row with the number of payload rows that exist already, in its column `n`; for merges. */
   readonly existing: Statement | null
   /**
@@ -40,7 +39,6 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
     return returns && !readsFirst ? `${text} RETURNING ${compiler.returning()}${keyColumns(plan)}` : text
   })
   return {
-    kind: 'write',
     existing:
       plan.conflict?.resolution === 'merge'
         ? writeStatement((parameters) => existingRows(plan, parameters))

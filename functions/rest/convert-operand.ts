@@ -3,9 +3,10 @@
  * functions do: what the type cannot hold is refused with the SQLSTATE that PostgreSQL gives.
  * @module
  */
-import type { Column, ColumnType } from '../../db/catalog/catalog.ts'
+import { type Column, type ColumnType, isNumeric } from '../../db/catalog/catalog.ts'
 import { errors } from '../errors.ts'
 import { parseList } from './parse-filter.ts'
+import { unescaped } from './scanner.ts'
 import type { Bindable } from './sql.ts'
 
 /** PostgreSQL's name of a type, for messages. */
@@ -128,7 +129,7 @@ export function convertArray(column: Column, text: string): string {
 function jsonArray(column: Column, elements: readonly string[]): string {
   const values = elements.map((element) => {
     const value = convertOperand(column, element)
-    const isNumber = column.type === 'integer' || column.type === 'real' || column.type === 'numeric'
+    const isNumber = isNumeric(column.type)
     return isNumber ? jsonNumber(String(value)) : JSON.stringify(value)
   })
   return `[${values.join(',')}]`
@@ -154,7 +155,7 @@ export function parseArrayLiteral(text: string): (string | null)[] {
     const found = pattern.exec(inner)
     if (!found) throw errors.malformedArray(text)
     const [, quoted, bare = ''] = found
-    if (quoted !== undefined) elements.push(quoted.replace(/\\([\s\S])/g, '$1'))
+    if (quoted !== undefined) elements.push(unescaped(quoted))
     else elements.push(bare.trim().toUpperCase() === 'NULL' ? null : bare.trim())
     if (found[3] === '') return elements
   }

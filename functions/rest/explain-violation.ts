@@ -3,7 +3,7 @@
  * foreign keys, so those are looked for, one by one, after the failure.
  * @module
  */
-import type { Relation } from '../../db/catalog/catalog.ts'
+import { type Relation, sameColumns } from '../../db/catalog/catalog.ts'
 import type { Row } from '../../db/cluster/cluster.ts'
 import type { ConstraintError } from '../../db/cluster/constraint-error.ts'
 import { type AtollError, errors } from '../errors.ts'
@@ -22,9 +22,7 @@ export async function explainViolation(
   const { table } = write.plan.root
   switch (error.kind) {
     case 'unique': {
-      const same = (columns: readonly string[]) =>
-        columns.length === error.columns.length && columns.every((column) => error.columns.includes(column))
-      const key = table.uniques.find((unique) => same(unique.columns))
+      const key = table.uniques.find((unique) => sameColumns(unique.columns, error.columns))
       const columns = key?.columns ?? error.columns
       const values = columns.map((column) => sentValue(write, column))
       const known = values.every((value) => value !== undefined)

@@ -1,7 +1,7 @@
 import { errors } from '../errors.ts'
 import { parseField, parseJsonPath } from './parse-field.ts'
 import type { Condition, Field, FilterCondition, LogicCondition, Operator, Value } from './request.ts'
-import { maxDepth, Scanner } from './scanner.ts'
+import { maxDepth, Scanner, unescaped } from './scanner.ts'
 
 const operatorPattern =
   /(not\.)?(eq|neq|gte|gt|lte|lt|like|ilike|match|imatch|isdistinct|in|is|cs|cd|ov|fts|plfts|phfts|wfts|sl|sr|nxr|nxl|adj)(?:\((any|all)\)|\(([a-z_]+)\))?\./iy
@@ -92,7 +92,7 @@ function parseTerm(scanner: Scanner, depth: number): Condition {
 function logicValue(scanner: Scanner, { operator }: ParsedOperator): string {
   if (operator === 'in') return `(${listText(scanner)})`
   const quoted = scanner.match(/"(?:[^"\\]|\\[\s\S])*"(?=\s*[,)]|$)/y)
-  if (quoted) return quoted[0].slice(1, -1).replace(/\\([\s\S])/g, '$1')
+  if (quoted) return unescaped(quoted[0].slice(1, -1))
   const array = scanner.match(/\{[^{}]*\}(?=\s*[,)]|$)/y)
   if (array) return array[0]
   return (scanner.match(/[^,)]*/y)?.[0] ?? '').trimEnd()
@@ -121,9 +121,7 @@ export function parseList(text: string): string[] {
   const elements: string[] = []
   do {
     const quoted = scanner.match(/\s*"((?:[^"\\]|\\[\s\S])*)"\s*(?=[,)])/y)
-    elements.push(
-      quoted ? (quoted[1] as string).replace(/\\([\s\S])/g, '$1') : (scanner.match(/[^,)]*/y)?.[0] ?? ''),
-    )
+    elements.push(quoted ? unescaped(quoted[1] as string) : (scanner.match(/[^,)]*/y)?.[0] ?? ''))
   } while (scanner.take(','))
   scanner.expect(')', '"," or ")"')
   scanner.spaces()

@@ -4,6 +4,7 @@
  * @module
  */
 import { errors } from '../errors.ts'
+import { byteLength } from './byte-length.ts'
 
 /** D1's limit on patterns, in bytes. */
 const maxBytes = 50
@@ -28,32 +29,28 @@ export function globPattern(pattern: string): string {
   return bounded(globText(pattern))
 }
 
-function globText(pattern: string): string {
-  return tokens(pattern)
-    .map((token) => {
-      if (token.kind === 'any') return '*'
-      if (token.kind === 'one') return '?'
-      return /[[*?]/.test(token.text) ? `[${token.text}]` : token.text
-    })
-    .join('')
-}
-
 export function likePattern(pattern: string): string {
   return bounded(likeText(pattern))
 }
 
+function globText(pattern: string): string {
+  return written(pattern, '*', '?', globCharacter)
+}
+
 function likeText(pattern: string): string {
+  return written(pattern, '%', '_', (character) => (/[%_\\]/.test(character) ? `\\${character}` : character))
+}
+
+/** The pattern with other wildcards, and what is none of them as `literal` writes it. */
+function written(pattern: string, any: string, one: string, literal: (character: string) => string): string {
   return tokens(pattern)
-    .map((token) => {
-      if (token.kind === 'any') return '%'
-      if (token.kind === 'one') return '_'
-      return /[%_\\]/.test(token.text) ? `\\${token.text}` : token.text
-    })
+    .map((token) => (token.kind === 'any' ? any : token.kind === 'one' ? one : literal(token.text)))
     .join('')
 }
 
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length
+/** A character that GLOB takes for itself. */
+function globCharacter(character: string): string {
+  return /[[*?]/.test(character) ? `[${character}]` : character
 }
 
 function bounded(pattern: string): string {
@@ -137,5 +134,5 @@ function regexPattern(alternative: string, whole: string): string {
 /** An escaped letter or digit that is none of the above has a meaning that GLOB does not know. */
 function globLiteral(character: string, whole: string): string {
   if (/[A-Za-z0-9]/.test(character)) throw errors.regex(whole)
-  return /[[*?]/.test(character) ? `[${character}]` : character
+  return globCharacter(character)
 }

@@ -6,18 +6,18 @@ import { authorize } from './authorize.ts'
 import { castTypeOf } from './casts.ts'
 import { findRelation } from './find-relation.ts'
 import { nearestName } from './nearest-name.ts'
-import type {
-  ColumnOutput,
-  EmbedOutput,
-  EmbedPlan,
-  FieldPlan,
-  OrderPlan,
-  OutputItem,
-  Predicate,
-  ReadPlan,
-  ResourcePlan,
-  RowPolicy,
-  SpreadOutput,
+import {
+  type ColumnOutput,
+  type Embedded,
+  type EmbedPlan,
+  embedsOf,
+  type FieldPlan,
+  type OrderPlan,
+  type OutputItem,
+  type Predicate,
+  type ReadPlan,
+  type ResourcePlan,
+  type RowPolicy,
 } from './plan.ts'
 import type {
   Condition,
@@ -46,14 +46,12 @@ export function planRequest(
 ): ReadPlan {
   const planner = new Planner(catalog, caller, options)
   const table = planner.table(request.table)
-  return {
-    kind: 'read',
-    root: planner.resource(table, request.root, authorize(table, 'select', caller)),
-    media: request.media,
-    preferences: request.preferences,
-    headersOnly: request.headersOnly,
-    maxRows: options.maxRows,
-  }
+  return readPlan(planner.resource(table, request.root, authorize(table, 'select', caller)), request, options)
+}
+
+function readPlan(root: ResourcePlan, request: RestRequest, { maxRows }: PlanOptions): ReadPlan {
+  const { media, preferences, headersOnly } = request
+  return { kind: 'read', root, media, preferences, headersOnly, maxRows }
 }
 
 /**
@@ -70,18 +68,10 @@ export function planRows(
   // The rows are bound to the statement, where no full-text index knows them.
   const unindexed = { ...table, search: null }
   const root = new Planner(catalog, caller, options).resource(unindexed, request.root, { kind: 'all' })
-  return {
-    kind: 'read',
-    root: { ...root, source: 'rows' },
-    media: request.media,
-    // The function has run: nothing of it can be undone or held back any more.
-    preferences: { ...request.preferences, tx: null, maxAffected: null },
-    headersOnly: request.headersOnly,
-    maxRows: options.maxRows,
-  }
+  // The function has run: nothing of it can be undone or held back any more.
+  const preferences = { ...request.preferences, tx: null, maxAffected: null }
+  return readPlan({ ...root, source: 'rows' }, { ...request, preferences }, options)
 }
-
-export type Embedded = EmbedOutput | SpreadOutput
 
 /** Holds what every resource of one plan shares: the catalog, the caller and the aliases given so far. */
 export class Planner {
@@ -108,7 +98,7 @@ export class Planner {
       if (item.kind === 'star') return starOutput(table, alias)
       return [item.kind === 'field' ? this.#fieldOutput(table, alias, item) : this.#embedOutput(table, item)]
     })
-    const embeds = output.filter((item): item is Embedded => item.kind === 'embed' || item.kind === 'spread')
+    const embeds = embedsOf(output)
     return {
       table,
       alias,

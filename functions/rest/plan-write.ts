@@ -1,10 +1,10 @@
-import type { Catalog, Column, Table } from '../../db/catalog/catalog.ts'
+import { type Catalog, type Column, sameColumns, type Table } from '../../db/catalog/catalog.ts'
 import type { Caller } from '../access/caller.ts'
 import { errors } from '../errors.ts'
 import { authorize } from './authorize.ts'
 import { convertOperand } from './convert-operand.ts'
 import type { Payload } from './parse-payload.ts'
-import type { ConflictPlan, RowPolicy, WriteAction, WritePlan } from './plan.ts'
+import { type ConflictPlan, embedsOf, type RowPolicy, type WriteAction, type WritePlan } from './plan.ts'
 import { Planner, type PlanOptions } from './plan-request.ts'
 import type { RestRequest, Value } from './request.ts'
 import { quoteName } from './sql.ts'
@@ -28,9 +28,7 @@ export function planWrite(
   const reads = shows || (action !== 'insert' && request.root.where.length > 0)
   const visible: RowPolicy = reads ? authorize(table, 'select', caller) : { kind: 'all' }
   const root = planner.resource(table, request.root, visible, quoteName(table.name))
-  const leavesOut = root.output.some(
-    (item) => (item.kind === 'embed' || item.kind === 'spread') && item.embed.inner,
-  )
+  const leavesOut = embedsOf(root.output).some(({ embed }) => embed.inner)
   if (leavesOut && request.media.kind === 'object') {
     throw errors.notImplemented('A written row cannot be both one object and left out by an inner embed.')
   }
@@ -95,10 +93,7 @@ function planConflict(table: Table, action: WriteAction, request: RestRequest): 
   const key = names.map((name) => table.columns.get(name) ?? failNoColumn(name, table))
   if (action === 'upsert') return { key, resolution: 'merge' }
   if (action !== 'insert' || resolution === null || key.length === 0) return null
-  const isUnique = table.uniques.some(
-    (unique) =>
-      unique.columns.length === names.length && unique.columns.every((column) => names.includes(column)),
-  )
+  const isUnique = table.uniques.some((unique) => sameColumns(unique.columns, names))
   if (!isUnique) throw errors.noConflictTarget()
   return { key, resolution: resolution === 'merge-duplicates' ? 'merge' : 'ignore' }
 }

@@ -100,6 +100,13 @@ export interface SpreadOutput {
   readonly embed: EmbedPlan
 }
 
+export type Embedded = EmbedOutput | SpreadOutput
+
+/** The output items that come of other resources. */
+export function embedsOf(output: readonly OutputItem[]): Embedded[] {
+  return output.filter((item) => item.kind === 'embed' || item.kind === 'spread')
+}
+
 export interface EmbedPlan {
   readonly relation: Relation
   readonly resource: ResourcePlan

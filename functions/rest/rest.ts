@@ -23,7 +23,7 @@ import { planRequest, planRows } from './plan-request.ts'
 import { authorizeWrite, checkKeyOfPut, planWrite } from './plan-write.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
-import { respond } from './respond.ts'
+import { type ResponseInput, respond } from './respond.ts'
 import { respondWrite } from './respond-write.ts'
 import { readCall } from './rpc.ts'
 import { type Shape, type ShapeHeaders, shapeOf } from './shape.ts'
@@ -31,9 +31,10 @@ import { functionRows, storageRows } from './storage-rows.ts'
 import { Timing } from './timing.ts'
 
 /** What is done once per shape. */
-type Prepared =
-  | { readonly plan: ReadPlan; readonly compiled: CompiledRead }
-  | { readonly plan: WritePlan; readonly compiled: CompiledWrite }
+interface Prepared<Plan, Compiled> {
+  readonly plan: Plan
+  readonly compiled: Compiled
+}
 
 /** One request on its way through the pipeline. */
 interface Asked {
@@ -47,7 +48,8 @@ interface Asked {
 
 export function createRest(catalog: Catalog, functions: FunctionManifest, config: AtollConfig) {
   const requests = new CompileCache<RestRequest>(config.compiledShapes)
-  const prepared = new CompileCache<Prepared>(config.compiledShapes)
+  const reads = new CompileCache<Prepared<ReadPlan, CompiledRead>>(config.compiledShapes)
+  const writes = new CompileCache<Prepared<WritePlan, CompiledWrite>>(config.compiledShapes)
 
   /** The pipeline: request, plan, statements, rows, response. */
   async function answer(raw: Request, table: string, caller: Caller, cluster: Cluster): Promise<Response> {
@@ -71,19 +73,14 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
 
   async function read(request: RestRequest, asked: Asked): Promise<Response> {
     const { raw, url, shape, caller, cluster, timing } = asked
-    const { plan, compiled } = prepared.getOrMake(`${caller.role}\n${shape.key}`, () => {
+    const { plan, compiled } = reads.getOrMake(`${caller.role}\n${shape.key}`, () => {
       const plan = planRequest(request, catalog, caller, config)
       return { plan, compiled: compileRead(plan) }
-    }) as Extract<Prepared, { plan: ReadPlan }>
+    })
     timing.mark('plan')
     const result = await executeRead(compiled, shape.operands, cluster)
     timing.mark('transaction')
-    return respond(result, plan, {
-      location: canonicalLocation(url),
-      offset: offsetOf(plan, shape),
-      ifNoneMatch: raw.headers.get('if-none-match'),
-      columns: compiled.columns,
-    })
+    return respond(result, plan, responseInput(raw, url, shape, plan, compiled))
   }
 
   async function write(request: RestRequest, asked: Asked): Promise<Response> {
@@ -93,10 +90,10 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     authorizeWrite(table, request.action as WriteAction, request, caller)
     const payload = await payloadOf(request, raw, config)
     const key = `${caller.role}\n${shape.key}\n${JSON.stringify(payload.columns)}`
-    const { plan, compiled } = prepared.getOrMake(key, () => {
+    const { plan, compiled } = writes.getOrMake(key, () => {
       const plan = planWrite(request, payload, catalog, caller, config)
       return { plan, compiled: compileWrite(plan) }
-    }) as Extract<Prepared, { plan: WritePlan }>
+    })
     if (plan.action === 'upsert') checkKeyOfPut(request, plan, payload.rows[0] ?? {}, shape.operands)
     timing.mark('plan')
     const chunks = plan.action === 'delete' ? ['[]'] : storageRows(plan, payload)
@@ -135,12 +132,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const rows = functionRows(storedColumns(table), found)
     const result = await executeRead(compiled, shape.operands, services.cluster, rows)
     timing.mark('transaction')
-    const response = await respond(result, plan, {
-      location: canonicalLocation(url),
-      offset: offsetOf(plan, shape),
-      ifNoneMatch: raw.headers.get('if-none-match'),
-      columns: compiled.columns,
-    })
+    const response = await respond(result, plan, responseInput(raw, url, shape, plan, compiled))
     timing.write(response.headers)
     return response
   }
@@ -199,9 +191,20 @@ function allowed(writes: string, config: AtollConfig): Response {
   return Timing.of(response, config.serverTiming)
 }
 
-function offsetOf(plan: ReadPlan, shape: Shape): number {
+function responseInput(
+  raw: Request,
+  url: URL,
+  shape: Shape,
+  plan: ReadPlan,
+  compiled: CompiledRead,
+): ResponseInput {
   const { offset } = plan.root
-  return offset?.kind === 'operand' ? Math.max(0, Number(shape.operands[offset.index])) : 0
+  return {
+    location: canonicalLocation(url),
+    offset: offset?.kind === 'operand' ? Math.max(0, Number(shape.operands[offset.index])) : 0,
+    ifNoneMatch: raw.headers.get('if-none-match'),
+    columns: compiled.columns,
+  }
 }
 
 /** A function of one row answers with an object, as long as the client takes JSON. */
@@ -221,9 +224,7 @@ function headersOf(raw: Request): ShapeHeaders {
     method: raw.method,
     accept: raw.headers.get('accept') ?? '',
     prefer: raw.headers.get('prefer') ?? '',
-    profile:
-      raw.headers.get(raw.method === 'GET' || raw.method === 'HEAD' ? 'accept-profile' : 'content-profile') ??
-      '',
+    profile: raw.headers.get(reads ? 'accept-profile' : 'content-profile') ?? '',
     range: reads ? rangeOf(raw.headers.get('range')) : null,
   }
 }

@@ -90,6 +90,11 @@ export class Scanner {
   quoted(): string {
     const found = this.match(/"((?:[^"\\]|\\[\s\S])*)"/y)
     if (!found) this.fail('a closing quote')
-    return (found[1] as string).replace(/\\([\s\S])/g, '$1')
+    return unescaped(found[1] as string)
   }
+}
+
+/** The text with each `\` taken off and the character behind it kept. */
+export function unescaped(text: string): string {
+  return text.replace(/\\([\s\S])/g, '$1')
 }

@@ -1,5 +1,6 @@
 import type { Column } from '../../db/catalog/catalog.ts'
 import { errors } from '../errors.ts'
+import { byteLength } from './byte-length.ts'
 import type { Payload, PayloadRow } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
 import { defaultMark, storageDefault, storageValue } from './storage-value.ts'
@@ -71,14 +72,4 @@ function defaultOf(column: Column): string {
     default:
       return 'null'
   }
-}
-
-/** Bytes in UTF-8, without encoding. */
-function byteLength(text: string): number {
-  let bytes = text.length
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code > 0x7f) bytes += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1
-  }
-  return bytes
 }

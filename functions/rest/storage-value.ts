@@ -3,7 +3,7 @@
  * here, before the database sees it.
  * @module
  */
-import type { Column } from '../../db/catalog/catalog.ts'
+import { type Column, isNumeric } from '../../db/catalog/catalog.ts'
 import { errors } from '../errors.ts'
 import { convertOperand, jsonNumber, parseArrayLiteral } from './convert-operand.ts'
 import { isRawNumber } from './parse-payload.ts'
@@ -28,7 +28,7 @@ export function storageValue(column: Column, value: unknown, textual = false): s
   if (text.includes('\0')) throw errors.nullCharacter()
   if (!text.isWellFormed()) throw errors.loneSurrogate()
   const converted = convertOperand(column, text)
-  const isNumber = column.type === 'integer' || column.type === 'real' || column.type === 'numeric'
+  const isNumber = isNumeric(column.type)
   return isNumber ? jsonNumber(converted as string) : JSON.stringify(converted)
 }
 
