@@ -5,15 +5,9 @@
 import type { SQL } from 'drizzle-orm'
 import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
 import type { ColumnType } from './catalog/catalog.ts'
+import type { Access } from './policy.ts'
 
-/** What a caller may do with the rows of a table. */
-export type Operation = 'select' | 'insert' | 'update' | 'delete'
-
-/**
- * Which operations a role has, per role name. A role or operation that is not named is denied.
- * `service_role` (the secret key) may do everything and needs no entry.
- */
-export type Access = Readonly<Record<string, Readonly<Partial<Record<Operation, true>>>>>
+export type { Access, Condition, Operation, PolicyCaller, PolicyContext, RoleGrants } from './policy.ts'
 
 /** A column that is worked out from others when it is asked for by name; `*` does not show it. */
 export interface ComputedColumn {
@@ -22,16 +16,16 @@ export interface ComputedColumn {
   readonly sql: SQL
 }
 
-export interface TableOptions {
+export interface TableOptions<Row> {
   /** Who may do what; nothing when left out. */
-  readonly access?: Access
+  readonly access?: Access<Row>
   /** Computed columns by name. */
   readonly computed?: Readonly<Record<string, ComputedColumn>>
   /** SQL names of the text columns that full-text search finds; their index is kept by triggers. */
   readonly searchable?: readonly string[]
 }
 
-export interface DistributedOptions<T extends SQLiteTable> extends TableOptions {
+export interface DistributedOptions<T extends SQLiteTable> extends TableOptions<T> {
   /** Key, in the Drizzle table, of the distribution column: its value picks the slot. */
   readonly by: Extract<keyof T['_']['columns'], string>
 }
@@ -39,21 +33,24 @@ export interface DistributedOptions<T extends SQLiteTable> extends TableOptions 
 /** Where a view's columns come from, when Drizzle cannot tell: `{ column: ['table', 'column'] }`, in SQL names. */
 export type ColumnSources = Readonly<Record<string, readonly [table: string, column: string]>>
 
-export interface ViewOptions extends TableOptions {
+export interface ViewOptions<V> extends TableOptions<V> {
   /** Sources of the columns that the view passes on unchanged; embedding follows their foreign keys. */
   readonly sources?: ColumnSources
 }
 
 /** One line of `defineTables`: a Drizzle table or view and how it is served. */
 export type TableDeclaration =
-  | { readonly kind: 'reference' | 'local'; readonly table: SQLiteTable; readonly options: TableOptions }
+  | { readonly kind: 'reference' | 'local'; readonly table: SQLiteTable; readonly options: AnyTableOptions }
   | {
       readonly kind: 'distributed'
       readonly table: SQLiteTable
-      readonly options: TableOptions
+      readonly options: AnyTableOptions
       readonly by: string
     }
-  | { readonly kind: 'view'; readonly view: SQLiteView; readonly options: ViewOptions }
+  | { readonly kind: 'view'; readonly view: SQLiteView; readonly options: ViewOptions<never> }
+
+/** Options of a table whose type is no longer known. */
+export type AnyTableOptions = TableOptions<never>
 
 export type TableDeclarations = Readonly<Record<string, TableDeclaration>>
 
@@ -75,7 +72,7 @@ export function defineTables<const D extends TableDeclarations>(declarations: D)
  *
  * @example reference(schema.genres, { access: { anon: { select: true } } })
  */
-export function reference<T extends SQLiteTable>(table: T, options: TableOptions = {}): TableDeclaration {
+export function reference<T extends SQLiteTable>(table: T, options: TableOptions<T> = {}): TableDeclaration {
   return { kind: 'reference', table, options }
 }
 
@@ -96,7 +93,7 @@ export function distributed<T extends SQLiteTable>(
  *
  * @example local(schema.settings)
  */
-export function local<T extends SQLiteTable>(table: T, options: TableOptions = {}): TableDeclaration {
+export function local<T extends SQLiteTable>(table: T, options: TableOptions<T> = {}): TableDeclaration {
   return { kind: 'local', table, options }
 }
 
@@ -105,7 +102,7 @@ export function local<T extends SQLiteTable>(table: T, options: TableOptions = {
  *
  * @example view(schema.albumTitles, { access: { anon: { select: true } } })
  */
-export function view(drizzleView: SQLiteView, options: ViewOptions = {}): TableDeclaration {
+export function view<V extends SQLiteView>(drizzleView: V, options: ViewOptions<V> = {}): TableDeclaration {
   return { kind: 'view', view: drizzleView, options }
 }
 

@@ -203,6 +203,22 @@ export const errors = {
       headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
     }),
 
+  deniedColumn: (table: string, column: string, signedIn: boolean) =>
+    new AtollError(
+      signedIn ? 403 : 401,
+      '42501',
+      `permission denied for column ${column} of table ${table}`,
+      {
+        headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
+      },
+    ),
+  deniedRow: (table: string, signedIn: boolean) =>
+    new AtollError(
+      signedIn ? 403 : 401,
+      '42501',
+      `new row violates row-level security policy for table "${table}"`,
+      { headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' } },
+    ),
   deniedFunction: (name: string, signedIn: boolean) =>
     new AtollError(signedIn ? 403 : 401, '42501', `permission denied for function ${name}`, {
       headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },

@@ -2,7 +2,10 @@ import { type Table as DrizzleTable, getTableColumns, getTableName, is } from 'd
 import { getTableConfig, getViewConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { ColumnSources, TableDeclaration, TableDeclarations } from '../define.ts'
 import type { Catalog, Column, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
-import { checkPlacement } from './check-placement.ts'
+import { checkPlacement, whyNotBeside } from './check-placement.ts'
+import { checkViewGrants } from './check-view-grants.ts'
+import type { TableRights } from './grants.ts'
+import { type AccessSource, readAccess } from './read-access.ts'
 import { computedColumn, readColumn } from './read-columns.ts'
 import { type Edge, type End, relationsFrom } from './relations.ts'
 
@@ -25,7 +28,7 @@ export interface ForeignKey {
 }
 
 /** A table half read: everything but its relations. */
-export interface Draft extends Omit<Table, 'relations' | 'placement'> {
+export interface Draft extends Omit<Table, 'relations' | 'placement' | 'rights'> {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]
   /** Groups of columns that an index begins with, in the index's order. */
@@ -52,6 +55,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
     drafts.set(draft.name, draft)
   }
   const placements = checkPlacement(drafts, problems)
+  const rights = readRights(drafts, placements, problems)
   if (problems.length > 0) throw new SchemaError(problems)
 
   const relations = Map.groupBy(relationsFrom(readEdges(drafts), drafts), (relation) => relation.from)
@@ -63,7 +67,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       columns: draft.columns,
       primaryKey: draft.primaryKey,
       uniques: draft.uniques,
-      access: draft.access,
+      rights: rights.get(draft.name) as TableRights,
       search: draft.search,
       placement: placements.get(draft.name) as Placement,
       relations: relations.get(draft.name) ?? [],
@@ -72,9 +76,29 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
   return { tables, fingerprint: fingerprintOf(tables) }
 }
 
+/** Who may do what with each table. */
+function readRights(
+  drafts: ReadonlyMap<string, Draft>,
+  placements: ReadonlyMap<string, Placement>,
+  problems: string[],
+): Map<string, TableRights> {
+  const rights = new Map<string, TableRights>()
+  for (const { name, declaration, columns } of drafts.values()) {
+    const source: AccessSource = {
+      name,
+      drizzle: declaration.kind === 'view' ? declaration.view : declaration.table,
+      access: declaration.options.access ?? {},
+      columns,
+      refusal: (table) => whyNotBeside(placements.get(name) as Placement, placements.get(table)),
+    }
+    rights.set(name, readAccess(source, problems))
+  }
+  for (const draft of drafts.values()) checkViewGrants(draft, rights, problems)
+  return rights
+}
+
 function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, problems: string[]): Draft {
-  const { table, options } = declaration
-  const config = getTableConfig(table)
+  const config = getTableConfig(declaration.table)
   const primaryKey = config.primaryKeys[0]?.columns.map((column) => column.name) ?? [
     ...config.columns.filter((column) => column.primary).map((column) => column.name),
   ]
@@ -114,7 +138,6 @@ function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, pro
     uniques,
     indexes: [...indexes, ...uniques.map((unique) => [...unique.columns])],
     foreignKeys: config.foreignKeys.map((key) => readForeignKey(config.name, key.reference())),
-    access: options.access ?? {},
     sources: {},
   }
 }
@@ -208,7 +231,6 @@ function readView(
     uniques: [],
     indexes: [],
     foreignKeys: [],
-    access: declaration.options.access ?? {},
     search: null,
     sources,
   }
@@ -270,7 +292,9 @@ function readEdges(drafts: ReadonlyMap<string, Draft>): Edge[] {
 
 /** FNV-1a over everything that changes what a statement means. */
 function fingerprintOf(tables: ReadonlyMap<string, Table>): string {
-  const text = JSON.stringify([...tables.values()], (_, value) => (value instanceof Map ? [...value] : value))
+  const text = JSON.stringify([...tables.values()], (_, value) =>
+    value instanceof Map || value instanceof Set ? [...value] : value,
+  )
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)

@@ -3,7 +3,7 @@
  * `build-catalog.ts`; nothing else walks Drizzle objects. All names are SQL names.
  * @module
  */
-import type { Access } from '../define.ts'
+import type { TableRights } from './grants.ts'
 
 export interface Catalog {
   readonly tables: ReadonlyMap<string, Table>
@@ -22,7 +22,8 @@ export interface Table {
   /** Relations that start here, in both directions of every foreign key and through join tables. */
   readonly relations: readonly Relation[]
   readonly placement: Placement
-  readonly access: Access
+  /** What each role may do; a role that is not there may do nothing. */
+  readonly rights: TableRights
   /** The full-text index over its searchable columns, or null. */
   readonly search: SearchIndex | null
 }

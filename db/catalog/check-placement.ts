@@ -90,3 +90,13 @@ function checkForeignKey(
       `which is not co-located with it (${draft.name} is ${child.kind}, ${key.parent} is ${parent.kind}); ${remedy}`,
   )
 }
+
+/** Why statements on a table cannot read another in the same database; null when they can. */
+export function whyNotBeside(here: Placement, other: Placement | undefined): string | null {
+  if (other === undefined)
+    return 'it is not in tables.ts; name it there (without access, nobody may ask for it)'
+  if (other.kind === 'reference') return null
+  if (here.kind === 'local' && other.kind === 'local') return null
+  if (here.kind === 'distributed' && other.kind === 'distributed' && here.group === other.group) return null
+  return 'it does not lie beside it; policies read tables that are co-located, and reference tables'
+}

@@ -31,3 +31,18 @@ export class RolledBack extends Error {
     this.notes = notes
   }
 }
+
+/** What SQLite's message says when a statement met a row that a policy denies; what of it, follows. */
+export const denialPrefix = 'atoll/denied/'
+
+/** A write met a row that the caller may not write, or named one that they may not refer to. */
+export class PolicyViolation extends Error {
+  /** Number of the foreign key, among those that the plan lists; null: the row itself. */
+  readonly reference: number | null
+
+  constructor(reference: number | null) {
+    super('a policy denies the row')
+    this.name = 'PolicyViolation'
+    this.reference = reference
+  }
+}

@@ -1,5 +1,11 @@
 import { AtollError, errors } from '../../functions/errors.ts'
-import { ConstraintError, RolledBack, rollbackPrefix } from './constraint-error.ts'
+import {
+  ConstraintError,
+  denialPrefix,
+  PolicyViolation,
+  RolledBack,
+  rollbackPrefix,
+} from './constraint-error.ts'
 
 /** What SQLite says when a statement is larger than it can work with. */
 const tooComplex =
@@ -13,7 +19,7 @@ const passing =
 export function translateDatabaseError(
   database: string,
   error: unknown,
-): AtollError | ConstraintError | RolledBack {
+): AtollError | ConstraintError | PolicyViolation | RolledBack {
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
   const violation = readGuard(message) ?? readViolation(message, error)
@@ -56,11 +62,16 @@ function columnOf(qualified: string): string {
 }
 
 /** What a guard row, whose text is the reason, has undone. */
-function readGuard(message: string): AtollError | RolledBack | null {
+function readGuard(message: string): AtollError | PolicyViolation | RolledBack | null {
   const start = message.indexOf(rollbackPrefix)
   if (start >= 0) {
     const reason = message.slice(start + rollbackPrefix.length)
     return new RolledBack(reason.replace(/: SQLITE_CONSTRAINT(?: \(extended: \w+\))?$/, ''))
+  }
+  const denied = message.indexOf(denialPrefix)
+  if (denied >= 0) {
+    const [, number] = /^parent\/(\d+)/.exec(message.slice(denied + denialPrefix.length)) ?? []
+    return new PolicyViolation(number === undefined ? null : Number(number))
   }
   const [, guard, rows] = /atoll\/(singular|max-affected)\/(\d+)/.exec(message) ?? []
   if (guard === undefined) return null

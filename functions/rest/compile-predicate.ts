@@ -205,6 +205,20 @@ export class PredicateCompiler {
   }
 }
 
+/** Whether a predicate may fail on some value, rather than be true or not: what reads JSON or computes. */
+export function canFail(predicate: Predicate): boolean {
+  switch (predicate.kind) {
+    case 'embed':
+      return false
+    case 'compare': {
+      const { column, path, untyped } = predicate.field
+      return path.length > 0 || column.type === 'json' || column.expression !== null || untyped
+    }
+    default:
+      return predicate.terms.some(canFail)
+  }
+}
+
 function negate(negated: boolean, sql: string): string {
   return negated ? `NOT (${sql})` : sql
 }

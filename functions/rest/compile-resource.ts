@@ -8,7 +8,8 @@
 import type { ColumnPair } from '../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
 import { castTo, orderValue, type TypedSql } from './compile-field.ts'
-import { PredicateCompiler } from './compile-predicate.ts'
+import { policyTerms } from './compile-policy.ts'
+import { canFail, PredicateCompiler } from './compile-predicate.ts'
 import { implicitOrder, rangeSql } from './compile-range.ts'
 import { columnValue, csvLine, type Entry, jsonObject, jsonOf } from './compile-row.ts'
 import type { Media } from './media.ts'
@@ -101,7 +102,7 @@ export class ResourceCompiler {
   chosen(): string {
     this.#written = true
     const root = this.#root
-    const filters = root.where.map((predicate) => this.#predicates.compile(predicate))
+    const filters = this.#filters(root)
     const where = filters.length === 0 ? '' : ` WHERE (${allOf(filters)})`
     if (root.limit === null && root.offset === null) return where
     const rowid = `${root.alias}.rowid`
@@ -237,6 +238,7 @@ export class ResourceCompiler {
     return [
       ...equal(parent, junction.alias, relation.junction.from),
       ...equal(junction.alias, resource.alias, relation.junction.to),
+      ...policyTerms(junction.policy, junction.alias, quoteName(junction.table.name), this.#parameters),
     ]
   }
 
@@ -261,10 +263,25 @@ export class ResourceCompiler {
 
   /** The resource's own filters, and that its inner embeds have rows. */
   #conditions(resource: ResourcePlan): string[] {
-    return [
-      ...resource.where.map((predicate) => this.#predicates.compile(predicate)),
-      ...this.#innerEmbeds(resource),
-    ]
+    return [...this.#filters(resource), ...this.#innerEmbeds(resource)]
+  }
+
+  /**
+   * The caller's policy and the request's filters. SQLite takes conditions in whatever order it likes: a filter that
+   * can fail, and tell by its error what is in a row, is asked of no row that the policy hides.
+   */
+  #filters(resource: ResourcePlan): string[] {
+    const policy = this.#policy(resource)
+    if (policy.length === 0) return resource.where.map((predicate) => this.#predicates.compile(predicate))
+    const filters = resource.where.map((predicate) => {
+      const sql = this.#predicates.compile(predicate)
+      return canFail(predicate) ? `CASE WHEN ${allOf(this.#policy(resource))} THEN ${sql} END` : sql
+    })
+    return [...policy, ...filters]
+  }
+
+  #policy({ policy, alias, table }: ResourcePlan): string[] {
+    return policyTerms(policy, alias, quoteName(table.name), this.#parameters)
   }
 
   #innerEmbeds(resource: ResourcePlan): string[] {

@@ -9,7 +9,7 @@ import { rollbackPrefix } from '../../db/cluster/constraint-error.ts'
 import { ResourceCompiler } from './compile-resource.ts'
 import type { CompiledWrite } from './compile-write.ts'
 import type { WritePlan } from './plan.ts'
-import { LiteralList, quoteName, type Statement, writeStatement } from './sql.ts'
+import { type Bindings, LiteralList, quoteName, type Statement, writeStatement } from './sql.ts'
 
 export interface CompiledRollback {
   /** Run before the write. */
@@ -34,9 +34,9 @@ export interface RollbackNotes {
 export function compileRollback(
   plan: WritePlan,
   compiled: CompiledWrite,
-  operands: readonly string[],
+  bindings: Bindings,
 ): CompiledRollback {
-  const { existing, doomed } = compiled
+  const { existing, forbid, doomed } = compiled
   const note = (statement: Statement, column: string, kind: string): Statement => ({
     ...statement,
     text: `INSERT INTO _atoll_undone (kind, text) SELECT '${kind}', ${column} FROM (${statement.text})`,
@@ -44,8 +44,9 @@ export function compileRollback(
   return {
     before: [
       ...(existing ? [note(existing, 'n', 'existing')] : []),
+      ...(forbid ? [forbid] : []),
       ...(doomed ? [note(doomed, 'r', 'row')] : []),
-      ...(doomed ? [] : triggersFor(plan, operands)),
+      ...(doomed ? [] : triggersFor(plan, bindings)),
     ],
     after: plainStatement(
       `INSERT INTO _atoll_guard SELECT '${rollbackPrefix}'||json_object(` +
@@ -55,7 +56,7 @@ export function compileRollback(
   }
 }
 
-function triggersFor(plan: WritePlan, operands: readonly string[]): Statement[] {
+function triggersFor(plan: WritePlan, bindings: Bindings): Statement[] {
   const events = {
     insert: ['INSERT', 'UPDATE'],
     upsert: ['INSERT', 'UPDATE'],
@@ -66,16 +67,16 @@ function triggersFor(plan: WritePlan, operands: readonly string[]): Statement[] 
     const alias = event === 'DELETE' ? 'OLD' : 'NEW'
     return plainStatement(
       `CREATE TRIGGER _atoll_undone_${event.toLowerCase()} AFTER ${event} ON ${quoteName(plan.root.table.name)} BEGIN ` +
-        `INSERT INTO _atoll_undone (kind, text, keys) VALUES ('row', ${noteOf(plan, alias, operands)}); END`,
+        `INSERT INTO _atoll_undone (kind, text, keys) VALUES ('row', ${noteOf(plan, alias, bindings)}); END`,
     )
   })
 }
 
 /** The row's text and what it is sorted by. */
-function noteOf(plan: WritePlan, alias: 'NEW' | 'OLD', operands: readonly string[]): string {
+function noteOf(plan: WritePlan, alias: 'NEW' | 'OLD', bindings: Bindings): string {
   if (plan.preferences.return !== 'representation') return 'NULL, NULL'
   const options = { media: plan.media, maxRows: null }
-  const compiler = new ResourceCompiler(new LiteralList(operands), plan.root, options, alias)
+  const compiler = new ResourceCompiler(new LiteralList(bindings), plan.root, options, alias)
   return `${compiler.returned()}, json_array(${compiler.sortKeys().join(', ')})`
 }
 

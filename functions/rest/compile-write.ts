@@ -1,12 +1,24 @@
+import { denialPrefix } from '../../db/cluster/constraint-error.ts'
+import { deniedProposals, passOrFail, policyTerms, writtenChecks } from './compile-policy.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import type { WritePlan } from './plan.ts'
-import { type ParameterList, quoteName, quoteText, type Statement, writeStatement } from './sql.ts'
+import {
+  allOf,
+  type ParameterList,
+  type Parameters,
+  quoteName,
+  quoteText,
+  type Statement,
+  writeStatement,
+} from './sql.ts'
 import { storedOrDefault } from './stored-value.ts'
 
 /** What a write needs of the database, in one batch and so in one transaction. */
 export interface CompiledWrite {
   /** One row with the number of payload rows that exist already, in its column `n`; for merges. */
   readonly existing: Statement | null
+  /** Undoes everything before the write, when it holds rows that are denied but would be passed over as duplicates. */
+  readonly forbid: Statement | null
   /**
    * The rows that a delete will take, read before it does: afterwards what refers to them may be gone as well.
    */
@@ -36,13 +48,18 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
   const write = writeStatement((parameters) => {
     const compiler = compilerFor(parameters)
     const text = statementText(plan, compiler, parameters)
-    return returns && !readsFirst ? `${text} RETURNING ${compiler.returning()}${keyColumns(plan)}` : text
+    const shown = returns && !readsFirst ? [compiler.returning() + keyColumns(plan, parameters)] : []
+    const checks = plan.action === 'delete' ? null : writtenChecks(plan, parameters)
+    // Checks come first: nothing of a denied row is worked out.
+    const returning = [...(checks === null ? [] : [`${checks} AS c`]), ...shown]
+    return returning.length === 0 ? text : `${text} RETURNING ${returning.join(', ')}`
   })
   return {
     existing:
       plan.conflict?.resolution === 'merge'
         ? writeStatement((parameters) => existingRows(plan, parameters))
         : null,
+    forbid: plan.conflict?.resolution === 'ignore' ? forbidDenied(plan) : null,
     doomed,
     write,
     returns: returns && !readsFirst,
@@ -82,7 +99,9 @@ function insertText(plan: WritePlan, parameters: ParameterList): string {
   if (plan.conflict.resolution === 'ignore' || nothingToSet)
     return `${insert} ON CONFLICT (${key}) DO NOTHING`
   const sets = plan.columns.map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
-  return `${insert} ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
+  const table = quoteName(plan.root.table.name)
+  const guard = passOrFail(plan.policy, table, table, parameters)
+  return `${insert} ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}${guard === null ? '' : ` WHERE ${guard}`}`
 }
 
 function existingRows(plan: WritePlan, parameters: ParameterList): string {
@@ -96,11 +115,25 @@ function existingRows(plan: WritePlan, parameters: ParameterList): string {
   return `SELECT count(*) AS n FROM ${quoteName(plan.root.table.name)} WHERE (${names}) IN (SELECT ${values} FROM json_each(${rows}))`
 }
 
-/** The primary key as text, for `Location`. */
-function keyColumns(plan: WritePlan): string {
-  if (plan.preferences.return !== 'headers-only') return ''
+/** The primary key as text, for `Location`, of a row that the caller may see. */
+function keyColumns(plan: WritePlan, parameters: Parameters): string {
+  if (plan.preferences.return !== 'headers-only' || plan.keyShown === null) return ''
   const { table, alias } = plan.root
-  return table.primaryKey.map((name, i) => `, CAST(${alias}.${quoteName(name)} AS TEXT) AS l${i}`).join('')
+  const seen = policyTerms(plan.keyShown, alias, quoteName(table.name), parameters)
+  return table.primaryKey
+    .map(
+      (name, i) => `, CASE WHEN ${allOf(seen)} THEN CAST(${alias}.${quoteName(name)} AS TEXT) END AS l${i}`,
+    )
+    .join('')
+}
+
+/** A duplicate is told from a new row by what becomes of it: of rows that are denied, neither may be known. */
+function forbidDenied(plan: WritePlan): Statement | null {
+  if (plan.check.kind === 'all') return null
+  return writeStatement(
+    (parameters) =>
+      `INSERT INTO _atoll_guard SELECT ${quoteText(`${denialPrefix}row`)} WHERE EXISTS (${deniedProposals(plan, parameters)})`,
+  )
 }
 
 /** A row in the guard table aborts the transaction, with the row's text as the reason. */

@@ -3,7 +3,8 @@
  * @module
  */
 import type { BoundStatement, Cluster, Row } from '../../db/cluster/cluster.ts'
-import { ConstraintError, RolledBack } from '../../db/cluster/constraint-error.ts'
+import { ConstraintError, PolicyViolation, RolledBack } from '../../db/cluster/constraint-error.ts'
+import type { Rights } from '../access/rights.ts'
 import { errors } from '../errors.ts'
 import type { CompiledRead } from './compile-read.ts'
 import { compileRollback, type RollbackNotes } from './compile-rollback.ts'
@@ -12,7 +13,7 @@ import { type Ask, explainViolation } from './explain-violation.ts'
 import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
 import { sortRows } from './sort-rows.ts'
-import { bindParameters, type Statement } from './sql.ts'
+import { type Bindings, bindParameters, type Statement } from './sql.ts'
 
 /** What a read found. */
 export interface ReadResult {
@@ -41,13 +42,13 @@ export interface WriteResult {
  */
 export async function executeRead(
   compiled: CompiledRead,
-  operands: readonly string[],
+  bindings: Bindings,
   cluster: Cluster,
   boundRows?: string,
 ): Promise<ReadResult> {
   const statements = [compiled.rows, ...(compiled.count ? [compiled.count] : [])]
   const [rows = [], count] = await cluster.batch(
-    statements.map((statement) => bind(statement, operands, boundRows)),
+    statements.map((statement) => bind(statement, bindings, boundRows)),
   )
   return {
     rows: rows.map((row) => row.r as string),
@@ -62,13 +63,14 @@ export interface BoundWrite {
   /** The payload's rows, as `storage-rows.ts` makes them. */
   readonly chunks: readonly string[]
   readonly operands: readonly string[]
+  readonly rights: Rights
   readonly payload: Payload
 }
 
 /** Runs a compiled write in one round trip and one transaction. */
 export async function executeWrite(bound: BoundWrite, cluster: Cluster): Promise<WriteResult> {
   const ask: Ask = async (statement, rows) => {
-    const [found = []] = await cluster.batch([bind(statement, bound.operands, rows)])
+    const [found = []] = await cluster.batch([bind(statement, bound, rows)])
     return found
   }
   try {
@@ -76,25 +78,26 @@ export async function executeWrite(bound: BoundWrite, cluster: Cluster): Promise
       ? runAndUndo(bound, cluster)
       : runWrite(bound, cluster))
   } catch (error) {
-    if (error instanceof ConstraintError) throw await explainViolation(error, bound, ask)
+    if (error instanceof ConstraintError || error instanceof PolicyViolation) {
+      throw await explainViolation(error, bound, ask)
+    }
     throw error
   }
 }
 
-async function runWrite(
-  { plan, compiled, chunks, operands, payload }: BoundWrite,
-  cluster: Cluster,
-): Promise<WriteResult> {
-  const { existing, doomed, write, returns, guards } = compiled
+async function runWrite(bound: BoundWrite, cluster: Cluster): Promise<WriteResult> {
+  const { plan, compiled, chunks, payload } = bound
+  const { existing, forbid, doomed, write, returns, guards } = compiled
   // Guards see the last statement only; rows that take several statements are not one row.
   if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
   const statements = chunks.flatMap((chunk) => [
-    ...(existing ? [bind(existing, operands, chunk)] : []),
-    ...(doomed ? [bind(doomed, operands)] : []),
-    bind(write, operands, chunk),
-    ...(returns ? [] : [bind(affectedRows, operands)]),
+    ...(existing ? [bind(existing, bound, chunk)] : []),
+    ...(forbid ? [bind(forbid, bound, chunk)] : []),
+    ...(doomed ? [bind(doomed, bound)] : []),
+    bind(write, bound, chunk),
+    ...(returns ? [] : [bind(affectedRows, bound)]),
   ])
-  const results = await cluster.batch([...statements, ...guards.map((guard) => bind(guard, operands))])
+  const results = await cluster.batch([...statements, ...guards.map((guard) => bind(guard, bound))])
   const perChunk = statements.length / chunks.length
   let existed = 0
   let affected = 0
@@ -116,16 +119,14 @@ async function runWrite(
 }
 
 /** Does the write and undoes it; see `compile-rollback.ts`. */
-async function runAndUndo(
-  { plan, compiled, chunks, operands }: BoundWrite,
-  cluster: Cluster,
-): Promise<WriteResult> {
-  const { before, after } = compileRollback(plan, compiled, operands)
+async function runAndUndo(bound: BoundWrite, cluster: Cluster): Promise<WriteResult> {
+  const { plan, compiled, chunks } = bound
+  const { before, after } = compileRollback(plan, compiled, bound)
   const [chunk = '[]', ...others] = chunks
   if (others.length > 0) throw errors.rollbackTooLarge()
   const statements = [...before, compiled.write, ...compiled.guards, after]
   try {
-    await cluster.batch(statements.map((statement) => bind(statement, operands, chunk)))
+    await cluster.batch(statements.map((statement) => bind(statement, bound, chunk)))
   } catch (error) {
     if (!(error instanceof RolledBack)) throw error
     const { rows, existing } = JSON.parse(error.notes) as RollbackNotes
@@ -140,8 +141,8 @@ async function runAndUndo(
   throw errors.internal(new Error('the transaction was not rolled back'))
 }
 
-function bind(statement: Statement, operands: readonly string[], rows?: string): BoundStatement {
-  return { text: statement.text, parameters: bindParameters(statement, operands, rows) }
+function bind(statement: Statement, bindings: Bindings, rows?: string): BoundStatement {
+  return { text: statement.text, parameters: bindParameters(statement, bindings, rows) }
 }
 
 function numberIn(rows: readonly Row[] | undefined): number {
@@ -150,6 +151,6 @@ function numberIn(rows: readonly Row[] | undefined): number {
 
 function keyOf(row: Row): string[] {
   const key: string[] = []
-  for (let i = 0; row[`l${i}`] !== undefined; i++) key.push(String(row[`l${i}`]))
+  for (let i = 0; (row[`l${i}`] ?? null) !== null; i++) key.push(String(row[`l${i}`]))
   return key
 }

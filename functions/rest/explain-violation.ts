@@ -3,39 +3,79 @@
  * foreign keys, so those are looked for, one by one, after the failure.
  * @module
  */
-import { type Relation, sameColumns } from '../../db/catalog/catalog.ts'
+import { type Relation, sameColumns, type Table } from '../../db/catalog/catalog.ts'
 import type { Row } from '../../db/cluster/cluster.ts'
-import type { ConstraintError } from '../../db/cluster/constraint-error.ts'
+import { type ConstraintError, PolicyViolation } from '../../db/cluster/constraint-error.ts'
+import { allRows, type RowPolicy } from '../access/rights.ts'
 import { type AtollError, errors } from '../errors.ts'
+import { deniedProposals, policyTerms } from './compile-policy.ts'
 import { ResourceCompiler } from './compile-resource.ts'
 import type { BoundWrite } from './execute.ts'
-import { type ParameterList, quoteName, type Statement, writeStatement } from './sql.ts'
+import type { ReferencePlan } from './plan.ts'
+import { allOf, type ParameterList, quoteName, type Statement, writeStatement } from './sql.ts'
 
 /** Runs a statement with the write's operands and some of its rows; given by the stage that may. */
 export type Ask = (statement: Statement, rows: string) => Promise<readonly Row[]>
 
 export async function explainViolation(
-  error: ConstraintError,
+  error: ConstraintError | PolicyViolation,
   write: BoundWrite,
   ask: Ask,
 ): Promise<AtollError> {
   const { table } = write.plan.root
+  const { signedIn } = write.rights.caller
+  if (error instanceof PolicyViolation) {
+    const reference = error.reference === null ? undefined : write.plan.references[error.reference]
+    if (reference === undefined) return errors.deniedRow(table.name, signedIn)
+    return errors.noParent(table.name, reference.constraint, await missingKey(write, reference, ask))
+  }
   switch (error.kind) {
-    case 'unique': {
-      const key = table.uniques.find((unique) => sameColumns(unique.columns, error.columns))
-      const columns = key?.columns ?? error.columns
-      const values = columns.map((column) => sentValue(write, column))
-      const known = values.every((value) => value !== undefined)
-      const details = known ? `Key (${columns.join(', ')})=(${values.join(', ')}) already exists.` : null
-      return errors.notUnique(key?.constraint ?? columns.join('_'), details)
+    case 'unique':
+      return explainUnique(error, write, ask)
+    case 'not-null': {
+      const [column] = error.columns as [string]
+      if (!mayName(write, column)) return errors.deniedRow(table.name, signedIn)
+      return errors.notNull(table.name, column, failingRow(write))
     }
-    case 'not-null':
-      return errors.notNull(table.name, error.columns[0] as string, failingRow(write))
-    case 'check':
-      return errors.checkFailed(table.name, error.subject)
+    case 'check': {
+      // A constraint without a name is called by its text, which may name any column.
+      const told =
+        /^\w+$/.test(error.subject) || [...table.columns.keys()].every((name) => mayName(write, name))
+      return errors.checkFailed(table.name, told ? error.subject : `${table.name}_check`)
+    }
     case 'foreign-key':
       return explainForeignKey(write, ask)
   }
+}
+
+/** Whether the caller may know of a column: because they see it, or have set it. */
+function mayName({ rights, plan }: BoundWrite, column: string): boolean {
+  return rights.seen(plan.root.table).columns.has(column) || plan.columns.some((set) => set.name === column)
+}
+
+/**
+ * That a key is taken says that a row is there. Of a row that the caller may not see only that much is told which
+ * the refusal itself says, and nothing to those whose row would have been denied in any case.
+ */
+async function explainUnique(error: ConstraintError, write: BoundWrite, ask: Ask): Promise<AtollError> {
+  const { plan, rights } = write
+  const { table } = plan.root
+  for (const chunk of plan.action === 'insert' || plan.action === 'upsert' ? write.chunks : []) {
+    if (plan.check.kind === 'all') break
+    const found = await ask(
+      writeStatement((parameters) => deniedProposals(plan, parameters) ?? ''),
+      chunk,
+    )
+    if (found.length > 0) return errors.deniedRow(table.name, rights.caller.signedIn)
+  }
+  const key = table.uniques.find((unique) => sameColumns(unique.columns, error.columns))
+  const columns = key?.columns ?? error.columns
+  const seesAll = rights.has(table, 'select') && rights.rows(table, 'select').kind === 'all'
+  const values = columns.map((column) => sentValue(write, column))
+  const known = seesAll && values.every((value) => value !== undefined)
+  const details = known ? `Key (${columns.join(', ')})=(${values.join(', ')}) already exists.` : null
+  const told = columns.every((column) => mayName(write, column))
+  return errors.notUnique(told ? (key?.constraint ?? columns.join('_')) : `${table.name}_key`, details)
 }
 
 /** The value of a column in the one row that was sent, as text; undefined when several were, or it was not. */
@@ -49,7 +89,8 @@ function sentValue({ payload }: BoundWrite, column: string): string | undefined 
 function failingRow(write: BoundWrite): string | null {
   const { plan, payload } = write
   if (plan.action === 'update' || payload.rows.length !== 1) return null
-  const values = [...plan.root.table.columns.values()].map((column) => {
+  const shown = [...plan.root.table.columns.values()].filter((column) => mayName(write, column.name))
+  const values = shown.map((column) => {
     const fallback = column.default?.kind === 'value' ? String(column.default.value) : 'null'
     return sentValue(write, column.name) ?? (plan.columns.includes(column) ? 'null' : fallback)
   })
@@ -63,16 +104,19 @@ async function explainForeignKey(write: BoundWrite, ask: Ask): Promise<AtollErro
   const sets = (column: string) => plan.columns.some((set) => set.name === column)
   const parents = relations.filter(({ forward, on }) => forward && on.some(([here]) => sets(here)))
   for (const relation of plan.action === 'delete' ? [] : parents) {
-    for (const chunk of write.chunks) {
-      const values = await firstValue(missingParent(write, relation), chunk, ask)
-      if (values === null) continue
-      const columns = relation.on.map(([here]) => here).join(', ')
-      const details = `Key (${columns})=(${values}) is not present in table "${relation.to}".`
-      return errors.noParent(table.name, relation.constraint, details)
-    }
+    const { constraint, to: parent, on } = relation
+    const details = await missingKey(write, { constraint, parent, on, policy: allRows }, ask)
+    if (details !== null) return errors.noParent(table.name, constraint, details)
   }
-  for (const relation of relations.filter(({ forward }) => !forward)) {
-    const values = await firstValue(presentChild(write, relation), '[]', ask)
+  // Which rows refer to this one is told of those that the caller may see.
+  const children = write.rights
+    .seen(table)
+    .relations.filter(({ forward, junction, toIsView }) => !forward && junction === null && !toIsView)
+  for (const relation of children) {
+    const child = write.rights.catalog.tables.get(relation.to) as Table
+    if (!write.rights.has(child, 'select')) continue
+    const policy = write.rights.rows(child, 'select')
+    const values = await firstValue(presentChild(write, relation, policy), '[]', ask)
     if (values === null) continue
     const columns = relation.on.map(([here]) => here).join(', ')
     const details = `Key (${columns})=(${values}) is still referenced from table "${relation.to}".`
@@ -87,8 +131,19 @@ async function firstValue(statement: Statement | null, rows: string, ask: Ask): 
   return (found?.v as string | undefined) ?? null
 }
 
+/** Which key of the payload the parent table does not have, in PostgreSQL's words; null when none is found. */
+async function missingKey(write: BoundWrite, reference: ReferencePlan, ask: Ask): Promise<string | null> {
+  for (const chunk of write.chunks) {
+    const values = await firstValue(missingParent(write, reference), chunk, ask)
+    if (values === null) continue
+    const columns = reference.on.map(([here]) => here).join(', ')
+    return `Key (${columns})=(${values}) is not present in table "${reference.parent}".`
+  }
+  return null
+}
+
 /** The first key of the payload that the parent table does not have; null when the payload sets only a part of it. */
-function missingParent({ plan }: BoundWrite, relation: Relation): Statement | null {
+function missingParent({ plan }: BoundWrite, relation: ReferencePlan): Statement | null {
   const positions = relation.on.map(([here]) => plan.columns.findIndex((column) => column.name === here))
   if (positions.includes(-1)) return null
   return writeStatement((parameters: ParameterList) => {
@@ -98,14 +153,18 @@ function missingParent({ plan }: BoundWrite, relation: Relation): Statement | nu
     )
     const present = positions.map((position) => `${value(position)} IS NOT NULL`)
     const shown = positions.map((position) => `CAST(${value(position)} AS TEXT)`).join(`||', '||`)
-    return `SELECT ${shown} AS v FROM json_each(${parameters.add({ kind: 'rows' })}) WHERE ${present.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${quoteName(relation.to)} AS p WHERE ${matches.join(' AND ')}) LIMIT 1`
+    const rows = parameters.add({ kind: 'rows' })
+    const parent = quoteName(relation.parent)
+    const known = [...matches, ...policyTerms(relation.policy, 'p', parent, parameters)]
+    return `SELECT ${shown} AS v FROM json_each(${rows}) WHERE ${present.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${parent} AS p WHERE ${allOf(known)}) LIMIT 1`
   })
 }
 
 /** The first of the chosen rows that a child row refers to. */
-function presentChild({ plan }: BoundWrite, relation: Relation): Statement {
+function presentChild({ plan }: BoundWrite, relation: Relation, policy: RowPolicy): Statement {
   const { root } = plan
   return writeStatement((parameters) => {
+    const child = quoteName(relation.to)
     const chosen = new ResourceCompiler(parameters, root, { media: plan.media, maxRows: null }).chosen()
     const matches = relation.on.map(
       ([here, there]) => `c.${quoteName(there)} = ${root.alias}.${quoteName(here)}`,
@@ -113,6 +172,6 @@ function presentChild({ plan }: BoundWrite, relation: Relation): Statement {
     const shown = relation.on
       .map(([here]) => `CAST(${root.alias}.${quoteName(here)} AS TEXT)`)
       .join(`||', '||`)
-    return `SELECT ${shown} AS v FROM ${root.alias}${chosen === '' ? ' WHERE 1' : chosen} AND EXISTS (SELECT 1 FROM ${quoteName(relation.to)} AS c WHERE ${matches.join(' AND ')}) LIMIT 1`
+    return `SELECT ${shown} AS v FROM ${root.alias}${chosen === '' ? ' WHERE 1' : chosen} AND EXISTS (SELECT 1 FROM ${child} AS c WHERE ${allOf([...matches, ...policyTerms(policy, 'c', child, parameters)])}) LIMIT 1`
   })
 }

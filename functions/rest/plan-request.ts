@@ -1,8 +1,7 @@
 import type { Catalog, Table } from '../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
-import type { Caller } from '../access/caller.ts'
+import { allRows, type Rights, type RowPolicy } from '../access/rights.ts'
 import { errors } from '../errors.ts'
-import { authorize } from './authorize.ts'
 import { castTypeOf } from './casts.ts'
 import { findRelation } from './find-relation.ts'
 import { nearestName } from './nearest-name.ts'
@@ -17,7 +16,6 @@ import {
   type Predicate,
   type ReadPlan,
   type ResourcePlan,
-  type RowPolicy,
 } from './plan.ts'
 import type {
   Condition,
@@ -41,12 +39,12 @@ export interface PlanOptions {
 export function planRequest(
   request: RestRequest,
   catalog: Catalog,
-  caller: Caller,
+  rights: Rights,
   options: PlanOptions,
 ): ReadPlan {
-  const planner = new Planner(catalog, caller, options)
+  const planner = new Planner(catalog, rights, options)
   const table = planner.table(request.table)
-  return readPlan(planner.resource(table, request.root, authorize(table, 'select', caller)), request, options)
+  return readPlan(planner.resource(table, request.root, rights.rows(table, 'select')), request, options)
 }
 
 function readPlan(root: ResourcePlan, request: RestRequest, { maxRows }: PlanOptions): ReadPlan {
@@ -56,18 +54,21 @@ function readPlan(root: ResourcePlan, request: RestRequest, { maxRows }: PlanOpt
 
 /**
  * Plans what a client makes of the rows that a function answers with. The function decided which rows those are, so
- * the table's policy is not asked for them; for what is embedded in them it is.
+ * the table's policy is not asked for them; for what is embedded in them it is. Columns that the caller may not select
+ * are left out, unless the function is the caller's only way to the table.
  */
 export function planRows(
   request: RestRequest,
   table: Table,
   catalog: Catalog,
-  caller: Caller,
+  rights: Rights,
   options: PlanOptions,
 ): ReadPlan {
+  const seen = rights.has(table, 'select') ? rights.seen(table) : table
   // The rows are bound to the statement, where no full-text index knows them.
-  const unindexed = { ...table, search: null }
-  const root = new Planner(catalog, caller, options).resource(unindexed, request.root, { kind: 'all' })
+  const unindexed = { ...seen, search: null }
+  const planner = new Planner(catalog, rights, options)
+  const root = planner.resource(table, request.root, allRows, { seen: unindexed })
   // The function has run: nothing of it can be undone or held back any more.
   const preferences = { ...request.preferences, tx: null, maxAffected: null }
   return readPlan({ ...root, source: 'rows' }, { ...request, preferences }, options)
@@ -76,27 +77,41 @@ export function planRows(
 /** Holds what every resource of one plan shares: the catalog, the caller and the aliases given so far. */
 export class Planner {
   readonly #catalog: Catalog
-  readonly #caller: Caller
+  readonly #rights: Rights
   readonly #options: PlanOptions
   #aliases = 0
 
-  constructor(catalog: Catalog, caller: Caller, options: PlanOptions) {
+  constructor(catalog: Catalog, rights: Rights, options: PlanOptions) {
     this.#catalog = catalog
-    this.#caller = caller
+    this.#rights = rights
     this.#options = options
   }
 
   table(name: string): Table {
     const table = this.#catalog.tables.get(name)
     if (table) return table
-    throw errors.noTable(this.#options.schema, name, nearestName(name, this.#catalog.tables.keys()))
+    const known = [...this.#catalog.tables.values()].filter((candidate) => this.#rights.knows(candidate))
+    const nearest = nearestName(
+      name,
+      known.map((candidate) => candidate.name),
+    )
+    throw errors.noTable(this.#options.schema, name, nearest)
   }
 
-  /** @param policy which rows the caller may see; asked for by whoever knows the operation */
-  resource(table: Table, request: ResourceRequest, policy: RowPolicy, alias = this.#alias()): ResourcePlan {
+  /**
+   * @param policy which rows the caller may see; asked for by whoever knows the operation
+   * @param how what the rows go by in the statement, and the table as the caller sees it, if not as usual
+   */
+  resource(
+    table: Table,
+    request: ResourceRequest,
+    policy: RowPolicy,
+    how: { readonly alias?: string; readonly seen?: Table } = {},
+  ): ResourcePlan {
+    const { alias = this.#alias(), seen = this.#rights.seen(table) } = how
     const output = request.select.flatMap((item): OutputItem[] => {
-      if (item.kind === 'star') return starOutput(table, alias)
-      return [item.kind === 'field' ? this.#fieldOutput(table, alias, item) : this.#embedOutput(table, item)]
+      if (item.kind === 'star') return starOutput(seen, alias)
+      return [item.kind === 'field' ? this.#fieldOutput(seen, alias, item) : this.#embedOutput(seen, item)]
     })
     const embeds = embedsOf(output)
     return {
@@ -106,8 +121,8 @@ export class Planner {
       placement: table.placement,
       policy,
       output,
-      where: request.where.map((condition) => planCondition(table, alias, condition, embeds)),
-      order: request.order.map((term) => planOrder(table, alias, term, embeds)),
+      where: request.where.map((condition) => planCondition(seen, alias, condition, embeds)),
+      order: request.order.map((term) => planOrder(seen, alias, term, embeds, this.#rights)),
       limit: request.limit,
       offset: request.offset,
       aggregated: output.some(isAggregated),
@@ -141,7 +156,7 @@ export class Planner {
   #embedOutput(table: Table, item: EmbedItem): Embedded {
     const relation = findRelation(table, item.target, item.hint, this.#options.schema)
     const target = this.table(relation.to)
-    const resource = this.resource(target, item.resource, authorize(target, 'select', this.#caller))
+    const resource = this.resource(target, item.resource, this.#rights.rows(target, 'select'))
     const toMany = !isToOne(relation)
     if (item.spread && toMany && resource.aggregated) {
       throw errors.notImplemented('Aggregates are not implemented for one-to-many or many-to-many spreads.')
@@ -154,7 +169,7 @@ export class Planner {
         table: junctionTable,
         alias: this.#alias(),
         placement: junctionTable.placement,
-        policy: authorize(junctionTable, 'select', this.#caller),
+        policy: this.#rights.rows(junctionTable, 'select'),
       },
       inner: item.join === 'inner',
     }
@@ -237,7 +252,13 @@ function existenceOf(filter: FilterCondition): boolean | null {
   return (word === 'not_null') !== filter.negated
 }
 
-function planOrder(table: Table, alias: string, term: OrderTerm, embeds: readonly Embedded[]): OrderPlan {
+function planOrder(
+  table: Table,
+  alias: string,
+  term: OrderTerm,
+  embeds: readonly Embedded[],
+  rights: Rights,
+): OrderPlan {
   const direction = {
     descending: term.descending,
     nulls: term.nulls ?? (term.descending ? 'first' : 'last'),
@@ -253,5 +274,5 @@ function planOrder(table: Table, alias: string, term: OrderTerm, embeds: readonl
   if (embed.kind === 'spread' && renamed?.kind === 'column' && term.field.path.length === 0) {
     return { embed, field: { output: renamed }, ...direction }
   }
-  return { embed, field: fieldPlan(resource.table, resource.alias, term.field), ...direction }
+  return { embed, field: fieldPlan(rights.seen(resource.table), resource.alias, term.field), ...direction }
 }

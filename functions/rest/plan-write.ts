@@ -1,10 +1,9 @@
 import { type Catalog, type Column, sameColumns, type Table } from '../../db/catalog/catalog.ts'
-import type { Caller } from '../access/caller.ts'
+import { allRows, type Rights, type RowPolicy } from '../access/rights.ts'
 import { errors } from '../errors.ts'
-import { authorize } from './authorize.ts'
 import { convertOperand } from './convert-operand.ts'
 import type { Payload } from './parse-payload.ts'
-import { type ConflictPlan, embedsOf, type RowPolicy, type WriteAction, type WritePlan } from './plan.ts'
+import { type ConflictPlan, embedsOf, type ReferencePlan, type WriteAction, type WritePlan } from './plan.ts'
 import { Planner, type PlanOptions } from './plan-request.ts'
 import type { RestRequest, Value } from './request.ts'
 import { quoteName } from './sql.ts'
@@ -14,20 +13,27 @@ export function planWrite(
   request: RestRequest,
   payload: Payload,
   catalog: Catalog,
-  caller: Caller,
+  rights: Rights,
   options: PlanOptions,
 ): WritePlan {
-  const planner = new Planner(catalog, caller, options)
+  const planner = new Planner(catalog, rights, options)
   const table = planner.table(request.table)
   const action = request.action as WriteAction
-  const columns = action === 'delete' ? [] : payload.columns.map((name) => writableColumn(table, name))
+  requireWrite(table, action, request, rights)
   if (table.kind === 'view') throw errors.notWritable(table.name)
   if (action === 'upsert') checkKeyFilters(table, request)
-  const policy = authorizeWrite(table, action, request, caller)
+  const conflict = planConflict(table, action, request, rights)
+  const columns =
+    action === 'delete'
+      ? []
+      : payload.columns.map((name) => writableColumn(table, name, action, conflict, rights))
+  const { policy, check } = policiesFor(table, action, conflict, rights)
   const shows = request.preferences.return === 'representation'
   const reads = shows || (action !== 'insert' && request.root.where.length > 0)
-  const visible: RowPolicy = reads ? authorize(table, 'select', caller) : { kind: 'all' }
-  const root = planner.resource(table, request.root, visible, quoteName(table.name))
+  const visible = reads ? rights.rows(table, 'select') : allRows
+  const root = planner.resource(table, request.root, both(visible, policy), {
+    alias: quoteName(table.name),
+  })
   const leavesOut = embedsOf(root.output).some(({ embed }) => embed.inner)
   if (leavesOut && request.media.kind === 'object') {
     throw errors.notImplemented('A written row cannot be both one object and left out by an inner embed.')
@@ -41,8 +47,11 @@ export function planWrite(
     root:
       action === 'insert' || action === 'upsert' ? { ...root, where: [], limit: null, offset: null } : root,
     policy,
+    check: shows && action !== 'delete' ? both(check, visible) : check,
+    references: action === 'delete' ? [] : planReferences(table, columns, catalog, rights),
+    keyShown: keyShown(table, rights),
     ...columnsToSet(table, action, columns),
-    conflict: planConflict(table, action, request),
+    conflict,
     media: request.media,
     preferences: request.preferences,
   }
@@ -51,29 +60,91 @@ export function planWrite(
 /**
  * Whether the caller may make this write at all; asked before its body is read.
  *
- * @returns which rows they may write
+ * @throws 42501 when they may not
  */
-export function authorizeWrite(
-  table: Table,
-  action: WriteAction,
-  request: RestRequest,
-  caller: Caller,
-): RowPolicy {
-  if (action === 'insert' && request.preferences.resolution !== 'merge-duplicates') {
-    return authorize(table, 'insert', caller)
-  }
+export function requireWrite(table: Table, action: WriteAction, request: RestRequest, rights: Rights): void {
+  const merges = action === 'upsert' || request.preferences.resolution === 'merge-duplicates'
   if (action === 'insert' || action === 'upsert') {
-    authorize(table, 'insert', caller)
-    return authorize(table, 'update', caller)
-  }
-  return authorize(table, action, caller)
+    rights.require(table, 'insert')
+    if (merges) rights.require(table, 'update')
+  } else rights.require(table, action)
 }
 
-function writableColumn(table: Table, name: string): Column {
+/** Which rows a write finds, and what they must be like after it. What a merge writes must pass both checks. */
+function policiesFor(
+  table: Table,
+  action: WriteAction,
+  conflict: ConflictPlan | null,
+  rights: Rights,
+): { readonly policy: RowPolicy; readonly check: RowPolicy } {
+  switch (action) {
+    case 'delete':
+      return { policy: rights.rows(table, 'delete'), check: allRows }
+    case 'update':
+      return { policy: rights.rows(table, 'update'), check: rights.check(table, 'update') }
+    default: {
+      const check = rights.check(table, 'insert')
+      if (conflict?.resolution !== 'merge') return { policy: allRows, check }
+      return { policy: rights.rows(table, 'update'), check: both(check, rights.check(table, 'update')) }
+    }
+  }
+}
+
+function both(a: RowPolicy, b: RowPolicy): RowPolicy {
+  if (a.kind === 'all') return b
+  return b.kind === 'all' ? a : { kind: 'every', policies: [a, b] }
+}
+
+/** Foreign keys that the payload sets, as far as they may not name every row of their parent. */
+function planReferences(
+  table: Table,
+  columns: readonly Column[],
+  catalog: Catalog,
+  rights: Rights,
+): ReferencePlan[] {
+  return table.relations.flatMap(({ forward, junction, toIsView, constraint, to, on }) => {
+    if (!forward || junction !== null || toIsView) return []
+    if (!on.some(([here]) => columns.some((column) => column.name === here))) return []
+    const policy = rights.referable(catalog.tables.get(to) as Table)
+    return policy.kind === 'all' ? [] : [{ constraint, parent: to, on, policy }]
+  })
+}
+
+/** A key is told of rows that the caller may see, if they may see its columns. */
+function keyShown(table: Table, rights: Rights): RowPolicy | null {
+  if (!rights.has(table, 'select')) return null
+  const seen = rights.columns(table, 'select')
+  return table.primaryKey.every((column) => seen.has(column)) ? rights.rows(table, 'select') : null
+}
+
+/** A column that the caller may set. One that they may not even see is to them as if it were not there. */
+function writableColumn(
+  table: Table,
+  name: string,
+  action: WriteAction,
+  conflict: ConflictPlan | null,
+  rights: Rights,
+): Column {
   const column = table.columns.get(name)
-  if (column === undefined) throw errors.noColumn(name, table.name)
+  const inserts = action === 'insert' || action === 'upsert'
+  const mayInsert = !inserts || rights.columns(table, 'insert').has(name)
+  const isKey = conflict?.key.some((key) => key.name === name) === true
+  // A merge sets its key to what it is.
+  const updates = action === 'update' || (conflict?.resolution === 'merge' && !isKey)
+  const mayUpdate = !updates || rights.columns(table, 'update').has(name)
+  if (column === undefined || !(mayInsert && mayUpdate)) {
+    if (column && knowsColumn(table, name, rights))
+      throw errors.deniedColumn(table.name, name, rights.caller.signedIn)
+    throw errors.noColumn(name, table.name)
+  }
   if (column.generated) throw errors.generatedColumn(name)
   return column
+}
+
+function knowsColumn(table: Table, name: string, rights: Rights): boolean {
+  return (['select', 'insert', 'update'] as const).some((operation) =>
+    rights.columns(table, operation).has(name),
+  )
 }
 
 /** An insert sets what Drizzle would fill, too; one that sets nothing names a column for SQLite's sake. */
@@ -87,19 +158,25 @@ function columnsToSet(table: Table, action: WriteAction, columns: readonly Colum
   return { columns, filled: first ? [first] : [] }
 }
 
-function planConflict(table: Table, action: WriteAction, request: RestRequest): ConflictPlan | null {
+function planConflict(
+  table: Table,
+  action: WriteAction,
+  request: RestRequest,
+  rights: Rights,
+): ConflictPlan | null {
   const { resolution } = request.preferences
   const names = (action === 'upsert' ? null : request.onConflict) ?? table.primaryKey
-  const key = names.map((name) => table.columns.get(name) ?? failNoColumn(name, table))
+  const key = names.map((name) => {
+    const column = table.columns.get(name)
+    const isNamed = request.onConflict !== null && action !== 'upsert'
+    if (column && (!isNamed || knowsColumn(table, name, rights))) return column
+    throw errors.undefinedColumn(table.name, name)
+  })
   if (action === 'upsert') return { key, resolution: 'merge' }
   if (action !== 'insert' || resolution === null || key.length === 0) return null
   const isUnique = table.uniques.some((unique) => sameColumns(unique.columns, names))
   if (!isUnique) throw errors.noConflictTarget()
   return { key, resolution: resolution === 'merge-duplicates' ? 'merge' : 'ignore' }
-}
-
-function failNoColumn(name: string, table: Table): never {
-  throw errors.undefinedColumn(table.name, name)
 }
 
 /** PUT names one row: its filters are `eq` on each column of the primary key, and nothing else. */

@@ -6,7 +6,8 @@
  * compiled without saying where it runs and which rows the caller may see.
  * @module
  */
-import type { Column, Placement, Relation, SearchIndex, Table } from '../../db/catalog/catalog.ts'
+import type { Column, ColumnPair, Placement, Relation, SearchIndex, Table } from '../../db/catalog/catalog.ts'
+import type { RowPolicy } from '../access/rights.ts'
 import type { CastType } from './casts.ts'
 import type { Media } from './media.ts'
 import type { Preferences } from './parse-preferences.ts'
@@ -29,8 +30,14 @@ export interface WritePlan {
   readonly action: WriteAction
   /** The rows that are written, and what is shown of them. Its alias is the table's own name: RETURNING knows no other. */
   readonly root: ResourcePlan
-  /** Which rows the caller may write. */
+  /** Which rows the caller may change or delete; those that a merge finds, too. The root's policy holds it as well. */
   readonly policy: RowPolicy
+  /** What rows must be like after the write, and so that they are shown. */
+  readonly check: RowPolicy
+  /** Foreign keys that the payload sets and that may not name every row. */
+  readonly references: readonly ReferencePlan[]
+  /** Of which written rows the primary key may be told in `Location`; null: of none. */
+  readonly keyShown: RowPolicy | null
   /** What the payload sets, in its order. */
   readonly columns: readonly Column[]
   /** Columns that the client left out and Drizzle fills in JavaScript. */
@@ -40,15 +47,20 @@ export interface WritePlan {
   readonly preferences: Preferences
 }
 
+/** A foreign key of written rows: it may name only those rows of the parent that the policy is for. */
+export interface ReferencePlan {
+  readonly constraint: string
+  readonly parent: string
+  readonly on: readonly ColumnPair[]
+  readonly policy: RowPolicy
+}
+
 /** What becomes of a row that is there already. */
 export interface ConflictPlan {
   /** Columns of the unique key that tells. */
   readonly key: readonly Column[]
   readonly resolution: 'merge' | 'ignore'
 }
-
-/** Which rows of a table the caller may see. */
-export type RowPolicy = { readonly kind: 'all' }
 
 /** Rows of one table, and what is shown of each. */
 export interface ResourcePlan {
@@ -58,6 +70,7 @@ export interface ResourcePlan {
   /** Rows come from the table, or are bound to the statement: those that a function answers with. */
   readonly source: 'table' | 'rows'
   readonly placement: Placement
+  /** Which of its rows count. */
   readonly policy: RowPolicy
   readonly output: readonly OutputItem[]
   readonly where: readonly Predicate[]

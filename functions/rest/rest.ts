@@ -6,6 +6,7 @@ import { Hono } from 'hono'
 import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
 import type { Cluster } from '../../db/cluster/cluster.ts'
 import type { Caller } from '../access/caller.ts'
+import { Rights } from '../access/rights.ts'
 import type { AtollConfig } from '../config.ts'
 import type { AtollEnv, Services } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
@@ -19,8 +20,9 @@ import { describeApi } from './openapi.ts'
 import { type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
 import { parseRequest } from './parse-request.ts'
 import type { ReadPlan, WriteAction, WritePlan } from './plan.ts'
+import { PlanCache } from './plan-cache.ts'
 import { planRequest, planRows } from './plan-request.ts'
-import { authorizeWrite, checkKeyOfPut, planWrite } from './plan-write.ts'
+import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
 import { type ResponseInput, respond } from './respond.ts'
@@ -41,15 +43,15 @@ interface Asked {
   readonly raw: Request
   readonly url: URL
   readonly shape: Shape
-  readonly caller: Caller
+  readonly rights: Rights
   readonly cluster: Cluster
   readonly timing: Timing
 }
 
 export function createRest(catalog: Catalog, functions: FunctionManifest, config: AtollConfig) {
   const requests = new CompileCache<RestRequest>(config.compiledShapes)
-  const reads = new CompileCache<Prepared<ReadPlan, CompiledRead>>(config.compiledShapes)
-  const writes = new CompileCache<Prepared<WritePlan, CompiledWrite>>(config.compiledShapes)
+  const reads = new PlanCache<Prepared<ReadPlan, CompiledRead>>(config.compiledShapes)
+  const writes = new PlanCache<Prepared<WritePlan, CompiledWrite>>(config.compiledShapes)
 
   /** The pipeline: request, plan, statements, rows, response. */
   async function answer(raw: Request, table: string, caller: Caller, cluster: Cluster): Promise<Response> {
@@ -57,7 +59,8 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const url = new URL(raw.url)
     const headers = headersOf(raw)
     const shape = shapeOf(table, url.searchParams, headers)
-    const asked: Asked = { raw, url, shape, caller, cluster, timing }
+    const rights = new Rights(catalog, caller)
+    const asked: Asked = { raw, url, shape, rights, cluster, timing }
     const request = requests.getOrMake(shape.key, () => {
       const parsed = parseRequest(table, shape.parameters, headers, config)
       if (parsed.schema !== null && parsed.schema !== config.schema)
@@ -72,26 +75,26 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
   }
 
   async function read(request: RestRequest, asked: Asked): Promise<Response> {
-    const { raw, url, shape, caller, cluster, timing } = asked
-    const { plan, compiled } = reads.getOrMake(`${caller.role}\n${shape.key}`, () => {
-      const plan = planRequest(request, catalog, caller, config)
+    const { raw, url, shape, rights, cluster, timing } = asked
+    const { plan, compiled } = reads.getOrMake(shape.key, rights, () => {
+      const plan = planRequest(request, catalog, rights, config)
       return { plan, compiled: compileRead(plan) }
     })
     timing.mark('plan')
-    const result = await executeRead(compiled, shape.operands, cluster)
+    const result = await executeRead(compiled, { operands: shape.operands, rights }, cluster)
     timing.mark('transaction')
     return respond(result, plan, responseInput(raw, url, shape, plan, compiled))
   }
 
   async function write(request: RestRequest, asked: Asked): Promise<Response> {
-    const { raw, url, shape, caller, cluster, timing } = asked
+    const { raw, url, shape, rights, cluster, timing } = asked
     const table = catalog.tables.get(request.table)
     if (!table) throw errors.noTable(config.schema, request.table, null)
-    authorizeWrite(table, request.action as WriteAction, request, caller)
+    requireWrite(table, request.action as WriteAction, request, rights)
     const payload = await payloadOf(request, raw, config)
-    const key = `${caller.role}\n${shape.key}\n${JSON.stringify(payload.columns)}`
-    const { plan, compiled } = writes.getOrMake(key, () => {
-      const plan = planWrite(request, payload, catalog, caller, config)
+    const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
+    const { plan, compiled } = writes.getOrMake(key, rights, () => {
+      const plan = planWrite(request, payload, catalog, rights, config)
       return { plan, compiled: compileWrite(plan) }
     })
     if (plan.action === 'upsert') checkKeyOfPut(request, plan, payload.rows[0] ?? {}, shape.operands)
@@ -99,7 +102,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const chunks = plan.action === 'delete' ? ['[]'] : storageRows(plan, payload)
     const changes = plan.action === 'delete' || (chunks.length > 0 && setsSomething(plan))
     const result = changes
-      ? await executeWrite({ plan, compiled, chunks, operands: shape.operands, payload }, cluster)
+      ? await executeWrite({ plan, compiled, chunks, operands: shape.operands, rights, payload }, cluster)
       : nothingWritten(plan)
     timing.mark('transaction')
     return respondWrite(result, plan, compiled.columns, url.pathname)
@@ -127,10 +130,11 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const headers = { ...headersOf(raw), method: 'GET', ...(one ? { accept: singularOf(raw) } : {}) }
     const shape = shapeOf(table.name, query, headers)
     const request = parseRequest(table.name, shape.parameters, headers, config)
-    const plan = planRows({ ...request, headersOnly: raw.method === 'HEAD' }, table, catalog, caller, config)
+    const rights = new Rights(catalog, caller)
+    const plan = planRows({ ...request, headersOnly: raw.method === 'HEAD' }, table, catalog, rights, config)
     const compiled = compileRead(plan)
     const rows = functionRows(storedColumns(table), found)
-    const result = await executeRead(compiled, shape.operands, services.cluster, rows)
+    const result = await executeRead(compiled, { operands: shape.operands, rights }, services.cluster, rows)
     timing.mark('transaction')
     const response = await respond(result, plan, responseInput(raw, url, shape, plan, compiled))
     timing.write(response.headers)

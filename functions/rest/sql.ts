@@ -13,6 +13,14 @@ export type ParameterSource =
   | { readonly kind: 'operand'; readonly index: number; readonly convert: (text: string) => Bindable }
   /** The rows of a payload: a JSON array of arrays, as `storage-rows.ts` makes it. */
   | { readonly kind: 'rows' }
+  /** A parameter of a policy's condition: what it is for the caller at hand. */
+  | { readonly kind: 'policy'; readonly name: string; readonly index: number }
+
+/** What a request's parameters are taken from. */
+export interface Bindings {
+  readonly operands: readonly string[]
+  readonly rights: { value(name: string, index: number): Bindable }
+}
 
 /** D1 binds at most 100 parameters to a statement. */
 const maxParameters = 100
@@ -32,16 +40,15 @@ export interface Parameters {
 
 /** Writes values into the text itself, for statements that cannot have parameters. */
 export class LiteralList implements Parameters {
-  readonly #operands: readonly string[]
+  readonly #bindings: Bindings
 
-  constructor(operands: readonly string[]) {
-    this.#operands = operands
+  constructor(bindings: Bindings) {
+    this.#bindings = bindings
   }
 
   add(source: ParameterSource): string {
     if (source.kind === 'rows') throw new Error('rows are never written into a statement')
-    const value =
-      source.kind === 'constant' ? source.value : source.convert(this.#operands[source.index] as string)
+    const value = boundValue(source, this.#bindings)
     if (value === null) return 'NULL'
     return typeof value === 'number' ? String(value) : quoteText(value)
   }
@@ -72,12 +79,22 @@ export function writeStatement(write: (parameters: ParameterList) => string): St
   return plain.parameters.length <= maxParameters ? plain : attempt(true)
 }
 
-export function bindParameters(statement: Statement, operands: readonly string[], rows = '[]'): Bindable[] {
-  const values = statement.parameters.map((source) => {
-    if (source.kind === 'rows') return rows
-    return source.kind === 'constant' ? source.value : source.convert(operands[source.index] as string)
-  })
+export function bindParameters(statement: Statement, bindings: Bindings, rows = '[]'): Bindable[] {
+  const values = statement.parameters.map((source) =>
+    source.kind === 'rows' ? rows : boundValue(source, bindings),
+  )
   return statement.packed ? [JSON.stringify(values)] : values
+}
+
+function boundValue(source: Exclude<ParameterSource, { kind: 'rows' }>, bindings: Bindings): Bindable {
+  switch (source.kind) {
+    case 'constant':
+      return source.value
+    case 'operand':
+      return source.convert(bindings.operands[source.index] as string)
+    case 'policy':
+      return bindings.rights.value(source.name, source.index)
+  }
 }
 
 export function quoteName(name: string): string {

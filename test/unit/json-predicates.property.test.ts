@@ -54,7 +54,7 @@ const { json } = fc.letrec<{ json: Json }>((tie) => ({
 const database = new DatabaseSync(':memory:')
 
 function holds(predicate: (predicates: JsonPredicates) => string, value: Json): boolean {
-  const sql = predicate(new JsonPredicates(new LiteralList([])))
+  const sql = predicate(new JsonPredicates(new LiteralList({ operands: [], rights: { value: () => null } })))
   const row = database
     .prepare(`SELECT ifnull(${sql}, 0) AS holds FROM (SELECT ? AS v)`)
     .get(JSON.stringify(value))

@@ -1,0 +1,55 @@
+/**
+ * Who may do what, as the catalog holds it. Made by `read-access.ts`, asked by `functions/access/rights.ts`.
+ * @module
+ */
+import type { Operation, PolicyCaller } from '../policy.ts'
+
+/** What a role may do with a table; null: nothing. */
+export interface RoleRights {
+  readonly select: Grant | null
+  readonly insert: Grant | null
+  readonly update: Grant | null
+  readonly delete: Grant | null
+  /** Rows that foreign keys may name. */
+  readonly refer: RowRule | null
+}
+
+export interface Grant {
+  /** Rows that the operation finds. */
+  readonly where: RowRule
+  /** What rows must be like after it. */
+  readonly check: RowRule
+  /** Columns that it shows or sets. */
+  readonly columns: ReadonlySet<string>
+}
+
+/** Which rows. */
+export type RowRule =
+  | { readonly kind: 'all' }
+  | {
+      readonly kind: 'rule'
+      /** The condition's source, so that the catalog's fingerprint changes with it. */
+      readonly source: string
+      /** @throws when the app's condition does, or asks for what cannot be */
+      decide(caller: PolicyCaller): RowCondition
+    }
+
+/** A condition for one caller. */
+export interface RowCondition {
+  /** SQL; in it stand `rowMark` for the row's table, and `parameterMark` around the number of each parameter. */
+  readonly text: string
+  readonly parameters: readonly (string | number | null)[]
+  /** Whether a subquery reads the row's own table, so that the row must not go by the table's name. */
+  readonly readsOwnTable: boolean
+}
+
+export const everyRow: RowRule = { kind: 'all' }
+
+/** Characters that no statement holds otherwise. */
+export const parameterMark = '\u0001'
+export const rowMark = `${parameterMark}${parameterMark}`
+
+/** The rights of all roles, for each operation of a table. */
+export type TableRights = ReadonlyMap<string, RoleRights>
+
+export const operations: readonly Operation[] = ['select', 'insert', 'update', 'delete']
