@@ -24,6 +24,10 @@ export interface AtollConfig {
   readonly anonymous: boolean
   /** Audience that tokens must name when they name one; null: any. Default null. */
   readonly jwtAudience: string | null
+  /** Issuer that tokens must name; null: any. Default null. */
+  readonly jwtIssuer: string | null
+  /** Period of the rate limits in `wrangler.toml`, in seconds, for `Retry-After`. Default 60. */
+  readonly rateLimitSeconds: 10 | 60
   /** Largest body of a request to `/rest/v1`, in bytes. Default 10,000,000. */
   readonly maxBodyBytes: number
   /** Whether `Prefer: tx=rollback` may ask for a write that is undone. Default true. */
@@ -42,6 +46,8 @@ export const defaultConfig: AtollConfig = {
   corsOrigins: '*',
   anonymous: true,
   jwtAudience: null,
+  jwtIssuer: null,
+  rateLimitSeconds: 60,
   maxBodyBytes: 10_000_000,
   txRollback: true,
   compiledShapes: 1000,
@@ -53,6 +59,8 @@ export interface Keys {
   readonly secret: string
   /** Signs the tokens of users. */
   readonly jwtSecret: string
+  /** Address of the public keys that sign them as well, a JWKS (RFC 7517). */
+  readonly jwksUrl: string
 }
 
 export function readKeys(env: Env): Keys {
@@ -60,5 +68,6 @@ export function readKeys(env: Env): Keys {
     publishable: env.ATOLL_PUBLISHABLE_KEY ?? '',
     secret: env.ATOLL_SECRET_KEY ?? '',
     jwtSecret: env.ATOLL_JWT_SECRET ?? '',
+    jwksUrl: env.ATOLL_JWKS_URL ?? '',
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The one catalogue of errors. `PGRST…` and SQLSTATE codes are PostgREST's and PostgreSQL's, with their wording,
- * because clients compare them; Atoll's own families are `SHARD`, `CACHE`, `JOB`, `STORE` and `PROXY`.
+ * because clients compare them; Atoll's own families are `ACCESS`, `SHARD`, `CACHE`, `JOB`, `STORE` and `PROXY`.
  * Source: https://docs.postgrest.org/en/latest/references/errors.html
  *
  * Longer than other files because it is one list: a code is looked for in one place.
@@ -193,7 +193,23 @@ export const errors = {
     new AtollError(500, 'PGRST300', 'Server lacks JWT secret', { hint: 'Set the secret ATOLL_JWT_SECRET.' }),
   unknownKey: () => unauthorized('PGRST301', 'Unknown API key', null),
   badToken: (message: string, details: string | null = null) => unauthorized('PGRST301', message, details),
+  noSuitableKey: () =>
+    unauthorized(
+      'PGRST301',
+      'No suitable key or wrong key type',
+      'None of the keys was able to decode the JWT',
+    ),
   badClaims: (message: string) => unauthorized('PGRST303', message, null),
+  tooManyRequests: (seconds: number) =>
+    new AtollError(429, 'ACCESS001', 'Too many requests', {
+      hint: `Ask again in ${seconds} seconds.`,
+      headers: { 'Retry-After': String(seconds) },
+    }),
+  noKeySet: (cause: unknown) =>
+    new AtollError(503, 'ACCESS002', 'The keys that tokens are signed with cannot be fetched', {
+      headers: { 'Retry-After': '5' },
+      cause,
+    }),
   noAnonymous: () =>
     new AtollError(401, 'PGRST302', 'Anonymous access is disabled', {
       headers: { 'WWW-Authenticate': 'Bearer' },

@@ -6,9 +6,10 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
 import type { TableDeclarations } from '../db/define.ts'
-import { identifyCaller } from './access/identify-caller.ts'
+import type { Caller } from './access/caller.ts'
+import { limitRate } from './access/rate-limit.ts'
 import { type AtollConfig, defaultConfig } from './config.ts'
-import { type AtollEnv, servicesOf } from './context.ts'
+import { type AtollEnv, type Services, servicesOf } from './context.ts'
 import type { FunctionManifest, RouteManifest } from './define.ts'
 import { createDocs } from './docs/docs.ts'
 import { AtollError, errors } from './errors.ts'
@@ -37,9 +38,9 @@ export function createGateway(app: App): Hono<AtollEnv> {
   gateway.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
   gateway.use(corsFor(config))
   gateway.use(async (c, next) => {
-    const services = servicesOf(c.env)
+    const services = servicesOf(c.env, config)
     c.set('services', services)
-    c.set('caller', await identifyCaller(c.req.raw.headers, services.keys, config))
+    c.set('caller', await admit(c.req.raw.headers, services))
     await next()
   })
 
@@ -48,6 +49,20 @@ export function createGateway(app: App): Hono<AtollEnv> {
   gateway.route('/docs', createDocs())
   gateway.get('/', (c) => c.redirect('/docs'))
   return gateway
+}
+
+/** Who is calling, when they may: 401 for a key or token that is none of ours, 429 for too many requests. */
+async function admit(headers: Headers, { identify, limits }: Services): Promise<Caller> {
+  if (limits === null) return identify(headers)
+  const address = headers.get('cf-connecting-ip')
+  try {
+    const caller = await identify(headers)
+    await limitRate(limits, caller, address)
+    return caller
+  } catch (error) {
+    if (error instanceof AtollError && error.status === 401) await limitRate(limits, null, address)
+    throw error
+  }
 }
 
 /** Preflights are answered here; other OPTIONS requests go on to their area. */

@@ -27,6 +27,7 @@ export default defineConfig({
                 bindings: {
                   ATOLL_PUBLISHABLE_KEY: 'sb_publishable_test',
                   ATOLL_SECRET_KEY: 'sb_secret_test',
+                  ATOLL_RATE_LIMITS: 'off',
                   MIGRATIONS: JSON.stringify(migrations),
                   SEED_ROWS: JSON.stringify(await makeSeedRows(seed, migrations)),
                 },

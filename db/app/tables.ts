@@ -1,9 +1,37 @@
-import { sql } from 'drizzle-orm'
-import { defineTables, distributed, reference } from '../define.ts'
+import { eq, inArray, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import { type Access, defineTables, distributed, reference } from '../define.ts'
 import * as schema from './schema.ts'
 
+/*
+ * A customer signs in with the role `authenticated`, an employee with `support`; the token's `sub` is the id of the one or
+ * the other. What is not granted here is denied; the secret key may do everything.
+ */
+
 /** Anybody may read the catalogue. */
-const forEverybody = { anon: { select: true }, authenticated: { select: true } } as const
+const forEverybody = {
+  anon: { select: true },
+  authenticated: { select: true },
+  support: { select: true },
+} as const
+
+/** Whom to write to; nothing about where they live. */
+const contacts = { select: { columns: ['id', 'firstName', 'lastName', 'title', 'email'] } } as const
+
+/** Customers see what is theirs, support staff what is their customers'. */
+const ofTheCustomer: Access<{ readonly customerId: SQLiteColumn }> = {
+  authenticated: { select: ({ caller, row }) => eq(row.customerId, caller.sub) },
+  support: {
+    select: ({ caller, row, query }) =>
+      inArray(
+        row.customerId,
+        query
+          .select({ id: schema.customers.id })
+          .from(schema.customers)
+          .where(eq(schema.customers.supportRepId, caller.sub)),
+      ),
+  },
+}
 
 export default defineTables({
   artists: reference(schema.artists, { access: forEverybody }),
@@ -18,9 +46,20 @@ export default defineTables({
   playlists: reference(schema.playlists, { access: forEverybody }),
   playlistTracks: reference(schema.playlistTracks, { access: forEverybody }),
 
-  // Who works here and who bought what is for the secret key only.
-  employees: reference(schema.employees),
-  customers: distributed(schema.customers, { by: 'id' }),
-  invoices: distributed(schema.invoices, { by: 'customerId' }),
-  invoiceItems: distributed(schema.invoiceItems, { by: 'customerId' }),
+  employees: reference(schema.employees, { access: { authenticated: contacts, support: contacts } }),
+  customers: distributed(schema.customers, {
+    by: 'id',
+    access: {
+      authenticated: {
+        select: ({ caller, row }) => eq(row.id, caller.sub),
+        update: {
+          where: ({ caller, row }) => eq(row.id, caller.sub),
+          columns: ['company', 'address', 'city', 'state', 'country', 'postalCode', 'phone', 'fax', 'email'],
+        },
+      },
+      support: { select: ({ caller, row }) => eq(row.supportRepId, caller.sub) },
+    },
+  }),
+  invoices: distributed(schema.invoices, { by: 'customerId', access: ofTheCustomer }),
+  invoiceItems: distributed(schema.invoiceItems, { by: 'customerId', access: ofTheCustomer }),
 })

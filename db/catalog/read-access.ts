@@ -1,4 +1,4 @@
-import { Column, getTableName, is, SQL, type SQLWrapper, Table } from 'drizzle-orm'
+import { Column, getTableName, getViewName, is, SQL, type SQLWrapper, Table, View } from 'drizzle-orm'
 import {
   alias,
   QueryBuilder,
@@ -183,18 +183,28 @@ interface Found {
 function collect(chunk: unknown, found: Found): void {
   if (Array.isArray(chunk)) for (const part of chunk) collect(part, found)
   else if (is(chunk, SQL)) collect(chunk.queryChunks, found)
-  else if (is(chunk, Column)) found.columnsOf.add(getTableName(chunk.table))
+  else if (is(chunk, Column)) collectColumn(chunk.table, found)
   else if (is(chunk, Table)) {
-    found.tables.add((chunk as unknown as Record<symbol, string>)[originalName] as string)
+    found.tables.add(getTableName(chunk))
     found.names.add(getTableName(chunk))
+  } else if (is(chunk, View)) {
+    found.tables.add(getViewName(chunk))
+    found.names.add(getViewName(chunk))
   } else if (chunk !== null && typeof chunk === 'object' && 'getSQL' in chunk) {
     const inner = (chunk as SQLWrapper).getSQL()
-    if (inner !== chunk) collect(inner, found)
+    // Names and parameters wrap themselves.
+    if (!inner.queryChunks.includes(chunk as SQLWrapper)) collect(inner, found)
   }
 }
 
-/** An alias keeps the table's own name here. */
-const originalName = Symbol.for('drizzle:OriginalName')
+/** Drizzle writes aliases into FROM as plain names: which table they stand for is known by their columns only. */
+function collectColumn(table: Table, found: Found): void {
+  const name = getTableName(table)
+  const symbols = table as unknown as Record<symbol, unknown>
+  if (name !== rowName && symbols[Symbol.for('drizzle:IsAlias')] === true) {
+    found.tables.add(symbols[Symbol.for('drizzle:OriginalName')] as string)
+  } else found.columnsOf.add(name)
+}
 
 const { casing } = new SQLiteSyncDialect() as unknown as { casing: never }
 

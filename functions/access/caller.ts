@@ -6,4 +6,6 @@ export interface Caller {
   readonly signedIn: boolean
   /** What the caller's token says of them. */
   readonly claims: Readonly<Record<string, unknown>>
+  /** The kind of key that came with the request. */
+  readonly key: 'none' | 'publishable' | 'secret' | 'token'
 }

@@ -1,40 +1,48 @@
 import type { AtollConfig, Keys } from '../config.ts'
 import { errors } from '../errors.ts'
 import type { Caller } from './caller.ts'
-import { verifyToken } from './verify-token.ts'
+import { TokenVerifier } from './verify-token.ts'
 
-const anonymous: Caller = { role: 'anon', signedIn: false, claims: {} }
-const service: Caller = { role: 'service_role', signedIn: true, claims: {} }
+/** Reads who is calling from a request's headers. */
+export type Identify = (headers: Headers) => Promise<Caller>
+
+const anonymous: Caller = { role: 'anon', signedIn: false, claims: {}, key: 'publishable' }
+const service: Caller = { role: 'service_role', signedIn: true, claims: {}, key: 'secret' }
 
 /**
  * Reads the caller from the bearer token (a key or a JWT), or from the `apikey` header. supabase-js sends its key as
- * both until somebody signs in; then the bearer token is the user's.
+ * both until somebody signs in; then the bearer token is the user's. Keys may be JWTs themselves, as older projects
+ * have them.
  *
- * @throws 401 when what is sent is none of this project's
+ * The function that it makes throws 401 when what is sent is none of this project's.
  */
-export async function identifyCaller(headers: Headers, keys: Keys, config: AtollConfig): Promise<Caller> {
-  const authorization = headers.get('authorization')
-  const bearer =
-    authorization === null ? null : (/^Bearer(?:\s+(.*))?$/i.exec(authorization)?.[1]?.trim() ?? '')
-  const isBearer = authorization !== null && /^Bearer\b/i.test(authorization)
-  const apikey = headers.get('apikey')
-  if (apikey !== null && !(isBearer && bearer === apikey)) {
-    const caller = await fromKey(apikey, keys, config)
-    if (!isBearer) return caller
-  }
-  if (isBearer) return fromKey(bearer ?? '', keys, config, true)
-  if (!config.anonymous) throw errors.noAnonymous()
-  return anonymous
-}
+export function createIdentify(keys: Keys, config: AtollConfig): Identify {
+  const tokens = new TokenVerifier(keys, config)
 
-async function fromKey(key: string, keys: Keys, config: AtollConfig, isToken = false): Promise<Caller> {
-  if (sameSecret(key, keys.publishable)) return anonymous
-  if (sameSecret(key, keys.secret)) return service
-  if (!isToken && key.split('.').length !== 3) throw errors.unknownKey()
-  if (/^sb_(?:publishable|secret)_/.test(key)) throw errors.unknownKey()
-  const claims = await verifyToken(key, { secret: keys.jwtSecret, audience: config.jwtAudience })
-  const role = typeof claims.role === 'string' ? claims.role : 'anon'
-  return { role, signedIn: role !== 'anon', claims }
+  async function fromKey(key: string, isBearer: boolean): Promise<Caller> {
+    if (sameSecret(key, keys.publishable)) return anonymous
+    if (sameSecret(key, keys.secret)) return service
+    if (!isBearer && key.split('.').length !== 3) throw errors.unknownKey()
+    if (/^sb_(?:publishable|secret)_/.test(key)) throw errors.unknownKey()
+    const claims = await tokens.verify(key)
+    const role = typeof claims.role === 'string' && claims.role !== '' ? claims.role : 'anon'
+    return { role, signedIn: role !== 'anon', claims, key: 'token' }
+  }
+
+  return async (headers) => {
+    const authorization = headers.get('authorization')
+    const isBearer = authorization !== null && /^Bearer\b/i.test(authorization)
+    const bearer = isBearer ? (/^Bearer\s+(.*)$/i.exec(authorization)?.[1]?.trim() ?? '') : null
+    const apikey = headers.get('apikey')
+    const owner = apikey !== null && apikey !== bearer ? await fromKey(apikey, false) : null
+    if (bearer !== null) {
+      const caller = await fromKey(bearer, true)
+      return owner === null ? caller : { ...caller, key: owner.key }
+    }
+    if (owner !== null) return owner
+    if (!config.anonymous) throw errors.noAnonymous()
+    return { ...anonymous, key: 'none' }
+  }
 }
 
 const encoder = new TextEncoder()

@@ -1,89 +1,157 @@
 /**
- * Bearer tokens: JSON Web Tokens (RFC 7519) signed with the project's secret, HS256 only. The wording of refusals
- * is PostgREST's.
+ * Bearer tokens: JSON Web Tokens (RFC 7519), signed with the project's secret (HS256) or with a key of its JWKS
+ * address (RS256, ES256). The wording of refusals is PostgREST's.
  * @module
  */
-import { decodeProtectedHeader, type JWTPayload, errors as jose, jwtVerify } from 'jose'
-import { errors } from '../errors.ts'
-
-/** What of the configuration decides whether a token is good. */
-export interface TokenRules {
-  readonly secret: string
-  /** Audience that a token with an audience must name; null: any. */
-  readonly audience: string | null
-}
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  errors as jose,
+  jwtVerify,
+} from 'jose'
+import type { AtollConfig, Keys } from '../config.ts'
+import { AtollError, errors } from '../errors.ts'
+import { RemoteKeys } from './remote-keys.ts'
 
 /** Seconds that clocks may differ. */
 const skewSeconds = 30
 
-/** Verified tokens, so that each is verified once in an isolate; the oldest leaves first. */
-const verified = new Map<string, JWTPayload>()
-const maxVerified = 1000
+const maxRemembered = 1000
+/** Longer tokens are verified each time, so that what is remembered stays small. */
+const maxRememberedLength = 4096
 
-/**
- * @returns the claims
- * @throws 401 with a `WWW-Authenticate` that says why
- */
-export async function verifyToken(token: string, rules: TokenRules): Promise<JWTPayload> {
-  const key = `${rules.secret}\n${rules.audience ?? ''}\n${token}`
-  const remembered = verified.get(key)
-  if (remembered) {
-    checkTimes(remembered)
-    return remembered
-  }
-  const claims = await verify(token, rules)
-  checkTimes(claims)
-  checkAudience(claims, rules.audience)
-  verified.set(key, claims)
-  if (verified.size > maxVerified) verified.delete(verified.keys().next().value as string)
-  return claims
+interface Remembered {
+  readonly claims: JWTPayload
+  /** Seconds since 1970. */
+  readonly expiresAt: number
 }
 
-async function verify(token: string, rules: TokenRules): Promise<JWTPayload> {
-  if (token === '') throw errors.badToken('Empty JWT is sent in Authorization header')
-  const parts = token.split('.').length
-  if (parts !== 3) throw errors.badToken(`Expected 3 parts in JWT; got ${parts}`)
-  if (algorithmOf(token) === 'none') {
-    throw errors.badToken(
-      'Wrong or unsupported encoding algorithm',
-      "JWT is unsecured but expected 'alg' was not 'none'",
-    )
+/** Verifies tokens, and remembers those that it has verified until they expire; the least recently used leaves first. */
+export class TokenVerifier {
+  readonly #secret: string
+  readonly #audience: string | null
+  readonly #issuer: string | null
+  readonly #remoteKeys: RemoteKeys | null
+  readonly #remembered = new Map<string, Remembered>()
+  #secretKey: CryptoKey | null = null
+
+  constructor(keys: Keys, { jwtAudience, jwtIssuer }: AtollConfig) {
+    this.#secret = keys.jwtSecret
+    this.#audience = jwtAudience
+    this.#issuer = jwtIssuer
+    this.#remoteKeys = keys.jwksUrl === '' ? null : new RemoteKeys(keys.jwksUrl)
   }
-  if (rules.secret === '') throw errors.noTokenSecret()
-  try {
-    const secret = new TextEncoder().encode(rules.secret)
-    // Times are checked below, again for remembered tokens, so jose is given a tolerance that it cannot exceed.
-    const options = { algorithms: ['HS256'], clockTolerance: Number.MAX_SAFE_INTEGER / 1000 }
-    return (await jwtVerify(token, secret, options)).payload
-  } catch (error) {
-    if (error instanceof jose.JWSSignatureVerificationFailed || error instanceof jose.JOSEAlgNotAllowed) {
-      throw errors.badToken(
-        'No suitable key or wrong key type',
-        'None of the keys was able to decode the JWT',
-      )
+
+  /**
+   * @returns the claims
+   * @throws 401 with a `WWW-Authenticate` that says why
+   */
+  async verify(token: string): Promise<JWTPayload> {
+    const remembered = this.#remembered.get(token)
+    if (remembered) {
+      this.#remembered.delete(token)
+      if (Date.now() / 1000 < remembered.expiresAt) {
+        this.#remembered.set(token, remembered)
+        return remembered.claims
+      }
     }
-    throw errors.badToken('JWT cryptographic operation failed')
+    const claims = await this.#verify(token)
+    if (token.length <= maxRememberedLength) {
+      const expiresAt = claims.exp === undefined ? Number.POSITIVE_INFINITY : claims.exp + skewSeconds
+      this.#remembered.set(token, { claims, expiresAt })
+      if (this.#remembered.size > maxRemembered) {
+        const [oldest] = this.#remembered.keys()
+        this.#remembered.delete(oldest as string)
+      }
+    }
+    return claims
+  }
+
+  async #verify(token: string): Promise<JWTPayload> {
+    if (token === '') throw errors.badToken('Empty JWT is sent in Authorization header')
+    const parts = token.split('.').length
+    if (parts !== 3) throw errors.badToken(`Expected 3 parts in JWT; got ${parts}`)
+    try {
+      const claims = await this.#verifyWithKey(token)
+      if (claims.iat !== undefined && Date.now() / 1000 + skewSeconds < claims.iat) {
+        throw errors.badClaims('JWT issued at future')
+      }
+      return claims
+    } catch (error) {
+      throw refusalOf(error)
+    }
+  }
+
+  /** The header says which key to take; it never says which algorithm that key may be used with. */
+  async #verifyWithKey(token: string): Promise<JWTPayload> {
+    const { alg } = decodeProtectedHeader(token)
+    const options: JWTVerifyOptions = {
+      clockTolerance: skewSeconds,
+      ...(this.#issuer === null ? {} : { issuer: this.#issuer }),
+      // A token without an audience, or with an empty list of them, is for everybody.
+      ...(this.#audience === null || !namesAudience(token) ? {} : { audience: this.#audience }),
+    }
+    switch (alg) {
+      case 'none':
+        throw errors.badToken(
+          'Wrong or unsupported encoding algorithm',
+          "JWT is unsecured but expected 'alg' was not 'none'",
+        )
+      case 'RS256':
+      case 'ES256': {
+        if (this.#remoteKeys === null) throw errors.noSuitableKey()
+        const remote = this.#remoteKeys
+        const key = (...of: Parameters<RemoteKeys['find']>) => remote.find(...of)
+        return (await jwtVerify(token, key, { ...options, algorithms: [alg] })).payload
+      }
+      default: {
+        if (this.#secret === '') {
+          throw this.#remoteKeys === null ? errors.noTokenSecret() : errors.noSuitableKey()
+        }
+        this.#secretKey ??= await crypto.subtle.importKey(
+          'raw',
+          new TextEncoder().encode(this.#secret),
+          { name: 'HMAC', hash: 'SHA-256' },
+          false,
+          ['verify'],
+        )
+        return (await jwtVerify(token, this.#secretKey, { ...options, algorithms: ['HS256'] })).payload
+      }
+    }
   }
 }
 
-function algorithmOf(token: string): string | undefined {
-  try {
-    return decodeProtectedHeader(token).alg
-  } catch {
-    throw errors.badToken('JWT cryptographic operation failed')
+function namesAudience(token: string): boolean {
+  const { aud } = decodeJwt(token)
+  return Array.isArray(aud) ? aud.length > 0 : aud !== undefined && aud !== null
+}
+
+/** What `jose` found wrong, in PostgREST's words. */
+function refusalOf(error: unknown): AtollError {
+  if (error instanceof AtollError) return error
+  if (error instanceof jose.JWTExpired) return errors.badClaims('JWT expired')
+  if (error instanceof jose.JWTClaimValidationFailed) return errors.badClaims(claimRefusal(error))
+  if (
+    error instanceof jose.JWSSignatureVerificationFailed ||
+    error instanceof jose.JOSEAlgNotAllowed ||
+    error instanceof jose.JWKSNoMatchingKey ||
+    error instanceof jose.JWKSMultipleMatchingKeys
+  ) {
+    return errors.noSuitableKey()
   }
+  return errors.badToken('JWT cryptographic operation failed')
 }
 
-function checkTimes({ exp, nbf, iat }: JWTPayload): void {
-  const now = Date.now() / 1000
-  if (exp !== undefined && now - skewSeconds > exp) throw errors.badClaims('JWT expired')
-  if (nbf !== undefined && now + skewSeconds < nbf) throw errors.badClaims('JWT not yet valid')
-  if (iat !== undefined && now + skewSeconds < iat) throw errors.badClaims('JWT issued at future')
-}
-
-/** A token without an audience, or with an empty list of them, is for everybody. */
-function checkAudience({ aud }: JWTPayload, audience: string | null): void {
-  if (audience === null || aud === undefined || aud === null) return
-  const named = typeof aud === 'string' ? [aud] : aud
-  if (named.length > 0 && !named.includes(audience)) throw errors.badClaims('JWT not in audience')
+function claimRefusal({ claim, reason }: jose.JWTClaimValidationFailed): string {
+  if (reason === 'invalid') return `The JWT '${claim}' claim must be a number`
+  switch (claim) {
+    case 'nbf':
+      return 'JWT not yet valid'
+    case 'aud':
+      return 'JWT not in audience'
+    default:
+      return `JWT claim '${claim}' is not accepted`
+  }
 }

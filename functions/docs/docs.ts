@@ -39,7 +39,10 @@ const page = `<!doctype html>
 </html>
 `
 
-/** The page's own script; "Authorize" takes a key and sends it as \`apikey\`. */
+/**
+ * The page's own script. "Authorize" takes a key and sends it as `apikey`; the description is asked for with the key that
+ * the page remembers, since each caller is shown what they may do. A key that is refused is forgotten.
+ */
 const start = `SwaggerUIBundle({
   url: '/rest/v1/',
   dom_id: '#docs',
@@ -48,5 +51,21 @@ const start = `SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   validatorUrl: null,
   persistAuthorization: true,
+  requestInterceptor: (request) => {
+    const key = request.loadSpec ? savedKey() : undefined
+    if (key) request.headers.apikey = key
+    return request
+  },
+  responseInterceptor: (response) => {
+    if (response.status === 401 && response.url.endsWith('/rest/v1/') && savedKey()) {
+      localStorage.removeItem('authorized')
+      location.reload()
+    }
+    return response
+  },
 })
+
+function savedKey() {
+  return JSON.parse(localStorage.getItem('authorized') ?? '{}')?.apikey?.value
+}
 `

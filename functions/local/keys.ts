@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 
-/** The local keys, as `.dev.vars` has them. */
+/** A project's keys, as `.dev.vars` has the local ones. */
 export interface LocalKeys {
   readonly ATOLL_PUBLISHABLE_KEY: string
   readonly ATOLL_SECRET_KEY: string
@@ -14,6 +14,16 @@ const makers: Readonly<Record<keyof LocalKeys, () => string>> = {
   ATOLL_JWT_SECRET: () => randomText(48),
 }
 
+/** Rate limits are for deployed Workers. */
+const settings: Readonly<Record<string, () => string>> = { ATOLL_RATE_LIMITS: () => 'off' }
+
+/** New keys of every kind, as strong as they come: 192 bits, and 384 for the secret that signs tokens. */
+export function makeKeys(): LocalKeys {
+  return Object.fromEntries(
+    Object.entries(makers).map(([name, make]) => [name, make()]),
+  ) as unknown as LocalKeys
+}
+
 /** Reads the keys from `file`; makes those that are missing and writes them there, for this user's eyes only. */
 export function ensureLocalKeys(file: string): LocalKeys {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
@@ -23,7 +33,7 @@ export function ensureLocalKeys(file: string): LocalKeys {
     if (pair) found[pair[1] as string] = pair[2] ?? pair[3] ?? pair[4] ?? ''
   }
   const added: string[] = []
-  for (const [name, make] of Object.entries(makers)) {
+  for (const [name, make] of Object.entries({ ...makers, ...settings })) {
     if (found[name]) continue
     found[name] = make()
     added.push(`${name}="${found[name]}"\n`)

@@ -6,6 +6,9 @@
 
 import { z } from 'zod'
 import type { Catalog, Column, ColumnType, Table } from '../../db/catalog/catalog.ts'
+import { operations as allOperations } from '../../db/catalog/grants.ts'
+import type { Operation } from '../../db/policy.ts'
+import type { Rights } from '../access/rights.ts'
 import type { AtollConfig } from '../config.ts'
 import type { AnyFunction, FunctionManifest } from '../define.ts'
 
@@ -23,13 +26,24 @@ const types: Readonly<Record<ColumnType, Schema>> = {
   blob: { type: 'string', format: 'bytea' },
 }
 
-export function describeApi(catalog: Catalog, functions: FunctionManifest, config: AtollConfig): Schema {
-  const tables = [...catalog.tables.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+/** Describes what the caller may do, and nothing else: no table, column, operation or function that they have not. */
+export function describeApi(
+  catalog: Catalog,
+  functions: FunctionManifest,
+  config: AtollConfig,
+  rights: Rights,
+): Schema {
+  const tables = [...catalog.tables.values()]
+    .filter((table) => operationsOf(table, rights).length > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+  const callable = Object.entries(functions).filter(
+    ([, { roles }]) => rights.unbounded || roles?.includes(rights.caller.role),
+  )
   return {
     swagger: '2.0',
     info: {
       title: 'Data API',
-      description: `The tables of the schema ${config.schema}, in PostgREST's dialect.`,
+      description: `What the caller's key may do in the schema ${config.schema}, in PostgREST's dialect.`,
       version: catalog.fingerprint,
     },
     basePath: '/rest/v1',
@@ -42,15 +56,12 @@ export function describeApi(catalog: Catalog, functions: FunctionManifest, confi
       url: 'https://postgrest.org/en/latest/references/api.html',
     },
     paths: {
-      ...Object.fromEntries(tables.map((table) => [`/${table.name}`, operations(table)])),
+      ...Object.fromEntries(tables.map((table) => [`/${table.name}`, operations(table, rights)])),
       ...Object.fromEntries(
-        Object.entries(functions).map(([name, definition]) => [
-          `/rpc/${name}`,
-          functionOperations(name, definition),
-        ]),
+        callable.map(([name, definition]) => [`/rpc/${name}`, functionOperations(name, definition)]),
       ),
     },
-    definitions: Object.fromEntries(tables.map((table) => [table.name, definition(table)])),
+    definitions: Object.fromEntries(tables.map((table) => [table.name, definition(table, rights)])),
     parameters: sharedParameters,
   }
 }
@@ -94,9 +105,14 @@ const sharedParameters: Schema = {
   count: preference('Whether to count all rows', ['count=exact', 'count=planned', 'count=estimated']),
 }
 
-function operations(table: Table): Schema {
-  const reads = { get: readOperation(table) }
-  if (table.kind === 'view') return reads
+function operationsOf(table: Table, rights: Rights): Operation[] {
+  const all: readonly Operation[] = table.kind === 'view' ? ['select'] : allOperations
+  return all.filter((operation) => rights.has(table, operation))
+}
+
+function operations(table: Table, rights: Rights): Schema {
+  const granted = operationsOf(table, rights)
+  const seen = rights.seen(table)
   const body = {
     name: table.name,
     in: 'body',
@@ -109,12 +125,15 @@ function operations(table: Table): Schema {
     parameters: [...parameters, { $ref: '#/parameters/return' }],
     responses: { [status]: { description: 'Done' } },
   })
-  return {
-    ...reads,
-    post: write(`Add rows to ${table.name}`, [body, { $ref: '#/parameters/resolution' }], 201),
-    patch: write(`Change rows of ${table.name}`, [...filters(table), body], 204),
-    delete: write(`Delete rows of ${table.name}`, filters(table), 204),
+  const described: Readonly<Record<Operation, () => Schema>> = {
+    select: () => ({ get: readOperation(seen) }),
+    insert: () => ({
+      post: write(`Add rows to ${table.name}`, [body, { $ref: '#/parameters/resolution' }], 201),
+    }),
+    update: () => ({ patch: write(`Change rows of ${table.name}`, [...filters(seen), body], 204) }),
+    delete: () => ({ delete: write(`Delete rows of ${table.name}`, filters(seen), 204) }),
   }
+  return Object.assign({}, ...granted.map((operation) => described[operation]()))
 }
 
 /** Zod describes its own JSON Schema; functions that only read can be called with GET as well. */
@@ -152,14 +171,18 @@ function readOperation(table: Table): Schema {
   }
 }
 
-function definition(table: Table): Schema {
-  const columns = [...table.columns.values()]
+function definition(table: Table, rights: Rights): Schema {
+  const known = new Set(allOperations.flatMap((operation) => [...rights.columns(table, operation)]))
+  const columns = [...table.columns.values()].filter((column) => known.has(column.name))
+  const { relations } = rights.seen(table)
   return {
     type: 'object',
     required: columns
       .filter((column) => !column.nullable && column.default === null)
       .map((column) => column.name),
-    properties: Object.fromEntries(columns.map((column) => [column.name, property(table, column)])),
+    properties: Object.fromEntries(
+      columns.map((column) => [column.name, property({ ...table, relations }, column)]),
+    ),
   }
 }
 

@@ -141,15 +141,19 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     return response
   }
 
-  const description = Promise.resolve().then(() => JSON.stringify(describeApi(catalog, functions, config)))
+  const descriptions = new CompileCache<string>(20)
+  const describe = (caller: Caller) =>
+    descriptions.getOrMake(caller.role, () =>
+      JSON.stringify(describeApi(catalog, functions, config, new Rights(catalog, caller))),
+    )
 
   return new Hono<AtollEnv>({ strict: false })
-    .on(['GET', 'HEAD'], '/', async (c) => {
+    .on(['GET', 'HEAD'], '/', (c) => {
       if (!config.openapi) throw errors.noRoot()
       const accept = c.req.header('accept') ?? '*/*'
       if (!ranked(accept).some(isOpenApi)) throw errors.mediaType(accept)
       const headers = { 'Content-Type': 'application/openapi+json; charset=utf-8' }
-      return Timing.of(new Response(await description, { headers }), config.serverTiming)
+      return Timing.of(new Response(describe(c.var.caller), { headers }), config.serverTiming)
     })
     .all('/', (c) => {
       if (c.req.method === 'OPTIONS') return allowed('', config)

@@ -38,11 +38,14 @@ export async function readCall(
 ): Promise<FunctionCall> {
   if (!['GET', 'HEAD', 'POST'].includes(raw.method)) throw errors.rpcMethod(raw.method)
   parsePreferences(raw.headers.get('prefer') ?? '')
-  const sent = await readArguments(name, raw, url, functions, config)
-  const definition = findFunction(name, sent, functions, config)
-  if (caller.role !== 'service_role' && !definition.roles?.includes(caller.role)) {
+  const mayCall = ({ roles }: AnyFunction) => caller.role === 'service_role' || roles?.includes(caller.role)
+  // Rights come first: of a function that the caller may not call, no argument is told.
+  if (Object.hasOwn(functions, name) && !mayCall(functions[name] as AnyFunction)) {
     throw errors.deniedFunction(name, caller.signedIn)
   }
+  const callable = Object.fromEntries(Object.entries(functions).filter(([, known]) => mayCall(known)))
+  const sent = await readArguments(name, raw, url, callable, config)
+  const definition = findFunction(name, sent, callable, config)
   if (raw.method !== 'POST' && !definition.stable) throw errors.rpcMethod(raw.method)
   const parsed = definition.input.safeParse(fromText(definition, sent))
   if (!parsed.success) throw errors.invalidArguments(name, parsed.error.issues)

@@ -20,7 +20,12 @@ export async function startTestServer(options: Partial<LocalOptions> = {}): Prom
     port: 0,
     persistTo: null,
     ...options,
-    variables: { ATOLL_PUBLISHABLE_KEY: publishableKey, ATOLL_SECRET_KEY: secretKey, ...options.variables },
+    variables: {
+      ATOLL_PUBLISHABLE_KEY: publishableKey,
+      ATOLL_SECRET_KEY: secretKey,
+      ATOLL_RATE_LIMITS: 'off',
+      ...options.variables,
+    },
   })
   await prepareDatabases(server, buildCatalog(tables))
   return { ...server, address: server.url.origin }

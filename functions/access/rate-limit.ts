@@ -1,0 +1,41 @@
+import type { Limits } from '../context.ts'
+import { errors } from '../errors.ts'
+import type { Caller } from './caller.ts'
+
+/**
+ * Counts a request against its key and its caller, with Cloudflare's rate-limit bindings: per location, and near enough
+ * rather than exact. Servers with the secret key are counted by key alone.
+ *
+ * @param caller null when the key or token was refused: guessing is counted by address
+ * @throws 429 when there were too many
+ */
+export async function limitRate(
+  limits: Limits,
+  caller: Caller | null,
+  address: string | null,
+): Promise<void> {
+  const perKey = caller === null ? null : limits.perKey?.limit({ key: `key:${caller.key}` })
+  const who = callerKey(caller, address)
+  const perCaller = who === null ? null : limits.perCaller?.limit({ key: who })
+  for (const outcome of await Promise.all([perKey, perCaller])) {
+    if (outcome && !outcome.success) throw errors.tooManyRequests(limits.seconds)
+  }
+}
+
+function callerKey(caller: Caller | null, address: string | null): string | null {
+  if (caller?.role === 'service_role') return null
+  const { sub, iss } = caller?.claims ?? {}
+  if (typeof sub === 'string' && sub !== '') return `sub:${typeof iss === 'string' ? iss : ''}:${sub}`
+  return address === null ? null : `ip:${networkOf(address)}`
+}
+
+/** An IPv6 address stands for its /64: whoever has one has all of them. */
+function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('::', 2)
+  const left = head.split(':').filter((group) => group !== '')
+  const right = (tail ?? '').split(':').filter((group) => group !== '')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length)
+  const groups = [...left, ...Array<string>(zeros).fill('0'), ...right]
+  return groups.slice(0, 4).join(':').toLowerCase()
+}
