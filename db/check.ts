@@ -4,10 +4,13 @@
  */
 import tables from './app/tables.ts'
 import { buildCatalog, SchemaError } from './catalog/build-catalog.ts'
+import { checkPolicies } from './catalog/check-policies.ts'
 
 try {
-  const { tables: served } = buildCatalog(tables)
-  console.log(`The schema can be served: ${served.size} tables.`)
+  const catalog = buildCatalog(tables)
+  const problems = checkPolicies(catalog)
+  if (problems.length > 0) throw new SchemaError(problems)
+  console.log(`The schema can be served: ${catalog.tables.size} tables.`)
 } catch (error) {
   if (!(error instanceof SchemaError)) throw error
   console.error(error.message)

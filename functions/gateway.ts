@@ -27,7 +27,8 @@ export interface App {
 
 /** Headers that browser code may read. */
 const exposedHeaders =
-  'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit'
+  'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit, ' +
+  'ETag, Preference-Applied, Proxy-Status, Retry-After, Server-Timing, WWW-Authenticate'
 
 export function createGateway(app: App): Hono<AtollEnv> {
   const config: AtollConfig = { ...defaultConfig, ...app.config }

@@ -417,6 +417,41 @@ describe('what a caller may not see, by writing', () => {
     }
   })
 
+  it('does not hide what a policy over the row’s own table allows to change', async () => {
+    await makeWorld('with secrets')
+    const chief = await tokenFor({ role: 'chief', sub: 'mine' })
+    const seen = await ask('/rest/v1/patients?select=id&order=id', {}, chief)
+    expect(await seen.json()).toEqual([{ id: 1 }, { id: 2 }, { id: 10 }])
+    for (const [id, changed] of [
+      [10, [{ id: 10 }]],
+      [11, []],
+      [1, []],
+    ]) {
+      const response = await ask(
+        `/rest/v1/patients?id=eq.${id}&select=id`,
+        {
+          method: 'PATCH',
+          headers: { 'Content-Type': 'application/json', Prefer: full },
+          body: '{"name":"x"}',
+        },
+        chief,
+      )
+      expect([id, await response.json()]).toEqual([id, changed])
+    }
+    const away = await ask(
+      '/rest/v1/patients?id=eq.10',
+      { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: '{"referred_by":11}' },
+      chief,
+    )
+    expect(away.status).toBe(403)
+    const orphaned = await ask(
+      '/rest/v1/patients?id=eq.10',
+      { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: '{"referred_by":null}' },
+      chief,
+    )
+    expect(orphaned.status).toBe(403)
+  })
+
   it('answers a merge into a denied row like a row that the check denies, and leaves it', async () => {
     const merge = { method: 'POST', path: 'patients', prefer: `${full},resolution=merge-duplicates` }
     const taken = await answerIn('with secrets', {

@@ -9,6 +9,7 @@
  */
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import autocannon from 'autocannon'
+import { SignJWT } from 'jose'
 import { childProcesses } from '../../functions/local/state-lock.ts'
 import { startTestServer } from '../support/local-server.ts'
 import { cpuOf } from './process-cpu.ts'
@@ -16,6 +17,8 @@ import { cpuOf } from './process-cpu.ts'
 interface Contender {
   readonly name: string
   path(i: number): string
+  /** The secret key when left out. */
+  headers?(i: number): Readonly<Record<string, string>>
 }
 
 interface Scenario {
@@ -44,6 +47,22 @@ const { values, positionals } = parseArgs({
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
 const connections = Number(values.connections)
+
+const secret = { apikey: 'sb_secret_test' }
+const jwtSecret = 'a-secret-of-the-load-runs-that-is-long-enough'
+
+/** One of the seed's customers, who asks for their own row. */
+const customer = 7
+/** More tokens than an isolate remembers, so that each is verified anew. */
+const tokens = await Promise.all(
+  Array.from({ length: 3000 }, (_, i) =>
+    new SignJWT({ role: 'authenticated', sub: String(customer), jti: String(i) })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(jwtSecret)),
+  ),
+)
+const bearer = (i: number) => ({ apikey: 'sb_publishable_test', authorization: `Bearer ${tokens[i]}` })
 
 const scenarios: readonly Scenario[] = [
   {
@@ -81,12 +100,29 @@ const scenarios: readonly Scenario[] = [
       { name: 'hand', path: (i) => `/hand/invoices/${1 + (i % 420)}` },
     ],
   },
+  {
+    name: 'own row by id, by policy',
+    contenders: [
+      {
+        name: 'token, remembered',
+        path: () => `/rest/v1/customers?id=eq.${customer}`,
+        headers: () => bearer(0),
+      },
+      {
+        name: 'token, verified',
+        path: () => `/rest/v1/customers?id=eq.${customer}`,
+        headers: (i) => bearer(i % tokens.length),
+      },
+      { name: 'secret key', path: () => `/rest/v1/customers?id=eq.${customer}` },
+    ],
+  },
 ]
 
-// Anybody may read everything here: what keys cost is another question.
-const server = await startTestServer({ entry: new URL('worker.ts', import.meta.url).pathname })
+const server = await startTestServer({
+  entry: new URL('worker.ts', import.meta.url).pathname,
+  variables: { ATOLL_JWT_SECRET: jwtSecret },
+})
 const pids = childProcesses()
-const headers = { apikey: 'sb_secret_test' }
 
 try {
   console.log(`${rounds} rounds of ${seconds} s each, in turn, ${connections} connections\n`)
@@ -105,6 +141,7 @@ async function checkSameAnswers({ name, contenders }: Scenario): Promise<void> {
   for (const i of [0, 7, 41]) {
     const answers = await Promise.all(
       contenders.map(async (contender) => {
+        const headers = contender.headers?.(i) ?? secret
         const response = await fetch(server.address + contender.path(i), { headers })
         if (!response.ok) throw new Error(`${name}: ${contender.name} answered ${response.status}`)
         return valuesOf(await response.json())
@@ -148,9 +185,15 @@ function shoot(contender: Contender, duration: number): Promise<autocannon.Resul
     url: server.address,
     connections,
     duration,
-    headers,
     requests: [
-      { method: 'GET', path: '/', setupRequest: (request) => ({ ...request, path: contender.path(i++) }) },
+      {
+        method: 'GET',
+        path: '/',
+        setupRequest: (request) => {
+          const headers = contender.headers?.(i) ?? secret
+          return { ...request, path: contender.path(i++), headers: { ...headers } }
+        },
+      },
     ],
   })
 }

@@ -18,6 +18,7 @@ import { SignJWT } from 'jose'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { type Condition, defineTables, local, type TableDeclarations, view } from '../../db/define.ts'
 import { reconcileSearch } from '../../db/system/search-objects.ts'
+import type { AtollConfig } from '../../functions/config.ts'
 import { createGateway } from '../../functions/gateway.ts'
 
 export const wards = sqliteTable('wards', { id: integer('id').primaryKey(), name: text('name').notNull() })
@@ -256,8 +257,8 @@ export async function makeWorld(world: World): Promise<void> {
 }
 
 /** A gateway over tables of the test's own, on the test's database. */
-export function gatewayOver(tables: TableDeclarations) {
-  const gateway = createGateway({ tables, config: { maxRows: null } })
+export function gatewayOver(tables: TableDeclarations, config: Partial<AtollConfig> = {}) {
+  const gateway = createGateway({ tables, config: { maxRows: null, ...config } })
   const bindings = { ...(env as unknown as Record<string, unknown>), ATOLL_JWT_SECRET: jwtSecret }
   return async (path: string, init: RequestInit = {}, token: string | null = null): Promise<Response> => {
     const headers = new Headers(init.headers)

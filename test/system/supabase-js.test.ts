@@ -13,6 +13,69 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
+const signed = (claims: Record<string, unknown>) =>
+  new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(jwtSecret))
+
+/** A client whose user has signed in. */
+const signedIn = (token: string) =>
+  createClient<Database>(server.address, publishableKey, { accessToken: async () => token })
+
+describe('an anonymous key, users and the secret key side by side', () => {
+  it('see the same store each in their own way', async () => {
+    const customer = signedIn(await signed({ role: 'authenticated', sub: '7' }))
+    const support = signedIn(await signed({ role: 'support', sub: '5' }))
+    const all = (await client(secretKey).from('invoices').select('id, customer_id').order('id')).data ?? []
+    const reps = (await client(secretKey).from('customers').select('id, support_rep_id')).data ?? []
+    const theirs = new Set(reps.filter((row) => row.support_rep_id === 5).map((row) => row.id))
+    expect([all.length, theirs.size]).toEqual([420, 12])
+
+    const anonymous = await client(publishableKey).from('invoices').select('id')
+    expect([anonymous.status, anonymous.error?.code]).toEqual([401, '42501'])
+    const own = await customer.from('invoices').select('id, customer_id', { count: 'exact' }).order('id')
+    expect(own.data).toEqual(all.filter((row) => row.customer_id === 7))
+    expect(own.count).toBe(own.data?.length)
+    const handled = await support.from('invoices').select('id, customer_id').order('id')
+    expect(handled.data).toEqual(all.filter((row) => theirs.has(row.customer_id)))
+    expect((await support.from('customers').select('id').order('id')).data?.map(({ id }) => id)).toEqual(
+      [...theirs].sort((a, b) => a - b),
+    )
+
+    const whole = await customer
+      .from('invoices')
+      .select('id, customers(id, employees(last_name)), invoice_items(quantity, tracks(name))')
+      .limit(1)
+    expect(whole.error).toBeNull()
+    expect(whole.data?.[0]).toMatchObject({
+      customers: { id: 7, employees: { last_name: expect.any(String) } },
+    })
+    expect((await customer.from('customers').select('id, employees(birth_date)')).error?.code).toBe('42703')
+  })
+
+  it('change what they may, and nothing else', async () => {
+    const customer = signedIn(await signed({ role: 'authenticated', sub: '7' }))
+    const changed = await customer.from('customers').update({ city: 'Bergen' }).eq('id', 7).select('id, city')
+    expect(changed.data).toEqual([{ id: 7, city: 'Bergen' }])
+    expect((await customer.from('customers').update({ city: 'Bergen' }).eq('id', 8).select()).data).toEqual(
+      [],
+    )
+    const moved = await customer.from('customers').update({ support_rep_id: 1 }).eq('id', 7)
+    expect([moved.status, moved.error?.code]).toEqual([403, '42501'])
+    expect((await customer.from('invoices').delete().eq('customer_id', 7)).status).toBe(403)
+    expect((await customer.from('genres').insert({ name: 'x' })).status).toBe(403)
+  })
+
+  it('are told plainly when a token has expired', async () => {
+    const late = await new SignJWT({ role: 'authenticated', sub: '7', exp: 1_600_000_000 })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(jwtSecret))
+    const { status, error } = await signedIn(late).from('invoices').select()
+    expect([status, error?.code, error?.message]).toEqual([401, 'PGRST303', 'JWT expired'])
+  })
+})
+
 const client = (key = secretKey, headers: Record<string, string> = {}) =>
   createClient<Database>(server.address, key, { auth: { persistSession: false }, global: { headers } })
 
@@ -216,7 +279,7 @@ describe('callers with supabase-js', () => {
         .select('id')
         .limit(1)
     expect((await as('service_role')).data).toHaveLength(1)
-    expect(await as('authenticated')).toMatchObject({ status: 403, error: { code: '42501' } })
+    expect(await as('somebody')).toMatchObject({ status: 403, error: { code: '42501' } })
     expect(await as('service_role', 'another-secret-that-is-long-enough')).toMatchObject({
       status: 401,
       error: { code: 'PGRST301' },

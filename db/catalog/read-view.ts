@@ -1,0 +1,71 @@
+import { type Table as DrizzleTable, is } from 'drizzle-orm'
+import { getViewConfig, SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { ColumnSources, TableDeclaration } from '../define.ts'
+import type { Draft } from './build-catalog.ts'
+import type { Column } from './catalog.ts'
+import { readColumn } from './read-columns.ts'
+
+/** Reads a view, whose columns know the tables that they come from, or are told by `sources`. */
+export function readView(
+  declaration: Extract<TableDeclaration, { kind: 'view' }>,
+  drafts: ReadonlyMap<string, Draft>,
+  problems: string[],
+): Draft {
+  const { name, selectedFields } = getViewConfig(declaration.view)
+  const columns = new Map<string, Column>()
+  const sources: Record<string, readonly [string, string]> = {}
+  for (const [key, field] of Object.entries(selectedFields)) {
+    if (!is(field, SQLiteColumn)) {
+      problems.push(`view ${name}, column ${key}: give it a type by declaring the view with its columns`)
+      continue
+    }
+    const column = readColumn(key, field, [])
+    if (typeof column === 'string') problems.push(`view ${name}, column ${field.name}: ${column}`)
+    else columns.set(column.name, { ...column, default: null, nullable: true })
+    const origin = originOf(field.table, drafts)
+    if (origin !== null) sources[field.name] = [origin, field.name]
+  }
+  Object.assign(sources, declaration.options.sources)
+  const base = wholeKeySource(sources, drafts)
+  return {
+    name,
+    kind: 'view',
+    declaration,
+    columns,
+    primaryKey: base,
+    uniques: [],
+    indexes: [],
+    foreignKeys: [],
+    search: null,
+    sources,
+  }
+}
+
+/**
+ * The served table that a view's column was selected from. Drizzle gives such columns a table of the view's own
+ * name, which still knows the name it was made with.
+ */
+function originOf(table: DrizzleTable, drafts: ReadonlyMap<string, Draft>): string | null {
+  const baseName = Symbol.for('drizzle:BaseName')
+  const baseOf = (candidate: DrizzleTable) => (candidate as unknown as Record<symbol, unknown>)[baseName]
+  for (const { name, declaration } of drafts.values()) {
+    if (declaration.kind !== 'view' && baseOf(declaration.table) === baseOf(table)) return name
+  }
+  return null
+}
+
+/** The view's columns that are the whole primary key of the one table it passes on, else none. */
+function wholeKeySource(sources: ColumnSources, drafts: ReadonlyMap<string, Draft>): string[] {
+  const origins = new Set(Object.values(sources).map(([table]) => table))
+  for (const origin of origins) {
+    const key = drafts.get(origin)?.primaryKey ?? []
+    const columns = key.map((column) => passedOn(sources, origin, column))
+    if (key.length > 0 && columns.every((column) => column !== undefined)) return columns as string[]
+  }
+  return []
+}
+
+/** The view's column that passes on a column of a table. */
+export function passedOn(sources: ColumnSources, table: string, column: string): string | undefined {
+  return Object.entries(sources).find(([, source]) => source[0] === table && source[1] === column)?.[0]
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import type { Caller } from '../../functions/access/caller.ts'
+import { limitRate } from '../../functions/access/rate-limit.ts'
+
+/** Stands in for Cloudflare's counters, to see what they are asked and to refuse. */
+function limiter(refused: string | null = null) {
+  const keys: string[] = []
+  const limit = async ({ key }: { key: string }) => {
+    keys.push(key)
+    return { success: key !== refused }
+  }
+  return { keys, binding: { limit } as unknown as RateLimit }
+}
+
+const anon: Caller = { role: 'anon', signedIn: false, claims: {}, key: 'publishable' }
+const user: Caller = {
+  role: 'authenticated',
+  signedIn: true,
+  claims: { sub: '7', iss: 'me' },
+  key: 'publishable',
+}
+const server: Caller = { role: 'service_role', signedIn: true, claims: {}, key: 'secret' }
+
+describe('rate limits', () => {
+  it.each([
+    ['a signed-in caller by subject', user, '1.2.3.4', ['key:publishable', 'sub:me:7']],
+    ['an anonymous caller by address', anon, '1.2.3.4', ['key:publishable', 'ip:1.2.3.4']],
+    ['an IPv6 caller by network', anon, '2001:DB8:1:2:3:4:5:6', ['key:publishable', 'ip:2001:db8:1:2']],
+    ['the same, written short', anon, '2001:db8:1:2::6', ['key:publishable', 'ip:2001:db8:1:2']],
+    ['the same, written shorter', anon, '2001:db8::6', ['key:publishable', 'ip:2001:db8:0:0']],
+    ['a server by its key alone', server, '1.2.3.4', ['key:secret']],
+    ['a refused caller by address alone', null, '1.2.3.4', ['ip:1.2.3.4']],
+    ['a caller whose address nobody knows by key alone', anon, null, ['key:publishable']],
+  ] as const)('count %s', async (_, caller, address, expected) => {
+    const { keys, binding } = limiter()
+    await limitRate({ perKey: binding, perCaller: binding, seconds: 60 }, caller, address)
+    expect(keys).toEqual(expected)
+  })
+
+  it.each(['key:publishable', 'sub:me:7'])(
+    'refuse when %s asks too often, and say for how long',
+    async (key) => {
+      const { binding } = limiter(key)
+      const limits = { perKey: binding, perCaller: binding, seconds: 10 }
+      await expect(limitRate(limits, user, null)).rejects.toMatchObject({
+        status: 429,
+        headers: { 'Retry-After': '10' },
+      })
+      await limitRate(limits, server, null)
+    },
+  )
+})
