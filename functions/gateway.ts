@@ -27,8 +27,9 @@ export interface App {
 
 /** Headers that browser code may read. */
 const exposedHeaders =
-  'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit, ' +
-  'ETag, Preference-Applied, Proxy-Status, Retry-After, Server-Timing, WWW-Authenticate'
+  'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit'
+/** And those that say why something was refused. */
+const exposedOfRefusals = `${exposedHeaders}, Proxy-Status, Retry-After, WWW-Authenticate`
 
 export function createGateway(app: App): Hono<AtollEnv> {
   const config: AtollConfig = { ...defaultConfig, ...app.config }
@@ -72,7 +73,12 @@ function corsFor(config: AtollConfig) {
   const handler = cors({ origin, exposeHeaders: [exposedHeaders], maxAge: 86_400, allowMethods: allMethods })
   const simple = cors({ origin, exposeHeaders: [exposedHeaders] })
   return ((c, next) => {
-    if (c.req.method !== 'OPTIONS') return simple(c, next)
+    if (c.req.method !== 'OPTIONS') {
+      return simple(c, async () => {
+        await next()
+        if (c.res.status >= 400) c.header('Access-Control-Expose-Headers', exposedOfRefusals)
+      })
+    }
     return c.req.header('access-control-request-method') ? handler(c, next) : next()
   }) satisfies ReturnType<typeof cors>
 }

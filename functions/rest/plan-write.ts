@@ -20,13 +20,13 @@ export function planWrite(
   const table = planner.table(request.table)
   const action = request.action as WriteAction
   requireWrite(table, action, request, rights)
-  if (table.kind === 'view') throw errors.notWritable(table.name)
-  if (action === 'upsert') checkKeyFilters(table, request)
   const conflict = planConflict(table, action, request, rights)
   const columns =
     action === 'delete'
       ? []
       : payload.columns.map((name) => writableColumn(table, name, action, conflict, rights))
+  if (table.kind === 'view') throw errors.notWritable(table.name)
+  if (action === 'upsert') checkKeyFilters(table, request)
   const { policy, check } = policiesFor(table, action, conflict, rights)
   const shows = request.preferences.return === 'representation'
   const reads = shows || (action !== 'insert' && request.root.where.length > 0)

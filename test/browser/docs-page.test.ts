@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../../functions/local/serve.ts'
-import { startTestServer, type TestServer } from '../support/local-server.ts'
+import { secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
 import { findToolNamed } from '../support/system-tools.ts'
 
 const executablePath = findToolNamed('Chromium')
@@ -32,7 +32,7 @@ describe.runIf(executablePath !== null || process.env.CI)('the documentation pag
     await server?.stop()
   })
 
-  it('shows every table, without errors and without asking other hosts', async () => {
+  it('shows what anybody may do, without errors and without asking other hosts', async () => {
     const page = await browser.newPage()
     const problems: string[] = []
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
@@ -42,7 +42,8 @@ describe.runIf(executablePath !== null || process.env.CI)('the documentation pag
         problems.push(request.url())
     })
     await page.goto(`${server.address}/docs`)
-    await page.locator('#operations-tag-invoice_items').waitFor()
+    await page.locator('#operations-tag-genres').waitFor()
+    expect(await page.locator('#operations-tag-invoice_items').count()).toBe(0)
     await page.locator('#operations-tag-albums').click()
     const read = page.locator('#operations-albums-get_albums')
     await read.getByText('Rows of albums').click()
@@ -55,5 +56,28 @@ describe.runIf(executablePath !== null || process.env.CI)('the documentation pag
     mkdirSync(shots, { recursive: true })
     await page.screenshot({ path: join(shots, 'docs.png') })
     expect(problems).toEqual([])
+    await page.close()
+  })
+
+  it('shows whoever authorizes what they may do, and forgets a key that is refused', async () => {
+    const page = await browser.newPage()
+    await page.goto(`${server.address}/docs`)
+    await page.locator('#operations-tag-genres').waitFor()
+    const authorize = async (key: string) => {
+      await page.locator('.schemes button.authorize').click()
+      const dialog = page.locator('.modal-ux')
+      if (await dialog.getByText('Logout').count()) await dialog.getByText('Logout').click()
+      await dialog.locator('input').fill(key)
+      await dialog.locator('button.authorize', { hasText: 'Authorize' }).click()
+      await dialog.locator('button.btn-done').click()
+      await page.reload()
+    }
+    await authorize(secretKey)
+    await page.locator('#operations-tag-invoice_items').waitFor()
+    await authorize('sb_secret_other')
+    await page.locator('#operations-tag-genres').waitFor()
+    expect(await page.locator('#operations-tag-invoice_items').count()).toBe(0)
+    expect(await page.evaluate(() => localStorage.getItem('authorized'))).toBeNull()
+    await page.close()
   })
 })
