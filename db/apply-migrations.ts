@@ -13,13 +13,17 @@ const stateTable = `CREATE TABLE IF NOT EXISTS d1_migrations (
 /**
  * Makes Atoll's own objects, then applies the migrations that a database lacks, each as one transaction with the note that it is done.
  *
+ * @param ownObjects statements that make what this database has and others have not
  * @returns names of those that were applied
  */
 export async function applyMigrations(
   database: MigrationDatabase,
   migrations: readonly Migration[],
+  ownObjects: readonly string[] = [],
 ): Promise<string[]> {
-  await database.batch([stateTable, ...systemObjects].map((statement) => database.prepare(statement)))
+  await database.batch(
+    [stateTable, ...systemObjects, ...ownObjects].map((statement) => database.prepare(statement)),
+  )
   const { results } = await database.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
   const done = new Set(results.map((row) => row.name))
   const applied: string[] = []

@@ -5,6 +5,7 @@
 import type { SQL } from 'drizzle-orm'
 import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
 import type { ColumnType } from './catalog/catalog.ts'
+import { makeRoutedId, slotCount } from './cluster/slots.ts'
 import type { Access } from './policy.ts'
 
 export type { Access, Condition, Operation, PolicyCaller, PolicyContext, RoleGrants } from './policy.ts'
@@ -104,6 +105,16 @@ export function local<T extends SQLiteTable>(table: T, options: TableOptions<T> 
  */
 export function view<V extends SQLiteView>(drizzleView: V, options: ViewOptions<V> = {}): TableDeclaration {
   return { kind: 'view', view: drizzleView, options }
+}
+
+/**
+ * A new routed id: text that begins with the slot of its row, so that the row is found by it alone. In rows that come by the
+ * data API it carries the slot of the row's distribution value; the id of a row that is distributed by its id picks one.
+ *
+ * @example id: text('id').primaryKey().$defaultFn(routedId)
+ */
+export function routedId(): string {
+  return makeRoutedId(Math.floor(Math.random() * slotCount))
 }
 
 /** A database that a seed fills with Drizzle. */

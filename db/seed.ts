@@ -1,12 +1,14 @@
 /**
- * Fills a local database with the app's seed: made once in memory, then copied in one transaction.
+ * Fills a local database with the app's seed: made once in memory, then copied.
  * @module
  */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { drizzle } from 'drizzle-orm/sqlite-proxy'
 import type { Migration } from './apply-migrations.ts'
+import type { Catalog } from './catalog/catalog.ts'
 import type { Seed } from './define.ts'
-import { type SeedRows, seedStatements } from './seed-statements.ts'
+import { seedCluster } from './seed-cluster.ts'
+import type { SeedRows } from './seed-statements.ts'
 
 /** Rows per statement: well under D1's 2,000,000 bytes to a parameter. */
 const rowsPerStatement = 1000
@@ -49,24 +51,22 @@ function readTable(memory: DatabaseSync, table: string): SeedRows[] {
 }
 
 /**
- * Seeds a database that was never seeded.
+ * Seeds databases that were never seeded.
  *
  * @param loadSeed called only when there is something to do: its libraries are slow to load
  * @returns the number of rows, or null when it had been seeded before
  */
 export async function seedOnce(
-  database: D1Database,
+  databases: ReadonlyMap<string, D1Database>,
   loadSeed: () => Promise<Seed>,
   migrations: readonly Migration[],
+  catalog: Catalog,
 ): Promise<number | null> {
-  await database
-    .prepare('CREATE TABLE IF NOT EXISTS _atoll_state (key TEXT PRIMARY KEY, value TEXT NOT NULL)')
-    .run()
-  if (await database.prepare("SELECT 1 FROM _atoll_state WHERE key = 'seeded'").first()) return null
+  const [primary] = databases.values() as Iterable<D1Database>
+  if (!primary) throw new Error('there is no database bound as DB')
+  if (await primary.prepare("SELECT 1 FROM _atoll_state WHERE key = 'seeded'").first()) return null
   const rows = await makeSeedRows(await loadSeed(), migrations)
-  await database.batch([
-    ...seedStatements(database, rows),
-    database.prepare("INSERT INTO _atoll_state VALUES ('seeded', datetime('now'))"),
-  ])
+  await seedCluster(databases, rows, catalog)
+  await primary.prepare("INSERT INTO _atoll_state VALUES ('seeded', datetime('now'))").run()
   return rows.reduce((sum, { rows: json }) => sum + (JSON.parse(json) as unknown[]).length, 0)
 }

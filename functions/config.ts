@@ -32,6 +32,8 @@ export interface AtollConfig {
   readonly maxBodyBytes: number
   /** Whether `Prefer: tx=rollback` may ask for a write that is undone. Default true. */
   readonly txRollback: boolean
+  /** Longest time that a database may take to answer, in milliseconds. Default 10,000. */
+  readonly databaseTimeoutMs: number
   /** How many request shapes an isolate keeps compiled. Default 1000. */
   readonly compiledShapes: number
 }
@@ -50,6 +52,7 @@ export const defaultConfig: AtollConfig = {
   rateLimitSeconds: 60,
   maxBodyBytes: 10_000_000,
   txRollback: true,
+  databaseTimeoutMs: 10_000,
   compiledShapes: 1000,
 }
 

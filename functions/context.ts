@@ -3,10 +3,12 @@
  * @module
  */
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
-import { type Cluster, createCluster } from '../db/cluster/cluster.ts'
+import { Cluster, type Site } from '../db/cluster/cluster.ts'
+import { slotOf } from '../db/cluster/slots.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
 import { type AtollConfig, type Keys, readKeys } from './config.ts'
+import type { Shards } from './define.ts'
 
 /** Bindings of `wrangler.toml` and secrets of `.dev.vars`. */
 export interface Env {
@@ -35,6 +37,8 @@ export interface Services {
   readonly cluster: Cluster
   /** The primary database, for the app's functions and routes. */
   readonly database: DrizzleD1Database
+  /** The databases of distributed rows, for the app's functions and routes. */
+  readonly shards: Shards
   readonly keys: Keys
   readonly assets: Fetcher | null
   readonly identify: Identify
@@ -50,14 +54,17 @@ export interface AtollEnv {
 const cache = new WeakMap<Env, WeakMap<AtollConfig, Services>>()
 
 /** Services of an environment and a configuration; made once for each. */
-export function servicesOf(env: Env, config: AtollConfig): Services {
+export function servicesOf(env: Env, config: AtollConfig, migrations: readonly string[]): Services {
   const byConfig = cache.get(env) ?? new WeakMap<AtollConfig, Services>()
   cache.set(env, byConfig)
   let services = byConfig.get(config)
   if (!services) {
     const keys = readKeys(env)
+    const databases = databasesOf(env)
+    const cluster = new Cluster(databases, { migrations, timeoutMs: config.databaseTimeoutMs })
     services = {
-      cluster: createCluster(env.DB),
+      cluster,
+      shards: shardsOf(cluster, databases),
       database: drizzle(env.DB),
       keys,
       assets: env.ASSETS ?? null,
@@ -67,6 +74,27 @@ export function servicesOf(env: Env, config: AtollConfig): Services {
     byConfig.set(config, services)
   }
   return services
+}
+
+/** `DB` and the shards, by the names of their bindings. */
+function databasesOf(env: Env): ReadonlyMap<string, D1Database> {
+  const shards = Object.entries(env).filter(([name]) => /^SHARD_\d+$/.test(name))
+  return new Map([['DB', env.DB], ...(shards as [string, D1Database][])])
+}
+
+function shardsOf(cluster: Cluster, databases: ReadonlyMap<string, D1Database>): Shards {
+  const open = (name: string) => drizzle(databases.get(name) as D1Database)
+  const namesAt = async (site: Site) => {
+    const session = cluster.open({ reads: true, seen: new Map() })
+    return (await cluster.partsOf(site, session)).map(({ database }) => database)
+  }
+  return {
+    of: async (value) => {
+      const [name = 'DB'] = await namesAt({ kind: 'slots', slots: [slotOf(String(value))] })
+      return open(name)
+    },
+    all: async () => (await namesAt({ kind: 'everywhere' })).map(open),
+  }
 }
 
 function limitsOf(env: Env, { rateLimitSeconds: seconds }: AtollConfig): Limits | null {

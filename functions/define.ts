@@ -50,8 +50,18 @@ export function rows(table: SQLiteTable): Returns {
 export interface FunctionContext<Input> {
   readonly input: Input
   readonly caller: Caller
-  /** The primary database. */
+  /** The primary database: reference and local tables. */
   readonly database: DrizzleD1Database
+  /** The databases that hold distributed rows. */
+  readonly shards: Shards
+}
+
+/** Where distributed rows lie, for code that asks the databases itself. */
+export interface Shards {
+  /** The database of the rows with this distribution value. */
+  of(value: string | number): Promise<DrizzleD1Database>
+  /** Every database that holds distributed rows; each has its part of them. */
+  all(): Promise<readonly DrizzleD1Database[]>
 }
 
 export interface FunctionDefinition<Input extends z.ZodObject = z.ZodObject> {
@@ -94,9 +104,10 @@ export function defineFunction<Input extends z.ZodObject>(
 /** Hono apps of `functions/app/routes/`, by the names that they are served under at `/functions/v1/<name>`. */
 export type RouteManifest = Readonly<Record<string, Hono<RouteEnv>>>
 
-/** What a route's handlers find in their context: `c.var.caller`, `c.var.database`, `c.var.services`. */
+/** What a route's handlers find in their context: `c.var.caller`, `c.var.database`, `c.var.shards`,
+ * `c.var.services`. */
 export interface RouteEnv extends AtollEnv {
-  readonly Variables: AtollEnv['Variables'] & { database: DrizzleD1Database }
+  readonly Variables: AtollEnv['Variables'] & { database: DrizzleD1Database; shards: Shards }
 }
 
 export { refuse } from './errors.ts'

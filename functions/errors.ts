@@ -354,6 +354,45 @@ export const errors = {
       headers: { 'Retry-After': '1' },
       cause,
     }),
+  tooSlow: (database: string, ms: number) =>
+    new AtollError(503, 'SHARD002', `The database ${database} cannot answer now`, {
+      details: `It took more than ${ms} milliseconds.`,
+      headers: { 'Retry-After': '1' },
+    }),
+  unknownShard: (name: string) =>
+    new AtollError(503, 'SHARD003', `The shard map names ${name}, which this Worker has no binding for`, {
+      hint: 'Deploy with the binding in wrangler.toml before slots move to it.',
+      headers: { 'Retry-After': '5' },
+    }),
+  movedAgain: (databases: readonly string[]) =>
+    new AtollError(503, 'SHARD004', 'Slots are moving; the request met them closed each time', {
+      details: `Refused by ${databases.join(', ')}.`,
+      headers: { 'Retry-After': '1' },
+    }),
+  severalShards: (shards: number) =>
+    new AtollError(400, 'SHARD005', `The write touches ${shards} shards and cannot be atomic`, {
+      hint: 'Filter by the distribution column, or send Prefer: atomicity=shard to have each shard commit by itself.',
+    }),
+  distributionColumn: (table: string, column: string) =>
+    new AtollError(400, 'SHARD006', `The distribution column "${column}" of "${table}" cannot be changed`, {
+      hint: 'Delete the row and insert it anew.',
+    }),
+  notAcrossShards: (details: string) =>
+    new AtollError(400, 'SHARD007', 'Not possible across shards', { details }),
+  tooManyToGather: (table: string, max: number) =>
+    new AtollError(413, 'SHARD008', `Too many rows of "${table}" would have to be brought together`, {
+      details: `They lie on other databases; at most ${max} of them, and 1,900,000 bytes, can be.`,
+      hint: 'Filter the embedded resource, or ask for it by itself.',
+    }),
+  partlyWritten: (
+    shards: readonly { readonly shard: string; readonly written: number; readonly error: unknown }[],
+  ) =>
+    new AtollError(207, 'SHARD010', 'Some shards have written their part and others have not', {
+      details: shards,
+      hint: 'Send the rows of the shards that failed again.',
+    }),
+  contradictingId: (id: string) =>
+    new AtollError(400, 'SHARD009', `The routed id "${clip(id)}" names another slot than its row's`),
   internal: (cause: unknown) => new AtollError(500, 'XX000', 'Internal error', { cause }),
 } as const
 

@@ -23,6 +23,8 @@ export interface App {
   readonly config: Partial<AtollConfig>
   readonly functions?: FunctionManifest
   readonly routes?: RouteManifest
+  /** Names of the migrations that every database must have; none are asked for when left out. */
+  readonly migrations?: readonly string[]
 }
 
 /** Headers that browser code may read. */
@@ -40,7 +42,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
   gateway.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
   gateway.use(corsFor(config))
   gateway.use(async (c, next) => {
-    const services = servicesOf(c.env, config)
+    const services = servicesOf(c.env, config, app.migrations ?? [])
     c.set('services', services)
     c.set('caller', await admit(c.req.raw.headers, services))
     await next()

@@ -1,7 +1,7 @@
 import { getTableColumns, getTableName, is } from 'drizzle-orm'
 import { getTableConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { ColumnSources, TableDeclaration, TableDeclarations } from '../define.ts'
-import type { Catalog, Column, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
+import type { Catalog, Column, ForeignKey, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
 import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
 import type { TableRights } from './grants.ts'
@@ -20,16 +20,8 @@ export class SchemaError extends Error {
   }
 }
 
-/** A foreign key as the schema declares it; its parent need not be served. */
-export interface ForeignKey {
-  readonly constraint: string
-  readonly columns: readonly string[]
-  readonly parent: string
-  readonly parentColumns: readonly string[]
-}
-
 /** A table half read: everything but its relations. */
-export interface Draft extends Omit<Table, 'relations' | 'placement' | 'rights'> {
+export interface Draft extends Omit<Table, 'relations' | 'placement' | 'rights' | 'keysElsewhere'> {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]
   /** Groups of columns that an index begins with, in the index's order. */
@@ -70,6 +62,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       uniques: draft.uniques,
       rights: rights.get(draft.name) as TableRights,
       search: draft.search,
+      keysElsewhere: draft.foreignKeys.filter(({ parent }) => !drafts.has(parent)),
       placement: placements.get(draft.name) as Placement,
       relations: relations.get(draft.name) ?? [],
     })
@@ -152,6 +145,11 @@ function readColumns(
   const columns = new Map<string, Column>()
   for (const [key, drizzleColumn] of Object.entries(getTableColumns(table))) {
     const column = readColumn(key, drizzleColumn, primaryKey)
+    if (drizzleColumn.name.toLowerCase() === 'rowid') {
+      problems.push(
+        `table ${name}, column ${drizzleColumn.name}: SQLite's own rowid is hidden by it; name it otherwise`,
+      )
+    }
     if (typeof column === 'string') problems.push(`table ${name}, column ${drizzleColumn.name}: ${column}`)
     else columns.set(column.name, column)
   }

@@ -21,6 +21,8 @@ export interface Table {
   readonly uniques: readonly UniqueKey[]
   /** Relations that start here, in both directions of every foreign key and through join tables. */
   readonly relations: readonly Relation[]
+  /** Foreign keys to tables that are not served. */
+  readonly keysElsewhere: readonly ForeignKey[]
   readonly placement: Placement
   /** What each role may do; a role that is not there may do nothing. */
   readonly rights: TableRights
@@ -34,6 +36,14 @@ export interface SearchIndex {
   /** The table that it indexes. */
   readonly of: string
   readonly columns: readonly string[]
+}
+
+/** A foreign key as the schema declares it; its parent need not be served. */
+export interface ForeignKey {
+  readonly constraint: string
+  readonly columns: readonly string[]
+  readonly parent: string
+  readonly parentColumns: readonly string[]
 }
 
 export interface Column {

@@ -1,5 +1,5 @@
-import type { Draft, ForeignKey } from './build-catalog.ts'
-import type { Placement } from './catalog.ts'
+import type { Draft } from './build-catalog.ts'
+import type { ForeignKey, Placement } from './catalog.ts'
 
 /**
  * Says where each table lies, and what of it cannot work.
@@ -23,6 +23,12 @@ export function checkPlacement(
       by.set(draft.name, column.name)
       checkIndex(draft, column.name, problems)
     }
+  }
+  for (const { name, kind, declaration, primaryKey } of drafts.values()) {
+    if (kind !== 'table' || declaration.kind !== 'reference' || primaryKey.length > 0) continue
+    problems.push(
+      `table ${name}: a reference table needs a primary key, by which its copies follow; add one, or use local()`,
+    )
   }
   const placements = new Map<string, Placement>()
   for (const draft of drafts.values()) {

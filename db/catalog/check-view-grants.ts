@@ -16,6 +16,9 @@ export function checkViewGrants(
   if (draft.declaration.kind !== 'view') return
   const tables = new Set(Object.values(draft.sources).map(([table]) => table))
   tablesIn(getViewConfig(draft.declaration.view).query, tables)
+  // Which tables a view in plain SQL reads cannot be seen: it may read any.
+  const isOpaque = tables.size === 0
+  const candidates = isOpaque ? [...rights.keys()].filter((name) => name !== draft.name) : [...tables]
   for (const [role, { select }] of rights.get(draft.name) ?? []) {
     if (select === null) continue
     for (const [column, [table, source]] of Object.entries(draft.sources)) {
@@ -26,14 +29,14 @@ export function checkViewGrants(
           `list the view's columns without it`,
       )
     }
-    for (const table of select.where.kind === 'all' ? tables : []) {
-      const below = rights.get(table)?.get(role)?.select
-      if (below?.where.kind !== 'rule') continue
-      problems.push(
-        `view ${draft.name}, role ${role}, select: it shows every row, and the role sees only some rows of ${table}; ` +
-          `give the view a condition of its own, or () => true when that is meant`,
-      )
-    }
+    if (select.where.kind !== 'all') continue
+    const hidden = candidates.find((table) => rights.get(table)?.get(role)?.select?.where.kind === 'rule')
+    if (hidden === undefined) continue
+    problems.push(
+      `view ${draft.name}, role ${role}, select: it shows every row, and the role sees only some rows of ${hidden}` +
+        `${isOpaque ? ', which the view may read' : ''}; ` +
+        `give the view a condition of its own, or () => true when that is meant`,
+    )
   }
 }
 

@@ -1,39 +1,183 @@
 /**
- * Where statements are run. Today every table lies in the primary database.
+ * The databases of a deployment, and the way of statements to those that own their slots. `README.md` tells how it works.
  * @module
  */
-import { translateDatabaseError } from './translate-error.ts'
+import { errors } from '../../functions/errors.ts'
+import { MovedError } from './constraint-error.ts'
+import { type BoundStatement, Database, type Row } from './database.ts'
+import { fenceFor } from './fence.ts'
+import { RetryBudget } from './retry-budget.ts'
+import { type ClusterSession, openSession, type SessionOptions } from './session.ts'
+import { ownerOf, ownersIn, parseMap, readMapText, type ShardMap, wholeMap } from './shard-map.ts'
+import { byShard } from './shard-names.ts'
 
-export interface BoundStatement {
-  readonly text: string
-  readonly parameters: readonly (string | number | null)[]
+export type { BoundStatement, Row } from './database.ts'
+
+/** Where rows lie. */
+export type Site =
+  | { readonly kind: 'primary' }
+  /** On the shards that own these slots. */
+  | { readonly kind: 'slots'; readonly slots: readonly number[] }
+  /** On every shard that owns any. */
+  | { readonly kind: 'everywhere' }
+
+/** One database's part of a site. */
+export interface Part {
+  readonly database: string
+  /** The site's slots that it owns; null when the site names none. */
+  readonly slots: ReadonlySet<number> | null
 }
 
-export type Row = Readonly<Record<string, unknown>>
+/** What one database answered, or why it did not. */
+export type Outcome =
+  | { readonly part: Part; readonly results: readonly (readonly Row[])[] }
+  | { readonly part: Part; readonly error: unknown }
 
-/** The databases, as the `execute` stage sees them. */
-export interface Cluster {
-  /**
-   * Runs statements as one transaction and one round trip.
-   *
-   * @returns the rows of each statement, in order
-   * @throws AtollError for everything that a database can answer but rows
-   */
-  batch(statements: readonly BoundStatement[]): Promise<readonly (readonly Row[])[]>
+export interface ClusterOptions {
+  /** Names of the app's migrations, which every database must have. */
+  readonly migrations: readonly string[]
+  /** Longest time that a database may take to answer, in milliseconds. */
+  readonly timeoutMs: number
 }
 
-/** @param primary the database bound as `DB` */
-export function createCluster(primary: D1Database): Cluster {
-  return {
-    async batch(statements) {
-      const prepared = statements.map(({ text, parameters }) => primary.prepare(text).bind(...parameters))
-      try {
-        const [only] = prepared
-        if (prepared.length === 1 && only) return [(await only.all<Row>()).results]
-        return (await primary.batch<Row>(prepared)).map((result) => result.results)
-      } catch (error) {
-        throw translateDatabaseError('DB', error)
-      }
-    },
+/** Databases asked at the same time by one request: the platform waits for six connections. */
+const maxAtOnce = 6
+
+export class Cluster {
+  readonly #databases = new Map<string, Database>()
+  readonly #primary: Database
+  #map: ShardMap | null = null
+
+  /** @param bindings databases by their names, `DB` among them */
+  constructor(bindings: ReadonlyMap<string, D1Database>, options: ClusterOptions) {
+    const budget = new RetryBudget()
+    for (const name of [...bindings.keys()].sort(byShard)) {
+      this.#databases.set(name, new Database(name, bindings.get(name) as D1Database, budget, options))
+    }
+    const primary = this.#databases.get('DB')
+    if (!primary) throw new Error('no database is bound as DB')
+    this.#primary = primary
+    // One database owns everything, and no map can say otherwise.
+    if (this.#databases.size === 1) this.#map = wholeMap('DB')
   }
+
+  /** Whether there are shards beside the primary database. */
+  get sharded(): boolean {
+    return this.#databases.size > 1
+  }
+
+  get databases(): readonly string[] {
+    return [...this.#databases.keys()]
+  }
+
+  /** Names of the shards beside the primary database. */
+  get shards(): readonly string[] {
+    return this.databases.filter((name) => name !== this.#primary.name)
+  }
+
+  open(options: SessionOptions): ClusterSession {
+    return openSession(this, options)
+  }
+
+  database(name: string): Database {
+    const database = this.#databases.get(name)
+    if (!database) throw errors.unknownShard(name)
+    return database
+  }
+
+  /**
+   * Runs statements on every database of a site, each as one transaction and one round trip. A database that has given
+   * slots away refuses (MOVED); then the map is read again, and what was refused goes to the new owners.
+   *
+   * @param statementsOf what to run on a part; asked again for parts that moved
+   */
+  async run(
+    site: Site,
+    statementsOf: (part: Part) => readonly BoundStatement[],
+    session: ClusterSession,
+  ): Promise<Outcome[]> {
+    if (site.kind === 'primary') {
+      const part: Part = { database: this.#primary.name, slots: null }
+      return [await this.#runPart(part, [], statementsOf(part), session)]
+    }
+    const outcomes: Outcome[] = []
+    let rest: Site = site
+    for (let attempt = 0; ; attempt++) {
+      const map = await this.#currentMap(session)
+      const moved: Part[] = []
+      const parts = partsOf(rest, map)
+      for (const outcome of await atMost(maxAtOnce, parts, (part) =>
+        this.#runPart(part, this.sharded ? [fenceFor(part, map)] : [], statementsOf(part), session),
+      )) {
+        if ('error' in outcome && outcome.error instanceof MovedError) moved.push(outcome.part)
+        else outcomes.push(outcome)
+      }
+      if (moved.length === 0) return outcomes
+      if (attempt >= 3) throw errors.movedAgain(moved.map(({ database }) => database))
+      this.#map = null
+      // What a read asks of each depends on where everything lies.
+      if (session.reads) throw new MovedError(moved.map(({ database }) => database).join(', '))
+      if (rest.kind === 'everywhere') {
+        // Parts that have answered own what they owned; the others' slots are asked for one by one.
+        throw errors.movedAgain(moved.map(({ database }) => database))
+      }
+      rest = { kind: 'slots', slots: moved.flatMap(({ slots }) => [...(slots ?? [])]) }
+    }
+  }
+
+  /** How many databases a site has, as far as the map is known here. */
+  async partsOf(site: Site, session: ClusterSession): Promise<readonly Part[]> {
+    if (site.kind === 'primary') return [{ database: this.#primary.name, slots: null }]
+    return partsOf(site, await this.#currentMap(session))
+  }
+
+  async #currentMap(session: ClusterSession): Promise<ShardMap> {
+    if (this.#map) return this.#map
+    const [rows = []] = await this.#primary.batch([{ text: readMapText, parameters: [] }], session, true)
+    const map = parseMap(rows[0])
+    if (!map) throw errors.notMigrated(this.#primary.name)
+    this.#map = map
+    return map
+  }
+
+  async #runPart(
+    part: Part,
+    fence: readonly BoundStatement[],
+    statements: readonly BoundStatement[],
+    session: ClusterSession,
+  ): Promise<Outcome> {
+    try {
+      const results = await this.database(part.database).batch([...fence, ...statements], session)
+      return { part, results: results.slice(fence.length) }
+    } catch (error) {
+      return { part, error }
+    }
+  }
+}
+
+function partsOf(site: Exclude<Site, { kind: 'primary' }>, map: ShardMap): Part[] {
+  if (site.kind === 'everywhere') return ownersIn(map).map((database) => ({ database, slots: null }))
+  const slots = new Map<string, Set<number>>()
+  for (const slot of site.slots) {
+    const owner = ownerOf(map, slot)
+    const known = slots.get(owner)
+    if (known) known.add(slot)
+    else slots.set(owner, new Set([slot]))
+  }
+  return [...slots].map(([database, own]) => ({ database, slots: own }))
+}
+
+/** Works on all items, so many at a time; answers in their order. */
+async function atMost<Item, Result>(
+  max: number,
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = []
+  let next = 0
+  const worker = async () => {
+    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i] as Item)
+  }
+  await Promise.all(Array.from({ length: Math.min(max, items.length) }, worker))
+  return results
 }

@@ -46,3 +46,17 @@ export class PolicyViolation extends Error {
     this.reference = reference
   }
 }
+
+/** What SQLite's message says when a database does not own the slots that a batch was meant for. */
+export const movedMark = 'atoll/moved'
+
+/** A database refused a batch: slots that the router thinks it owns are elsewhere, or closed. */
+export class MovedError extends Error {
+  constructor(database: string) {
+    super(`MOVED: ${database} does not own these slots`)
+    this.name = 'MovedError'
+  }
+}
+
+/** What SQLite's message says when a database lacks a migration. */
+export const behindMark = 'atoll/behind'

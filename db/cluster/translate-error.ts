@@ -1,7 +1,10 @@
 import { AtollError, errors } from '../../functions/errors.ts'
 import {
+  behindMark,
   ConstraintError,
   denialPrefix,
+  MovedError,
+  movedMark,
   PolicyViolation,
   RolledBack,
   rollbackPrefix,
@@ -19,9 +22,11 @@ const passing =
 export function translateDatabaseError(
   database: string,
   error: unknown,
-): AtollError | ConstraintError | PolicyViolation | RolledBack {
+): AtollError | ConstraintError | MovedError | PolicyViolation | RolledBack {
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
+  if (message.includes(movedMark)) return new MovedError(database)
+  if (message.includes(behindMark)) return errors.notMigrated(database)
   const violation = readGuard(message) ?? readViolation(message, error)
   if (violation) return violation
   if (/no such (?:table|column)/i.test(message)) return errors.notMigrated(database)
@@ -31,6 +36,15 @@ export function translateDatabaseError(
   if (/integer overflow/i.test(message)) return errors.outOfRange('bigint', 'the result')
   if (passing.test(message)) return errors.overloaded(database, error)
   return errors.internal(error)
+}
+
+/** What Cloudflare lists as worth another try: https://developers.cloudflare.com/d1/best-practices/retry-queries/ */
+const retryable =
+  /Network connection lost|storage caused object to be reset|reset because its code was updated/i
+
+/** Whether a statement that may be repeated should be. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof Error && retryable.test(error.message)
 }
 
 /** The message without D1's prefix and SQLite's code. */

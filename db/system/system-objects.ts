@@ -1,8 +1,9 @@
 /**
- * What Atoll keeps in every database beside the app's tables. Each statement can be run again without harm.
+ * What Atoll keeps in the databases beside the app's tables. Each statement can be run again without harm.
  * @module
  */
 
+/** In every database. */
 export const systemObjects: readonly string[] = [
   // A row in the guard aborts the transaction that puts it there; its text says why.
   'CREATE TABLE IF NOT EXISTS _atoll_guard (reason TEXT NOT NULL)',
@@ -10,4 +11,24 @@ export const systemObjects: readonly string[] = [
    BEGIN SELECT RAISE(ABORT, NEW.reason); END`,
   // Notes of a transaction that will be undone; always empty outside one.
   'CREATE TABLE IF NOT EXISTS _atoll_undone (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT, keys TEXT)',
+  // The slots that this database owns; what is meant for others it refuses.
+  `CREATE TABLE IF NOT EXISTS _atoll_slots (first INTEGER PRIMARY KEY, last INTEGER NOT NULL,
+   state TEXT NOT NULL DEFAULT 'open')`,
+  // The database itself: the epoch at which its slots last changed, and how much of the reference log it has applied.
+  `CREATE TABLE IF NOT EXISTS _atoll_shard (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL DEFAULT 0,
+   reference_sequence INTEGER NOT NULL DEFAULT 0)`,
+  'INSERT OR IGNORE INTO _atoll_shard (id) VALUES (1)',
+  'CREATE TABLE IF NOT EXISTS _atoll_state (key TEXT PRIMARY KEY, value TEXT NOT NULL)',
+]
+
+/** In the primary database only. */
+export const primaryObjects: readonly string[] = [
+  'CREATE TABLE IF NOT EXISTS _atoll_cluster (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS _atoll_shard_map (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, shard TEXT NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS _atoll_shards (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL)',
+  // The next number of each table whose ids Atoll gives out.
+  'CREATE TABLE IF NOT EXISTS _atoll_sequences (name TEXT PRIMARY KEY, next INTEGER NOT NULL)',
+  // Keys of rows of reference tables, in the order in which they changed; triggers write it.
+  `CREATE TABLE IF NOT EXISTS _atoll_reference_log (sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,
+   key TEXT NOT NULL)`,
 ]

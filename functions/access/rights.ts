@@ -3,7 +3,7 @@ import type { Grant, RowCondition, RowRule } from '../../db/catalog/grants.ts'
 import type { Operation, PolicyCaller } from '../../db/policy.ts'
 import { errors } from '../errors.ts'
 import type { Caller } from './caller.ts'
-import { seenTable } from './seen-table.ts'
+import { seenTable, seenWhole } from './seen-table.ts'
 
 /**
  * Which rows of a table a caller may touch. `name` says by which grant, and finds the values of the condition's
@@ -20,6 +20,7 @@ export type RowPolicy =
   | { readonly kind: 'every'; readonly policies: readonly RowPolicy[] }
 
 export const allRows: RowPolicy = { kind: 'all' }
+export const noRows: RowPolicy = { kind: 'condition', name: '', text: '0', readsOwnTable: false }
 
 /** What a grant is asked for: rows before the operation, rows after it, or rows that foreign keys may name. */
 type Part = 'where' | 'check' | 'refer'
@@ -97,6 +98,12 @@ export class Rights {
   /** The table without what the caller may not know of. */
   seen(table: Table): Table {
     return this.unbounded ? table : seenTable(table, this.caller.role, this.catalog)
+  }
+
+  /** The table as the caller sees it in the rows of a function: all of its columns, unless they may select only some. */
+  seenInRows(table: Table): Table {
+    if (this.unbounded) return table
+    return this.has(table, 'select') ? this.seen(table) : seenWhole(table, this.caller.role, this.catalog)
   }
 
   /** Whether the caller may do anything with the table, and so may know of it. */

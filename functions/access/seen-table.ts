@@ -23,8 +23,17 @@ export function seenTable(table: Table, role: string, catalog: Catalog): Table {
   return seen
 }
 
-function make(table: Table, role: string, catalog: Catalog): Table {
-  const columns = columnsSeen(table, role)
+/** The same with all of its columns, for rows that a function shows to a role which may not select any itself. */
+export function seenWhole(table: Table, role: string, catalog: Catalog): Table {
+  return make(table, role, catalog, new Set(table.columns.keys()))
+}
+
+function make(
+  table: Table,
+  role: string,
+  catalog: Catalog,
+  columns: ReadonlySet<string> = columnsSeen(table, role) ?? new Set(),
+): Table {
   const search = table.search && {
     ...table.search,
     columns: table.search.columns.filter((column) => columns.has(column)),
@@ -41,18 +50,21 @@ function make(table: Table, role: string, catalog: Catalog): Table {
   }
 }
 
-function columnsSeen(table: Table | undefined, role: string): ReadonlySet<string> {
-  return table?.rights.get(role)?.select?.columns ?? new Set()
+/** Columns that the role may select; null when it may not select at all. */
+function columnsSeen(table: Table | undefined, role: string): ReadonlySet<string> | null {
+  return table?.rights.get(role)?.select?.columns ?? null
 }
 
-/** Of tables that the role may not select anything of, the columns do not matter: embedding them is refused. */
+/**
+ * Of tables that the role may not select anything of, the columns do not matter: embedding them is refused. A join table
+ * that it may not select is not there at all.
+ */
 function isSeen(relation: Relation, here: ReadonlySet<string>, role: string, catalog: Catalog): boolean {
-  const mayShow = (table: string, column: string) => {
-    const columns = columnsSeen(catalog.tables.get(table), role)
-    return columns.size === 0 || columns.has(column)
-  }
+  const mayShow = (table: string, column: string) =>
+    columnsSeen(catalog.tables.get(table), role)?.has(column) ?? true
   const { junction, to } = relation
   if (!junction) return relation.on.every(([from, there]) => here.has(from) && mayShow(to, there))
+  if (columnsSeen(catalog.tables.get(junction.table), role) === null) return false
   return (
     junction.from.every(([from, there]) => here.has(from) && mayShow(junction.table, there)) &&
     junction.to.every(([from, there]) => mayShow(junction.table, from) && mayShow(to, there))
@@ -67,7 +79,7 @@ function withoutDeniedTwins(
 ): readonly Relation[] {
   const met = new Set<string>()
   return relations.filter(({ to }) => {
-    if (columnsSeen(catalog.tables.get(to), role).size > 0) return true
+    if (columnsSeen(catalog.tables.get(to), role) !== null) return true
     if (met.has(to)) return false
     met.add(to)
     return true

@@ -19,6 +19,8 @@ import { RemoteKeys } from './remote-keys.ts'
 const skewSeconds = 30
 
 const maxRemembered = 1000
+/** A token is verified anew after so long: its key may have been taken back. */
+const maxRememberedSeconds = 600
 /** Longer tokens are verified each time, so that what is remembered stays small. */
 const maxRememberedLength = 4096
 
@@ -59,7 +61,8 @@ export class TokenVerifier {
     }
     const claims = await this.#verify(token)
     if (token.length <= maxRememberedLength) {
-      const expiresAt = claims.exp === undefined ? Number.POSITIVE_INFINITY : claims.exp + skewSeconds
+      const ownEnd = claims.exp === undefined ? Number.POSITIVE_INFINITY : claims.exp + skewSeconds
+      const expiresAt = Math.min(ownEnd, Date.now() / 1000 + maxRememberedSeconds)
       this.#remembered.set(token, { claims, expiresAt })
       if (this.#remembered.size > maxRemembered) {
         const [oldest] = this.#remembered.keys()

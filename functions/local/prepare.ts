@@ -2,11 +2,10 @@
  * Gets a local server's databases ready: migrated and seeded.
  * @module
  */
-import { applyMigrations } from '../../db/apply-migrations.ts'
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import { migrateCluster } from '../../db/migrate-cluster.ts'
 import { appMigrations, readMigrations } from '../../db/migrations.ts'
 import { seedOnce } from '../../db/seed.ts'
-import { reconcileSearch } from '../../db/system/search-objects.ts'
 import type { LocalServer } from './serve.ts'
 
 export interface Prepared {
@@ -17,11 +16,11 @@ export interface Prepared {
 }
 
 export async function prepareDatabases(server: LocalServer, catalog: Catalog): Promise<Prepared> {
-  const database = await server.database('DB')
   const migrations = readMigrations(appMigrations)
-  const applied = await applyMigrations(database, migrations)
+  const databases = await server.databases()
+  const reports = await migrateCluster(databases, catalog, migrations)
   const loadSeed = async () => (await import('../../db/app/seed.ts')).default
-  const seeded = await seedOnce(database, loadSeed, migrations)
-  await reconcileSearch(database, catalog)
-  return { migrations: applied, seeded }
+  const seeded = await seedOnce(databases, loadSeed, migrations, catalog)
+  const applied = new Set(reports.flatMap((report) => report.applied))
+  return { migrations: [...applied], seeded }
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 import { convertV4MiniflareOptions, Log, type LogLevel, Miniflare, type V4WorkerOptions } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
+import { byShard } from '../../db/cluster/shard-names.ts'
 import { copyAssets } from '../docs/copy-assets.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
@@ -27,6 +28,8 @@ export interface LocalServer {
   readonly url: URL
   readonly miniflare: Miniflare
   database(binding: string): Promise<D1Database>
+  /** Every database by its binding, `DB` first. */
+  databases(): Promise<ReadonlyMap<string, D1Database>>
   /** Runs the Worker's code as it is on disk now. */
   reload(): Promise<void>
   stop(): Promise<void>
@@ -71,10 +74,15 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   }
   const miniflare = new Miniflare(await miniflareOptions())
   const url = await miniflare.ready
+  const database = (binding: string) => miniflare.getD1Database(binding) as unknown as Promise<D1Database>
   return {
     url,
     miniflare,
-    database: (binding) => miniflare.getD1Database(binding) as unknown as Promise<D1Database>,
+    database,
+    databases: async () => {
+      const names = Object.keys(configured.workerOptions.d1Databases ?? {}).sort(byShard)
+      return new Map(await Promise.all(names.map(async (name) => [name, await database(name)] as const)))
+    },
     reload: async () => miniflare.setOptions(await miniflareOptions()),
     stop: () => miniflare.dispose(),
   }

@@ -205,14 +205,28 @@ export class PredicateCompiler {
   }
 }
 
-/** Whether a predicate may fail on some value, rather than be true or not: what reads JSON or computes. */
+/** Operators that are true, false or unknown of every value; patterns and searches may be too complex, once one is met. */
+const surelyAnswered: ReadonlySet<Operator> = new Set([
+  'eq',
+  'neq',
+  'gt',
+  'gte',
+  'lt',
+  'lte',
+  'isdistinct',
+  'in',
+  'is',
+])
+
+/** Whether a predicate may fail on some value, rather than be true or not. */
 export function canFail(predicate: Predicate): boolean {
   switch (predicate.kind) {
     case 'embed':
       return false
     case 'compare': {
       const { column, path, untyped } = predicate.field
-      return path.length > 0 || column.type === 'json' || column.expression !== null || untyped
+      if (path.length > 0 || column.type === 'json' || column.expression !== null || untyped) return true
+      return predicate.quantifier !== null || !surelyAnswered.has(predicate.operator)
     }
     default:
       return predicate.terms.some(canFail)
@@ -234,7 +248,7 @@ function quantified(
   list: string,
   test: (element: string) => string,
 ): string {
-  const holds = `EXISTS (SELECT 1 FROM json_each(${list}) AS q WHERE ${quantifier === 'any' ? '' : 'NOT '}(${test('q.value')}))`
+  const holds = `EXISTS (SELECT 1 FROM json_each(${list}) AS _atoll_q WHERE ${quantifier === 'any' ? '' : 'NOT '}(${test('_atoll_q.value')}))`
   return known(left, quantifier === 'any' ? holds : `NOT ${holds}`)
 }
 

@@ -13,6 +13,30 @@ export function rangeSql(resource: ResourcePlan, maxRows: number | null, paramet
   return ` LIMIT ${most}${offset === null ? '' : ` OFFSET ${bindNumber(offset, offsetOf, parameters)}`}`
 }
 
+/** LIMIT of one of several databases' parts: what comes before the range may all lie there. */
+export function spreadRangeSql(
+  resource: ResourcePlan,
+  maxRows: number | null,
+  parameters: Parameters,
+): string {
+  const { limit, offset } = resource
+  if (limit === null && maxRows === null) return ''
+  const bounded = (text: string) => Math.min(limitOf(text), maxRows ?? Number.MAX_SAFE_INTEGER)
+  const most = limit === null ? String(maxRows) : bindNumber(limit, bounded, parameters)
+  return ` LIMIT ${most}${offset === null ? '' : ` + ${bindNumber(offset, offsetOf, parameters)}`}`
+}
+
+/** The range that a request asks of merged rows. */
+export function rangeOf(
+  { limit, offset }: ResourcePlan,
+  maxRows: number | null,
+  operands: readonly string[],
+): { readonly offset: number; readonly limit: number | null } {
+  const text = (value: Value) => (value.kind === 'constant' ? value.text : (operands[value.index] as string))
+  const asked = limit === null ? maxRows : Math.min(limitOf(text(limit)), maxRows ?? Number.MAX_SAFE_INTEGER)
+  return { offset: offset === null ? 0 : offsetOf(text(offset)), limit: asked }
+}
+
 /**
  * Rows that nobody ordered come as they were inserted, whichever index the database takes: else equal requests
  * would page through different orders.

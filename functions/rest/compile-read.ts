@@ -1,5 +1,6 @@
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
-import type { ReadPlan } from './plan.ts'
+import { type CompiledSpread, compileSpread } from './compile-spread.ts'
+import type { GatherPlan, ReadPlan, ResourcePlan } from './plan.ts'
 import { type Statement, writeStatement } from './sql.ts'
 
 /** What a read needs of the database, in one batch. */
@@ -10,7 +11,14 @@ export interface CompiledRead {
   readonly count: Statement | null
   /** Names of the columns, for the head line of CSV. */
   readonly columns: readonly string[]
+  /** What each of several databases is asked instead; compiled when it is first needed. */
+  readonly spread: () => CompiledSpread
+  /** What brings in the rows that lie elsewhere, in the order of the plan's gathers. */
+  readonly gathers: readonly Statement[]
 }
+
+/** Most rows of one table that are brought together for a request. */
+export const maxGathered = 10_000
 
 /** Turns a plan into statements. Pure: text, and where each parameter comes from. */
 export function compileRead(plan: ReadPlan): CompiledRead {
@@ -18,5 +26,31 @@ export function compileRead(plan: ReadPlan): CompiledRead {
   const count = plan.preferences.count
     ? writeStatement((parameters) => new ResourceCompiler(parameters, plan.root, plan).count())
     : null
-  return { rows, count, columns: columnNames(plan.root) }
+  let spread: CompiledSpread | undefined
+  return {
+    rows,
+    count,
+    columns: columnNames(plan.root),
+    spread: () => {
+      spread ??= compileSpread(plan)
+      return spread
+    },
+    gathers: plan.gathers.map((gather) => compileGather(gather, plan)),
+  }
+}
+
+function compileGather(gather: GatherPlan, { media }: ReadPlan): Statement {
+  const root: ResourcePlan = {
+    ...gather,
+    source: 'table',
+    placement: gather.table.placement,
+    output: [],
+    order: [],
+    limit: null,
+    offset: null,
+    aggregated: false,
+  }
+  return writeStatement((parameters) =>
+    new ResourceCompiler(parameters, root, { media, maxRows: null }).gatheredRows(maxGathered + 1),
+  )
 }

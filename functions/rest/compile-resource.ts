@@ -10,8 +10,8 @@ import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
 import { castTo, orderValue, type TypedSql } from './compile-field.ts'
 import { policyTerms } from './compile-policy.ts'
 import { canFail, PredicateCompiler } from './compile-predicate.ts'
-import { implicitOrder, rangeSql } from './compile-range.ts'
-import { columnValue, csvLine, type Entry, jsonObject, jsonOf } from './compile-row.ts'
+import { implicitOrder, rangeSql, spreadRangeSql } from './compile-range.ts'
+import { columnEntry, columnValue, csvLine, type Entry, jsonObject, jsonOf } from './compile-row.ts'
 import type { Media } from './media.ts'
 import {
   type EmbedPlan,
@@ -22,6 +22,7 @@ import {
   type SpreadOutput,
 } from './plan.ts'
 import { renamed } from './rename-root.ts'
+import { sortColumns } from './sort-columns.ts'
 import { allOf, type Parameters, quoteName } from './sql.ts'
 import { storedValue } from './stored-value.ts'
 
@@ -65,6 +66,41 @@ export class ResourceCompiler {
     const root = this.#root
     if (root.aggregated) return `SELECT ${this.#grouped(root, [], true, (entries) => this.#shape(entries))}`
     return `SELECT ${this.#shape(this.#entries(root))} AS r FROM ${this.#source(root)}${this.#where(root, [])}${this.#order(root) || implicitOrder(root)}${this.#range(root, true)}`
+  }
+
+  /**
+   * Rows of the root with the values that they are sorted by, as many as can be in the answer when other databases have
+   * rows as well.
+   */
+  spreadRows(): string {
+    const root = this.#root
+    const keys = root.order.flatMap((term, i) => sortColumns(this.#orderValue(term), i))
+    const columns = [`${this.#shape(this.#entries(root))} AS r`, ...keys]
+    return `SELECT ${columns.join(', ')}${this.from()}${this.#order(root)}${spreadRangeSql(root, this.#options.maxRows, this.#parameters)}`
+  }
+
+  /** Rows as JSON arrays of the columns that their table keeps, at most `max`. */
+  gatheredRows(max: number): string {
+    const values = storedColumns(this.#root.table).map(({ name, type }) => {
+      const column = `${this.#root.alias}.${quoteName(name)}`
+      return type === 'blob' ? `hex(${column})` : column
+    })
+    return `SELECT json_array(${values.join(', ')}) AS r${this.from()} LIMIT ${max}`
+  }
+
+  /** The values under the names of the root's rows. */
+  rootEntries(): Entry[] {
+    return this.#entries(this.#root)
+  }
+
+  /** Where the root's rows come from and which of them. */
+  from(): string {
+    return ` FROM ${this.#source(this.#root)}${this.#where(this.#root, [])}`
+  }
+
+  /** What the root's rows are sorted by. */
+  orderValues(): string[] {
+    return this.#root.order.map((term) => this.#orderValue(term))
   }
 
   /** The number of rows without limit and offset, in the column `n`. */
@@ -118,7 +154,7 @@ export class ResourceCompiler {
   #entriesOf(item: OutputItem): Entry[] {
     switch (item.kind) {
       case 'column':
-        return [{ name: item.name, value: columnValue(item), aggregate: item.aggregate !== null }]
+        return [columnEntry(item)]
       case 'count': {
         const value: TypedSql = { sql: 'count(*)', type: 'integer' }
         return [{ name: item.name, value: item.cast ? castTo(value, item.cast) : value, aggregate: true }]
@@ -202,19 +238,20 @@ export class ResourceCompiler {
   #source(resource: ResourcePlan, embed?: EmbedPlan): string {
     const table = this.#table(resource)
     const junction = embed?.junction
-    const from = junction
-      ? `${quoteName(junction.table.name)} AS ${junction.alias} CROSS JOIN ${table}`
-      : table
+    const from = junction ? `${this.#table(junction)} CROSS JOIN ${table}` : table
     return from + this.#spreadJoins(resource)
   }
 
   /** The table, or rows that are bound to the statement in the order of the table's columns. */
-  #table(resource: ResourcePlan): string {
-    if (resource.source === 'table') return `${quoteName(resource.table.name)} AS ${resource.alias}`
-    const columns = storedColumns(resource.table).map(
+  #table({ table, alias, source }: Pick<ResourcePlan, 'table' | 'alias' | 'source'>): string {
+    if (source === 'table') return `${quoteName(table.name)} AS ${alias}`
+    const columns = storedColumns(table).map(
       (column, i) => `${storedValue(column, 'value', i)} AS ${quoteName(column.name)}`,
     )
-    return `(SELECT ${columns.join(', ')} FROM json_each(${this.#parameters.add({ kind: 'rows' })})) AS ${resource.alias}`
+    const rows = this.#parameters.add(
+      source === 'rows' ? { kind: 'rows' } : { kind: 'gathered', index: source.gathered },
+    )
+    return `(SELECT ${columns.join(', ')} FROM json_each(${rows})) AS ${alias}`
   }
 
   #spreadJoins(resource: ResourcePlan): string {
@@ -223,7 +260,7 @@ export class ResourceCompiler {
       .map(({ embed }) => {
         const { resource: inner } = embed
         const on = allOf([...this.#joins(embed), ...this.#conditions(inner)])
-        return ` LEFT JOIN ${quoteName(inner.table.name)} AS ${inner.alias} ON ${on}${this.#spreadJoins(inner)}`
+        return ` LEFT JOIN ${this.#table(inner)} ON ${on}${this.#spreadJoins(inner)}`
       })
       .join('')
   }
@@ -238,21 +275,31 @@ export class ResourceCompiler {
     return [
       ...equal(parent, junction.alias, relation.junction.from),
       ...equal(junction.alias, resource.alias, relation.junction.to),
-      ...policyTerms(junction.policy, junction.alias, quoteName(junction.table.name), this.#parameters),
+      ...this.#policy(junction),
     ]
   }
 
-  readonly #parents = new Map<EmbedPlan, string>()
+  /** What each embedded resource is in. */
+  readonly #holders = new Map<EmbedPlan, ResourcePlan>()
 
   #parentOf(embed: EmbedPlan): string {
-    if (this.#parents.size === 0) this.#nameParents(this.#root)
-    return this.#parents.get(embed) as string
+    this.#findHolders()
+    return (this.#holders.get(embed) as ResourcePlan).alias
   }
 
-  #nameParents(resource: ResourcePlan): void {
+  /** The resource that another is in, and as what; null for the root. */
+  #above(resource: ResourcePlan): { readonly embed: EmbedPlan; readonly resource: ResourcePlan } | null {
+    this.#findHolders()
+    for (const [embed, holder] of this.#holders)
+      if (embed.resource === resource) return { embed, resource: holder }
+    return null
+  }
+
+  #findHolders(resource = this.#root): void {
+    if (resource === this.#root && this.#holders.size > 0) return
     for (const { embed } of embedsOf(resource.output)) {
-      this.#parents.set(embed, resource.alias)
-      this.#nameParents(embed.resource)
+      this.#holders.set(embed, resource)
+      this.#findHolders(embed.resource)
     }
   }
 
@@ -272,15 +319,34 @@ export class ResourceCompiler {
    */
   #filters(resource: ResourcePlan): string[] {
     const policy = this.#policy(resource)
-    if (policy.length === 0) return resource.where.map((predicate) => this.#predicates.compile(predicate))
+    if (!this.#isGuarded(resource)) {
+      return resource.where.map((predicate) => this.#predicates.compile(predicate))
+    }
     const filters = resource.where.map((predicate) => {
       const sql = this.#predicates.compile(predicate)
-      return canFail(predicate) ? `CASE WHEN ${allOf(this.#policy(resource))} THEN ${sql} END` : sql
+      return canFail(predicate) ? `CASE WHEN ${allOf(this.#guards(resource))} THEN ${sql} END` : sql
     })
     return [...policy, ...filters]
   }
 
-  #policy({ policy, alias, table }: ResourcePlan): string[] {
+  #isGuarded(resource: ResourcePlan): boolean {
+    if (resource.policy.kind !== 'all') return true
+    const above = this.#above(resource)
+    if (above === null) return false
+    return (above.embed.junction?.policy.kind ?? 'all') !== 'all' || this.#isGuarded(above.resource)
+  }
+
+  /** The policies of a resource, of the join table that it is reached by, and of all that it is in. */
+  #guards(resource: ResourcePlan): string[] {
+    const own = this.#policy(resource)
+    const above = this.#above(resource)
+    if (above === null) return own
+    const { junction } = above.embed
+    const joined = junction === null ? [] : this.#policy(junction)
+    return [...own, ...joined, ...this.#guards(above.resource)]
+  }
+
+  #policy({ policy, alias, table }: Pick<ResourcePlan, 'policy' | 'alias' | 'table'>): string[] {
     return policyTerms(policy, alias, quoteName(table.name), this.#parameters)
   }
 
@@ -290,7 +356,7 @@ export class ResourceCompiler {
 
   #exists(embed: EmbedPlan): string {
     const { resource, junction } = embed
-    const tables = `${junction ? `${quoteName(junction.table.name)} AS ${junction.alias} CROSS JOIN ` : ''}${quoteName(resource.table.name)} AS ${resource.alias}`
+    const tables = `${junction ? `${this.#table(junction)} CROSS JOIN ` : ''}${this.#table(resource)}`
     return `EXISTS (SELECT 1 FROM ${tables}${this.#where(resource, this.#joins(embed))}${this.#range(resource, false)})`
   }
 

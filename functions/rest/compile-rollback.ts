@@ -6,10 +6,11 @@
  */
 
 import { rollbackPrefix } from '../../db/cluster/constraint-error.ts'
+import { policyTerms } from './compile-policy.ts'
 import { ResourceCompiler } from './compile-resource.ts'
 import type { CompiledWrite } from './compile-write.ts'
 import type { WritePlan } from './plan.ts'
-import { type Bindings, LiteralList, quoteName, type Statement, writeStatement } from './sql.ts'
+import { allOf, type Bindings, LiteralList, quoteName, type Statement, writeStatement } from './sql.ts'
 
 export interface CompiledRollback {
   /** Run before the write. */
@@ -45,8 +46,7 @@ export function compileRollback(
     before: [
       ...(existing ? [note(existing, 'n', 'existing')] : []),
       ...(forbid ? [forbid] : []),
-      ...(doomed ? [note(doomed, 'r', 'row')] : []),
-      ...(doomed ? [] : triggersFor(plan, bindings)),
+      ...(doomed ? [note(doomed, 'r', 'row')] : [...chosenRows(plan), ...triggersFor(plan, bindings)]),
     ],
     after: plainStatement(
       `INSERT INTO _atoll_guard SELECT '${rollbackPrefix}'||json_object(` +
@@ -54,6 +54,34 @@ export function compileRollback(
         `'existing',(SELECT ifnull(sum(text),0) FROM _atoll_undone WHERE kind = 'existing'))`,
     ),
   }
+}
+
+/**
+ * Notes which rows the write is about, before it is made: triggers also see the rows that foreign keys and the app's own
+ * triggers change along with them, which are not the answer's.
+ */
+function chosenRows(plan: WritePlan): Statement[] {
+  const table = quoteName(plan.root.table.name)
+  const noted = (where: string) =>
+    `INSERT INTO _atoll_undone (kind, text) SELECT 'chosen', ${table}.rowid FROM ${table}${where}`
+  if (plan.action === 'update' || plan.action === 'delete') {
+    const options = { media: plan.media, maxRows: null }
+    return [
+      writeStatement((parameters) => noted(new ResourceCompiler(parameters, plan.root, options).chosen())),
+    ]
+  }
+  if (plan.conflict?.resolution !== 'merge') return []
+  const key = plan.conflict.key.map((column) => quoteName(column.name)).join(', ')
+  const positions = plan.conflict.key.map((column) => plan.columns.indexOf(column))
+  if (positions.includes(-1)) return []
+  return [
+    writeStatement((parameters) => {
+      const values = positions.map((position) => `value->>${position}`).join(', ')
+      return noted(
+        ` WHERE (${key}) IN (SELECT ${values} FROM json_each(${parameters.add({ kind: 'rows' })}))`,
+      )
+    }),
+  ]
 }
 
 function triggersFor(plan: WritePlan, bindings: Bindings): Statement[] {
@@ -65,9 +93,16 @@ function triggersFor(plan: WritePlan, bindings: Bindings): Statement[] {
   }
   return events[plan.action].map((event) => {
     const alias = event === 'DELETE' ? 'OLD' : 'NEW'
+    const isChosen = `kind = 'chosen' AND text = CAST(OLD.rowid AS TEXT)`
+    const table = quoteName(plan.root.table.name)
+    const literals = new LiteralList(bindings)
+    const checks = [plan.check, plan.shown].flatMap((policy) => policyTerms(policy, 'NEW', table, literals))
+    // A chosen row is noted once; a new row, when it is one that the write could have made.
+    const when = event === 'INSERT' ? allOf(checks) : `EXISTS (SELECT 1 FROM _atoll_undone WHERE ${isChosen})`
+    const once = event === 'INSERT' ? '' : `DELETE FROM _atoll_undone WHERE ${isChosen}; `
     return plainStatement(
-      `CREATE TRIGGER _atoll_undone_${event.toLowerCase()} AFTER ${event} ON ${quoteName(plan.root.table.name)} BEGIN ` +
-        `INSERT INTO _atoll_undone (kind, text, keys) VALUES ('row', ${noteOf(plan, alias, bindings)}); END`,
+      `CREATE TRIGGER _atoll_undone_${event.toLowerCase()} AFTER ${event} ON ${table} WHEN ${when} BEGIN ` +
+        `${once}INSERT INTO _atoll_undone (kind, text, keys) VALUES ('row', ${noteOf(plan, alias, bindings)}); END`,
     )
   })
 }

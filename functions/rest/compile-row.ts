@@ -2,8 +2,10 @@
  * The values of a row under their names, and the row as one text.
  * @module
  */
+import type { CastType } from './casts.ts'
 import { castTo, fieldValue, type TypedSql, toJson, toText } from './compile-field.ts'
 import type { ColumnOutput } from './plan.ts'
+import type { AggregateName } from './request.ts'
 import { joinBalanced, quoteText } from './sql.ts'
 
 /** One value of a row under its name. */
@@ -11,11 +13,28 @@ export interface Entry {
   readonly name: string
   readonly value: TypedSql
   readonly aggregate: boolean
+  /** Of an aggregate of values: which, of what, and what its result is cast to. */
+  readonly partial?: {
+    readonly aggregate: AggregateName
+    readonly inner: TypedSql
+    readonly cast: CastType | null
+  }
+}
+
+export function columnEntry(item: ColumnOutput): Entry {
+  const entry = { name: item.name, value: columnValue(item), aggregate: item.aggregate !== null }
+  if (!item.aggregate) return entry
+  const { name: aggregate, cast } = item.aggregate
+  return { ...entry, partial: { aggregate, inner: plainValue(item), cast } }
+}
+
+function plainValue(item: ColumnOutput): TypedSql {
+  const field = fieldValue(item.field)
+  return item.cast ? castTo(field, item.cast) : field
 }
 
 export function columnValue(item: ColumnOutput): TypedSql {
-  const field = fieldValue(item.field)
-  const value = item.cast ? castTo(field, item.cast) : field
+  const value = plainValue(item)
   if (!item.aggregate) return value
   const { name, cast } = item.aggregate
   const result: TypedSql = { sql: `${name}(${value.sql})`, type: aggregateType(name, value) }

@@ -1,7 +1,7 @@
 import { denialPrefix } from '../../db/cluster/constraint-error.ts'
 import { deniedProposals, passOrFail, policyTerms, writtenChecks } from './compile-policy.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
-import type { WritePlan } from './plan.ts'
+import type { ReferencePlan, WritePlan } from './plan.ts'
 import {
   allOf,
   type ParameterList,
@@ -24,6 +24,8 @@ export interface CompiledWrite {
    */
   readonly doomed: Statement | null
   readonly write: Statement
+  /** The primary keys of the rows that a delete will take, each as JSON in the column `k`. */
+  readonly keys: Statement | null
   /**
    * Whether the write returns rows: `r` (a row's text, or null), `k0`… (what to sort by) and `l0`… (the primary key,
    * as text). Otherwise the number of rows is asked for.
@@ -59,13 +61,24 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
       plan.conflict?.resolution === 'merge'
         ? writeStatement((parameters) => existingRows(plan, parameters))
         : null,
-    forbid: plan.conflict?.resolution === 'ignore' ? forbidDenied(plan) : null,
+    forbid: plan.conflict ? forbidDenied(plan, plan.conflict.resolution) : null,
     doomed,
+    keys: plan.action === 'delete' ? keysOfChosen(plan) : null,
     write,
     returns: returns && !readsFirst,
     guards: guardsFor(plan),
     columns: columnNames(plan.root),
   }
+}
+
+function keysOfChosen(plan: WritePlan): Statement | null {
+  const { alias, table } = plan.root
+  if (table.primaryKey.length === 0) return null
+  const key = table.primaryKey.map((name) => `${alias}.${quoteName(name)}`).join(', ')
+  return writeStatement((parameters) => {
+    const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
+    return `SELECT json_array(${key}) AS k FROM ${alias}${compiler.chosen()}`
+  })
 }
 
 function statementText(plan: WritePlan, compiler: ResourceCompiler, parameters: ParameterList): string {
@@ -127,13 +140,23 @@ function keyColumns(plan: WritePlan, parameters: Parameters): string {
     .join('')
 }
 
-/** A duplicate is told from a new row by what becomes of it: of rows that are denied, neither may be known. */
-function forbidDenied(plan: WritePlan): Statement | null {
-  if (plan.check.kind === 'all') return null
-  return writeStatement(
-    (parameters) =>
-      `INSERT INTO _atoll_guard SELECT ${quoteText(`${denialPrefix}row`)} WHERE EXISTS (${deniedProposals(plan, parameters)})`,
-  )
+/**
+ * A duplicate is told from a new row by what becomes of it: of rows that are denied, neither may be known. A merge looks
+ * at what it finds before it checks what it writes, and so must ask for parents first.
+ */
+function forbidDenied(plan: WritePlan, resolution: 'merge' | 'ignore'): Statement | null {
+  const reasons: [by: 'check' | ReferencePlan, reason: string][] = [
+    ...(resolution === 'ignore' && plan.check.kind !== 'all' ? [['check', 'row'] as ['check', string]] : []),
+    ...plan.references.map((reference, i): [ReferencePlan, string] => [reference, `parent/${i}`]),
+  ]
+  if (reasons.length === 0) return null
+  return writeStatement((parameters) => {
+    const whens = reasons.map(
+      ([by, reason]) =>
+        `WHEN EXISTS (${deniedProposals(plan, parameters, by)}) THEN ${quoteText(denialPrefix + reason)}`,
+    )
+    return `INSERT INTO _atoll_guard SELECT reason FROM (SELECT CASE ${whens.join(' ')} END AS reason) WHERE reason IS NOT NULL`
+  })
 }
 
 /** A row in the guard table aborts the transaction, with the row's text as the reason. */

@@ -1,18 +1,17 @@
 /**
- * The only stage that does I/O.
+ * The only stage that does I/O: reads. Writes are in `execute-write.ts`, and together they are the stage.
  * @module
  */
-import type { BoundStatement, Cluster, Row } from '../../db/cluster/cluster.ts'
-import { ConstraintError, PolicyViolation, RolledBack } from '../../db/cluster/constraint-error.ts'
-import type { Rights } from '../access/rights.ts'
-import { errors } from '../errors.ts'
-import type { CompiledRead } from './compile-read.ts'
-import { compileRollback, type RollbackNotes } from './compile-rollback.ts'
-import { affectedRows, type CompiledWrite } from './compile-write.ts'
-import { type Ask, explainViolation } from './explain-violation.ts'
-import type { Payload } from './parse-payload.ts'
-import type { WritePlan } from './plan.ts'
-import { sortRows } from './sort-rows.ts'
+import type { BoundStatement, Outcome, Row, Site } from '../../db/cluster/cluster.ts'
+import { MovedError } from '../../db/cluster/constraint-error.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import { AtollError, errors } from '../errors.ts'
+import { byteLength } from './byte-length.ts'
+import { rangeOf } from './compile-range.ts'
+import { type CompiledRead, maxGathered } from './compile-read.ts'
+import { mergeParts } from './merge-parts.ts'
+import { slotsOf } from './place.ts'
+import type { ReadPlan, RoutePlan } from './plan.ts'
 import { type Bindings, bindParameters, type Statement } from './sql.ts'
 
 /** What a read found. */
@@ -21,136 +20,119 @@ export interface ReadResult {
   readonly rows: readonly string[]
   /** How many rows there are without limit and offset; null when nobody asked. */
   readonly total: number | null
+  /** Shards that did not answer, and that the request allows to be missing. */
+  readonly missing: readonly string[]
 }
 
-/** What a write did. */
-export interface WriteResult {
-  /** JSON text, or a line of CSV, for each row that is shown. */
-  readonly rows: readonly string[]
-  /** Rows that were written. */
-  readonly affected: number
-  /** Of those, rows that were not there before. */
-  readonly inserted: number
-  /** The primary key of the one row that was written, as text; null when there are none or several. */
-  readonly key: readonly string[] | null
-}
+/** Times that a read follows slots that moved away under it. */
+const maxMoves = 4
 
 /**
- * Runs a compiled read in one round trip.
+ * Runs a compiled read: in one round trip, on one database or on several at the same time.
  *
  * @param boundRows rows that the statement reads instead of a table's
  */
 export async function executeRead(
+  plan: ReadPlan,
   compiled: CompiledRead,
   bindings: Bindings,
-  cluster: Cluster,
+  session: ClusterSession,
   boundRows?: string,
 ): Promise<ReadResult> {
-  const statements = [compiled.rows, ...(compiled.count ? [compiled.count] : [])]
-  const [rows = [], count] = await cluster.batch(
-    statements.map((statement) => bind(statement, bindings, boundRows)),
-  )
-  return {
-    rows: rows.map((row) => row.r as string),
-    total: count ? (count[0]?.n as number) : null,
-  }
-}
-
-/** A write and what it writes. */
-export interface BoundWrite {
-  readonly plan: WritePlan
-  readonly compiled: CompiledWrite
-  /** The payload's rows, as `storage-rows.ts` makes them. */
-  readonly chunks: readonly string[]
-  readonly operands: readonly string[]
-  readonly rights: Rights
-  readonly payload: Payload
-}
-
-/** Runs a compiled write in one round trip and one transaction. */
-export async function executeWrite(bound: BoundWrite, cluster: Cluster): Promise<WriteResult> {
-  const ask: Ask = async (statement, rows) => {
-    const [found = []] = await cluster.batch([bind(statement, bound, rows)])
-    return found
-  }
-  try {
-    return await (bound.plan.preferences.tx === 'rollback'
-      ? runAndUndo(bound, cluster)
-      : runWrite(bound, cluster))
-  } catch (error) {
-    if (error instanceof ConstraintError || error instanceof PolicyViolation) {
-      throw await explainViolation(error, bound, ask)
+  for (let moves = 1; ; moves++) {
+    try {
+      const gathered = await gatherRows(plan, compiled, bindings, session)
+      return await readRows(plan, compiled, { ...bindings, gathered }, session, boundRows)
+    } catch (error) {
+      // Where rows lie decides which statements are run, so all of it is decided anew.
+      if (!(error instanceof MovedError)) throw error
+      if (moves >= maxMoves) throw errors.movedAgain([error.message])
     }
-    throw error
   }
 }
 
-async function runWrite(bound: BoundWrite, cluster: Cluster): Promise<WriteResult> {
-  const { plan, compiled, chunks, payload } = bound
-  const { existing, forbid, doomed, write, returns, guards } = compiled
-  // Guards see the last statement only; rows that take several statements are not one row.
-  if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
-  const statements = chunks.flatMap((chunk) => [
-    ...(existing ? [bind(existing, bound, chunk)] : []),
-    ...(forbid ? [bind(forbid, bound, chunk)] : []),
-    ...(doomed ? [bind(doomed, bound)] : []),
-    bind(write, bound, chunk),
-    ...(returns ? [] : [bind(affectedRows, bound)]),
-  ])
-  const results = await cluster.batch([...statements, ...guards.map((guard) => bind(guard, bound))])
-  const perChunk = statements.length / chunks.length
-  let existed = 0
-  let affected = 0
-  const written: Row[] = []
-  for (let i = 0; i < statements.length; i += perChunk) {
-    if (existing) existed += numberIn(results[i])
-    const last = results[i + perChunk - 1] ?? []
-    affected += returns ? last.length : numberIn(last)
-    if (returns) written.push(...last)
+async function readRows(
+  plan: ReadPlan,
+  compiled: CompiledRead,
+  bindings: Bindings,
+  session: ClusterSession,
+  boundRows?: string,
+): Promise<ReadResult> {
+  const site = siteOf(plan.route, bindings)
+  const parts = await session.cluster.partsOf(site, session)
+  const spread = parts.length > 1 ? compiled.spread() : null
+  const main = spread ? spread.rows : compiled.rows
+  const counts = compiled.count && spread?.kind !== 'groups' ? [compiled.count] : []
+  const statements = [main, ...counts].map((statement) => bind(statement, bindings, boundRows))
+  const { answers, missing } = answersOf(await session.run(site, () => statements), plan)
+  const counted = answers.reduce((sum, results) => sum + Number(results[1]?.[0]?.n ?? 0), 0)
+  if (!spread) {
+    const rows = answers[0]?.[0] ?? []
+    return { rows: rows.map((row) => row.r as string), total: compiled.count ? counted : null, missing }
   }
-  const [only] = written
-  const shown = doomed ? (results[0] ?? []) : sortRows(written, plan.root.order)
-  return {
-    rows: shown.flatMap((row) => (row.r === null ? [] : [row.r as string])),
-    affected,
-    inserted: affected - existed,
-    key: written.length === 1 && only ? keyOf(only) : null,
-  }
+  const range = rangeOf(plan.root, plan.maxRows, bindings.operands)
+  const { rows, merged } = mergeParts(
+    answers.map(([first = []]) => first),
+    spread,
+    plan,
+    range,
+  )
+  const total = spread.kind === 'groups' ? merged : counted
+  return { rows, total: compiled.count ? total : null, missing }
 }
 
-/** Does the write and undoes it; see `compile-rollback.ts`. */
-async function runAndUndo(bound: BoundWrite, cluster: Cluster): Promise<WriteResult> {
-  const { plan, compiled, chunks } = bound
-  const { before, after } = compileRollback(plan, compiled, bound)
-  const [chunk = '[]', ...others] = chunks
-  if (others.length > 0) throw errors.rollbackTooLarge()
-  const statements = [...before, compiled.write, ...compiled.guards, after]
-  try {
-    await cluster.batch(statements.map((statement) => bind(statement, bound, chunk)))
-  } catch (error) {
-    if (!(error instanceof RolledBack)) throw error
-    const { rows, existing } = JSON.parse(error.notes) as RollbackNotes
-    const noted = rows.map(({ text, keys }) => ({
-      r: text,
-      ...Object.fromEntries((keys ?? []).map((key, i) => [`k${i}`, key])),
-    }))
-    const sorted = compiled.doomed ? noted : sortRows(noted, plan.root.order)
-    const shown = sorted.flatMap((row) => (typeof row.r === 'string' ? [row.r] : []))
-    return { rows: shown, affected: rows.length, inserted: rows.length - existing, key: null }
+/** What the parts answered; those that failed are left out when the request allows it, and any part is left. */
+function answersOf(outcomes: readonly Outcome[], { preferences }: ReadPlan) {
+  const answers: (readonly (readonly Row[])[])[] = []
+  const missing: string[] = []
+  let failure: unknown
+  for (const outcome of outcomes) {
+    if ('results' in outcome) answers.push(outcome.results)
+    else {
+      if (outcome.error instanceof MovedError || !isUnavailable(outcome.error)) throw outcome.error
+      failure ??= outcome.error
+      missing.push(outcome.part.database)
+    }
   }
-  throw errors.internal(new Error('the transaction was not rolled back'))
+  if (missing.length > 0 && (preferences.partial !== 'allow' || answers.length === 0)) throw failure
+  return { answers, missing }
 }
 
-function bind(statement: Statement, bindings: Bindings, rows?: string): BoundStatement {
+function isUnavailable(error: unknown): boolean {
+  return error instanceof AtollError && error.status === 503
+}
+
+/** Reads the rows that lie elsewhere, each gather as one JSON array. */
+async function gatherRows(
+  { gathers }: ReadPlan,
+  compiled: CompiledRead,
+  bindings: Bindings,
+  session: ClusterSession,
+): Promise<string[]> {
+  return Promise.all(
+    gathers.map(async ({ route, table }, i) => {
+      const statement = bind(compiled.gathers[i] as Statement, bindings)
+      const outcomes = await session.run(siteOf(route, bindings), () => [statement])
+      const rows = outcomes.flatMap((outcome) => {
+        if ('error' in outcome) throw outcome.error
+        return (outcome.results[0] ?? []).map((row) => row.r as string)
+      })
+      const text = `[${rows.join(',')}]`
+      if (rows.length > maxGathered || byteLength(text) > 1_900_000) {
+        throw errors.tooManyToGather(table.name, maxGathered)
+      }
+      return text
+    }),
+  )
+}
+
+/** The databases that a route means for a request. */
+export function siteOf(route: RoutePlan, bindings: Bindings): Site {
+  if (route.kind !== 'pinned') return route
+  const slots = slotsOf(route, bindings)
+  return slots === null ? { kind: 'everywhere' } : { kind: 'slots', slots }
+}
+
+export function bind(statement: Statement, bindings: Bindings, rows?: string): BoundStatement {
   return { text: statement.text, parameters: bindParameters(statement, bindings, rows) }
-}
-
-function numberIn(rows: readonly Row[] | undefined): number {
-  return Number(rows?.[0]?.n ?? 0)
-}
-
-function keyOf(row: Row): string[] {
-  const key: string[] = []
-  for (let i = 0; (row[`l${i}`] ?? null) !== null; i++) key.push(String(row[`l${i}`]))
-  return key
 }

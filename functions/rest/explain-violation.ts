@@ -10,9 +10,14 @@ import { allRows, type RowPolicy } from '../access/rights.ts'
 import { type AtollError, errors } from '../errors.ts'
 import { deniedProposals, policyTerms } from './compile-policy.ts'
 import { ResourceCompiler } from './compile-resource.ts'
-import type { BoundWrite } from './execute.ts'
+import type { BoundWrite as Bound } from './execute-write.ts'
 import type { ReferencePlan } from './plan.ts'
 import { allOf, type ParameterList, quoteName, type Statement, writeStatement } from './sql.ts'
+
+/** A write and the rows of the part that failed. */
+interface BoundWrite extends Bound {
+  readonly chunks: readonly string[]
+}
 
 /** Runs a statement with the write's operands and some of its rows; given by the stage that may. */
 export type Ask = (statement: Statement, rows: string) => Promise<readonly Row[]>
@@ -60,13 +65,10 @@ function mayName({ rights, plan }: BoundWrite, column: string): boolean {
 async function explainUnique(error: ConstraintError, write: BoundWrite, ask: Ask): Promise<AtollError> {
   const { plan, rights } = write
   const { table } = plan.root
-  for (const chunk of plan.action === 'insert' || plan.action === 'upsert' ? write.chunks : []) {
-    if (plan.check.kind === 'all') break
-    const found = await ask(
-      writeStatement((parameters) => deniedProposals(plan, parameters) ?? ''),
-      chunk,
-    )
-    if (found.length > 0) return errors.deniedRow(table.name, rights.caller.signedIn)
+  const denied = await whatDenies(write, ask)
+  if (denied === 'check') return errors.deniedRow(table.name, rights.caller.signedIn)
+  if (denied !== null) {
+    return errors.noParent(table.name, denied.constraint, await missingKey(write, denied, ask))
   }
   const key = table.uniques.find((unique) => sameColumns(unique.columns, error.columns))
   const columns = key?.columns ?? error.columns
@@ -76,6 +78,26 @@ async function explainUnique(error: ConstraintError, write: BoundWrite, ask: Ask
   const details = known ? `Key (${columns.join(', ')})=(${values.join(', ')}) already exists.` : null
   const told = columns.every((column) => mayName(write, column))
   return errors.notUnique(told ? (key?.constraint ?? columns.join('_')) : `${table.name}_key`, details)
+}
+
+/** What would have denied the rows, had no key been taken; null for nothing. */
+async function whatDenies({ plan, chunks }: BoundWrite, ask: Ask): Promise<'check' | ReferencePlan | null> {
+  const { root, media } = plan
+  const statementFor = (by: 'check' | ReferencePlan) =>
+    writeStatement((parameters) => {
+      const chosen =
+        plan.action === 'update'
+          ? ` FROM ${root.alias}${new ResourceCompiler(parameters, root, { media, maxRows: null }).chosen()}`
+          : null
+      return `${deniedProposals(plan, parameters, by, chosen)} LIMIT 1`
+    })
+  const reasons = [...(plan.check.kind === 'all' ? [] : ['check' as const]), ...plan.references]
+  for (const by of reasons) {
+    for (const chunk of chunks) {
+      if ((await ask(statementFor(by), chunk)).length > 0) return by
+    }
+  }
+  return null
 }
 
 /** The value of a column in the one row that was sent, as text; undefined when several were, or it was not. */
@@ -149,14 +171,14 @@ function missingParent({ plan }: BoundWrite, relation: ReferencePlan): Statement
   return writeStatement((parameters: ParameterList) => {
     const value = (position: number) => `value->>${position}`
     const matches = relation.on.map(
-      ([, there], i) => `p.${quoteName(there)} = ${value(positions[i] as number)}`,
+      ([, there], i) => `_atoll_p.${quoteName(there)} = ${value(positions[i] as number)}`,
     )
     const present = positions.map((position) => `${value(position)} IS NOT NULL`)
     const shown = positions.map((position) => `CAST(${value(position)} AS TEXT)`).join(`||', '||`)
     const rows = parameters.add({ kind: 'rows' })
     const parent = quoteName(relation.parent)
-    const known = [...matches, ...policyTerms(relation.policy, 'p', parent, parameters)]
-    return `SELECT ${shown} AS v FROM json_each(${rows}) WHERE ${present.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${parent} AS p WHERE ${allOf(known)}) LIMIT 1`
+    const known = [...matches, ...policyTerms(relation.policy, '_atoll_p', parent, parameters)]
+    return `SELECT ${shown} AS v FROM json_each(${rows}) WHERE ${present.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${parent} AS _atoll_p WHERE ${allOf(known)}) LIMIT 1`
   })
 }
 
@@ -167,11 +189,11 @@ function presentChild({ plan }: BoundWrite, relation: Relation, policy: RowPolic
     const child = quoteName(relation.to)
     const chosen = new ResourceCompiler(parameters, root, { media: plan.media, maxRows: null }).chosen()
     const matches = relation.on.map(
-      ([here, there]) => `c.${quoteName(there)} = ${root.alias}.${quoteName(here)}`,
+      ([here, there]) => `_atoll_c.${quoteName(there)} = ${root.alias}.${quoteName(here)}`,
     )
     const shown = relation.on
       .map(([here]) => `CAST(${root.alias}.${quoteName(here)} AS TEXT)`)
       .join(`||', '||`)
-    return `SELECT ${shown} AS v FROM ${root.alias}${chosen === '' ? ' WHERE 1' : chosen} AND EXISTS (SELECT 1 FROM ${child} AS c WHERE ${allOf([...matches, ...policyTerms(policy, 'c', child, parameters)])}) LIMIT 1`
+    return `SELECT ${shown} AS v FROM ${root.alias}${chosen === '' ? ' WHERE 1' : chosen} AND EXISTS (SELECT 1 FROM ${child} AS _atoll_c WHERE ${allOf([...matches, ...policyTerms(policy, '_atoll_c', child, parameters)])}) LIMIT 1`
   })
 }

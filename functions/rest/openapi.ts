@@ -172,7 +172,8 @@ function readOperation(table: Table): Schema {
 }
 
 function definition(table: Table, rights: Rights): Schema {
-  const known = new Set(allOperations.flatMap((operation) => [...rights.columns(table, operation)]))
+  const withColumns = allOperations.filter((operation) => operation !== 'delete')
+  const known = new Set(withColumns.flatMap((operation) => [...rights.columns(table, operation)]))
   const columns = [...table.columns.values()].filter((column) => known.has(column.name))
   const { relations } = rights.seen(table)
   return {

@@ -13,6 +13,10 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient' | null
   readonly tx: 'commit' | 'rollback' | null
   readonly maxAffected: number | null
+  /** Whether each shard may commit its part of a write by itself. */
+  readonly atomicity: 'shard' | null
+  /** Whether a read may leave out shards that do not answer. */
+  readonly partial: 'allow' | null
 }
 
 const known: Readonly<Record<string, readonly string[]>> = {
@@ -22,6 +26,8 @@ const known: Readonly<Record<string, readonly string[]>> = {
   missing: ['default', 'null'],
   handling: ['strict', 'lenient'],
   tx: ['commit', 'rollback'],
+  atomicity: ['shard'],
+  partial: ['allow'],
 }
 
 /** Reads every `Prefer` header of a request, joined with commas; the first word for a preference counts. */
@@ -45,6 +51,8 @@ export function parsePreferences(header: string): Preferences {
     missing: (found.missing as Preferences['missing']) ?? null,
     handling: (found.handling as Preferences['handling']) ?? null,
     tx: (found.tx as Preferences['tx']) ?? null,
+    atomicity: (found.atomicity as Preferences['atomicity']) ?? null,
+    partial: (found.partial as Preferences['partial']) ?? null,
     maxAffected: maxAffected === undefined || found.handling !== 'strict' ? null : Number(maxAffected),
   }
 }

@@ -5,6 +5,7 @@ import { errors } from '../errors.ts'
 import { castTypeOf } from './casts.ts'
 import { findRelation } from './find-relation.ts'
 import { nearestName } from './nearest-name.ts'
+import { gather, routeOf } from './place.ts'
 import {
   type ColumnOutput,
   type Embedded,
@@ -16,6 +17,7 @@ import {
   type Predicate,
   type ReadPlan,
   type ResourcePlan,
+  type RoutePlan,
 } from './plan.ts'
 import type {
   Condition,
@@ -33,6 +35,8 @@ export interface PlanOptions {
   readonly schema: string
   readonly aggregates: boolean
   readonly maxRows: number | null
+  /** Whether there are shards beside the primary database. */
+  readonly sharded: boolean
 }
 
 /** Resolves a request against the catalog and the caller's rights. */
@@ -44,12 +48,32 @@ export function planRequest(
 ): ReadPlan {
   const planner = new Planner(catalog, rights, options)
   const table = planner.table(request.table)
-  return readPlan(planner.resource(table, request.root, rights.rows(table, 'select')), request, options)
+  const resource = planner.resource(table, request.root, rights.rows(table, 'select'))
+  return readPlan(withWholeOrder(resource), request, options)
 }
 
-function readPlan(root: ResourcePlan, request: RestRequest, { maxRows }: PlanOptions): ReadPlan {
+function readPlan(resource: ResourcePlan, request: RestRequest, options: PlanOptions): ReadPlan {
   const { media, preferences, headersOnly } = request
-  return { kind: 'read', root, media, preferences, headersOnly, maxRows }
+  const { root, gathers } = options.sharded ? gather(resource) : { root: resource, gathers: [] }
+  const route: RoutePlan = options.sharded && root.source === 'table' ? routeOf(root) : { kind: 'primary' }
+  return { kind: 'read', root, route, gathers, media, preferences, headersOnly, maxRows: options.maxRows }
+}
+
+/**
+ * Rows of a distributed table have one order, however many databases they lie on: what the request leaves open, the
+ * primary key decides.
+ */
+function withWholeOrder(root: ResourcePlan): ResourcePlan {
+  if (root.placement.kind !== 'distributed' || root.aggregated) return root
+  const key = root.table.primaryKey.map(
+    (name): OrderPlan => ({
+      embed: null,
+      field: fieldPlan(root.table, root.alias, { name, path: [] }),
+      descending: false,
+      nulls: 'first',
+    }),
+  )
+  return { ...root, order: [...root.order, ...key] }
 }
 
 /**
@@ -64,7 +88,7 @@ export function planRows(
   rights: Rights,
   options: PlanOptions,
 ): ReadPlan {
-  const seen = rights.has(table, 'select') ? rights.seen(table) : table
+  const seen = rights.seenInRows(table)
   // The rows are bound to the statement, where no full-text index knows them.
   const unindexed = { ...seen, search: null }
   const planner = new Planner(catalog, rights, options)
@@ -168,6 +192,7 @@ export class Planner {
       junction: junctionTable && {
         table: junctionTable,
         alias: this.#alias(),
+        source: 'table',
         placement: junctionTable.placement,
         policy: this.#rights.rows(junctionTable, 'select'),
       },

@@ -1,8 +1,16 @@
-import { type Catalog, type Column, sameColumns, type Table } from '../../db/catalog/catalog.ts'
-import { allRows, type Rights, type RowPolicy } from '../access/rights.ts'
+import {
+  type Catalog,
+  type Column,
+  type ColumnPair,
+  sameColumns,
+  type Table,
+} from '../../db/catalog/catalog.ts'
+import { allRows, noRows, type Rights, type RowPolicy } from '../access/rights.ts'
 import { errors } from '../errors.ts'
 import { convertOperand } from './convert-operand.ts'
+import { numberedColumn } from './generate-ids.ts'
 import type { Payload } from './parse-payload.ts'
+import { gather, routeOf } from './place.ts'
 import { type ConflictPlan, embedsOf, type ReferencePlan, type WriteAction, type WritePlan } from './plan.ts'
 import { Planner, type PlanOptions } from './plan-request.ts'
 import type { RestRequest, Value } from './request.ts'
@@ -29,7 +37,9 @@ export function planWrite(
   if (action === 'upsert') checkKeyFilters(table, request)
   const { policy, check } = policiesFor(table, action, conflict, rights)
   const shows = request.preferences.return === 'representation'
-  const reads = shows || (action !== 'insert' && request.root.where.length > 0)
+  const { where, order, limit, offset } = request.root
+  const chooses = where.length > 0 || order.length > 0 || limit !== null || offset !== null
+  const reads = shows || (action !== 'insert' && chooses)
   const visible = reads ? rights.rows(table, 'select') : allRows
   const root = planner.resource(table, request.root, both(visible, policy), {
     alias: quoteName(table.name),
@@ -41,16 +51,25 @@ export function planWrite(
   if (root.aggregated) throw errors.notImplemented('Aggregates of written rows are not implemented.')
   if ((root.limit || root.offset) && root.order.length === 0 && action !== 'insert')
     throw errors.limitWithoutOrder()
+  const isDistributed = options.sharded && table.placement.kind === 'distributed'
+  if (isDistributed) checkDistribution(table, action, columns)
+  if (options.sharded && gather(root).gathers.length > 0) {
+    throw errors.notAcrossShards('Written rows cannot show rows that lie on other databases.')
+  }
+  const numbered = numberedColumn(table, options.sharded)
   return {
     kind: 'write',
     action,
+    route: isDistributed ? routeOf(root) : { kind: 'primary' },
+    numbered,
     root:
       action === 'insert' || action === 'upsert' ? { ...root, where: [], limit: null, offset: null } : root,
     policy,
-    check: shows && action !== 'delete' ? both(check, visible) : check,
+    check,
+    shown: shows && action !== 'delete' ? visible : allRows,
     references: action === 'delete' ? [] : planReferences(table, columns, catalog, rights),
     keyShown: keyShown(table, rights),
-    ...columnsToSet(table, action, columns),
+    ...columnsToSet(table, action, columns, numbered),
     conflict,
     media: request.media,
     preferences: request.preferences,
@@ -85,7 +104,12 @@ function policiesFor(
     default: {
       const check = rights.check(table, 'insert')
       if (conflict?.resolution !== 'merge') return { policy: allRows, check }
-      return { policy: rights.rows(table, 'update'), check: both(check, rights.check(table, 'update')) }
+      // What a merge finds it reads, too.
+      const seen = rights.has(table, 'select') ? rights.rows(table, 'select') : allRows
+      return {
+        policy: both(rights.rows(table, 'update'), seen),
+        check: both(check, rights.check(table, 'update')),
+      }
     }
   }
 }
@@ -102,12 +126,34 @@ function planReferences(
   catalog: Catalog,
   rights: Rights,
 ): ReferencePlan[] {
-  return table.relations.flatMap(({ forward, junction, toIsView, constraint, to, on }) => {
+  const elsewhere = rights.unbounded ? [] : table.keysElsewhere
+  const denied = elsewhere
+    .filter((key) => key.columns.some((name) => columns.some((column) => column.name === name)))
+    .map(
+      (key): ReferencePlan => ({
+        constraint: key.constraint,
+        parent: key.parent,
+        on: key.columns.map((name, i): ColumnPair => [name, key.parentColumns[i] as string]),
+        policy: noRows,
+      }),
+    )
+  const served = table.relations.flatMap(({ forward, junction, toIsView, constraint, to, on }) => {
     if (!forward || junction !== null || toIsView) return []
     if (!on.some(([here]) => columns.some((column) => column.name === here))) return []
-    const policy = rights.referable(catalog.tables.get(to) as Table)
-    return policy.kind === 'all' ? [] : [{ constraint, parent: to, on, policy }]
+    const parent = catalog.tables.get(to) as Table
+    const policy = rights.referable(parent)
+    const together = colocation(table, parent, on)
+    if (policy.kind === 'all' && together.length === 0) return []
+    return [{ constraint, parent: to, on: [...on, ...together], policy }]
   })
+  return [...served, ...denied]
+}
+
+/** A child lies where its parent does: it has the parent's distribution value, even if it refers to it otherwise. */
+function colocation(child: Table, parent: Table, on: readonly ColumnPair[]): readonly ColumnPair[] {
+  if (child.placement.kind !== 'distributed' || parent.placement.kind !== 'distributed') return []
+  const pair: ColumnPair = [child.placement.by, parent.placement.by]
+  return on.some(([here, there]) => here === pair[0] && there === pair[1]) ? [] : [pair]
 }
 
 /** A key is told of rows that the caller may see, if they may see its columns. */
@@ -147,11 +193,27 @@ function knowsColumn(table: Table, name: string, rights: Rights): boolean {
   )
 }
 
+/** Rows do not change their slot, and new ones must say which it is. */
+function checkDistribution(table: Table, action: WriteAction, columns: readonly Column[]): void {
+  if (table.placement.kind !== 'distributed') return
+  const by = table.columns.get(table.placement.by) as Column
+  if (action === 'update' && columns.includes(by)) throw errors.distributionColumn(table.name, by.name)
+  const isFilled = by.default?.kind === 'function' || by.default?.kind === 'rowid'
+  if ((action === 'insert' || action === 'upsert') && !columns.includes(by) && !isFilled) {
+    throw errors.notNull(table.name, by.name, null)
+  }
+}
+
 /** An insert sets what Drizzle would fill, too; one that sets nothing names a column for SQLite's sake. */
-function columnsToSet(table: Table, action: WriteAction, columns: readonly Column[]) {
+function columnsToSet(
+  table: Table,
+  action: WriteAction,
+  columns: readonly Column[],
+  numbered: Column | null,
+) {
   if (action === 'update' || action === 'delete') return { columns, filled: [] }
   const filled = [...table.columns.values()].filter(
-    (column) => column.default?.kind === 'function' && !columns.includes(column),
+    (column) => (column.default?.kind === 'function' || column === numbered) && !columns.includes(column),
   )
   if (columns.length > 0 || filled.length > 0) return { columns, filled }
   const first = [...table.columns.values()].find((column) => !column.generated)

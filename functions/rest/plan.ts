@@ -15,6 +15,10 @@ import type { AggregateName, JsonStep, Operator, Value } from './request.ts'
 
 export interface ReadPlan {
   readonly kind: 'read'
+  /** Which databases answer. */
+  readonly route: RoutePlan
+  /** Rows that lie elsewhere and are read first, in the order in which `gathered` counts them. */
+  readonly gathers: readonly GatherPlan[]
   readonly root: ResourcePlan
   readonly media: Media
   readonly preferences: Preferences
@@ -23,17 +27,47 @@ export interface ReadPlan {
   readonly maxRows: number | null
 }
 
+/** Which databases hold the rows of a resource. */
+export type RoutePlan =
+  | { readonly kind: 'primary' }
+  /** Those that own the slots of values that are known when the request is bound. */
+  | { readonly kind: 'pinned'; readonly column: Column; readonly pin: Pin }
+  | { readonly kind: 'everywhere' }
+
+/** What gives a distribution value: an operand (or a list of them; or routed ids), or a parameter of a policy. */
+export type Pin =
+  | { readonly kind: 'value'; readonly value: Value; readonly list: boolean; readonly routed: boolean }
+  | { readonly kind: 'policy'; readonly name: string; readonly index: number; readonly list?: false }
+
+/** Rows of one table that are read where they lie, to be bound to a statement that runs elsewhere. */
+export interface GatherPlan {
+  readonly table: Table
+  readonly alias: string
+  readonly policy: RowPolicy
+  readonly where: readonly Predicate[]
+  readonly route: RoutePlan
+}
+
+/** Where rows come from: their table; those that a function answers with; or a gather, by its number. */
+export type RowSource = 'table' | 'rows' | { readonly gathered: number }
+
 export type WriteAction = 'insert' | 'update' | 'upsert' | 'delete'
 
 export interface WritePlan {
   readonly kind: 'write'
   readonly action: WriteAction
+  /** Which databases hold the rows that an update or delete finds. */
+  readonly route: RoutePlan
+  /** The column of new rows that takes a number out of a sequence, when the databases may not number them. */
+  readonly numbered: Column | null
   /** The rows that are written, and what is shown of them. Its alias is the table's own name: RETURNING knows no other. */
   readonly root: ResourcePlan
   /** Which rows the caller may change or delete; those that a merge finds, too. The root's policy holds it as well. */
   readonly policy: RowPolicy
-  /** What rows must be like after the write, and so that they are shown. */
+  /** What rows must be like after the write. */
   readonly check: RowPolicy
+  /** What they must be like, beside that, to be shown. */
+  readonly shown: RowPolicy
   /** Foreign keys that the payload sets and that may not name every row. */
   readonly references: readonly ReferencePlan[]
   /** Of which written rows the primary key may be told in `Location`; null: of none. */
@@ -67,8 +101,8 @@ export interface ResourcePlan {
   readonly table: Table
   /** Name of the table in the statement, as SQL: `_t0`, `_t1`, … or the table's own in quotes. */
   readonly alias: string
-  /** Rows come from the table, or are bound to the statement: those that a function answers with. */
-  readonly source: 'table' | 'rows'
+  /** Rows come from the table, or are bound to the statement. */
+  readonly source: RowSource
   readonly placement: Placement
   /** Which of its rows count. */
   readonly policy: RowPolicy
@@ -132,6 +166,7 @@ export interface EmbedPlan {
 export interface JunctionPlan {
   readonly table: Table
   readonly alias: string
+  readonly source: RowSource
   readonly placement: Placement
   readonly policy: RowPolicy
 }

@@ -1,4 +1,4 @@
-import type { WriteResult } from './execute.ts'
+import type { WriteResult } from './execute-write.ts'
 import type { WritePlan } from './plan.ts'
 import { appliedPreferences, bodyOf } from './respond.ts'
 

@@ -16,7 +16,7 @@ export interface ResponseInput {
 
 /** Makes the HTTP response. Rows are joined as text; none is parsed. */
 export async function respond(result: ReadResult, plan: ReadPlan, input: ResponseInput): Promise<Response> {
-  const { rows, total } = result
+  const { rows, total, missing } = result
   const { media } = plan
   if (total !== null && input.offset > 0 && input.offset >= total)
     throw errors.rangeBeyond(input.offset, total)
@@ -28,6 +28,7 @@ export async function respond(result: ReadResult, plan: ReadPlan, input: Respons
     'Content-Location': input.location,
     Vary: 'Accept, Prefer, Range',
   })
+  if (missing.length > 0) headers.set('Atoll-Missing-Shards', missing.join(', '))
   const applied = appliedPreferences(plan.preferences)
   if (applied !== '') headers.set('Preference-Applied', applied)
 
@@ -72,6 +73,8 @@ export function appliedPreferences(preferences: Preferences, write: WritePlan | 
   if (write && preferences.return) applied.push(`return=${preferences.return}`)
   if (preferences.count) applied.push(`count=${preferences.count}`)
   if (preferences.tx) applied.push(`tx=${preferences.tx}`)
+  if (write && preferences.atomicity) applied.push(`atomicity=${preferences.atomicity}`)
+  if (!write && preferences.partial) applied.push(`partial=${preferences.partial}`)
   if (preferences.handling) applied.push(`handling=${preferences.handling}`)
   if (preferences.maxAffected !== null) applied.push(`max-affected=${preferences.maxAffected}`)
   return applied.join(', ')

@@ -4,7 +4,7 @@
  */
 import { Hono } from 'hono'
 import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
-import type { Cluster } from '../../db/cluster/cluster.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { Caller } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
 import type { AtollConfig } from '../config.ts'
@@ -14,7 +14,8 @@ import { errors } from '../errors.ts'
 import { CompileCache } from './compile-cache.ts'
 import { type CompiledRead, compileRead } from './compile-read.ts'
 import { type CompiledWrite, compileWrite } from './compile-write.ts'
-import { executeRead, executeWrite, type WriteResult } from './execute.ts'
+import { executeRead } from './execute.ts'
+import { executeWrite, type WriteResult } from './execute-write.ts'
 import { ranked } from './media.ts'
 import { describeApi } from './openapi.ts'
 import { type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
@@ -29,7 +30,7 @@ import { type ResponseInput, respond } from './respond.ts'
 import { respondWrite } from './respond-write.ts'
 import { readCall } from './rpc.ts'
 import { type Shape, type ShapeHeaders, shapeOf } from './shape.ts'
-import { functionRows, storageRows } from './storage-rows.ts'
+import { functionRows } from './storage-rows.ts'
 import { Timing } from './timing.ts'
 
 /** What is done once per shape. */
@@ -44,7 +45,7 @@ interface Asked {
   readonly url: URL
   readonly shape: Shape
   readonly rights: Rights
-  readonly cluster: Cluster
+  readonly session: ClusterSession
   readonly timing: Timing
 }
 
@@ -53,14 +54,20 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
   const reads = new PlanCache<Prepared<ReadPlan, CompiledRead>>(config.compiledShapes)
   const writes = new PlanCache<Prepared<WritePlan, CompiledWrite>>(config.compiledShapes)
 
+  const optionsFor = ({ cluster }: ClusterSession) => ({ ...config, sharded: cluster.sharded })
+
   /** The pipeline: request, plan, statements, rows, response. */
-  async function answer(raw: Request, table: string, caller: Caller, cluster: Cluster): Promise<Response> {
+  async function answer(
+    raw: Request,
+    table: string,
+    caller: Caller,
+    { cluster }: Services,
+  ): Promise<Response> {
     const timing = new Timing(config.serverTiming)
     const url = new URL(raw.url)
     const headers = headersOf(raw)
     const shape = shapeOf(table, url.searchParams, headers)
     const rights = new Rights(catalog, caller)
-    const asked: Asked = { raw, url, shape, rights, cluster, timing }
     const request = requests.getOrMake(shape.key, () => {
       const parsed = parseRequest(table, shape.parameters, headers, config)
       if (parsed.schema !== null && parsed.schema !== config.schema)
@@ -68,6 +75,8 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       return parsed
     })
     timing.mark('parse')
+    const session = cluster.open({ reads: request.action === 'read', seen: new Map() })
+    const asked: Asked = { raw, url, shape, rights, session, timing }
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
     timing.mark('response')
     timing.write(response.headers)
@@ -75,34 +84,33 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
   }
 
   async function read(request: RestRequest, asked: Asked): Promise<Response> {
-    const { raw, url, shape, rights, cluster, timing } = asked
+    const { raw, url, shape, rights, session, timing } = asked
     const { plan, compiled } = reads.getOrMake(shape.key, rights, () => {
-      const plan = planRequest(request, catalog, rights, config)
+      const plan = planRequest(request, catalog, rights, optionsFor(session))
       return { plan, compiled: compileRead(plan) }
     })
     timing.mark('plan')
-    const result = await executeRead(compiled, { operands: shape.operands, rights }, cluster)
+    const result = await executeRead(plan, compiled, { operands: shape.operands, rights }, session)
     timing.mark('transaction')
     return respond(result, plan, responseInput(raw, url, shape, plan, compiled))
   }
 
   async function write(request: RestRequest, asked: Asked): Promise<Response> {
-    const { raw, url, shape, rights, cluster, timing } = asked
+    const { raw, url, shape, rights, session, timing } = asked
     const table = catalog.tables.get(request.table)
     if (!table) throw errors.noTable(config.schema, request.table, null)
     requireWrite(table, request.action as WriteAction, request, rights)
     const payload = await payloadOf(request, raw, config)
     const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
     const { plan, compiled } = writes.getOrMake(key, rights, () => {
-      const plan = planWrite(request, payload, catalog, rights, config)
+      const plan = planWrite(request, payload, catalog, rights, optionsFor(session))
       return { plan, compiled: compileWrite(plan) }
     })
     if (plan.action === 'upsert') checkKeyOfPut(request, plan, payload.rows[0] ?? {}, shape.operands)
     timing.mark('plan')
-    const chunks = plan.action === 'delete' ? ['[]'] : storageRows(plan, payload)
-    const changes = plan.action === 'delete' || (chunks.length > 0 && setsSomething(plan))
+    const changes = plan.action === 'delete' || (payload.rows.length > 0 && setsSomething(plan))
     const result = changes
-      ? await executeWrite({ plan, compiled, chunks, operands: shape.operands, rights, payload }, cluster)
+      ? await executeWrite({ plan, compiled, operands: shape.operands, rights, payload }, session)
       : nothingWritten(plan)
     timing.mark('transaction')
     return respondWrite(result, plan, compiled.columns, url.pathname)
@@ -121,7 +129,8 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       catalog,
       config,
     )
-    const answer = await definition.run({ input: input as never, caller, database: services.database })
+    const { database, shards } = services
+    const answer = await definition.run({ input: input as never, caller, database, shards })
     if (definition.returns.kind === 'nothing') return new Response(null, { status: 204 })
     if (table === null) return Response.json(answer ?? null, { headers: { Vary: 'Accept, Prefer, Range' } })
     const one = definition.returns.kind === 'row'
@@ -131,10 +140,17 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const shape = shapeOf(table.name, query, headers)
     const request = parseRequest(table.name, shape.parameters, headers, config)
     const rights = new Rights(catalog, caller)
-    const plan = planRows({ ...request, headersOnly: raw.method === 'HEAD' }, table, catalog, rights, config)
+    const session = services.cluster.open({ reads: true, seen: new Map() })
+    const plan = planRows(
+      { ...request, headersOnly: raw.method === 'HEAD' },
+      table,
+      catalog,
+      rights,
+      optionsFor(session),
+    )
     const compiled = compileRead(plan)
     const rows = functionRows(storedColumns(table), found)
-    const result = await executeRead(compiled, { operands: shape.operands, rights }, services.cluster, rows)
+    const result = await executeRead(plan, compiled, { operands: shape.operands, rights }, session, rows)
     timing.mark('transaction')
     const response = await respond(result, plan, responseInput(raw, url, shape, plan, compiled))
     timing.write(response.headers)
@@ -163,7 +179,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     .all('/:table', (c) => {
       const table = c.req.param('table')
       if (c.req.method === 'OPTIONS') return allow(catalog, config, table)
-      return answer(c.req.raw, table, c.var.caller, c.var.services.cluster)
+      return answer(c.req.raw, table, c.var.caller, c.var.services)
     })
     .all('*', () => {
       throw errors.invalidPath()

@@ -5,6 +5,9 @@
  */
 import { errors } from '../errors.ts'
 
+/** FTS5's parser holds 100 symbols, of which each level takes several. */
+const maxDepth = 20
+
 export type SearchOperator = 'fts' | 'plfts' | 'phfts' | 'wfts'
 
 /** An FTS5 query that looks in one column. */
@@ -59,6 +62,7 @@ function conjunction(wanted: readonly string[], unwanted: readonly string[], tex
 function tsQuery(text: string): string {
   const tokens = text.match(/<->|[&|!()]|'[^']*'(?::\*)?|[^\s&|!()<]+/g) ?? []
   let at = 0
+  let depth = 0
   const fail = (): never => {
     throw errors.searchSyntax(text)
   }
@@ -86,8 +90,9 @@ function tsQuery(text: string): string {
   const unit = (): string => {
     const token = tokens[at++] ?? fail()
     if (token === '(') {
-      if (at > 200) fail()
+      if (++depth > maxDepth) fail()
       const inner = either()
+      depth--
       if (tokens[at++] !== ')') fail()
       return inner
     }

@@ -1,28 +1,42 @@
 import type { Row } from '../../db/cluster/cluster.ts'
 import type { OrderPlan } from './plan.ts'
 
-/** Sorts rows by their columns `k0`, `k1`, … as SQLite would by the terms of `order`. */
+/**
+ * Sorts rows by their columns `k0`, `k1`, … as SQLite would by the terms of `order`; whole numbers that a double cannot
+ * hold stand as text in `b0`, `b1`, …
+ */
 export function sortRows(rows: readonly Row[], order: readonly OrderPlan[]): readonly Row[] {
-  if (order.length === 0) return rows
-  return [...rows].sort((a, b) => {
-    for (const [i, { descending, nulls }] of order.entries()) {
-      const [left, right] = [a[`k${i}`], b[`k${i}`]]
-      if (left === null || right === null) {
-        if (left === right) continue
-        return (left === null) === (nulls === 'first') ? -1 : 1
-      }
-      const compared = compareValues(left, right)
-      if (compared !== 0) return descending ? -compared : compared
-    }
-    return 0
-  })
+  return order.length === 0 ? rows : [...rows].sort((a, b) => compareBy(order, a, b))
 }
 
-/** SQLite's order of values that are not null: numbers before text; text by its bytes in UTF-8. */
-function compareValues(a: unknown, b: unknown): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b
-  if (typeof a === 'number') return -1
-  if (typeof b === 'number') return 1
+/** How two rows compare by the terms of `order`. */
+export function compareBy(order: readonly OrderPlan[], a: Row, b: Row): number {
+  for (const [i, { descending, nulls }] of order.entries()) {
+    const [left, right] = [keyOf(a, i), keyOf(b, i)]
+    if (left === null || right === null) {
+      if (left === right) continue
+      return (left === null) === (nulls === 'first') ? -1 : 1
+    }
+    const compared = compareStored(left, right)
+    if (compared !== 0) return descending ? -compared : compared
+  }
+  return 0
+}
+
+function keyOf(row: Row, i: number): unknown {
+  const large = row[`b${i}`]
+  return typeof large === 'string' ? BigInt(large) : (row[`k${i}`] ?? null)
+}
+
+const isNumber = (value: unknown) => typeof value === 'number' || typeof value === 'bigint'
+
+/** SQLite's order of values: null, then numbers, then text by its bytes in UTF-8. */
+export function compareStored(a: unknown, b: unknown): number {
+  if (a === null || b === null) return a === b ? 0 : a === null ? -1 : 1
+  if (isNumber(a) && isNumber(b))
+    return (a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0
+  if (isNumber(a)) return -1
+  if (isNumber(b)) return 1
   return compareText(String(a), String(b))
 }
 

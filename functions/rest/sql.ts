@@ -13,6 +13,8 @@ export type ParameterSource =
   | { readonly kind: 'operand'; readonly index: number; readonly convert: (text: string) => Bindable }
   /** The rows of a payload: a JSON array of arrays, as `storage-rows.ts` makes it. */
   | { readonly kind: 'rows' }
+  /** Rows of another table, a JSON array of arrays that was read before. */
+  | { readonly kind: 'gathered'; readonly index: number }
   /** A parameter of a policy's condition: what it is for the caller at hand. */
   | { readonly kind: 'policy'; readonly name: string; readonly index: number }
 
@@ -20,6 +22,8 @@ export type ParameterSource =
 export interface Bindings {
   readonly operands: readonly string[]
   readonly rights: { value(name: string, index: number): Bindable }
+  /** Rows that were read before, for `gathered`. */
+  readonly gathered?: readonly string[]
 }
 
 /** D1 binds at most 100 parameters to a statement. */
@@ -92,6 +96,8 @@ function boundValue(source: Exclude<ParameterSource, { kind: 'rows' }>, bindings
       return source.value
     case 'operand':
       return source.convert(bindings.operands[source.index] as string)
+    case 'gathered':
+      return bindings.gathered?.[source.index] ?? '[]'
     case 'policy':
       return bindings.rights.value(source.name, source.index)
   }

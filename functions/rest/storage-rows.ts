@@ -1,25 +1,35 @@
 import type { Column } from '../../db/catalog/catalog.ts'
+import { makeRoutedId, routedSlot, slotOf } from '../../db/cluster/slots.ts'
+import { routedId } from '../../db/define.ts'
 import { errors } from '../errors.ts'
 import { byteLength } from './byte-length.ts'
 import type { Payload, PayloadRow } from './parse-payload.ts'
+import { canonicalText } from './place.ts'
 import type { WritePlan } from './plan.ts'
 import { defaultMark, storageDefault, storageValue } from './storage-value.ts'
 
 /** Most bytes of one parameter, under D1's limit of 2,000,000. */
 const maxChunkBytes = 1_900_000
 
-/**
- * The rows to store as JSON arrays of arrays, in the order of the plan's columns and then the filled ones. One text
- * for each statement: a single one, unless the rows are more than a parameter holds.
- */
-export function storageRows(plan: WritePlan, payload: Payload): readonly string[] {
+/** A row to store: JSON of its values, in the order of the plan's columns and then the filled ones. */
+export interface StoredRow {
+  readonly text: string
+  /** The slot that it belongs to; null when its table is not distributed. */
+  readonly slot: number | null
+}
+
+/** @param ids numbers for the rows that have none, in order */
+export function storageRows(
+  plan: WritePlan,
+  payload: Payload,
+  ids: readonly number[] = [],
+): readonly StoredRow[] {
   const takesDefaults = plan.preferences.missing === 'default'
   // An update takes one row of values, and PUT the first.
   const rows = plan.action === 'insert' ? payload.rows : payload.rows.slice(0, 1)
-  const chunks: string[] = []
-  let chunk: string[] = []
-  let bytes = 0
-  for (const row of rows) {
+  const columns = [...plan.columns, ...plan.filled]
+  let used = 0
+  return rows.map((row) => {
     const values = [
       ...plan.columns.map((column) => {
         const value = storedText(column, row, takesDefaults, payload.textual)
@@ -27,11 +37,52 @@ export function storageRows(plan: WritePlan, payload: Payload): readonly string[
         const isUnnumbered = value === 'null' && column.default?.kind === 'rowid'
         if (plan.action === 'update' && isUnnumbered)
           throw errors.notNull(plan.root.table.name, column.name, null)
-        return value
+        return isUnnumbered && column === plan.numbered ? String(ids[used++]) : value
       }),
-      ...plan.filled.map((column) => defaultOf(column)),
+      ...plan.filled.map((column) => (column === plan.numbered ? String(ids[used++]) : defaultOf(column))),
     ]
-    const text = `[${values.join(',')}]`
+    const slot = plan.action === 'update' ? null : slotOfRow(plan, columns, values)
+    return { text: `[${values.join(',')}]`, slot }
+  })
+}
+
+/** The slot of a new row, by its distribution value; its routed ids are made for it, or must be of it. */
+function slotOfRow(plan: WritePlan, columns: readonly Column[], values: string[]): number | null {
+  const { table, placement } = plan.root
+  if (placement.kind !== 'distributed') return null
+  const position = columns.findIndex((column) => column.name === placement.by)
+  const by = columns[position]
+  const value = position < 0 ? null : (JSON.parse(quotedNumber(values[position] as string)) as string | null)
+  if (by === undefined || value === null) return null
+  const slot = slotOf(canonicalText(by, value))
+  const key = columns.findIndex((column) => column.name === table.primaryKey[0])
+  if (table.primaryKey.length !== 1 || key < 0 || key === position) return slot
+  const column = columns[key] as Column
+  if (
+    column.default?.kind === 'function' &&
+    column.default.make === routedId &&
+    plan.filled.includes(column)
+  ) {
+    values[key] = JSON.stringify(makeRoutedId(slot))
+  } else if (column.type === 'text') {
+    const id = JSON.parse(values[key] as string) as string | null
+    const named = typeof id === 'string' ? routedSlot(id) : null
+    if (named !== null && named !== slot) throw errors.contradictingId(id as string)
+  }
+  return slot
+}
+
+/** JSON of a number as a string, so that no digit of it is lost. */
+function quotedNumber(json: string): string {
+  return /^-?\d/.test(json) ? `"${json}"` : json
+}
+
+/** Rows as JSON arrays of arrays, one text for each statement. */
+export function chunksOf(rows: readonly StoredRow[]): string[] {
+  const chunks: string[] = []
+  let chunk: string[] = []
+  let bytes = 0
+  for (const { text } of rows) {
     const size = byteLength(text) + 1
     if (bytes + size > maxChunkBytes && chunk.length > 0) {
       chunks.push(`[${chunk.join(',')}]`)

@@ -182,9 +182,9 @@ describe('other forms of the answer', () => {
   })
 
   it('is CSV, quoted where it must be', async () => {
-    const response = await get('/rest/v1/customers?select=id,fax,address&id=lte.3', { Accept: 'text/csv' })
+    const response = await get('/rest/v1/employees?select=id,fax,address&id=lte.3', { Accept: 'text/csv' })
     const expected = await rows<{ id: number; address: string }>(
-      'SELECT id, address FROM customers WHERE id <= 3',
+      'SELECT id, address FROM employees WHERE id <= 3',
     )
     const quoted = (text: string) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
     expect(await response.text()).toBe(

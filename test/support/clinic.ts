@@ -19,6 +19,7 @@ import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { type Condition, defineTables, local, type TableDeclarations, view } from '../../db/define.ts'
 import { reconcileSearch } from '../../db/system/search-objects.ts'
 import type { AtollConfig } from '../../functions/config.ts'
+import type { FunctionManifest } from '../../functions/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
 
 export const wards = sqliteTable('wards', { id: integer('id').primaryKey(), name: text('name').notNull() })
@@ -257,8 +258,12 @@ export async function makeWorld(world: World): Promise<void> {
 }
 
 /** A gateway over tables of the test's own, on the test's database. */
-export function gatewayOver(tables: TableDeclarations, config: Partial<AtollConfig> = {}) {
-  const gateway = createGateway({ tables, config: { maxRows: null, ...config } })
+export function gatewayOver(
+  tables: TableDeclarations,
+  config: Partial<AtollConfig> = {},
+  functions: FunctionManifest = {},
+) {
+  const gateway = createGateway({ tables, config: { maxRows: null, ...config }, functions })
   const bindings = { ...(env as unknown as Record<string, unknown>), ATOLL_JWT_SECRET: jwtSecret }
   return async (path: string, init: RequestInit = {}, token: string | null = null): Promise<Response> => {
     const headers = new Headers(init.headers)

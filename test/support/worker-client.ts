@@ -2,7 +2,7 @@ import { env, exports } from 'cloudflare:workers'
 
 /** The Worker under test, as the network sees it. */
 const worker = (exports as unknown as { default: Fetcher }).default
-const database = (env as unknown as { DB: D1Database }).DB
+export const database = (env as unknown as { DB: D1Database }).DB
 
 export const publishableKey = 'sb_publishable_test'
 export const secretKey = 'sb_secret_test'

@@ -1,22 +1,27 @@
 import { env } from 'cloudflare:workers'
 import tables from '../../db/app/tables.ts'
-import { applyMigrations, type Migration } from '../../db/apply-migrations.ts'
+import type { Migration } from '../../db/apply-migrations.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { type SeedRows, seedStatements } from '../../db/seed-statements.ts'
-import { reconcileSearch } from '../../db/system/search-objects.ts'
+import { migrateCluster } from '../../db/migrate-cluster.ts'
+import { seedCluster } from '../../db/seed-cluster.ts'
+import type { SeedRows } from '../../db/seed-statements.ts'
 
 /** What `vitest.config.ts` binds beside the Worker's own. */
 interface TestEnv {
   readonly DB: D1Database
+  readonly SHARD_1: D1Database
+  readonly SHARD_2: D1Database
+  readonly SHARD_3: D1Database
   /** JSON of `Migration[]`. */
   readonly MIGRATIONS: string
   /** JSON of `SeedRows[]`. */
   readonly SEED_ROWS: string
 }
 
-const { DB, MIGRATIONS, SEED_ROWS } = env as unknown as TestEnv
-const applied = await applyMigrations(DB, JSON.parse(MIGRATIONS) as Migration[])
-if (applied.length > 0) {
-  await reconcileSearch(DB, buildCatalog(tables))
-  await DB.batch(seedStatements(DB, JSON.parse(SEED_ROWS) as SeedRows[]))
+const { DB, SHARD_1, SHARD_2, SHARD_3, MIGRATIONS, SEED_ROWS } = env as unknown as TestEnv
+const databases = new Map(Object.entries({ DB, SHARD_1, SHARD_2, SHARD_3 }))
+const catalog = buildCatalog(tables)
+const [primary] = await migrateCluster(databases, catalog, JSON.parse(MIGRATIONS) as Migration[])
+if (primary && primary.applied.length > 0) {
+  await seedCluster(databases, JSON.parse(SEED_ROWS) as SeedRows[], catalog)
 }

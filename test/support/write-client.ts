@@ -31,7 +31,7 @@ export async function clean(): Promise<void> {
     'artists',
   ]) {
     const column = table === 'playlist_tracks' ? 'track_id' : 'id'
-    const response = await send('DELETE', `${table}?${column}=gte.${first}`)
+    const response = await send('DELETE', `${table}?${column}=gte.${first}`, undefined, 'atomicity=shard')
     if (response.status !== 204) throw new Error(`${table} is not clean: ${await response.text()}`)
   }
 }

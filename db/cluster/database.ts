@@ -1,0 +1,93 @@
+import { errors } from '../../functions/errors.ts'
+import type { ClusterOptions } from './cluster.ts'
+import { behindMark } from './constraint-error.ts'
+import type { RetryBudget } from './retry-budget.ts'
+import type { ClusterSession } from './session.ts'
+import { isRetryable, translateDatabaseError } from './translate-error.ts'
+
+export interface BoundStatement {
+  readonly text: string
+  readonly parameters: readonly (string | number | null)[]
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** Fails when the database lacks a migration. */
+const isMigrated = `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM json_each(?1) AS wanted WHERE wanted.value NOT IN (SELECT name FROM d1_migrations)) THEN 1 ELSE json_extract('{}','${behindMark}') END`
+
+/** Times that a read is tried in all. */
+const maxTries = 3
+
+/** One D1 database. */
+export class Database {
+  readonly name: string
+  readonly #binding: D1Database
+  readonly #budget: RetryBudget
+  readonly #migrations: readonly string[]
+  readonly #timeoutMs: number
+  #checked: boolean
+
+  constructor(name: string, binding: D1Database, budget: RetryBudget, options: ClusterOptions) {
+    this.name = name
+    this.#binding = binding
+    this.#budget = budget
+    this.#migrations = options.migrations
+    this.#timeoutMs = options.timeoutMs
+    this.#checked = options.migrations.length === 0
+  }
+
+  /**
+   * Runs statements as one transaction and one round trip. The first batch of an isolate also asks whether the database
+   * has the migrations that the Worker was made for, and does nothing when it has not.
+   *
+   * @returns the rows of each statement, in order
+   * @throws AtollError, ConstraintError, PolicyViolation, MovedError or RolledBack for everything but rows
+   */
+  async batch(
+    statements: readonly BoundStatement[],
+    session: ClusterSession,
+    reads = session.reads,
+  ): Promise<readonly (readonly Row[])[]> {
+    const check = this.#checked ? [] : [{ text: isMigrated, parameters: [JSON.stringify(this.#migrations)] }]
+    for (let tries = 1; ; tries++) {
+      try {
+        const results = await this.#try([...check, ...statements], session)
+        this.#checked = true
+        return results.slice(check.length)
+      } catch (error) {
+        const again = reads && tries < maxTries && isRetryable(error) && this.#budget.take()
+        if (!again) throw translateDatabaseError(this.name, error)
+        await pause(25 * 2 ** tries * (0.5 + Math.random()))
+      }
+    }
+  }
+
+  async #try(statements: readonly BoundStatement[], session: ClusterSession) {
+    this.#budget.count()
+    const opened = this.#binding.withSession(session.constraintFor(this.name))
+    const prepared = statements.map(({ text, parameters }) => opened.prepare(text).bind(...parameters))
+    const [only] = prepared
+    const work =
+      prepared.length === 1 && only ? only.all<Row>().then((result) => [result]) : opened.batch<Row>(prepared)
+    const results = await within(this.#timeoutMs, work, this.name)
+    session.note(this.name, opened.getBookmark())
+    return results.map((result) => result.results)
+  }
+}
+
+/** The work's result, if it comes in time; what comes later is dropped. */
+async function within<T>(ms: number, work: Promise<T>, database: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(errors.tooSlow(database, ms)), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms))
+}

@@ -1,0 +1,140 @@
+/**
+ * Copies of reference tables on the shards: after a write, the rows that changed follow in the order of the log. A shard
+ * that was not reached catches up with the next copy.
+ * @module
+ */
+import type { Catalog, Table } from '../catalog/catalog.ts'
+import { copyText, rowArray } from '../system/copy-reference-tables.ts'
+import { referenceTables } from '../system/reference-triggers.ts'
+import type { BoundStatement } from './cluster.ts'
+import { ConstraintError } from './constraint-error.ts'
+import type { ClusterSession } from './session.ts'
+
+/** Entries of the log that are applied at once. */
+const maxEntries = 2000
+
+interface Entry {
+  readonly sequence: number
+  readonly name: string
+  readonly key: string
+}
+
+const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
+
+/** Brings the copies on all shards up to the log. Shards that fail stay behind, and are brought up later. */
+export async function copyReferences(session: ClusterSession, catalog: Catalog): Promise<void> {
+  const { cluster } = session
+  if (!cluster.sharded) return
+  const writing = session.as('writing')
+  const positions = await Promise.all(
+    cluster.shards.map(async (shard) => {
+      try {
+        const [rows = []] = await writing.on(shard, [
+          { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
+        ])
+        return { shard, applied: Number(rows[0]?.n ?? 0) }
+      } catch {
+        return null
+      }
+    }),
+  )
+  const reached = positions.filter((position) => position !== null)
+  if (reached.length === 0) return
+  const from = Math.min(...reached.map(({ applied }) => applied))
+  for (let after = from; ; ) {
+    const [entries = []] = await writing.primary([
+      {
+        text: `SELECT sequence, name, key FROM _atoll_reference_log WHERE sequence > CAST(?1 AS INTEGER) ORDER BY sequence LIMIT ${maxEntries}`,
+        parameters: [String(after)],
+      },
+    ])
+    if (entries.length === 0) break
+    const log = entries as unknown as readonly Entry[]
+    after = (log.at(-1) as Entry).sequence
+    const statements = await statementsFor(log, after, writing, catalog)
+    await Promise.all(
+      reached.filter(({ applied }) => applied < after).map(({ shard }) => apply(shard, statements, writing)),
+    )
+  }
+  if (reached.length === cluster.shards.length) {
+    await writing.primary([
+      {
+        text: 'DELETE FROM _atoll_reference_log WHERE sequence <= CAST(?1 AS INTEGER)',
+        parameters: [String(from)],
+      },
+    ])
+  }
+}
+
+/**
+ * A row that was deleted while a shard began to refer to it stays on that shard, and everything else follows: its foreign
+ * keys hold, and the copy is repaired when the row is written again or nothing refers to it any more.
+ */
+async function apply(
+  shard: string,
+  statements: readonly BoundStatement[],
+  session: ClusterSession,
+): Promise<void> {
+  try {
+    await session.on(shard, statements)
+  } catch (error) {
+    if (!(error instanceof ConstraintError)) return
+    const kept = statements.filter(({ text }) => !text.startsWith('DELETE'))
+    await session.on(shard, kept).catch(() => undefined)
+  }
+}
+
+/** Takes rows away by their keys, a JSON array of arrays. */
+export function deleteCopiesText(table: Table): string {
+  return `DELETE FROM ${quote(table.name)} WHERE ${matchesKeys(table)}`
+}
+
+/** That a row's key is in the first parameter. */
+function matchesKeys(table: Table): string {
+  const names = table.primaryKey.map(quote)
+  const listed = `SELECT ${names.map((_, i) => `value->>${i}`).join(', ')} FROM json_each(?1)`
+  return names.length === 1 ? `${names[0]} IN (${listed})` : `(${names.join(', ')}) IN (${listed})`
+}
+
+/** Puts the rows that the log names as they are now, and takes away those that are gone. */
+async function statementsFor(
+  log: readonly Entry[],
+  upTo: number,
+  session: ClusterSession,
+  catalog: Catalog,
+): Promise<BoundStatement[]> {
+  const statements: BoundStatement[] = [{ text: 'PRAGMA defer_foreign_keys = ON', parameters: [] }]
+  for (const table of referenceTables(catalog)) {
+    const keys = [...new Set(log.filter(({ name }) => name === table.name).map(({ key }) => key))]
+    if (keys.length === 0) continue
+    const names = table.primaryKey.map(quote)
+    const matches = matchesKeys(table)
+    const list = `[${keys.join(',')}]`
+    const [rows = []] = await session.primary([
+      {
+        text: `SELECT ${rowArray(table)} AS r FROM ${quote(table.name)} WHERE ${matches}`,
+        parameters: [list],
+      },
+    ])
+    const present = `[${rows.map((row) => row.r as string).join(',')}]`
+    statements.push({ text: copyText(table), parameters: [present] })
+    const positions = table.primaryKey.map((name) => rowPosition(table, name))
+    const kept = `SELECT ${positions.map((position) => `value->>${position}`).join(', ')} FROM json_each(?2)`
+    const isKept = names.length === 1 ? `${names[0]} IN (${kept})` : `(${names.join(', ')}) IN (${kept})`
+    statements.push({
+      text: `DELETE FROM ${quote(table.name)} WHERE ${matches} AND NOT ${isKept}`,
+      parameters: [list, present],
+    })
+  }
+  statements.push({
+    text: 'UPDATE _atoll_shard SET reference_sequence = CAST(?1 AS INTEGER)',
+    parameters: [String(upTo)],
+  })
+  return statements
+}
+
+function rowPosition(table: Table, name: string): number {
+  return [...table.columns.values()]
+    .filter(({ expression, generated }) => expression === null && !generated)
+    .findIndex((column) => column.name === name)
+}

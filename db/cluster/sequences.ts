@@ -1,0 +1,96 @@
+import type { Table } from '../catalog/catalog.ts'
+import type { Cluster } from './cluster.ts'
+import type { ClusterSession } from './session.ts'
+
+/** Numbers that an isolate takes at once: one call to the primary database for so many rows. */
+const blockSize = 100
+/** Room that is left above an id that somebody chose, so that rows which come in order need one call in so many. */
+const margin = 1000
+
+/** A block of numbers, as far as it is used up. */
+interface Block {
+  next: number
+  end: number
+  /** All numbers below are known to be given out. */
+  known: number
+}
+
+const blocks = new WeakMap<Cluster, Map<string, Block>>()
+
+const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
+
+/**
+ * Numbers for new rows of a distributed table, unique over all shards (as Vitess's sequences, which are handed out in
+ * blocks, too). They grow, but not in the order of the rows, and there are gaps.
+ *
+ * @param greatest the greatest number that rows bring along, which will not be given out again; 0: none do
+ */
+export async function nextNumbers(
+  session: ClusterSession,
+  table: Table,
+  column: string,
+  count: number,
+  greatest: number,
+): Promise<readonly number[]> {
+  const cluster = session.cluster
+  const byTable = blocks.get(cluster) ?? new Map<string, Block>()
+  blocks.set(cluster, byTable)
+  const block = byTable.get(table.name) ?? { next: 0, end: 0, known: 0 }
+  byTable.set(table.name, block)
+  if (greatest >= block.known) {
+    await begin(session, table, column)
+    const top = greatest + 1 + margin
+    await session.as('writing').primary([
+      {
+        text: 'UPDATE _atoll_sequences SET next = CAST(?1 AS INTEGER) WHERE name = ?2 AND next <= CAST(?3 AS INTEGER)',
+        parameters: [String(top), table.name, String(greatest)],
+      },
+    ])
+    block.known = Math.max(block.known, greatest + 1)
+    block.next = block.end
+  }
+  const numbers: number[] = []
+  while (numbers.length < count) {
+    if (block.next >= block.end) {
+      const size = Math.max(blockSize, count - numbers.length)
+      const end = await take(session, table, column, size)
+      block.next = end - size
+      block.end = end
+      block.known = Math.max(block.known, end)
+    }
+    numbers.push(block.next++)
+  }
+  return numbers
+}
+
+/** @returns the number after the block that was taken */
+async function take(session: ClusterSession, table: Table, column: string, size: number): Promise<number> {
+  const statement = {
+    text: 'UPDATE _atoll_sequences SET next = next + CAST(?1 AS INTEGER) WHERE name = ?2 RETURNING next',
+    parameters: [String(size), table.name],
+  }
+  const [rows = []] = await session.as('writing').primary([statement])
+  if (rows[0]) return Number(rows[0].next)
+  await begin(session, table, column)
+  return take(session, table, column, size)
+}
+
+/** The first number of a table is the one after the greatest that any shard has. */
+async function begin(session: ClusterSession, table: Table, column: string): Promise<void> {
+  const [known = []] = await session
+    .as('writing')
+    .primary([{ text: 'SELECT 1 FROM _atoll_sequences WHERE name = ?1', parameters: [table.name] }])
+  if (known.length > 0) return
+  const text = `SELECT ifnull(max(${quote(column)}), 0) AS n FROM ${quote(table.name)}`
+  const outcomes = await session.as('writing').run({ kind: 'everywhere' }, () => [{ text, parameters: [] }])
+  const greatest = outcomes.map((outcome) => {
+    if ('error' in outcome) throw outcome.error
+    return Number(outcome.results[0]?.[0]?.n ?? 0)
+  })
+  await session.as('writing').primary([
+    {
+      text: 'INSERT OR IGNORE INTO _atoll_sequences VALUES (?1, CAST(?2 AS INTEGER))',
+      parameters: [table.name, String(Math.max(...greatest) + 1)],
+    },
+  ])
+}

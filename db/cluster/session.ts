@@ -1,0 +1,74 @@
+import type { BoundStatement, Cluster, Outcome, Part, Row, Site } from './cluster.ts'
+
+export interface SessionOptions {
+  /** Whether the request only reads, so that replicas may answer and calls may be repeated. */
+  readonly reads: boolean
+  /** Bookmarks that the caller has seen, by database. */
+  readonly seen: ReadonlyMap<string, string>
+}
+
+/** One request's view of the cluster: what it has seen of each database, it will see again. */
+export interface ClusterSession {
+  readonly reads: boolean
+  /** Where D1 may answer from: any replica, one that is as new as the bookmark, or the primary. */
+  constraintFor(database: string): string
+  /** Notes the position of a database after a call. */
+  note(database: string, bookmark: string | null): void
+  /** Every bookmark seen, by database. */
+  readonly bookmarks: ReadonlyMap<string, string>
+  readonly cluster: Cluster
+  /** The same, for calls that write though the request reads, or the other way round. */
+  as(how: 'reading' | 'writing'): ClusterSession
+  run(site: Site, statementsOf: (part: Part) => readonly BoundStatement[]): Promise<Outcome[]>
+  /** Runs statements on one database, whatever it owns. */
+  on(database: string, statements: readonly BoundStatement[]): Promise<readonly (readonly Row[])[]>
+  /** Runs statements on several databases, whatever they own. */
+  onAll(
+    databases: readonly string[],
+    statementsOf: (database: string) => readonly BoundStatement[],
+  ): Promise<Outcome[]>
+  /** Runs statements on the primary database. */
+  primary(statements: readonly BoundStatement[]): Promise<readonly (readonly Row[])[]>
+}
+
+/** Opens a session; bookmarks compare as text, so the later of two is the greater. */
+export function openSession(
+  cluster: Cluster,
+  { reads, seen }: SessionOptions,
+  bookmarks = new Map(seen),
+): ClusterSession {
+  const session: ClusterSession = {
+    reads,
+    cluster,
+    bookmarks,
+    constraintFor: (database) => {
+      if (!reads) return 'first-primary'
+      return bookmarks.get(database) ?? 'first-unconstrained'
+    },
+    note(database, bookmark) {
+      if (bookmark === null) return
+      const known = bookmarks.get(database)
+      if (known === undefined || known < bookmark) bookmarks.set(database, bookmark)
+    },
+    as: (how) => openSession(cluster, { reads: how === 'reading', seen }, bookmarks),
+    run: (site, statementsOf) => cluster.run(site, statementsOf, session),
+    on: (database, statements) => cluster.database(database).batch(statements, session),
+    onAll: (databases, statementsOf) =>
+      Promise.all(
+        databases.map(async (name): Promise<Outcome> => {
+          const part: Part = { database: name, slots: null }
+          try {
+            return { part, results: await session.on(name, statementsOf(name)) }
+          } catch (error) {
+            return { part, error }
+          }
+        }),
+      ),
+    async primary(statements) {
+      const [outcome] = await cluster.run({ kind: 'primary' }, () => statements, session)
+      if (outcome && 'results' in outcome) return outcome.results
+      throw outcome?.error
+    },
+  }
+  return session
+}

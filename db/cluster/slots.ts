@@ -1,0 +1,64 @@
+/**
+ * Slots: the hash buckets that distributed rows fall into.
+ * @module
+ */
+
+/** As many as Redis Cluster has: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ */
+export const slotCount = 16_384
+
+const table = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
+  return crc
+})
+
+const encoder = new TextEncoder()
+
+/** CRC16 (XMODEM) of a key modulo 16,384, exactly as Redis Cluster: of the part in `{…}` when there is one. */
+export function keySlot(key: string): number {
+  let crc = 0
+  for (const byte of encoder.encode(hashTag(key))) {
+    crc = ((crc << 8) & 0xffff) ^ (table[((crc >> 8) ^ byte) & 0xff] as number)
+  }
+  return crc % slotCount
+}
+
+/** What is between the first `{` and the next `}`, unless that is nothing; else the whole key. */
+function hashTag(key: string): string {
+  const open = key.indexOf('{')
+  const close = open < 0 ? -1 : key.indexOf('}', open + 1)
+  return close > open + 1 ? key.slice(open + 1, close) : key
+}
+
+/** The slot of a distribution value: the one that a routed id names, or that its text hashes to. */
+export function slotOf(value: string): number {
+  return routedSlot(value) ?? keySlot(value)
+}
+
+/** Crockford's base 32, which ULIDs are written in: https://www.crockford.com/base32.html */
+const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const routedForm = /^[0-9A-HJKMNP-TV-Z]{3}[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+
+/** The slot that a routed id begins with; null for any other text. */
+export function routedSlot(id: string): number | null {
+  if (!routedForm.test(id)) return null
+  let slot = 0
+  for (const digit of id.slice(0, 3)) slot = slot * 32 + digits.indexOf(digit)
+  return slot < slotCount ? slot : null
+}
+
+/**
+ * A new routed id: three characters of slot, then a ULID (10 of time in milliseconds, 16 random). Ids of one slot sort by
+ * the time that they were made at.
+ */
+export function makeRoutedId(slot: number, now = Date.now()): string {
+  const random = crypto.getRandomValues(new Uint8Array(16))
+  const tail = Array.from(random, (byte) => digits[byte & 31]).join('')
+  return base32(slot, 3) + base32(now, 10) + tail
+}
+
+function base32(value: number, length: number): string {
+  let text = ''
+  for (let rest = value, i = 0; i < length; i++, rest = Math.floor(rest / 32)) text = digits[rest % 32] + text
+  return text
+}

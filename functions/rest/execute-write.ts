@@ -1,0 +1,245 @@
+/**
+ * Runs writes: on each database as one transaction and one round trip.
+ * @module
+ */
+
+import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
+import {
+  ConstraintError,
+  PolicyViolation,
+  RolledBack,
+  rollbackPrefix,
+} from '../../db/cluster/constraint-error.ts'
+import { copyReferences, deleteCopiesText } from '../../db/cluster/reference-copies.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import { slotOf } from '../../db/cluster/slots.ts'
+import type { Rights } from '../access/rights.ts'
+import { AtollError, errors } from '../errors.ts'
+import { compileRollback, type RollbackNotes } from './compile-rollback.ts'
+import { affectedRows, type CompiledWrite } from './compile-write.ts'
+import { bind, siteOf } from './execute.ts'
+import { type Ask, explainViolation } from './explain-violation.ts'
+import { idsNeeded, takeIds } from './generate-ids.ts'
+import type { Payload } from './parse-payload.ts'
+import type { WritePlan } from './plan.ts'
+import { sortRows } from './sort-rows.ts'
+import type { Bindings, Statement } from './sql.ts'
+import { chunksOf, type StoredRow, storageRows } from './storage-rows.ts'
+
+/** What a write did. */
+export interface WriteResult {
+  /** JSON text, or a line of CSV, for each row that is shown. */
+  readonly rows: readonly string[]
+  /** Rows that were written. */
+  readonly affected: number
+  /** Of those, rows that were not there before. */
+  readonly inserted: number
+  /** The primary key of the one row that was written, as text; null when there are none or several. */
+  readonly key: readonly string[] | null
+}
+
+/** A write and what it writes. */
+export interface BoundWrite extends Bindings {
+  readonly plan: WritePlan
+  readonly compiled: CompiledWrite
+  readonly rights: Rights
+  readonly payload: Payload
+}
+
+/** What one database did. */
+interface PartResult {
+  readonly shown: readonly Row[]
+  readonly affected: number
+  readonly inserted: number
+  readonly key: readonly string[] | null
+}
+
+/** Runs a compiled write. One database's part is atomic; several parts must be asked for. */
+export async function executeWrite(bound: BoundWrite, session: ClusterSession): Promise<WriteResult> {
+  const { plan, compiled } = bound
+  const ids = await takeIds(plan, idsNeeded(plan, bound.payload), session)
+  const rows = plan.action === 'delete' ? [] : storageRows(plan, bound.payload, ids)
+  const site = siteOfWrite(bound, rows, session)
+  const parts = await session.cluster.partsOf(site, session)
+  if (parts.length > 1) checkSeveral(plan, parts.length)
+  const { placement } = plan.root
+  const copied = placement.kind === 'reference' && session.cluster.sharded
+  const setsKey = plan.columns.some(({ name }) => plan.root.table.primaryKey.includes(name))
+  if (copied && plan.action === 'update' && setsKey) {
+    throw errors.notAcrossShards('The primary key of a reference table cannot be changed.')
+  }
+  if (copied && compiled.keys) await tryOnCopies(bound, compiled.keys, session)
+  const rowsOf = ({ slots }: Part) =>
+    slots === null ? rows : rows.filter(({ slot }) => slot === null || slots.has(slot))
+  const outcomes = await session.run(site, (part) => statementsFor(bound, rowsOf(part)))
+  const results = await Promise.all(
+    outcomes.map((outcome) => resultOf(bound, outcome, rowsOf(outcome.part), session)),
+  )
+  const done = results.filter((result): result is PartResult => !(result instanceof Error))
+  if (done.length < results.length) throw failureOf(outcomes, results)
+  if (copied && plan.preferences.tx !== 'rollback') await copyReferences(session, bound.rights.catalog)
+  return joined(done, plan)
+}
+
+/**
+ * Rows of a reference table are referred to on every shard. A delete is tried on all copies before it is made, so that
+ * their foreign keys can refuse it.
+ */
+async function tryOnCopies(bound: BoundWrite, keys: Statement, session: ClusterSession): Promise<void> {
+  const { table } = bound.plan.root
+  const [rows = []] = await session.primary([bind(keys, bound)])
+  if (rows.length === 0) return
+  const list = `[${rows.map((row) => row.k as string).join(',')}]`
+  const attempt: readonly BoundStatement[] = [
+    { text: deleteCopiesText(table), parameters: [list] },
+    { text: `INSERT INTO _atoll_guard VALUES ('${rollbackPrefix}{}')`, parameters: [] },
+  ]
+  for (const outcome of await session.onAll(session.cluster.shards, () => attempt)) {
+    if (!('error' in outcome) || outcome.error instanceof RolledBack) continue
+    if (!(outcome.error instanceof ConstraintError)) throw outcome.error
+    const ask: Ask = async (statement, chunk) => {
+      const [found = []] = await session.on(outcome.part.database, [bind(statement, bound, chunk)])
+      return found
+    }
+    throw await explainViolation(outcome.error, { ...bound, chunks: ['[]'] }, ask)
+  }
+}
+
+/** Where the rows lie that are written: new ones by their distribution value, others by the filters. */
+function siteOfWrite(bound: BoundWrite, rows: readonly StoredRow[], session: ClusterSession): Site {
+  const { plan } = bound
+  if (!session.cluster.sharded || plan.root.placement.kind !== 'distributed') return { kind: 'primary' }
+  if (plan.action === 'update' || plan.action === 'delete') return siteOf(plan.route, bound)
+  return { kind: 'slots', slots: [...new Set(rows.map(({ slot }) => slot ?? slotOf('')))] }
+}
+
+function checkSeveral({ preferences, media }: WritePlan, shards: number): void {
+  if (preferences.atomicity !== 'shard') throw errors.severalShards(shards)
+  if (media.kind === 'object')
+    throw errors.notAcrossShards('Exactly one row cannot be asked of several shards.')
+  if (preferences.maxAffected !== null) {
+    throw errors.notAcrossShards('max-affected cannot be kept by several shards together.')
+  }
+}
+
+function statementsFor(bound: BoundWrite, rows: readonly StoredRow[]): BoundStatement[] {
+  const { plan, compiled, payload } = bound
+  const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
+  const { existing, forbid, doomed, write, returns, guards } = compiled
+  if (plan.preferences.tx === 'rollback') {
+    const { before, after } = compileRollback(plan, compiled, bound)
+    const [chunk = '[]', ...others] = chunks
+    if (others.length > 0) throw errors.rollbackTooLarge()
+    return [...before, write, ...guards, after].map((statement) => bind(statement, bound, chunk))
+  }
+  // Guards see the last statement only; rows that take several statements are not one row.
+  if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
+  const statements = chunks.flatMap((chunk) => [
+    ...(existing ? [bind(existing, bound, chunk)] : []),
+    ...(forbid ? [bind(forbid, bound, chunk)] : []),
+    ...(doomed ? [bind(doomed, bound)] : []),
+    bind(write, bound, chunk),
+    ...(returns ? [] : [bind(affectedRows, bound)]),
+  ])
+  return [...statements, ...guards.map((guard) => bind(guard, bound))]
+}
+
+/** Reads what a database answered, or explains why it did not. */
+async function resultOf(
+  bound: BoundWrite,
+  outcome: Outcome,
+  rows: readonly StoredRow[],
+  session: ClusterSession,
+): Promise<PartResult | Error> {
+  if ('results' in outcome) {
+    if (bound.plan.preferences.tx === 'rollback') {
+      return errors.internal(new Error('the transaction was not rolled back'))
+    }
+    return readResults(bound, outcome.results)
+  }
+  const { error, part } = outcome
+  if (error instanceof RolledBack) return readNotes(bound, error)
+  if (error instanceof ConstraintError || error instanceof PolicyViolation) {
+    const ask: Ask = async (statement, chunk) => {
+      const [found = []] = await session.on(part.database, [bind(statement, bound, chunk)])
+      return found
+    }
+    return explainViolation(error, { ...bound, chunks: chunksOf(rows) }, ask)
+  }
+  return error instanceof Error ? error : errors.internal(error)
+}
+
+function readResults({ plan, compiled }: BoundWrite, results: readonly (readonly Row[])[]): PartResult {
+  const { existing, forbid, doomed, returns, guards } = compiled
+  const statements = results.length - guards.length
+  const perChunk = 1 + [existing, forbid, doomed].filter((part) => part !== null).length + (returns ? 0 : 1)
+  let existed = 0
+  let affected = 0
+  const written: Row[] = []
+  for (let i = 0; i < statements; i += perChunk) {
+    if (existing) existed += numberIn(results[i])
+    const last = results[i + perChunk - 1] ?? []
+    affected += returns ? last.length : numberIn(last)
+    if (returns) written.push(...last)
+  }
+  const [only] = written
+  return {
+    shown: doomed ? (results[0] ?? []) : sortRows(written, plan.root.order),
+    affected,
+    inserted: affected - existed,
+    key: written.length === 1 && only ? keyOf(only) : null,
+  }
+}
+
+/** What a transaction had done that undid itself; see `compile-rollback.ts`. */
+function readNotes({ plan, compiled }: BoundWrite, { notes }: RolledBack): PartResult {
+  const { rows, existing } = JSON.parse(notes) as RollbackNotes
+  const noted = rows.map(({ text, keys }) => ({
+    r: text,
+    ...Object.fromEntries((keys ?? []).map((key, i) => [`k${i}`, key])),
+  }))
+  return {
+    shown: compiled.doomed ? noted : sortRows(noted, plan.root.order),
+    affected: rows.length,
+    inserted: rows.length - existing,
+    key: null,
+  }
+}
+
+/** One part's failure is the write's; of several, it is told what each has done. */
+function failureOf(outcomes: readonly Outcome[], results: readonly (PartResult | Error)[]): Error {
+  const failures = results.filter((result): result is Error => result instanceof Error)
+  if (failures.length === results.length) return failures[0] as Error
+  return errors.partlyWritten(
+    results.map((result, i) => ({
+      shard: outcomes[i]?.part.database ?? '',
+      written: result instanceof Error ? 0 : result.affected,
+      error:
+        result instanceof Error
+          ? (result instanceof AtollError ? result : errors.internal(result)).body
+          : null,
+    })),
+  )
+}
+
+function joined(parts: readonly PartResult[], plan: WritePlan): WriteResult {
+  const rows = parts.flatMap(({ shown }) => shown)
+  const sorted = parts.length > 1 ? sortRows(rows, plan.root.order) : rows
+  const sum = (of: (part: PartResult) => number) => parts.reduce((total, part) => total + of(part), 0)
+  return {
+    rows: sorted.flatMap((row) => (typeof row.r === 'string' ? [row.r] : [])),
+    affected: sum(({ affected }) => affected),
+    inserted: sum(({ inserted }) => inserted),
+    key: parts.length === 1 ? (parts[0]?.key ?? null) : null,
+  }
+}
+
+function numberIn(rows: readonly Row[] | undefined): number {
+  return Number(rows?.[0]?.n ?? 0)
+}
+
+function keyOf(row: Row): string[] {
+  const key: string[] = []
+  for (let i = 0; (row[`l${i}`] ?? null) !== null; i++) key.push(String(row[`l${i}`]))
+  return key
+}
