@@ -24,6 +24,8 @@ export default defineConfig({
             return {
               wrangler: { configPath: join(root, 'wrangler.toml') },
               miniflare: {
+                // One database that holds everything, for comparison.
+                d1Databases: { ALONE: 'alone' },
                 bindings: {
                   ATOLL_PUBLISHABLE_KEY: 'sb_publishable_test',
                   ATOLL_SECRET_KEY: 'sb_secret_test',
@@ -38,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'api',
           root,
-          include: ['test/{api,app}/**/*.test.ts'],
+          include: ['test/{api,app,cluster}/**/*.test.ts'],
           setupFiles: ['test/support/workerd-setup.ts'],
           // The first request of a file loads the Worker's modules, which takes seconds on a busy machine.
           testTimeout: 30_000,

@@ -40,6 +40,9 @@ export interface ClusterOptions {
   readonly timeoutMs: number
 }
 
+/** Times that a request follows slots that move. */
+const maxMoves = 3
+
 /** Databases asked at the same time by one request: the platform waits for six connections. */
 const maxAtOnce = 6
 
@@ -106,6 +109,12 @@ export class Cluster {
       const map = await this.#currentMap(session)
       const moved: Part[] = []
       const parts = partsOf(rest, map)
+      // What every shard writes by itself cannot be taken back: the map is asked for before any of them begins.
+      const isOld = !session.reads && rest.kind === 'everywhere' && (await this.#isOld(parts, map, session))
+      if (isOld && attempt < maxMoves) {
+        this.#map = null
+        continue
+      }
       for (const outcome of await atMost(maxAtOnce, parts, (part) =>
         this.#runPart(part, this.sharded ? [fenceFor(part, map)] : [], statementsOf(part), session),
       )) {
@@ -113,13 +122,13 @@ export class Cluster {
         else outcomes.push(outcome)
       }
       if (moved.length === 0) return outcomes
-      if (attempt >= 3) throw errors.movedAgain(moved.map(({ database }) => database))
+      if (attempt >= maxMoves) throw errors.movedAgain(moved.map(({ database }) => database))
       this.#map = null
       // What a read asks of each depends on where everything lies.
       if (session.reads) throw new MovedError(moved.map(({ database }) => database).join(', '))
       if (rest.kind === 'everywhere') {
-        // Parts that have answered own what they owned; the others' slots are asked for one by one.
-        throw errors.movedAgain(moved.map(({ database }) => database))
+        const refused = errors.movedAgain(moved.map(({ database }) => database))
+        return [...outcomes, ...moved.map((part): Outcome => ({ part, error: refused }))]
       }
       rest = { kind: 'slots', slots: moved.flatMap(({ slots }) => [...(slots ?? [])]) }
     }
@@ -138,6 +147,13 @@ export class Cluster {
     if (!map) throw errors.notMigrated(this.#primary.name)
     this.#map = map
     return map
+  }
+
+  async #isOld(parts: readonly Part[], map: ShardMap, session: ClusterSession): Promise<boolean> {
+    const asked = await atMost(maxAtOnce, parts, (part) =>
+      this.#runPart(part, [], [fenceFor(part, map)], session),
+    )
+    return asked.some((outcome) => 'error' in outcome && outcome.error instanceof MovedError)
   }
 
   async #runPart(

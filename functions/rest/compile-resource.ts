@@ -85,7 +85,12 @@ export class ResourceCompiler {
       const column = `${this.#root.alias}.${quoteName(name)}`
       return type === 'blob' ? `hex(${column})` : column
     })
-    return `SELECT json_array(${values.join(', ')}) AS r${this.from()} LIMIT ${max}`
+    // Lists that nobody ordered come in the order of the key, wherever their rows lay.
+    const key = this.#root.table.primaryKey.map((name) => `${this.#root.alias}.${quoteName(name)}`)
+    const sorted = key.flatMap(sortColumns)
+    const order = key.length === 0 ? '' : ` ORDER BY ${key.join(', ')}`
+    const columns = [`json_array(${values.join(', ')}) AS r`, ...sorted]
+    return `SELECT ${columns.join(', ')}${this.from()}${order} LIMIT ${max}`
   }
 
   /** The values under the names of the root's rows. */

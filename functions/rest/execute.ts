@@ -12,6 +12,7 @@ import { type CompiledRead, maxGathered } from './compile-read.ts'
 import { mergeParts } from './merge-parts.ts'
 import { slotsOf } from './place.ts'
 import type { ReadPlan, RoutePlan } from './plan.ts'
+import { sortRows } from './sort-rows.ts'
 import { type Bindings, bindParameters, type Statement } from './sql.ts'
 
 /** What a read found. */
@@ -115,9 +116,11 @@ async function gatherRows(
       const outcomes = await session.run(siteOf(route, bindings), () => [statement])
       const rows = outcomes.flatMap((outcome) => {
         if ('error' in outcome) throw outcome.error
-        return (outcome.results[0] ?? []).map((row) => row.r as string)
+        return outcome.results[0] ?? []
       })
-      const text = `[${rows.join(',')}]`
+      const byKey = table.primaryKey.map(() => ({ descending: false, nulls: 'first' as const }))
+      const sorted = outcomes.length > 1 ? sortRows(rows, byKey) : rows
+      const text = `[${sorted.map((row) => row.r as string).join(',')}]`
       if (rows.length > maxGathered || byteLength(text) > 1_900_000) {
         throw errors.tooManyToGather(table.name, maxGathered)
       }

@@ -37,6 +37,8 @@ interface Group {
 /** An aggregate as far as it is put together; `text` is JSON of the least or greatest value. */
 interface Total {
   sum: bigint | number | null
+  /** What rounding has taken from the sum: Kahan and Babuška's method, which SQLite sums by as well. */
+  lost: number
   count: number
   value: unknown
   type: string
@@ -54,7 +56,7 @@ function mergeGroups(
     let group = groups.get(key)
     if (!group) {
       const totals = columns.map(
-        (): Total => ({ sum: null, count: 0, value: null, type: 'null', text: '[null]' }),
+        (): Total => ({ sum: null, lost: 0, count: 0, value: null, type: 'null', text: '[null]' }),
       )
       group = { row, totals }
       groups.set(key, group)
@@ -99,12 +101,16 @@ function add(
     return
   }
   const value = type === 'integer' ? BigInt(part as string) : Number(part)
-  total.sum =
-    total.sum === null
-      ? value
-      : typeof value === 'bigint' && typeof total.sum === 'bigint'
-        ? total.sum + value
-        : Number(total.sum) + Number(value)
+  if (total.sum === null) total.sum = value
+  else if (typeof value === 'bigint' && typeof total.sum === 'bigint') total.sum += value
+  else addReal(total, Number(value))
+}
+
+function addReal(total: Total, value: number): void {
+  const before = Number(total.sum)
+  const sum = before + value
+  total.lost += Math.abs(before) >= Math.abs(value) ? before - sum + value : value - sum + before
+  total.sum = sum
 }
 
 function shape({ row, totals }: Group, columns: readonly GroupColumn[], { media }: ReadPlan): string {
@@ -118,8 +124,9 @@ function shape({ row, totals }: Group, columns: readonly GroupColumn[], { media 
     return csv && text?.startsWith('"') ? csvField(JSON.parse(text) as string) : text
   })
   if (csv) return values.map((value) => value ?? '').join(',')
-  const members = columns.flatMap(({ name }, i) => {
-    const value = values[i] ?? 'null'
+  // Of columns of one name the last is shown, as by SQLite.
+  const byName = new Map(columns.map(({ name }, i) => [name, values[i] ?? 'null']))
+  const members = [...byName].flatMap(([name, value]) => {
     return media.nullsStripped && value === 'null' ? [] : [`${JSON.stringify(name)}:${value}`]
   })
   return `{${members.join(',')}}`
@@ -138,9 +145,9 @@ function resultOf(
     case 'count':
       return castNumber(BigInt(total.count), cast)
     case 'sum':
-      return total.sum === null ? null : castNumber(total.sum, cast)
+      return total.sum === null ? null : castNumber(sumOf(total), cast)
     case 'avg':
-      return total.sum === null ? null : castNumber(Number(total.sum) / total.count, cast)
+      return total.sum === null ? null : castNumber(Number(sumOf(total)) / total.count, cast)
     default: {
       if (total.type === 'null') return null
       if (total.type === 'integer' || total.type === 'real') {
@@ -150,6 +157,10 @@ function resultOf(
       return text === 'null' ? null : text
     }
   }
+}
+
+function sumOf({ sum, lost }: Total): bigint | number {
+  return typeof sum === 'bigint' ? sum : Number(sum) + lost
 }
 
 function castNumber(value: bigint | number, cast: string | null): string {

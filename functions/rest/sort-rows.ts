@@ -1,16 +1,19 @@
 import type { Row } from '../../db/cluster/cluster.ts'
 import type { OrderPlan } from './plan.ts'
 
+/** What of a term of `order` decides how its values compare. */
+type Direction = Pick<OrderPlan, 'descending' | 'nulls'>
+
 /**
  * Sorts rows by their columns `k0`, `k1`, … as SQLite would by the terms of `order`; whole numbers that a double cannot
  * hold stand as text in `b0`, `b1`, …
  */
-export function sortRows(rows: readonly Row[], order: readonly OrderPlan[]): readonly Row[] {
+export function sortRows(rows: readonly Row[], order: readonly Direction[]): readonly Row[] {
   return order.length === 0 ? rows : [...rows].sort((a, b) => compareBy(order, a, b))
 }
 
 /** How two rows compare by the terms of `order`. */
-export function compareBy(order: readonly OrderPlan[], a: Row, b: Row): number {
+export function compareBy(order: readonly Direction[], a: Row, b: Row): number {
   for (const [i, { descending, nulls }] of order.entries()) {
     const [left, right] = [keyOf(a, i), keyOf(b, i)]
     if (left === null || right === null) {

@@ -19,7 +19,7 @@ export const systemTools: readonly SystemTool[] = [
     name: 'Redis',
     commands: ['redis-server'],
     debianPackage: 'redis-server',
-    usedFor: 'tests of the cache, once there is one,',
+    usedFor: 'tests of slots',
   },
   {
     name: 'Chromium',
