@@ -9,6 +9,8 @@ import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
 import { type AtollConfig, type Keys, readKeys } from './config.ts'
 import type { Shards } from './define.ts'
+import { LastWrites } from './rest/last-writes.ts'
+import { SessionTokens } from './rest/session-token.ts'
 
 /** Bindings of `wrangler.toml` and secrets of `.dev.vars`. */
 export interface Env {
@@ -42,6 +44,8 @@ export interface Services {
   readonly keys: Keys
   readonly assets: Fetcher | null
   readonly identify: Identify
+  readonly sessions: SessionTokens
+  readonly lastWrites: LastWrites
   readonly limits: Limits | null
 }
 
@@ -69,6 +73,8 @@ export function servicesOf(env: Env, config: AtollConfig, migrations: readonly s
       keys,
       assets: env.ASSETS ?? null,
       identify: createIdentify(keys, config),
+      sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
+      lastWrites: new LastWrites(),
       limits: limitsOf(env, config),
     }
     byConfig.set(config, services)

@@ -391,6 +391,10 @@ export const errors = {
       details: shards,
       hint: 'Send the rows of the shards that failed again.',
     }),
+  badSession: () =>
+    new AtollError(400, 'SHARD011', 'The session token is none of this project', {
+      hint: 'Send what the last answer said in Atoll-Session, or new.',
+    }),
   contradictingId: (id: string) =>
     new AtollError(400, 'SHARD009', `The routed id "${clip(id)}" names another slot than its row's`),
   internal: (cause: unknown) => new AtollError(500, 'XX000', 'Internal error', { cause }),

@@ -30,6 +30,8 @@ export interface App {
 /** Headers that browser code may read. */
 const exposedHeaders =
   'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit'
+/** And those of a session, or of an answer without some shards. */
+const exposedOfSessions = `${exposedHeaders}, Atoll-Session, Atoll-Missing-Shards`
 /** And those that say why something was refused. */
 const exposedOfRefusals = `${exposedHeaders}, Proxy-Status, Retry-After, WWW-Authenticate`
 
@@ -79,6 +81,9 @@ function corsFor(config: AtollConfig) {
       return simple(c, async () => {
         await next()
         if (c.res.status >= 400) c.header('Access-Control-Expose-Headers', exposedOfRefusals)
+        else if (c.res.headers.has('atoll-session') || c.res.headers.has('atoll-missing-shards')) {
+          c.header('Access-Control-Expose-Headers', exposedOfSessions)
+        }
       })
     }
     return c.req.header('access-control-request-method') ? handler(c, next) : next()

@@ -26,6 +26,7 @@ import { planRequest, planRows } from './plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
+import { openSession, writeSession } from './request-session.ts'
 import { type ResponseInput, respond } from './respond.ts'
 import { respondWrite } from './respond-write.ts'
 import { readCall } from './rpc.ts'
@@ -57,12 +58,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
   const optionsFor = ({ cluster }: ClusterSession) => ({ ...config, sharded: cluster.sharded })
 
   /** The pipeline: request, plan, statements, rows, response. */
-  async function answer(
-    raw: Request,
-    table: string,
-    caller: Caller,
-    { cluster }: Services,
-  ): Promise<Response> {
+  async function answer(raw: Request, table: string, caller: Caller, services: Services): Promise<Response> {
     const timing = new Timing(config.serverTiming)
     const url = new URL(raw.url)
     const headers = headersOf(raw)
@@ -75,9 +71,10 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       return parsed
     })
     timing.mark('parse')
-    const session = cluster.open({ reads: request.action === 'read', seen: new Map() })
+    const session = await openSession(raw, request.action === 'read', caller, services)
     const asked: Asked = { raw, url, shape, rights, session, timing }
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
+    await writeSession(raw, response, session, caller, services)
     timing.mark('response')
     timing.write(response.headers)
     return response
@@ -140,7 +137,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const shape = shapeOf(table.name, query, headers)
     const request = parseRequest(table.name, shape.parameters, headers, config)
     const rights = new Rights(catalog, caller)
-    const session = services.cluster.open({ reads: true, seen: new Map() })
+    const session = await openSession(raw, true, caller, services)
     const plan = planRows(
       { ...request, headersOnly: raw.method === 'HEAD' },
       table,
