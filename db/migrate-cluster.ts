@@ -41,7 +41,7 @@ export async function migrateCluster(
   await makeShardMap(databases, catalog)
   for (const [i, [name, database]] of shards.entries()) {
     const copied = await copyReferenceTables(primary[1], database, catalog)
-    if (copied === null) continue
+    if (copied === null || copied === 0) continue
     const report = reports[i + 1] as MigrationReport
     reports[i + 1] = { ...report, done: [...report.done, `copied ${copied} reference rows to ${name}`] }
   }
@@ -54,7 +54,10 @@ export async function migrateCluster(
  */
 async function makeShardMap(databases: ClusterDatabases, catalog: Catalog): Promise<void> {
   const [[primaryName, primary]] = [...databases] as [[string, MigrationDatabase]]
-  if ((await count(primary, 'SELECT count(*) AS n FROM _atoll_cluster')) > 0) return
+  if ((await count(primary, 'SELECT count(*) AS n FROM _atoll_cluster')) > 0) {
+    await addNewShards(databases)
+    return
+  }
   const held = await Promise.all(
     [...catalog.tables.values()]
       .filter(({ kind, placement }) => kind === 'table' && placement.kind === 'distributed')
@@ -84,6 +87,24 @@ async function makeShardMap(databases: ClusterDatabases, catalog: Catalog): Prom
     ),
     primary.prepare('INSERT INTO _atoll_cluster VALUES (1, 1)'),
   ])
+}
+
+/** Databases that the map does not know own nothing, and are at its epoch. */
+async function addNewShards(databases: ClusterDatabases): Promise<void> {
+  const [[, primary]] = [...databases] as [[string, MigrationDatabase]]
+  const { results } = await primary.prepare('SELECT name FROM _atoll_shards').all<{ name: string }>()
+  const known = new Set(results.map(({ name }) => name))
+  const added = [...databases].filter(([name]) => !known.has(name))
+  for (const [, database] of added) {
+    await database.batch([
+      database.prepare('DELETE FROM _atoll_slots'),
+      database.prepare('UPDATE _atoll_shard SET epoch = 1'),
+    ])
+  }
+  if (added.length === 0) return
+  await primary.batch(
+    added.map(([name]) => primary.prepare('INSERT OR IGNORE INTO _atoll_shards VALUES (?, 1)').bind(name)),
+  )
 }
 
 async function count(database: MigrationDatabase, text: string): Promise<number> {

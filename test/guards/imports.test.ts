@@ -12,6 +12,7 @@ const joins = new Set([
   'functions/local/types.ts',
   'db/check.ts',
   'db/migrate.ts',
+  'db/shards.ts',
 ])
 const frontDoors = new Set(['functions/define.ts', 'db/define.ts'])
 

@@ -1,0 +1,148 @@
+/**
+ * `npm run shards -- list | status | add NAME`: which databases there are and what they hold. `add` writes the binding of
+ * a new shard into `wrangler.toml`, makes the database and migrates it; it stays empty until slots move to it. With
+ * `--remote`, where they are deployed.
+ * @module
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import tables from './app/tables.ts'
+import { buildCatalog } from './catalog/build-catalog.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import { parseMap, readMapText } from './cluster/shard-map.ts'
+import { byShard } from './cluster/shard-names.ts'
+import { migrateCluster } from './migrate-cluster.ts'
+import { appMigrations, readMigrations } from './migrations.ts'
+import { type OpenDatabases, openDatabases, root } from './open-databases.ts'
+import type { MigrationDatabase } from './wrangler-database.ts'
+
+const usage = 'npm run shards -- list | status | add NAME [--remote] [--persist-to DIR]'
+const toml = join(root, 'wrangler.toml')
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { 'persist-to': { type: 'string' }, remote: { type: 'boolean', default: false } },
+})
+
+/** Opens the databases for some work, and closes them whatever becomes of it. */
+async function withDatabases(work: (databases: OpenDatabases['databases']) => Promise<void>): Promise<void> {
+  const { databases, close } = await openDatabases({ remote: values.remote, persistTo: values['persist-to'] })
+  try {
+    await work(databases)
+  } finally {
+    await close()
+  }
+}
+
+const [command, name] = positionals
+try {
+  if (command === 'list') await withDatabases(list)
+  else if (command === 'status') await withDatabases(status)
+  else if (command === 'add' && name !== undefined) await add(name)
+  else throw new Error(usage)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
+
+async function list(databases: OpenDatabases['databases']): Promise<void> {
+  const map = await mapOf(databases)
+  console.log(`epoch ${map.epoch}`)
+  for (const database of databases.keys()) {
+    const ranges = map.ranges.filter(({ shard }) => shard === database)
+    const slots = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+    const shown = ranges.map(({ first, last }) => `${first}-${last}`).join(', ') || 'none'
+    console.log(row(database, `${slots} slots`, shown))
+  }
+}
+
+async function status(databases: OpenDatabases['databases']): Promise<void> {
+  const catalog = buildCatalog(tables)
+  const map = await mapOf(databases)
+  console.log(row('database', 'slots', 'rows', 'size', 'epoch', 'migration'))
+  for (const [database, binding] of databases) {
+    const ranges = map.ranges.filter(({ shard }) => shard === database)
+    const slots = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+    const [{ epoch = 0, migration = '' } = {}] = await ask<{ epoch: number; migration: string }>(
+      binding,
+      'SELECT (SELECT epoch FROM _atoll_shard) AS epoch, (SELECT max(name) FROM d1_migrations) AS migration',
+    )
+    const rows = await rowsIn(binding, catalog)
+    console.log(row(database, String(slots), String(rows), await sizeOf(binding), String(epoch), migration))
+  }
+}
+
+/** Rows of distributed tables. */
+async function rowsIn(database: MigrationDatabase, catalog: Catalog): Promise<number> {
+  let rows = 0
+  for (const { name: table, kind, placement } of catalog.tables.values()) {
+    if (kind !== 'table' || placement.kind !== 'distributed') continue
+    const [found] = await ask<{ n: number }>(database, `SELECT count(*) AS n FROM "${table}"`)
+    rows += Number(found?.n ?? 0)
+  }
+  return rows
+}
+
+async function sizeOf(database: MigrationDatabase): Promise<string> {
+  const { meta } = (await database.prepare('SELECT 1').all()) as { meta?: { size_after?: number } }
+  return meta?.size_after === undefined ? '?' : `${(meta.size_after / 1_000_000).toFixed(1)} MB`
+}
+
+async function add(databaseName: string): Promise<void> {
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(databaseName)) {
+    throw new Error(`a database's name has small letters, digits and hyphens: ${databaseName}`)
+  }
+  const text = readFileSync(toml, 'utf8')
+  if (text.includes(`database_name = "${databaseName}"`))
+    throw new Error(`${databaseName} is in wrangler.toml already`)
+  const bindings = [...text.matchAll(/^binding = "(SHARD_\d+)"/gm)].map(([, binding]) => binding as string)
+  const last = bindings.sort(byShard).at(-1) ?? 'SHARD_0'
+  const number = Number(last.slice('SHARD_'.length)) + 1
+  const id = values.remote
+    ? create(databaseName)
+    : `00000000-0000-0000-0000-${String(number).padStart(12, '0')}`
+  const entry = `[[d1_databases]]
+binding = "SHARD_${number}"
+database_name = "${databaseName}"
+database_id = "${id}"
+migrations_dir = "db/app/migrations"
+`
+  const end = text.lastIndexOf('[[d1_databases]]')
+  const next = text.indexOf('\n\n', end)
+  const at = next < 0 ? text.length : next + 1
+  writeFileSync(toml, `${text.slice(0, at)}\n${entry}${text.slice(at)}`)
+  await withDatabases(async (databases) => {
+    await migrateCluster(databases, buildCatalog(tables), readMigrations(appMigrations))
+  })
+  console.log(`SHARD_${number} is ${databaseName}: migrated, and empty until slots move to it.
+Deploy (npm run deploy) before any do, so that every Worker has the binding.`)
+}
+
+/** Makes the database in the account that wrangler is signed in to. */
+function create(databaseName: string): string {
+  const output = execFileSync('wrangler', ['d1', 'create', databaseName], { cwd: root, encoding: 'utf8' })
+  const id = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(output)?.[0]
+  if (id === undefined) throw new Error(`wrangler told no id:\n${output}`)
+  return id
+}
+
+async function mapOf(databases: OpenDatabases['databases']) {
+  const primary = databases.get('DB')
+  const rows = primary ? await ask<Record<string, unknown>>(primary, readMapText).catch(() => []) : []
+  const map = parseMap(rows[0])
+  if (!map) throw new Error('there is no shard map yet; run npm run db:migrate')
+  return map
+}
+
+async function ask<Row>(database: MigrationDatabase, text: string): Promise<Row[]> {
+  return (await database.prepare(text).all<Row>()).results
+}
+
+function row(...cells: string[]): string {
+  return cells
+    .map((cell) => cell.padEnd(14))
+    .join('')
+    .trimEnd()
+}
