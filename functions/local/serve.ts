@@ -19,6 +19,8 @@ export interface LocalOptions {
   readonly persistTo: string | null
   /** The Worker's entry file; the app's own when left out. */
   readonly entry?: string
+  /** Bindings of databases, in the place of those that `wrangler.toml` names. */
+  readonly databases?: readonly string[]
   /** Set over the variables of `wrangler.toml` and `.dev.vars`. */
   readonly variables?: Readonly<Record<string, string>>
   readonly logLevel?: LogLevel
@@ -55,12 +57,19 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   copyAssets(root)
   const entry = options.entry ?? join(root, 'functions', 'index.ts')
   const configured = quietly(() => unstable_getMiniflareWorkerOptions(join(root, 'wrangler.toml')))
+  const d1Databases = Object.fromEntries(
+    (options.databases ?? Object.keys(configured.workerOptions.d1Databases ?? {})).map((binding) => [
+      binding,
+      (configured.workerOptions.d1Databases as Record<string, unknown>)?.[binding] ?? binding,
+    ]),
+  ) as Record<string, string>
   const miniflareOptions = async () => {
     const bundle = await build({ ...bundleOptions(entry), write: false })
     const { modulesRules: _, ...worker } = configured.workerOptions
     const converted = convertV4MiniflareOptions({
       ...(worker as V4WorkerOptions),
       name: 'atoll',
+      ...(options.databases === undefined ? {} : { d1Databases }),
       bindings: { ...(worker.bindings as Record<string, string>), ...options.variables },
       modules: [{ type: 'ESModule', path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }],
       host: '127.0.0.1',
@@ -80,7 +89,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
     miniflare,
     database,
     databases: async () => {
-      const names = Object.keys(configured.workerOptions.d1Databases ?? {}).sort(byShard)
+      const names = Object.keys(d1Databases).sort(byShard)
       return new Map(await Promise.all(names.map(async (name) => [name, await database(name)] as const)))
     },
     reload: async () => miniflare.setOptions(await miniflareOptions()),

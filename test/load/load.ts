@@ -2,7 +2,7 @@
  * `npm run load`: asks Atoll and handlers written by hand the same questions, in turn, in one Miniflare, and
  * prints how they compare; and Atoll once more with nothing kept of the statements that it compiles. On a shared machine only the ratios mean much.
  *
- * `npm run load -- page` runs the scenarios whose name holds the word.
+ * `npm run load -- page` runs the scenarios whose name holds the word; `npm run load -- scale` counts calls to databases.
  *
  * Talks to loopback only; ends by itself after scenarios x rounds x contenders x seconds.
  * @module
@@ -13,6 +13,7 @@ import { SignJWT } from 'jose'
 import { childProcesses } from '../../functions/local/state-lock.ts'
 import { startTestServer } from '../support/local-server.ts'
 import { cpuOf } from './process-cpu.ts'
+import { runScale } from './scale.ts'
 
 interface Contender {
   readonly name: string
@@ -44,6 +45,10 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string', default: '16' },
   },
 })
+if (positionals[0] === 'scale') {
+  await runScale()
+  process.exit()
+}
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
 const connections = Number(values.connections)
@@ -120,6 +125,8 @@ const scenarios: readonly Scenario[] = [
 
 const server = await startTestServer({
   entry: new URL('worker.ts', import.meta.url).pathname,
+  // Handlers written by hand know one database; `scale.ts` is about several.
+  databases: ['DB'],
   variables: { ATOLL_JWT_SECRET: jwtSecret },
 })
 const pids = childProcesses()
