@@ -63,12 +63,14 @@ describe('the rule of the environment', () => {
 })
 
 describe('the rule of the pipeline', () => {
-  it('lets only execute.ts ask the cluster', () => {
+  it('lets only the execute stage ask the cluster', () => {
     const broken = files.filter(
       (file) =>
         file.startsWith('functions/rest/') &&
-        file !== 'functions/rest/execute.ts' &&
-        /\.batch\(|\bfetch\(/.test(readFileSync(join(root, file), 'utf8')),
+        !/^functions\/rest\/execute(?:-write)?\.ts$/.test(file) &&
+        /\.batch\(|\.run\(site|session\.(?:run|on|onAll|primary)\(|\bfetch\(/.test(
+          readFileSync(join(root, file), 'utf8'),
+        ),
     )
     expect(broken).toEqual([])
   })
