@@ -1,5 +1,6 @@
 /**
- * The token of a session: the positions of the databases that a caller has seen, signed, so that nobody can invent any.
+ * The token of a session: the positions of the databases that a caller has seen. It is sealed (AES-GCM): nobody can invent
+ * positions, or read from them how much others write.
  * @module
  */
 import { errors } from '../errors.ts'
@@ -12,7 +13,10 @@ const beginning = 'new'
 const maxLength = 8192
 const encoder = new TextEncoder()
 
-/** Signs tokens and reads them back. */
+/** Bytes of the nonce that a token begins with. */
+const nonceBytes = 12
+
+/** Seals tokens and opens them. */
 export class SessionTokens {
   readonly #secret: string
   #key: CryptoKey | null = null
@@ -28,29 +32,27 @@ export class SessionTokens {
    */
   async read(token: string): Promise<ReadonlyMap<string, string>> {
     if (token === beginning) return new Map()
-    const [payload = '', signature = '', ...more] = token.length > maxLength ? [] : token.split('.')
-    const bytes = fromBase64Url(signature)
-    if (payload === '' || bytes === null || more.length > 0) throw errors.badSession()
-    const valid = await crypto.subtle.verify('HMAC', await this.#signingKey(), bytes, encoder.encode(payload))
-    if (!valid) throw errors.badSession()
-    const text = new TextDecoder().decode(fromBase64Url(payload) ?? new Uint8Array())
-    return new Map(JSON.parse(text) as [string, string][])
+    const bytes = token.length > maxLength ? null : fromBase64Url(token)
+    if (bytes === null || bytes.byteLength <= nonceBytes) throw errors.badSession()
+    const key = await this.#sealingKey()
+    const algorithm = { name: 'AES-GCM', iv: bytes.slice(0, nonceBytes) }
+    const opened = await crypto.subtle.decrypt(algorithm, key, bytes.slice(nonceBytes)).catch(() => {
+      throw errors.badSession()
+    })
+    return new Map(JSON.parse(new TextDecoder().decode(opened)) as [string, string][])
   }
 
   async write(bookmarks: ReadonlyMap<string, string>): Promise<string> {
-    const payload = toBase64Url(encoder.encode(JSON.stringify([...bookmarks])))
-    const signature = await crypto.subtle.sign('HMAC', await this.#signingKey(), encoder.encode(payload))
-    return `${payload}.${toBase64Url(new Uint8Array(signature))}`
+    const iv = crypto.getRandomValues(new Uint8Array(nonceBytes))
+    const text = encoder.encode(JSON.stringify([...bookmarks]))
+    const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await this.#sealingKey(), text)
+    return toBase64Url(new Uint8Array([...iv, ...new Uint8Array(sealed)]))
   }
 
-  async #signingKey(): Promise<CryptoKey> {
-    this.#key ??= await crypto.subtle.importKey(
-      'raw',
-      encoder.encode(`atoll-session\n${this.#secret}`),
-      { name: 'HMAC', hash: 'SHA-256' },
-      false,
-      ['sign', 'verify'],
-    )
+  async #sealingKey(): Promise<CryptoKey> {
+    if (this.#key) return this.#key
+    const digest = await crypto.subtle.digest('SHA-256', encoder.encode(`atoll-session\n${this.#secret}`))
+    this.#key = await crypto.subtle.importKey('raw', digest, 'AES-GCM', false, ['encrypt', 'decrypt'])
     return this.#key
   }
 }

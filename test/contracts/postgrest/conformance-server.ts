@@ -7,9 +7,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { unstable_splitSqlQuery } from 'wrangler'
-import { applyMigrations } from '../../../db/apply-migrations.ts'
+import { migrateCluster } from '../../../db/migrate-cluster.ts'
 import type { AtollConfig } from '../../../functions/config.ts'
 import { root, startLocal } from '../../../functions/local/serve.ts'
+import { spreadRows } from './spread-rows.ts'
 
 /** How a case's server differs from the default one, in PostgREST's names. */
 export interface SuiteConfig {
@@ -49,32 +50,44 @@ export interface ConformanceServer {
   stop(): Promise<void>
 }
 
-/** @param folder holds `schema.ts`, `schema.sql`, `seed.sql`, `reset.sql` and `view-sources.json` */
+/**
+ * @param folder holds `schema.ts`, `schema.sql`, `seed.sql`, `reset.sql` and `view-sources.json`
+ * @param spread tables that are distributed over the databases of `wrangler.toml`; with none, one database serves
+ */
 export async function startConformance(
   folder: string,
   suite: SuiteConfig,
   port = 0,
+  spread: readonly string[] = [],
 ): Promise<ConformanceServer> {
   const server = await startLocal({
     port,
     persistTo: null,
     entry: writeEntry(folder),
+    ...(spread.length === 0 ? { databases: ['DB'] } : {}),
     variables: {
       ATOLL_RATE_LIMITS: 'off',
+      CONFORMANCE_SPREAD: JSON.stringify(spread),
       CONFORMANCE_CONFIG: JSON.stringify(configFor(suite)),
       ATOLL_JWT_SECRET: suite['jwt-secret'] === null ? '' : 'reallyreallyreallyreallyverysafe',
     },
   })
+  const databases = await server.databases()
   const database = await server.database('DB')
-  const run = (file: string) => {
+  const run = (file: string, on = database) => {
     const statements = unstable_splitSqlQuery(readFileSync(join(folder, file), 'utf8'))
-    return database.batch(statements.map((statement) => database.prepare(statement)))
+    return on.batch(statements.map((statement) => on.prepare(statement)))
   }
-  await applyMigrations(database, [])
-  await run('schema.sql')
+  await migrateCluster(databases, { tables: new Map(), fingerprint: '' }, [])
+  for (const each of databases.values()) await run('schema.sql', each)
   await run('seed.sql')
+  await spreadRows(databases, spread)
   const resets = createServer((_, response) => {
-    run('reset.sql').then(
+    const reset = async () => {
+      await run('reset.sql')
+      await spreadRows(databases, spread)
+    }
+    reset().then(
       () => response.end(),
       (error) => response.writeHead(500).end(String(error)),
     )

@@ -11,6 +11,8 @@ import { conformanceTables } from './conformance-tables.ts'
 interface ConformanceEnv extends Env {
   /** JSON of the configuration. */
   readonly CONFORMANCE_CONFIG: string
+  /** JSON of the names of tables that lie on several databases. */
+  readonly CONFORMANCE_SPREAD: string
 }
 
 export function createConformanceWorker(
@@ -21,7 +23,7 @@ export function createConformanceWorker(
   return {
     fetch(request: Request, env: ConformanceEnv, context: ExecutionContext) {
       gateway ??= createGateway({
-        tables: conformanceTables(schema, sources),
+        tables: conformanceTables(schema, sources, JSON.parse(env.CONFORMANCE_SPREAD) as string[]),
         config: JSON.parse(env.CONFORMANCE_CONFIG) as Partial<AtollConfig>,
       })
       return gateway.fetch(request, env, context)
