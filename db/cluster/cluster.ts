@@ -116,7 +116,7 @@ export class Cluster {
         continue
       }
       for (const outcome of await atMost(maxAtOnce, parts, (part) =>
-        this.#runPart(part, this.sharded ? [fenceFor(part, map)] : [], statementsOf(part), session),
+        this.#runPart(part, this.sharded ? fenceFor(part, map, session) : [], statementsOf(part), session),
       )) {
         if ('error' in outcome && outcome.error instanceof MovedError) moved.push(outcome.part)
         else outcomes.push(outcome)
@@ -151,7 +151,7 @@ export class Cluster {
 
   async #isOld(parts: readonly Part[], map: ShardMap, session: ClusterSession): Promise<boolean> {
     const asked = await atMost(maxAtOnce, parts, (part) =>
-      this.#runPart(part, [], [fenceFor(part, map)], session),
+      this.#runPart(part, [], fenceFor(part, map, session), session),
     )
     return asked.some((outcome) => 'error' in outcome && outcome.error instanceof MovedError)
   }

@@ -60,3 +60,14 @@ export class MovedError extends Error {
 
 /** What SQLite's message says when a database lacks a migration. */
 export const behindMark = 'atoll/behind'
+
+/** What SQLite's message says when a shard's copies of reference tables are behind what a session has seen. */
+export const staleCopyMark = 'atoll/copies'
+
+/** A shard's copies of reference tables must follow before it can answer a session. */
+export class StaleCopyError extends Error {
+  constructor(database: string) {
+    super(`the copies of ${database} are behind`)
+    this.name = 'StaleCopyError'
+  }
+}

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Part } from './cluster.ts'
-import { movedMark } from './constraint-error.ts'
+import { movedMark, staleCopyMark } from './constraint-error.ts'
 import type { BoundStatement } from './database.ts'
+import type { ClusterSession } from './session.ts'
 import type { ShardMap } from './shard-map.ts'
 
 const refuse = `json_extract('{}','${movedMark}')`
@@ -14,8 +15,26 @@ const ownsSlots = `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM json_each(?1) AS w
 
 const isUnchanged = `SELECT CASE WHEN (SELECT epoch FROM _atoll_shard) = CAST(?1 AS INTEGER) THEN 1 ELSE ${refuse} END`
 
-/** Of a part that names slots, that these are owned and open; of any other, that nothing has changed since the map was read. */
-export function fenceFor(part: Part, map: ShardMap): BoundStatement {
-  if (part.slots !== null) return { text: ownsSlots, parameters: [JSON.stringify([...part.slots])] }
-  return { text: isUnchanged, parameters: [String(map.epochs.get(part.database) ?? -1)] }
+const hasCopied = `SELECT CASE WHEN reference_sequence >= CAST(?1 AS INTEGER) THEN 1 ELSE json_extract('{}','${staleCopyMark}') END FROM _atoll_shard`
+
+/** Where a session keeps, beside its bookmarks, how far the log of reference tables was when it wrote one. */
+export const referencePosition = 'references'
+
+/** A position as text that compares like the number. */
+export function positionText(sequence: number): string {
+  return String(sequence).padStart(16, '0')
+}
+
+/**
+ * Of a part that names slots, that these are owned and open; of any other, that nothing has changed since the map was read.
+ * Of a shard in a session that wrote a reference table, that its copies are as new.
+ */
+export function fenceFor(part: Part, map: ShardMap, session: ClusterSession): BoundStatement[] {
+  const owns =
+    part.slots === null
+      ? { text: isUnchanged, parameters: [String(map.epochs.get(part.database) ?? -1)] }
+      : { text: ownsSlots, parameters: [JSON.stringify([...part.slots])] }
+  const seen = session.bookmarks.get(referencePosition)
+  if (seen === undefined || part.database === 'DB') return [owns]
+  return [owns, { text: hasCopied, parameters: [String(Number(seen))] }]
 }

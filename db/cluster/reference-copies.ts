@@ -7,7 +7,8 @@ import type { Catalog, Table } from '../catalog/catalog.ts'
 import { copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
 import type { BoundStatement } from './cluster.ts'
-import { ConstraintError } from './constraint-error.ts'
+import { ConstraintError, staleCopyMark } from './constraint-error.ts'
+import { positionText, referencePosition } from './fence.ts'
 import type { ClusterSession } from './session.ts'
 
 /** Entries of the log that are applied at once. */
@@ -39,9 +40,17 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
     }),
   )
   const reached = positions.filter((position) => position !== null)
-  if (reached.length === 0) return
+  if (reached.length === 0) {
+    // Nothing was copied, and the log says up to where it should be.
+    const [last = []] = await writing.primary([
+      { text: 'SELECT max(sequence) AS n FROM _atoll_reference_log', parameters: [] },
+    ])
+    session.note(referencePosition, positionText(Number(last[0]?.n ?? 0)))
+    return
+  }
   const from = Math.min(...reached.map(({ applied }) => applied))
-  for (let after = from; ; ) {
+  let after = from
+  for (;;) {
     const [entries = []] = await writing.primary([
       {
         text: `SELECT sequence, name, key FROM _atoll_reference_log WHERE sequence > CAST(?1 AS INTEGER) ORDER BY sequence LIMIT ${maxEntries}`,
@@ -56,6 +65,7 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
       reached.filter(({ applied }) => applied < after).map(({ shard }) => apply(shard, statements, writing)),
     )
   }
+  session.note(referencePosition, positionText(after))
   if (reached.length === cluster.shards.length) {
     await writing.primary([
       {
@@ -103,7 +113,14 @@ async function statementsFor(
   session: ClusterSession,
   catalog: Catalog,
 ): Promise<BoundStatement[]> {
-  const statements: BoundStatement[] = [{ text: 'PRAGMA defer_foreign_keys = ON', parameters: [] }]
+  const statements: BoundStatement[] = [
+    // Of two copies at the same time, the one that knows less of the log does nothing.
+    {
+      text: `SELECT CASE WHEN reference_sequence < CAST(?1 AS INTEGER) THEN 1 ELSE json_extract('{}','${staleCopyMark}') END FROM _atoll_shard`,
+      parameters: [String(upTo)],
+    },
+    { text: 'PRAGMA defer_foreign_keys = ON', parameters: [] },
+  ]
   for (const table of referenceTables(catalog)) {
     const keys = [...new Set(log.filter(({ name }) => name === table.name).map(({ key }) => key))]
     if (keys.length === 0) continue

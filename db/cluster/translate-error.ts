@@ -8,6 +8,8 @@ import {
   PolicyViolation,
   RolledBack,
   rollbackPrefix,
+  StaleCopyError,
+  staleCopyMark,
 } from './constraint-error.ts'
 
 /** What SQLite says when a statement is larger than it can work with. */
@@ -22,10 +24,11 @@ const passing =
 export function translateDatabaseError(
   database: string,
   error: unknown,
-): AtollError | ConstraintError | MovedError | PolicyViolation | RolledBack {
+): AtollError | ConstraintError | MovedError | PolicyViolation | RolledBack | StaleCopyError {
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
   if (message.includes(movedMark)) return new MovedError(database)
+  if (message.includes(staleCopyMark)) return new StaleCopyError(database)
   if (message.includes(behindMark)) return errors.notMigrated(database)
   const violation = readGuard(message) ?? readViolation(message, error)
   if (violation) return violation

@@ -1,7 +1,9 @@
+import { storedColumns } from '../../db/catalog/catalog.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import { type CompiledSpread, compileSpread } from './compile-spread.ts'
 import type { GatherPlan, ReadPlan, ResourcePlan } from './plan.ts'
-import { type Statement, writeStatement } from './sql.ts'
+import { sortColumns } from './sort-columns.ts'
+import { quoteName, type Statement, writeStatement } from './sql.ts'
 
 /** What a read needs of the database, in one batch. */
 export interface CompiledRead {
@@ -39,6 +41,7 @@ export function compileRead(plan: ReadPlan): CompiledRead {
   }
 }
 
+/** Rows as JSON arrays of the columns that their table keeps. */
 function compileGather(gather: GatherPlan, { media }: ReadPlan): Statement {
   const root: ResourcePlan = {
     ...gather,
@@ -50,7 +53,16 @@ function compileGather(gather: GatherPlan, { media }: ReadPlan): Statement {
     offset: null,
     aggregated: false,
   }
-  return writeStatement((parameters) =>
-    new ResourceCompiler(parameters, root, { media, maxRows: null }).gatheredRows(maxGathered + 1),
-  )
+  const values = storedColumns(gather.table).map(({ name, type }) => {
+    const column = `${gather.alias}.${quoteName(name)}`
+    return type === 'blob' ? `hex(${column})` : column
+  })
+  // Lists that nobody ordered come in the order of the key, wherever their rows lay.
+  const key = gather.table.primaryKey.map((name) => `${gather.alias}.${quoteName(name)}`)
+  const columns = [`json_array(${values.join(', ')}) AS r`, ...key.flatMap(sortColumns)]
+  const order = key.length === 0 ? '' : ` ORDER BY ${key.join(', ')}`
+  return writeStatement((parameters) => {
+    const from = new ResourceCompiler(parameters, root, { media, maxRows: null }).from()
+    return `SELECT ${columns.join(', ')}${from}${order} LIMIT ${maxGathered + 1}`
+  })
 }

@@ -1,15 +1,16 @@
 /**
  * The SQL of a plan's resources: what is shown, where rows come from, which and in what order.
  *
- * A little longer than other files: every part calls the others, since an embedded resource is shown, joined, filtered
- * and ordered like the one that it is in.
+ * Longer than other files: every part calls the others, since an embedded resource is shown, joined, filtered and ordered
+ * like the one that it is in.
  * @module
  */
 import type { ColumnPair } from '../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
+import { canFail } from './can-fail.ts'
 import { castTo, orderValue, type TypedSql } from './compile-field.ts'
 import { policyTerms } from './compile-policy.ts'
-import { canFail, PredicateCompiler } from './compile-predicate.ts'
+import { PredicateCompiler } from './compile-predicate.ts'
 import { implicitOrder, rangeSql, spreadRangeSql } from './compile-range.ts'
 import { columnEntry, columnValue, csvLine, type Entry, jsonObject, jsonOf } from './compile-row.ts'
 import type { Media } from './media.ts'
@@ -22,6 +23,7 @@ import {
   type SpreadOutput,
 } from './plan.ts'
 import { renamed } from './rename-root.ts'
+import { ResourceTree } from './resource-tree.ts'
 import { sortColumns } from './sort-columns.ts'
 import { allOf, type Parameters, quoteName } from './sql.ts'
 import { storedValue } from './stored-value.ts'
@@ -48,6 +50,7 @@ export class ResourceCompiler {
   readonly #root: ResourcePlan
   readonly #options: CompileOptions
   readonly #predicates: PredicateCompiler
+  readonly #tree: ResourceTree
   /** True when the root is being written, and so has no joins. */
   #written = false
 
@@ -56,6 +59,7 @@ export class ResourceCompiler {
     this.#parameters = parameters
     this.#root = alias === root.alias ? root : renamed(root, alias)
     this.#options = options
+    this.#tree = new ResourceTree(this.#root)
     this.#predicates = new PredicateCompiler(parameters, ({ embed, exists }) =>
       exists ? this.#exists(embed) : `NOT ${this.#exists(embed)}`,
     )
@@ -77,20 +81,6 @@ export class ResourceCompiler {
     const keys = root.order.flatMap((term, i) => sortColumns(this.#orderValue(term), i))
     const columns = [`${this.#shape(this.#entries(root))} AS r`, ...keys]
     return `SELECT ${columns.join(', ')}${this.from()}${this.#order(root)}${spreadRangeSql(root, this.#options.maxRows, this.#parameters)}`
-  }
-
-  /** Rows as JSON arrays of the columns that their table keeps, at most `max`. */
-  gatheredRows(max: number): string {
-    const values = storedColumns(this.#root.table).map(({ name, type }) => {
-      const column = `${this.#root.alias}.${quoteName(name)}`
-      return type === 'blob' ? `hex(${column})` : column
-    })
-    // Lists that nobody ordered come in the order of the key, wherever their rows lay.
-    const key = this.#root.table.primaryKey.map((name) => `${this.#root.alias}.${quoteName(name)}`)
-    const sorted = key.flatMap(sortColumns)
-    const order = key.length === 0 ? '' : ` ORDER BY ${key.join(', ')}`
-    const columns = [`json_array(${values.join(', ')}) AS r`, ...sorted]
-    return `SELECT ${columns.join(', ')}${this.from()}${order} LIMIT ${max}`
   }
 
   /** The values under the names of the root's rows. */
@@ -273,7 +263,7 @@ export class ResourceCompiler {
   /** Conditions that tie an embedded resource to its parent, whose alias the relation's columns are read under. */
   #joins(embed: EmbedPlan): string[] {
     const { relation, resource, junction } = embed
-    const parent = this.#parentOf(embed)
+    const parent = this.#tree.holderOf(embed).alias
     const equal = (left: string, right: string, pairs: readonly ColumnPair[]) =>
       pairs.map(([here, there]) => `${left}.${quoteName(here)} = ${right}.${quoteName(there)}`)
     if (!junction || !relation.junction) return equal(parent, resource.alias, relation.on)
@@ -282,30 +272,6 @@ export class ResourceCompiler {
       ...equal(junction.alias, resource.alias, relation.junction.to),
       ...this.#policy(junction),
     ]
-  }
-
-  /** What each embedded resource is in. */
-  readonly #holders = new Map<EmbedPlan, ResourcePlan>()
-
-  #parentOf(embed: EmbedPlan): string {
-    this.#findHolders()
-    return (this.#holders.get(embed) as ResourcePlan).alias
-  }
-
-  /** The resource that another is in, and as what; null for the root. */
-  #above(resource: ResourcePlan): { readonly embed: EmbedPlan; readonly resource: ResourcePlan } | null {
-    this.#findHolders()
-    for (const [embed, holder] of this.#holders)
-      if (embed.resource === resource) return { embed, resource: holder }
-    return null
-  }
-
-  #findHolders(resource = this.#root): void {
-    if (resource === this.#root && this.#holders.size > 0) return
-    for (const { embed } of embedsOf(resource.output)) {
-      this.#holders.set(embed, resource)
-      this.#findHolders(embed.resource)
-    }
   }
 
   #where(resource: ResourcePlan, joins: readonly string[]): string {
@@ -324,7 +290,7 @@ export class ResourceCompiler {
    */
   #filters(resource: ResourcePlan): string[] {
     const policy = this.#policy(resource)
-    if (!this.#isGuarded(resource)) {
+    if (!this.#tree.isGuarded(resource)) {
       return resource.where.map((predicate) => this.#predicates.compile(predicate))
     }
     const filters = resource.where.map((predicate) => {
@@ -334,17 +300,10 @@ export class ResourceCompiler {
     return [...policy, ...filters]
   }
 
-  #isGuarded(resource: ResourcePlan): boolean {
-    if (resource.policy.kind !== 'all') return true
-    const above = this.#above(resource)
-    if (above === null) return false
-    return (above.embed.junction?.policy.kind ?? 'all') !== 'all' || this.#isGuarded(above.resource)
-  }
-
   /** The policies of a resource, of the join table that it is reached by, and of all that it is in. */
   #guards(resource: ResourcePlan): string[] {
     const own = this.#policy(resource)
-    const above = this.#above(resource)
+    const above = this.#tree.above(resource)
     if (above === null) return own
     const { junction } = above.embed
     const joined = junction === null ? [] : this.#policy(junction)

@@ -2,8 +2,11 @@
  * The only stage that does I/O: reads. Writes are in `execute-write.ts`, and together they are the stage.
  * @module
  */
+
+import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { BoundStatement, Outcome, Row, Site } from '../../db/cluster/cluster.ts'
-import { MovedError } from '../../db/cluster/constraint-error.ts'
+import { MovedError, StaleCopyError } from '../../db/cluster/constraint-error.ts'
+import { copyReferences } from '../../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { AtollError, errors } from '../errors.ts'
 import { byteLength } from './byte-length.ts'
@@ -38,6 +41,7 @@ export async function executeRead(
   compiled: CompiledRead,
   bindings: Bindings,
   session: ClusterSession,
+  catalog: Catalog,
   boundRows?: string,
 ): Promise<ReadResult> {
   for (let moves = 1; ; moves++) {
@@ -45,6 +49,10 @@ export async function executeRead(
       const gathered = await gatherRows(plan, compiled, bindings, session)
       return await readRows(plan, compiled, { ...bindings, gathered }, session, boundRows)
     } catch (error) {
+      if (error instanceof StaleCopyError && moves < maxMoves) {
+        await copyReferences(session, catalog)
+        continue
+      }
       // Where rows lie decides which statements are run, so all of it is decided anew.
       if (!(error instanceof MovedError)) throw error
       if (moves >= maxMoves) throw errors.movedAgain([error.message])
@@ -90,7 +98,12 @@ function answersOf(outcomes: readonly Outcome[], { preferences }: ReadPlan) {
   for (const outcome of outcomes) {
     if ('results' in outcome) answers.push(outcome.results)
     else {
-      if (outcome.error instanceof MovedError || !isUnavailable(outcome.error)) throw outcome.error
+      if (
+        outcome.error instanceof MovedError ||
+        outcome.error instanceof StaleCopyError ||
+        !isUnavailable(outcome.error)
+      )
+        throw outcome.error
       failure ??= outcome.error
       missing.push(outcome.part.database)
     }

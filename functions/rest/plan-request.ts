@@ -11,7 +11,6 @@ import {
   type Embedded,
   type EmbedPlan,
   embedsOf,
-  type FieldPlan,
   type OrderPlan,
   type OutputItem,
   type Predicate,
@@ -19,10 +18,10 @@ import {
   type ResourcePlan,
   type RoutePlan,
 } from './plan.ts'
+import { fieldPlan, nameOf } from './plan-field.ts'
 import type {
   Condition,
   EmbedItem,
-  Field,
   FieldItem,
   FilterCondition,
   OrderTerm,
@@ -229,24 +228,6 @@ function starOutput(table: Table, alias: string): ColumnOutput[] {
     cast: null,
     aggregate: null,
   }))
-}
-
-/** The key under which a field appears: the last name on its JSON path. */
-function nameOf(field: Field): string {
-  return field.path.reduce((name, step) => (typeof step.at === 'string' ? step.at : name), field.name)
-}
-
-function fieldPlan(table: Table, alias: string, field: Field): FieldPlan {
-  const column = table.columns.get(field.name)
-  if (column === undefined) throw errors.undefinedColumn(table.name, field.name)
-  return {
-    table: table.name,
-    alias,
-    column,
-    path: field.path,
-    untyped: table.kind === 'view' || column.expression !== null,
-    search: table.search,
-  }
 }
 
 function planCondition(

@@ -87,7 +87,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       return { plan, compiled: compileRead(plan) }
     })
     timing.mark('plan')
-    const result = await executeRead(plan, compiled, { operands: shape.operands, rights }, session)
+    const result = await executeRead(plan, compiled, { operands: shape.operands, rights }, session, catalog)
     timing.mark('transaction')
     return respond(result, plan, responseInput(raw, url, shape, plan, compiled))
   }
@@ -147,7 +147,14 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     )
     const compiled = compileRead(plan)
     const rows = functionRows(storedColumns(table), found)
-    const result = await executeRead(plan, compiled, { operands: shape.operands, rights }, session, rows)
+    const result = await executeRead(
+      plan,
+      compiled,
+      { operands: shape.operands, rights },
+      session,
+      catalog,
+      rows,
+    )
     timing.mark('transaction')
     const response = await respond(result, plan, responseInput(raw, url, shape, plan, compiled))
     timing.write(response.headers)

@@ -106,6 +106,36 @@ describe('with one shard down', () => {
   })
 })
 
+describe('copies that a shard has missed', () => {
+  it('follow before the shard answers the session that wrote', async () => {
+    const [customer] = (
+      await databases.SHARD_2.prepare('SELECT id, support_rep_id AS rep FROM customers LIMIT 1').all<{
+        id: number
+        rep: number
+      }>()
+    ).results
+    const rep = customer?.rep
+    let isDown = true
+    const sometimes = faulty(databases.SHARD_2, (call) => (isDown ? lost(call) : null))
+    const ask = askOver({ ...databases, SHARD_2: sometimes.binding })
+    const written = await ask(`employees?id=eq.${rep}`, {
+      method: 'PATCH',
+      headers: json,
+      body: '{"fax":"new"}',
+    })
+    expect(written.status).toBe(204)
+    isDown = false
+    const read = async (headers = {}) =>
+      (await ask(`customers?id=eq.${customer?.id}&select=employees(fax)`, { headers })).json()
+    expect(await read()).toEqual([{ employees: { fax: null } }])
+    expect(await read({ 'Atoll-Session': written.headers.get('atoll-session') ?? '' })).toEqual([
+      { employees: { fax: 'new' } },
+    ])
+    expect(await read()).toEqual([{ employees: { fax: 'new' } }])
+    await askMany(`employees?id=eq.${rep}`, { method: 'PATCH', headers: json, body: '{"fax":null}' })
+  })
+})
+
 describe('a shard that does not answer in time', () => {
   it('holds up nobody else, and is given up', async () => {
     const never = faulty(databases.SHARD_2, () => new Promise(() => undefined))
