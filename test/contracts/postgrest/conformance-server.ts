@@ -81,13 +81,10 @@ export async function startConformance(
   await migrateCluster(databases, { tables: new Map(), fingerprint: '' }, [])
   for (const each of databases.values()) await run('schema.sql', each)
   await run('seed.sql')
-  await spreadRows(databases, spread)
+  const restore = await spreadRows(databases, spread)
   const resets = createServer((_, response) => {
-    const reset = async () => {
-      await run('reset.sql')
-      await spreadRows(databases, spread)
-    }
-    reset().then(
+    const reset = spread.length === 0 ? run('reset.sql') : restore()
+    reset.then(
       () => response.end(),
       (error) => response.writeHead(500).end(String(error)),
     )

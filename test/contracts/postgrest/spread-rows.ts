@@ -18,12 +18,15 @@ export function spreadable(schemaSql: string): string[] {
   )
 }
 
-/** Takes the rows of tables to the databases that own them. */
+/**
+ * Takes the rows of tables to the databases that own them.
+ *
+ * @returns what puts them back as they were
+ */
 export async function spreadRows(
   databases: ReadonlyMap<string, D1Database>,
   tables: readonly string[],
-): Promise<void> {
-  if (tables.length === 0) return
+): Promise<() => Promise<void>> {
   const primary = databases.get('DB') as D1Database
   const ranges = evenRanges([...databases.keys()])
   const map = { epoch: 1, ranges, epochs: new Map<string, number>() }
@@ -51,5 +54,10 @@ export async function spreadRows(
         )
     }
   }
-  for (const [name, database] of databases) await database.batch(statements.get(name) ?? [])
+  const restore = async () => {
+    const batches = [...databases].map(([name, database]) => database.batch(statements.get(name) ?? []))
+    await Promise.all(batches)
+  }
+  if (tables.length > 0) await restore()
+  return restore
 }
