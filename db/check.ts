@@ -3,14 +3,11 @@
  * @module
  */
 import tables from './app/tables.ts'
-import { buildCatalog, SchemaError } from './catalog/build-catalog.ts'
-import { checkPolicies } from './catalog/check-policies.ts'
+import { SchemaError } from './catalog/build-catalog.ts'
+import { readSchema } from './catalog/read-schema.ts'
 
 try {
-  const catalog = buildCatalog(tables)
-  const problems = checkPolicies(catalog)
-  if (problems.length > 0) throw new SchemaError(problems)
-  console.log(`The schema can be served: ${catalog.tables.size} tables.`)
+  console.log(`The schema can be served: ${readSchema(tables).tables.size} tables.`)
 } catch (error) {
   if (!(error instanceof SchemaError)) throw error
   console.error(error.message)

@@ -69,13 +69,7 @@ async function makeShardMap(databases: ClusterDatabases, catalog: Catalog): Prom
   // Every database learns what it owns before the map says so.
   for (const [name, database] of databases) {
     const owned = ranges.filter(({ shard }) => shard === name)
-    await database.batch([
-      database.prepare('DELETE FROM _atoll_slots'),
-      ...owned.map(({ first, last }) =>
-        database.prepare('INSERT INTO _atoll_slots (first, last) VALUES (?, ?)').bind(first, last),
-      ),
-      database.prepare('UPDATE _atoll_shard SET epoch = 1'),
-    ])
+    await ownSlots(database, owned)
   }
   await primary.batch([
     primary.prepare('DELETE FROM _atoll_shard_map'),
@@ -95,16 +89,22 @@ async function addNewShards(databases: ClusterDatabases): Promise<void> {
   const { results } = await primary.prepare('SELECT name FROM _atoll_shards').all<{ name: string }>()
   const known = new Set(results.map(({ name }) => name))
   const added = [...databases].filter(([name]) => !known.has(name))
-  for (const [, database] of added) {
-    await database.batch([
-      database.prepare('DELETE FROM _atoll_slots'),
-      database.prepare('UPDATE _atoll_shard SET epoch = 1'),
-    ])
-  }
+  for (const [, database] of added) await ownSlots(database, [])
   if (added.length === 0) return
   await primary.batch(
     added.map(([name]) => primary.prepare('INSERT OR IGNORE INTO _atoll_shards VALUES (?, 1)').bind(name)),
   )
+}
+
+/** Tells a new database what it owns. */
+async function ownSlots(database: MigrationDatabase, owned: readonly SlotRange[]): Promise<void> {
+  await database.batch([
+    database.prepare('DELETE FROM _atoll_slots'),
+    ...owned.map(({ first, last }) =>
+      database.prepare('INSERT INTO _atoll_slots (first, last) VALUES (?, ?)').bind(first, last),
+    ),
+    database.prepare('UPDATE _atoll_shard SET epoch = 1'),
+  ])
 }
 
 async function count(database: MigrationDatabase, text: string): Promise<number> {

@@ -1,6 +1,7 @@
 import type { Catalog, Table } from './catalog/catalog.ts'
-import { ownerOf, parseMap, readMapText, type ShardMap } from './cluster/shard-map.ts'
+import { ownerOf, type ShardMap } from './cluster/shard-map.ts'
 import { slotOf } from './cluster/slots.ts'
+import { readMap } from './read-map.ts'
 import { type SeedRows, seedStatements } from './seed-statements.ts'
 
 /** Puts rows where they belong: distributed ones on their shards, those of reference tables everywhere, others in `DB`. */
@@ -10,8 +11,7 @@ export async function seedCluster(
   catalog: Catalog,
 ): Promise<void> {
   const [[primaryName, primary]] = [...databases] as [[string, D1Database]]
-  const map = parseMap((await primary.prepare(readMapText).all<Record<string, unknown>>()).results[0])
-  if (!map) throw new Error('the databases have no shard map; run npm run db:migrate')
+  const map = await readMap(databases)
   for (const [name, database] of databases) {
     const own = rows.flatMap((chunk) => rowsFor(name, name === primaryName, chunk, catalog, map))
     await database.batch(seedStatements(database, own))

@@ -11,11 +11,12 @@ import { parseArgs } from 'node:util'
 import tables from './app/tables.ts'
 import { buildCatalog } from './catalog/build-catalog.ts'
 import type { Catalog } from './catalog/catalog.ts'
-import { parseMap, readMapText } from './cluster/shard-map.ts'
+import { slotsOwned } from './cluster/shard-map.ts'
 import { byShard } from './cluster/shard-names.ts'
 import { migrateCluster } from './migrate-cluster.ts'
 import { appMigrations, readMigrations } from './migrations.ts'
 import { type OpenDatabases, openDatabases, root } from './open-databases.ts'
+import { readMap } from './read-map.ts'
 import type { MigrationDatabase } from './wrangler-database.ts'
 
 const usage = 'npm run shards -- list | status | add NAME [--remote] [--persist-to DIR]'
@@ -48,11 +49,11 @@ try {
 }
 
 async function list(databases: OpenDatabases['databases']): Promise<void> {
-  const map = await mapOf(databases)
+  const map = await readMap(databases)
   console.log(`epoch ${map.epoch}`)
   for (const database of databases.keys()) {
     const ranges = map.ranges.filter(({ shard }) => shard === database)
-    const slots = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+    const slots = slotsOwned(map, database)
     const shown = ranges.map(({ first, last }) => `${first}-${last}`).join(', ') || 'none'
     console.log(row(database, `${slots} slots`, shown))
   }
@@ -60,11 +61,10 @@ async function list(databases: OpenDatabases['databases']): Promise<void> {
 
 async function status(databases: OpenDatabases['databases']): Promise<void> {
   const catalog = buildCatalog(tables)
-  const map = await mapOf(databases)
+  const map = await readMap(databases)
   console.log(row('database', 'slots', 'rows', 'size', 'epoch', 'migration'))
   for (const [database, binding] of databases) {
-    const ranges = map.ranges.filter(({ shard }) => shard === database)
-    const slots = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+    const slots = slotsOwned(map, database)
     const [{ epoch = 0, migration = '' } = {}] = await ask<{ epoch: number; migration: string }>(
       binding,
       'SELECT (SELECT epoch FROM _atoll_shard) AS epoch, (SELECT max(name) FROM d1_migrations) AS migration',
@@ -126,14 +126,6 @@ function create(databaseName: string): string {
   const id = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(output)?.[0]
   if (id === undefined) throw new Error(`wrangler told no id:\n${output}`)
   return id
-}
-
-async function mapOf(databases: OpenDatabases['databases']) {
-  const primary = databases.get('DB')
-  const rows = primary ? await ask<Record<string, unknown>>(primary, readMapText).catch(() => []) : []
-  const map = parseMap(rows[0])
-  if (!map) throw new Error('there is no shard map yet; run npm run db:migrate')
-  return map
 }
 
 async function ask<Row>(database: MigrationDatabase, text: string): Promise<Row[]> {

@@ -55,31 +55,31 @@ export interface AtollEnv {
   readonly Variables: { services: Services; caller: Caller }
 }
 
-const cache = new WeakMap<Env, WeakMap<AtollConfig, Services>>()
-
-/** Services of an environment and a configuration; made once for each. */
-export function servicesOf(env: Env, config: AtollConfig, migrations: readonly string[]): Services {
-  const byConfig = cache.get(env) ?? new WeakMap<AtollConfig, Services>()
-  cache.set(env, byConfig)
-  let services = byConfig.get(config)
-  if (!services) {
-    const keys = readKeys(env)
-    const databases = databasesOf(env)
-    const cluster = new Cluster(databases, { migrations, timeoutMs: config.databaseTimeoutMs })
-    services = {
-      cluster,
-      shards: shardsOf(cluster, databases),
-      database: drizzle(env.DB),
-      keys,
-      assets: env.ASSETS ?? null,
-      identify: createIdentify(keys, config),
-      sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
-      lastWrites: new LastWrites(),
-      limits: limitsOf(env, config),
-    }
-    byConfig.set(config, services)
+/** Services of an environment, for one gateway; made once for each. */
+export function servicesFor(config: AtollConfig, migrations: readonly string[]): (env: Env) => Services {
+  const made = new WeakMap<Env, Services>()
+  return (env) => {
+    const services = made.get(env) ?? createServices(env, config, migrations)
+    made.set(env, services)
+    return services
   }
-  return services
+}
+
+function createServices(env: Env, config: AtollConfig, migrations: readonly string[]): Services {
+  const keys = readKeys(env)
+  const databases = databasesOf(env)
+  const cluster = new Cluster(databases, { migrations, timeoutMs: config.databaseTimeoutMs })
+  return {
+    cluster,
+    shards: shardsOf(cluster, databases),
+    database: drizzle(env.DB),
+    keys,
+    assets: env.ASSETS ?? null,
+    identify: createIdentify(keys, config),
+    sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
+    lastWrites: new LastWrites(),
+    limits: limitsOf(env, config),
+  }
 }
 
 /** `DB` and the shards, by the names of their bindings. */

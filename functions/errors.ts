@@ -55,6 +55,13 @@ export function refuse(
   return new AtollError(status, code, message, rest)
 }
 
+/** 42501: to those who have not signed in, as a question who they are. */
+function refusal(signedIn: boolean, message: string): AtollError {
+  return new AtollError(signedIn ? 403 : 401, '42501', message, {
+    headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
+  })
+}
+
 export const errors = {
   // --- the request ---------------------------------------------------------------------------------------------
   unparsable: (what: string, text: string, column: number, details: string) =>
@@ -214,31 +221,13 @@ export const errors = {
     new AtollError(401, 'PGRST302', 'Anonymous access is disabled', {
       headers: { 'WWW-Authenticate': 'Bearer' },
     }),
-  denied: (table: string, signedIn: boolean) =>
-    new AtollError(signedIn ? 403 : 401, '42501', `permission denied for table ${table}`, {
-      headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
-    }),
-
+  denied: (table: string, signedIn: boolean) => refusal(signedIn, `permission denied for table ${table}`),
   deniedColumn: (table: string, column: string, signedIn: boolean) =>
-    new AtollError(
-      signedIn ? 403 : 401,
-      '42501',
-      `permission denied for column ${column} of table ${table}`,
-      {
-        headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
-      },
-    ),
+    refusal(signedIn, `permission denied for column ${column} of table ${table}`),
   deniedRow: (table: string, signedIn: boolean) =>
-    new AtollError(
-      signedIn ? 403 : 401,
-      '42501',
-      `new row violates row-level security policy for table "${table}"`,
-      { headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' } },
-    ),
+    refusal(signedIn, `new row violates row-level security policy for table "${table}"`),
   deniedFunction: (name: string, signedIn: boolean) =>
-    new AtollError(signedIn ? 403 : 401, '42501', `permission denied for function ${name}`, {
-      headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
-    }),
+    refusal(signedIn, `permission denied for function ${name}`),
 
   // --- the data ------------------------------------------------------------------------------------------------
   invalidArguments: (

@@ -9,7 +9,7 @@ import type { TableDeclarations } from '../db/define.ts'
 import type { Caller } from './access/caller.ts'
 import { limitRate } from './access/rate-limit.ts'
 import { type AtollConfig, defaultConfig } from './config.ts'
-import { type AtollEnv, type Services, servicesOf } from './context.ts'
+import { type AtollEnv, type Services, servicesFor } from './context.ts'
 import type { FunctionManifest, RouteManifest } from './define.ts'
 import { createDocs } from './docs/docs.ts'
 import { AtollError, errors } from './errors.ts'
@@ -39,12 +39,13 @@ export function createGateway(app: App): Hono<AtollEnv> {
   const config: AtollConfig = { ...defaultConfig, ...app.config }
   const catalog = buildCatalog(app.tables)
 
+  const servicesOf = servicesFor(config, app.migrations ?? [])
   const gateway = new Hono<AtollEnv>({ strict: false })
   gateway.onError((error, c) => errorResponse(error, c.req.raw))
   gateway.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
   gateway.use(corsFor(config))
   gateway.use(async (c, next) => {
-    const services = servicesOf(c.env, config, app.migrations ?? [])
+    const services = servicesOf(c.env)
     c.set('services', services)
     c.set('caller', await admit(c.req.raw.headers, services))
     await next()

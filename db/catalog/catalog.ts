@@ -150,6 +150,11 @@ export function storedColumns(table: Table): Column[] {
   return [...table.columns.values()].filter((column) => column.expression === null)
 }
 
+/** The columns that are written into a row: without those that the database works out. */
+export function writtenColumns(table: Table): Column[] {
+  return storedColumns(table).filter(({ generated }) => !generated)
+}
+
 /** Whether two keys are of the same columns, in whatever order. */
 export function sameColumns(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((column) => b.includes(column))

@@ -73,6 +73,11 @@ export class Cluster {
     return [...this.#databases.keys()]
   }
 
+  /** Name of the primary database. */
+  get primary(): string {
+    return this.#primary.name
+  }
+
   /** Names of the shards beside the primary database. */
   get shards(): readonly string[] {
     return this.databases.filter((name) => name !== this.#primary.name)
@@ -101,7 +106,7 @@ export class Cluster {
   ): Promise<Outcome[]> {
     if (site.kind === 'primary') {
       const part: Part = { database: this.#primary.name, slots: null }
-      return [await this.#runPart(part, [], statementsOf(part), session)]
+      return [await this.runPart(part, statementsOf(part), session)]
     }
     const outcomes: Outcome[] = []
     let rest: Site = site
@@ -115,8 +120,9 @@ export class Cluster {
         this.#map = null
         continue
       }
+      const fenceOf = (part: Part) => (this.sharded ? fenceFor(part, map, session) : [])
       for (const outcome of await atMost(maxAtOnce, parts, (part) =>
-        this.#runPart(part, this.sharded ? fenceFor(part, map, session) : [], statementsOf(part), session),
+        this.runPart(part, statementsOf(part), session, fenceOf(part)),
       )) {
         if ('error' in outcome && outcome.error instanceof MovedError) moved.push(outcome.part)
         else outcomes.push(outcome)
@@ -151,16 +157,17 @@ export class Cluster {
 
   async #isOld(parts: readonly Part[], map: ShardMap, session: ClusterSession): Promise<boolean> {
     const asked = await atMost(maxAtOnce, parts, (part) =>
-      this.#runPart(part, [], fenceFor(part, map, session), session),
+      this.runPart(part, fenceFor(part, map, session), session),
     )
     return asked.some((outcome) => 'error' in outcome && outcome.error instanceof MovedError)
   }
 
-  async #runPart(
+  /** Runs statements on one database, after a fence that fails when it does not own what is meant. */
+  async runPart(
     part: Part,
-    fence: readonly BoundStatement[],
     statements: readonly BoundStatement[],
     session: ClusterSession,
+    fence: readonly BoundStatement[] = [],
   ): Promise<Outcome> {
     try {
       const results = await this.database(part.database).batch([...fence, ...statements], session)

@@ -3,7 +3,8 @@
  * that was not reached catches up with the next copy.
  * @module
  */
-import type { Catalog, Table } from '../catalog/catalog.ts'
+import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
+import { quoteName } from '../quote.ts'
 import { copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
 import type { BoundStatement } from './cluster.ts'
@@ -20,13 +21,11 @@ interface Entry {
   readonly key: string
 }
 
-const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
-
 /** Brings the copies on all shards up to the log. Shards that fail stay behind, and are brought up later. */
 export async function copyReferences(session: ClusterSession, catalog: Catalog): Promise<void> {
   const { cluster } = session
   if (!cluster.sharded) return
-  const writing = session.as('writing')
+  const writing = session.writing()
   const positions = await Promise.all(
     cluster.shards.map(async (shard) => {
       try {
@@ -96,13 +95,18 @@ async function apply(
 
 /** Takes rows away by their keys, a JSON array of arrays. */
 export function deleteCopiesText(table: Table): string {
-  return `DELETE FROM ${quote(table.name)} WHERE ${matchesKeys(table)}`
+  return `DELETE FROM ${quoteName(table.name)} WHERE ${matchesKeys(table)}`
 }
 
-/** That a row's key is in the first parameter. */
-function matchesKeys(table: Table): string {
-  const names = table.primaryKey.map(quote)
-  const listed = `SELECT ${names.map((_, i) => `value->>${i}`).join(', ')} FROM json_each(?1)`
+/** That a row's key is in a parameter, a JSON array of arrays, whose positions are those of the key when nothing is said. */
+function matchesKeys(
+  table: Table,
+  list = '?1',
+  positionOf: (name: string, i: number) => number = (_, i) => i,
+): string {
+  const names = table.primaryKey.map(quoteName)
+  const values = table.primaryKey.map((name, i) => `value->>${positionOf(name, i)}`)
+  const listed = `SELECT ${values.join(', ')} FROM json_each(${list})`
   return names.length === 1 ? `${names[0]} IN (${listed})` : `(${names.join(', ')}) IN (${listed})`
 }
 
@@ -124,22 +128,20 @@ async function statementsFor(
   for (const table of referenceTables(catalog)) {
     const keys = [...new Set(log.filter(({ name }) => name === table.name).map(({ key }) => key))]
     if (keys.length === 0) continue
-    const names = table.primaryKey.map(quote)
     const matches = matchesKeys(table)
     const list = `[${keys.join(',')}]`
     const [rows = []] = await session.primary([
       {
-        text: `SELECT ${rowArray(table)} AS r FROM ${quote(table.name)} WHERE ${matches}`,
+        text: `SELECT ${rowArray(table)} AS r FROM ${quoteName(table.name)} WHERE ${matches}`,
         parameters: [list],
       },
     ])
     const present = `[${rows.map((row) => row.r as string).join(',')}]`
     statements.push({ text: copyText(table), parameters: [present] })
-    const positions = table.primaryKey.map((name) => rowPosition(table, name))
-    const kept = `SELECT ${positions.map((position) => `value->>${position}`).join(', ')} FROM json_each(?2)`
-    const isKept = names.length === 1 ? `${names[0]} IN (${kept})` : `(${names.join(', ')}) IN (${kept})`
+    const columns = writtenColumns(table).map(({ name }) => name)
+    const isKept = matchesKeys(table, '?2', (name) => columns.indexOf(name))
     statements.push({
-      text: `DELETE FROM ${quote(table.name)} WHERE ${matches} AND NOT ${isKept}`,
+      text: `DELETE FROM ${quoteName(table.name)} WHERE ${matches} AND NOT ${isKept}`,
       parameters: [list, present],
     })
   }
@@ -148,10 +150,4 @@ async function statementsFor(
     parameters: [String(upTo)],
   })
   return statements
-}
-
-function rowPosition(table: Table, name: string): number {
-  return [...table.columns.values()]
-    .filter(({ expression, generated }) => expression === null && !generated)
-    .findIndex((column) => column.name === name)
 }

@@ -1,4 +1,5 @@
 import type { Table } from '../catalog/catalog.ts'
+import { quoteName } from '../quote.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterSession } from './session.ts'
 
@@ -16,8 +17,6 @@ interface Block {
 }
 
 const blocks = new WeakMap<Cluster, Map<string, Block>>()
-
-const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
 
 /**
  * Numbers for new rows of a distributed table, unique over all shards (as Vitess's sequences, which are handed out in
@@ -40,7 +39,7 @@ export async function nextNumbers(
   if (greatest >= block.known) {
     await begin(session, table, column)
     const top = greatest + 1 + margin
-    await session.as('writing').primary([
+    await session.writing().primary([
       {
         text: 'UPDATE _atoll_sequences SET next = CAST(?1 AS INTEGER) WHERE name = ?2 AND next <= CAST(?3 AS INTEGER)',
         parameters: [String(top), table.name, String(greatest)],
@@ -69,7 +68,7 @@ async function take(session: ClusterSession, table: Table, column: string, size:
     text: 'UPDATE _atoll_sequences SET next = next + CAST(?1 AS INTEGER) WHERE name = ?2 RETURNING next',
     parameters: [String(size), table.name],
   }
-  const [rows = []] = await session.as('writing').primary([statement])
+  const [rows = []] = await session.writing().primary([statement])
   if (rows[0]) return Number(rows[0].next)
   await begin(session, table, column)
   return take(session, table, column, size)
@@ -78,16 +77,16 @@ async function take(session: ClusterSession, table: Table, column: string, size:
 /** The first number of a table is the one after the greatest that any shard has. */
 async function begin(session: ClusterSession, table: Table, column: string): Promise<void> {
   const [known = []] = await session
-    .as('writing')
+    .writing()
     .primary([{ text: 'SELECT 1 FROM _atoll_sequences WHERE name = ?1', parameters: [table.name] }])
   if (known.length > 0) return
-  const text = `SELECT ifnull(max(${quote(column)}), 0) AS n FROM ${quote(table.name)}`
-  const outcomes = await session.as('writing').run({ kind: 'everywhere' }, () => [{ text, parameters: [] }])
+  const text = `SELECT ifnull(max(${quoteName(column)}), 0) AS n FROM ${quoteName(table.name)}`
+  const outcomes = await session.writing().run({ kind: 'everywhere' }, () => [{ text, parameters: [] }])
   const greatest = outcomes.map((outcome) => {
     if ('error' in outcome) throw outcome.error
     return Number(outcome.results[0]?.[0]?.n ?? 0)
   })
-  await session.as('writing').primary([
+  await session.writing().primary([
     {
       text: 'INSERT OR IGNORE INTO _atoll_sequences VALUES (?1, CAST(?2 AS INTEGER))',
       parameters: [table.name, String(Math.max(...greatest) + 1)],

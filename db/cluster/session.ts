@@ -17,21 +17,18 @@ export interface ClusterSession {
   /** Every bookmark seen, by database. */
   readonly bookmarks: ReadonlyMap<string, string>
   readonly cluster: Cluster
-  /** The same, for calls that write though the request reads, or the other way round. */
-  as(how: 'reading' | 'writing'): ClusterSession
+  /** The same, for calls that write though the request reads. */
+  writing(): ClusterSession
   run(site: Site, statementsOf: (part: Part) => readonly BoundStatement[]): Promise<Outcome[]>
   /** Runs statements on one database, whatever it owns. */
   on(database: string, statements: readonly BoundStatement[]): Promise<readonly (readonly Row[])[]>
   /** Runs statements on several databases, whatever they own. */
-  onAll(
-    databases: readonly string[],
-    statementsOf: (database: string) => readonly BoundStatement[],
-  ): Promise<Outcome[]>
+  onAll(databases: readonly string[], statements: readonly BoundStatement[]): Promise<Outcome[]>
   /** Runs statements on the primary database. */
   primary(statements: readonly BoundStatement[]): Promise<readonly (readonly Row[])[]>
 }
 
-/** Opens a session; bookmarks compare as text, so the later of two is the greater. */
+/** Opens a session. */
 export function openSession(
   cluster: Cluster,
   { reads, seen }: SessionOptions,
@@ -46,29 +43,32 @@ export function openSession(
       return bookmarks.get(database) ?? 'first-unconstrained'
     },
     note(database, bookmark) {
-      if (bookmark === null) return
-      const known = bookmarks.get(database)
-      if (known === undefined || known < bookmark) bookmarks.set(database, bookmark)
+      if (bookmark !== null) noteLater(bookmarks, database, bookmark)
     },
-    as: (how) => openSession(cluster, { reads: how === 'reading', seen }, bookmarks),
+    writing: () => (reads ? openSession(cluster, { reads: false, seen }, bookmarks) : session),
     run: (site, statementsOf) => cluster.run(site, statementsOf, session),
     on: (database, statements) => cluster.database(database).batch(statements, session),
-    onAll: (databases, statementsOf) =>
+    onAll: (databases, statements) =>
       Promise.all(
-        databases.map(async (name): Promise<Outcome> => {
-          const part: Part = { database: name, slots: null }
-          try {
-            return { part, results: await session.on(name, statementsOf(name)) }
-          } catch (error) {
-            return { part, error }
-          }
-        }),
+        databases.map((database) => cluster.runPart({ database, slots: null }, statements, session)),
       ),
-    async primary(statements) {
-      const [outcome] = await cluster.run({ kind: 'primary' }, () => statements, session)
-      if (outcome && 'results' in outcome) return outcome.results
-      throw outcome?.error
-    },
+    primary: (statements) => session.on(cluster.primary, statements),
   }
   return session
+}
+
+/** Notes a database's bookmark, unless a later one is known: bookmarks compare as text. */
+export function noteLater(bookmarks: Map<string, string>, database: string, bookmark: string): void {
+  const known = bookmarks.get(database)
+  if (known === undefined || known < bookmark) bookmarks.set(database, bookmark)
+}
+
+/** The later bookmark of each database. */
+export function laterOf(
+  a: ReadonlyMap<string, string>,
+  b: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const merged = new Map(a)
+  for (const [database, bookmark] of b) noteLater(merged, database, bookmark)
+  return merged
 }

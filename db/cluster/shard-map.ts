@@ -35,6 +35,14 @@ export function evenRanges(shards: readonly string[]): SlotRange[] {
   }))
 }
 
+/** How many slots a shard owns. */
+export function slotsOwned(map: ShardMap, shard: string): number {
+  return map.ranges.reduce(
+    (sum, range) => sum + (range.shard === shard ? range.last - range.first + 1 : 0),
+    0,
+  )
+}
+
 export function ownerOf(map: ShardMap, slot: number): string {
   let low = 0
   let high = map.ranges.length - 1

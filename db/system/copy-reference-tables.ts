@@ -1,12 +1,11 @@
-import { type Catalog, storedColumns, type Table } from '../catalog/catalog.ts'
+import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
+import { quoteName } from '../quote.ts'
 import type { MigrationDatabase } from '../wrangler-database.ts'
 import { referenceTables } from './reference-triggers.ts'
 
 /** Bytes of rows in one statement: parameters may have to travel as literals, and a statement holds 100,000 bytes. */
 const chunkBytes = 60_000
 const rowsPerRead = 5000
-
-const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
 
 /**
  * Gives a shard that has none its copies of all reference tables. From then on the copies follow the log.
@@ -50,18 +49,20 @@ export async function copyReferenceTables(
 
 /** Puts rows, given as a JSON array of arrays, in the place of those with the same key. */
 export function copyText(table: Table): string {
-  const columns = storedColumns(table).filter(({ generated }) => !generated)
-  const names = columns.map(({ name }) => quote(name))
+  const columns = writtenColumns(table)
+  const names = columns.map(({ name }) => quoteName(name))
   const values = columns.map(({ type }, i) => (type === 'blob' ? `unhex(value->>${i})` : `value->>${i}`))
   const sets = names.map((name) => `${name} = excluded.${name}`)
-  const key = table.primaryKey.map(quote).join(', ')
-  return `INSERT INTO ${quote(table.name)} (${names.join(', ')}) SELECT ${values.join(', ')} FROM json_each(?) WHERE true ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
+  const key = table.primaryKey.map(quoteName).join(', ')
+  return `INSERT INTO ${quoteName(table.name)} (${names.join(', ')}) SELECT ${values.join(', ')} FROM json_each(?) WHERE true ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
 }
 
 /** A row as the JSON array that `copyText` takes. */
 export function rowArray(table: Table): string {
-  const columns = storedColumns(table).filter(({ generated }) => !generated)
-  const values = columns.map(({ name, type }) => (type === 'blob' ? `hex(${quote(name)})` : quote(name)))
+  const columns = writtenColumns(table)
+  const values = columns.map(({ name, type }) =>
+    type === 'blob' ? `hex(${quoteName(name)})` : quoteName(name),
+  )
   return `json_array(${values.join(', ')})`
 }
 
@@ -69,7 +70,7 @@ async function* chunksOf(database: MigrationDatabase, table: Table): AsyncGenera
   for (let offset = 0; ; offset += rowsPerRead) {
     const { results } = await database
       .prepare(
-        `SELECT ${rowArray(table)} AS r FROM ${quote(table.name)} ORDER BY ${table.primaryKey.map(quote).join(', ')} LIMIT ${rowsPerRead} OFFSET ${offset}`,
+        `SELECT ${rowArray(table)} AS r FROM ${quoteName(table.name)} ORDER BY ${table.primaryKey.map(quoteName).join(', ')} LIMIT ${rowsPerRead} OFFSET ${offset}`,
       )
       .all<{ r: string }>()
     let chunk: string[] = []

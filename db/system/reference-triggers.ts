@@ -4,11 +4,10 @@
  * @module
  */
 import type { Catalog, Table } from '../catalog/catalog.ts'
+import { quoteName, quoteText } from '../quote.ts'
 import type { MigrationDatabase } from '../wrangler-database.ts'
 
 const prefix = '_atoll_reference_of_'
-const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
-const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
 
 /** Tables whose rows are copied to every shard. */
 export function referenceTables(catalog: Catalog): Table[] {
@@ -30,7 +29,7 @@ export async function reconcileReferenceTriggers(
   const changes = [
     ...[...present]
       .filter(([name, sql]) => wanted.get(name) !== sql)
-      .map(([name]) => `DROP TRIGGER ${quote(name)}`),
+      .map(([name]) => `DROP TRIGGER ${quoteName(name)}`),
     ...[...wanted].filter(([name, sql]) => present.get(name) !== sql).map(([, sql]) => sql),
   ]
   if (changes.length > 0) await database.batch(changes.map((statement) => database.prepare(statement)))
@@ -38,12 +37,15 @@ export async function reconcileReferenceTriggers(
 
 function triggersOf(table: Table): [name: string, sql: string][] {
   const key = (row: 'new' | 'old') =>
-    `json_array(${table.primaryKey.map((column) => `${row}.${quote(column)}`).join(', ')})`
+    `json_array(${table.primaryKey.map((column) => `${row}.${quoteName(column)}`).join(', ')})`
   const log = (row: 'new' | 'old', when = '') =>
-    `INSERT INTO _atoll_reference_log (name, key) SELECT ${literal(table.name)}, ${key(row)}${when};`
+    `INSERT INTO _atoll_reference_log (name, key) SELECT ${quoteText(table.name)}, ${key(row)}${when};`
   const trigger = (event: string, body: string): [string, string] => {
     const name = `${prefix}${table.name}_${event.toLowerCase()}`
-    return [name, `CREATE TRIGGER ${quote(name)} AFTER ${event} ON ${quote(table.name)} BEGIN ${body} END`]
+    return [
+      name,
+      `CREATE TRIGGER ${quoteName(name)} AFTER ${event} ON ${quoteName(table.name)} BEGIN ${body} END`,
+    ]
   }
   return [
     trigger('INSERT', log('new')),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Catalog, SearchIndex } from '../catalog/catalog.ts'
+import { quoteName, quoteText } from '../quote.ts'
 import type { MigrationDatabase } from '../wrangler-database.ts'
 
 /** Makes the indexes that the catalog wants and drops those it does not; an index of other columns is made anew. */
@@ -31,33 +32,32 @@ export async function reconcileSearch(database: MigrationDatabase, catalog: Cata
   return done
 }
 
-const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
-const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
-
 function createIndex({ index, of, columns }: SearchIndex): string {
-  return `CREATE VIRTUAL TABLE ${quote(index)} USING fts5(${columns.map(quote).join(', ')}, content=${literal(of)}, content_rowid='rowid', tokenize='porter unicode61 remove_diacritics 2')`
+  return `CREATE VIRTUAL TABLE ${quoteName(index)} USING fts5(${columns.map(quoteName).join(', ')}, content=${quoteText(of)}, content_rowid='rowid', tokenize='porter unicode61 remove_diacritics 2')`
 }
 
 function createStatements(search: SearchIndex): string[] {
   const { index, of, columns } = search
-  const names = columns.map(quote).join(', ')
-  const values = (row: 'old' | 'new') => columns.map((column) => `${row}.${quote(column)}`).join(', ')
-  const add = `INSERT INTO ${quote(index)} (rowid, ${names}) VALUES (new.rowid, ${values('new')});`
-  const remove = `INSERT INTO ${quote(index)} (${quote(index)}, rowid, ${names}) VALUES ('delete', old.rowid, ${values('old')});`
+  const names = columns.map(quoteName).join(', ')
+  const values = (row: 'old' | 'new') => columns.map((column) => `${row}.${quoteName(column)}`).join(', ')
+  const add = `INSERT INTO ${quoteName(index)} (rowid, ${names}) VALUES (new.rowid, ${values('new')});`
+  const remove = `INSERT INTO ${quoteName(index)} (${quoteName(index)}, rowid, ${names}) VALUES ('delete', old.rowid, ${values('old')});`
   const trigger = (event: string, body: string) =>
-    `CREATE TRIGGER ${quote(`${index}_${event.toLowerCase()}`)} AFTER ${event} ON ${quote(of)} BEGIN ${body} END`
+    `CREATE TRIGGER ${quoteName(`${index}_${event.toLowerCase()}`)} AFTER ${event} ON ${quoteName(of)} BEGIN ${body} END`
   return [
     createIndex(search),
     trigger('INSERT', add),
     trigger('DELETE', remove),
     trigger('UPDATE', `${remove} ${add}`),
-    `INSERT INTO ${quote(index)} (${quote(index)}) VALUES ('rebuild')`,
+    `INSERT INTO ${quoteName(index)} (${quoteName(index)}) VALUES ('rebuild')`,
   ]
 }
 
 function dropStatements(index: string): string[] {
   return [
-    ...['insert', 'delete', 'update'].map((event) => `DROP TRIGGER IF EXISTS ${quote(`${index}_${event}`)}`),
-    `DROP TABLE IF EXISTS ${quote(index)}`,
+    ...['insert', 'delete', 'update'].map(
+      (event) => `DROP TRIGGER IF EXISTS ${quoteName(`${index}_${event}`)}`,
+    ),
+    `DROP TABLE IF EXISTS ${quoteName(index)}`,
   ]
 }

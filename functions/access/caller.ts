@@ -9,3 +9,8 @@ export interface Caller {
   /** The kind of key that came with the request. */
   readonly key: 'none' | 'publishable' | 'secret' | 'token'
 }
+
+/** Whom a caller's token is about, by issuer and subject; null for callers whom nothing tells apart. */
+export function identityOf({ claims: { iss, sub } }: Caller): string | null {
+  return typeof sub === 'string' && sub !== '' ? `${typeof iss === 'string' ? iss : ''}\n${sub}` : null
+}

@@ -1,6 +1,6 @@
 import type { Limits } from '../context.ts'
 import { errors } from '../errors.ts'
-import type { Caller } from './caller.ts'
+import { type Caller, identityOf } from './caller.ts'
 
 /**
  * Counts a request against its key and its caller, with Cloudflare's rate-limit bindings: per location, and near enough
@@ -24,8 +24,8 @@ export async function limitRate(
 
 function callerKey(caller: Caller | null, address: string | null): string | null {
   if (caller?.role === 'service_role') return null
-  const { sub, iss } = caller?.claims ?? {}
-  if (typeof sub === 'string' && sub !== '') return `sub:${typeof iss === 'string' ? iss : ''}:${sub}`
+  const identity = caller === null ? null : identityOf(caller)
+  if (identity !== null) return `sub:${identity}`
   return address === null ? null : `ip:${networkOf(address)}`
 }
 

@@ -8,6 +8,7 @@ import {
   errors as jose,
 } from 'jose'
 import { errors } from '../errors.ts'
+import { readText } from '../read-text.ts'
 
 /** How long fetched keys are used before they are fetched again, in milliseconds. */
 const freshMs = 600_000
@@ -63,7 +64,11 @@ export class RemoteKeys {
     try {
       const response = await fetch(url, options)
       if (response.status !== 200) throw new Error(`the address answered ${response.status}`)
-      const body = await readAtMost(response, maxBytes)
+      const body = await readText(
+        response.body,
+        maxBytes,
+        () => new Error(`the key set is larger than ${maxBytes} bytes`),
+      )
       const isSet = (value: unknown) => Array.isArray((value as { keys?: unknown } | null)?.keys)
       if (!isSet(JSON.parse(body))) throw new Error('the address answered with no key set')
       this.#fetchedAt = Date.now()
@@ -73,16 +78,4 @@ export class RemoteKeys {
       throw error
     }
   }
-}
-
-async function readAtMost(response: Response, max: number): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > max) throw new Error(`the key set is larger than ${max} bytes`)
-    text += decoder.decode(chunk, { stream: true })
-  }
-  return text + decoder.decode()
 }

@@ -13,6 +13,7 @@ import {
 } from 'jose'
 import type { AtollConfig, Keys } from '../config.ts'
 import { AtollError, errors } from '../errors.ts'
+import { RecentMap } from '../recent-map.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 /** Seconds that clocks may differ. */
@@ -36,7 +37,7 @@ export class TokenVerifier {
   readonly #audience: string | null
   readonly #issuer: string | null
   readonly #remoteKeys: RemoteKeys | null
-  readonly #remembered = new Map<string, Remembered>()
+  readonly #remembered = new RecentMap<Remembered>(maxRemembered)
   #secretKey: CryptoKey | null = null
 
   constructor(keys: Keys, { jwtAudience, jwtIssuer }: AtollConfig) {
@@ -52,22 +53,12 @@ export class TokenVerifier {
    */
   async verify(token: string): Promise<JWTPayload> {
     const remembered = this.#remembered.get(token)
-    if (remembered) {
-      this.#remembered.delete(token)
-      if (Date.now() / 1000 < remembered.expiresAt) {
-        this.#remembered.set(token, remembered)
-        return remembered.claims
-      }
-    }
+    if (remembered && Date.now() / 1000 < remembered.expiresAt) return remembered.claims
     const claims = await this.#verify(token)
     if (token.length <= maxRememberedLength) {
       const ownEnd = claims.exp === undefined ? Number.POSITIVE_INFINITY : claims.exp + skewSeconds
       const expiresAt = Math.min(ownEnd, Date.now() / 1000 + maxRememberedSeconds)
       this.#remembered.set(token, { claims, expiresAt })
-      if (this.#remembered.size > maxRemembered) {
-        const [oldest] = this.#remembered.keys()
-        this.#remembered.delete(oldest as string)
-      }
     }
     return claims
   }

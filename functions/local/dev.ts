@@ -4,9 +4,8 @@
  */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { buildCatalog, SchemaError } from '../../db/catalog/build-catalog.ts'
-import type { Catalog } from '../../db/catalog/catalog.ts'
-import { checkPolicies } from '../../db/catalog/check-policies.ts'
+import { SchemaError } from '../../db/catalog/build-catalog.ts'
+import { readSchema } from '../../db/catalog/read-schema.ts'
 import { banner } from './banner.ts'
 import { ensureLocalKeys } from './keys.ts'
 import { loadTables } from './load-tables.ts'
@@ -29,7 +28,7 @@ function readArguments() {
 
 async function main(): Promise<void> {
   const { port, persistTo } = readArguments()
-  const catalog = await readSchema()
+  const catalog = readSchema(await loadTables(root))
   const keys = ensureLocalKeys(join(root, '.dev.vars'))
   await claimState(persistTo)
   const server = await startLocal({ port, persistTo })
@@ -44,14 +43,6 @@ async function main(): Promise<void> {
   })
 }
 
-/** @throws SchemaError when the app's tables cannot be served as they are */
-async function readSchema(): Promise<Catalog> {
-  const catalog = buildCatalog(await loadTables(root))
-  const problems = checkPolicies(catalog)
-  if (problems.length > 0) throw new SchemaError(problems)
-  return catalog
-}
-
 async function stop(server: LocalServer, persistTo: string): Promise<void> {
   await server.stop()
   releaseState(persistTo)
@@ -61,7 +52,7 @@ async function stop(server: LocalServer, persistTo: string): Promise<void> {
 /** Takes up changed code, schema and migrations; what cannot be served leaves the server as it is. */
 async function reload(server: LocalServer, persistTo: string): Promise<void> {
   try {
-    const catalog = await readSchema()
+    const catalog = readSchema(await loadTables(root))
     await server.reload()
     noteChildren(persistTo)
     const { migrations } = await prepareDatabases(server, catalog)

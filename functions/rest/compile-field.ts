@@ -3,9 +3,10 @@
  * @module
  */
 import { type ColumnType, isNumeric } from '../../db/catalog/catalog.ts'
+import { quoteName } from '../../db/quote.ts'
 import type { CastType } from './casts.ts'
 import type { FieldPlan } from './plan.ts'
-import { jsonPath, quoteName } from './sql.ts'
+import { jsonPath } from './sql.ts'
 
 /** A value in SQL and how it becomes JSON. */
 export interface TypedSql {

@@ -5,9 +5,10 @@
 import { type Column, storedColumns } from '../../db/catalog/catalog.ts'
 import { parameterMark, rowMark } from '../../db/catalog/grants.ts'
 import { denialPrefix } from '../../db/cluster/constraint-error.ts'
+import { quoteName, quoteText } from '../../db/quote.ts'
 import type { RowPolicy } from '../access/rights.ts'
 import type { ReferencePlan, WritePlan } from './plan.ts'
-import { allOf, type Parameters, quoteName, quoteText } from './sql.ts'
+import { allOf, type Parameters } from './sql.ts'
 import { storedOrDefault } from './stored-value.ts'
 
 const marks = new RegExp(`${parameterMark}(\\d*)${parameterMark}`, 'g')
@@ -48,14 +49,9 @@ function fail(reason: string): string {
   return `json_extract('{}',${quoteText(denialPrefix + reason)})`
 }
 
-/** True for a row that the policies let through; for all others the statement fails. Null when all may pass. */
-export function passOrFail(
-  policy: RowPolicy,
-  alias: string,
-  table: string,
-  parameters: Parameters,
-): string | null {
-  const terms = policyTerms(policy, alias, table, parameters)
+/** True for a row of the written table that the policies let through; for all others the statement fails. Null when all may pass. */
+export function passOrFail(policy: RowPolicy, table: string, parameters: Parameters): string | null {
+  const terms = policyTerms(policy, table, table, parameters)
   return terms.length === 0 ? null : `CASE WHEN ${allOf(terms)} THEN 1 ELSE ${fail('row')} END`
 }
 
@@ -117,7 +113,6 @@ export function deniedProposals(
 function isDenied({ parent, on, policy }: ReferencePlan, row: string, parameters: Parameters): string {
   const matches = on.map(([here, there]) => `_atoll_p.${quoteName(there)} = ${row}.${quoteName(here)}`)
   const isSet = on.map(([here]) => `${row}.${quoteName(here)} IS NOT NULL`)
-  if (policy.kind === 'condition' && policy.text === '0') return allOf(isSet)
   const known = allOf([...matches, ...policyTerms(policy, '_atoll_p', quoteName(parent), parameters)])
   return `${allOf(isSet)} AND NOT EXISTS (SELECT 1 FROM ${quoteName(parent)} AS _atoll_p WHERE ${known})`
 }

@@ -1,4 +1,5 @@
 import type { ColumnType } from '../../db/catalog/catalog.ts'
+import { quoteName } from '../../db/quote.ts'
 import { errors } from '../errors.ts'
 import { fieldValue, type TypedSql } from './compile-field.ts'
 import {
@@ -14,7 +15,7 @@ import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from
 import type { ComparePredicate, FieldPlan, Predicate } from './plan.ts'
 import type { Operator, Value } from './request.ts'
 import { type SearchOperator, searchQuery } from './search-query.ts'
-import { type Bindable, joinBalanced, type Parameters, quoteName } from './sql.ts'
+import { type Bindable, joinBalanced, type Parameters } from './sql.ts'
 
 const comparisons: Readonly<Partial<Record<Operator, string>>> = {
   eq: '=',

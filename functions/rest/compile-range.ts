@@ -1,7 +1,7 @@
 import { errors } from '../errors.ts'
 import { integerText } from './convert-operand.ts'
 import type { ResourcePlan } from './plan.ts'
-import type { Value } from './request.ts'
+import { textOf, type Value } from './request.ts'
 import type { Parameters } from './sql.ts'
 
 /** LIMIT and OFFSET of a resource, no more than `maxRows`; nothing when there are none. */
@@ -32,9 +32,9 @@ export function rangeOf(
   maxRows: number | null,
   operands: readonly string[],
 ): { readonly offset: number; readonly limit: number | null } {
-  const text = (value: Value) => (value.kind === 'constant' ? value.text : (operands[value.index] as string))
-  const asked = limit === null ? maxRows : Math.min(limitOf(text(limit)), maxRows ?? Number.MAX_SAFE_INTEGER)
-  return { offset: offset === null ? 0 : offsetOf(text(offset)), limit: asked }
+  const asked =
+    limit === null ? maxRows : Math.min(limitOf(textOf(limit, operands)), maxRows ?? Number.MAX_SAFE_INTEGER)
+  return { offset: offset === null ? 0 : offsetOf(textOf(offset, operands)), limit: asked }
 }
 
 /**

@@ -1,9 +1,10 @@
 import { storedColumns } from '../../db/catalog/catalog.ts'
+import { quoteName } from '../../db/quote.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import { type CompiledSpread, compileSpread } from './compile-spread.ts'
 import type { GatherPlan, ReadPlan, ResourcePlan } from './plan.ts'
 import { sortColumns } from './sort-columns.ts'
-import { quoteName, type Statement, writeStatement } from './sql.ts'
+import { type Statement, writeStatement } from './sql.ts'
 
 /** What a read needs of the database, in one batch. */
 export interface CompiledRead {

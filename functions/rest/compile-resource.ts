@@ -7,6 +7,7 @@
  */
 import type { ColumnPair } from '../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../db/catalog/catalog.ts'
+import { quoteName } from '../../db/quote.ts'
 import { canFail } from './can-fail.ts'
 import { castTo, orderValue, type TypedSql } from './compile-field.ts'
 import { policyTerms } from './compile-policy.ts'
@@ -25,7 +26,7 @@ import {
 import { renamed } from './rename-root.ts'
 import { ResourceTree } from './resource-tree.ts'
 import { sortColumns } from './sort-columns.ts'
-import { allOf, type Parameters, quoteName } from './sql.ts'
+import { allOf, type Parameters } from './sql.ts'
 import { storedValue } from './stored-value.ts'
 
 /** Names of the columns that a resource shows, those of spreads among them. */

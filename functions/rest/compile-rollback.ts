@@ -6,11 +6,12 @@
  */
 
 import { rollbackPrefix } from '../../db/cluster/constraint-error.ts'
+import { quoteName } from '../../db/quote.ts'
 import { policyTerms } from './compile-policy.ts'
 import { ResourceCompiler } from './compile-resource.ts'
-import type { CompiledWrite } from './compile-write.ts'
+import { type CompiledWrite, existsAlready } from './compile-write.ts'
 import type { WritePlan } from './plan.ts'
-import { allOf, type Bindings, LiteralList, quoteName, type Statement, writeStatement } from './sql.ts'
+import { allOf, type Bindings, LiteralList, type Statement, writeStatement } from './sql.ts'
 
 export interface CompiledRollback {
   /** Run before the write. */
@@ -71,17 +72,7 @@ function chosenRows(plan: WritePlan): Statement[] {
     ]
   }
   if (plan.conflict?.resolution !== 'merge') return []
-  const key = plan.conflict.key.map((column) => quoteName(column.name)).join(', ')
-  const positions = plan.conflict.key.map((column) => plan.columns.indexOf(column))
-  if (positions.includes(-1)) return []
-  return [
-    writeStatement((parameters) => {
-      const values = positions.map((position) => `value->>${position}`).join(', ')
-      return noted(
-        ` WHERE (${key}) IN (SELECT ${values} FROM json_each(${parameters.add({ kind: 'rows' })}))`,
-      )
-    }),
-  ]
+  return [writeStatement((parameters) => noted(` WHERE ${existsAlready(plan, parameters) ?? '0'}`))]
 }
 
 function triggersFor(plan: WritePlan, bindings: Bindings): Statement[] {

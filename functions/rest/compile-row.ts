@@ -2,11 +2,13 @@
  * The values of a row under their names, and the row as one text.
  * @module
  */
+
+import { quoteText } from '../../db/quote.ts'
 import type { CastType } from './casts.ts'
 import { castTo, fieldValue, type TypedSql, toJson, toText } from './compile-field.ts'
 import type { ColumnOutput } from './plan.ts'
 import type { AggregateName } from './request.ts'
-import { joinBalanced, quoteText } from './sql.ts'
+import { joinBalanced } from './sql.ts'
 
 /** One value of a row under its name. */
 export interface Entry {

@@ -1,16 +1,9 @@
 import { denialPrefix } from '../../db/cluster/constraint-error.ts'
+import { quoteName, quoteText } from '../../db/quote.ts'
 import { deniedProposals, passOrFail, policyTerms, writtenChecks } from './compile-policy.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import type { ReferencePlan, WritePlan } from './plan.ts'
-import {
-  allOf,
-  type ParameterList,
-  type Parameters,
-  quoteName,
-  quoteText,
-  type Statement,
-  writeStatement,
-} from './sql.ts'
+import { allOf, type ParameterList, type Parameters, type Statement, writeStatement } from './sql.ts'
 import { storedOrDefault } from './stored-value.ts'
 
 /** What a write needs of the database, in one batch and so in one transaction. */
@@ -113,19 +106,25 @@ function insertText(plan: WritePlan, parameters: ParameterList): string {
     return `${insert} ON CONFLICT (${key}) DO NOTHING`
   const sets = plan.columns.map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
   const table = quoteName(plan.root.table.name)
-  const guard = passOrFail(plan.policy, table, table, parameters)
+  const guard = passOrFail(plan.policy, table, parameters)
   return `${insert} ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}${guard === null ? '' : ` WHERE ${guard}`}`
 }
 
 function existingRows(plan: WritePlan, parameters: ParameterList): string {
-  const key = plan.conflict?.key ?? []
-  const positions = key.map((column) => plan.columns.indexOf(column))
-  // A key that the payload does not name is new.
-  if (positions.includes(-1)) return 'SELECT 0 AS n'
+  const exists = existsAlready(plan, parameters)
+  return exists === null
+    ? 'SELECT 0 AS n'
+    : `SELECT count(*) AS n FROM ${quoteName(plan.root.table.name)} WHERE ${exists}`
+}
+
+/** That a row has the key of one of the payload's; null when the payload does not name the key, so that all are new. */
+export function existsAlready({ conflict, columns }: WritePlan, parameters: Parameters): string | null {
+  const key = conflict?.key ?? []
+  const positions = key.map((column) => columns.indexOf(column))
+  if (positions.includes(-1)) return null
   const names = key.map((column) => quoteName(column.name)).join(', ')
   const values = positions.map((position) => `value->>${position}`).join(', ')
-  const rows = parameters.add({ kind: 'rows' })
-  return `SELECT count(*) AS n FROM ${quoteName(plan.root.table.name)} WHERE (${names}) IN (SELECT ${values} FROM json_each(${rows}))`
+  return `(${names}) IN (SELECT ${values} FROM json_each(${parameters.add({ kind: 'rows' })}))`
 }
 
 /** The primary key as text, for `Location`, of a row that the caller may see. */

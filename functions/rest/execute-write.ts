@@ -94,14 +94,19 @@ async function tryOnCopies(bound: BoundWrite, keys: Statement, session: ClusterS
     { text: deleteCopiesText(table), parameters: [list] },
     { text: `INSERT INTO _atoll_guard VALUES ('${rollbackPrefix}{}')`, parameters: [] },
   ]
-  for (const outcome of await session.onAll(session.cluster.shards, () => attempt)) {
+  for (const outcome of await session.onAll(session.cluster.shards, attempt)) {
     if (!('error' in outcome) || outcome.error instanceof RolledBack) continue
     if (!(outcome.error instanceof ConstraintError)) throw outcome.error
-    const ask: Ask = async (statement, chunk) => {
-      const [found = []] = await session.on(outcome.part.database, [bind(statement, bound, chunk)])
-      return found
-    }
+    const ask = askOn(outcome.part, bound, session)
     throw await explainViolation(outcome.error, { ...bound, chunks: ['[]'] }, ask)
+  }
+}
+
+/** Asks the database that refused a write why it did. */
+function askOn({ database }: Part, bound: BoundWrite, session: ClusterSession): Ask {
+  return async (statement, chunk) => {
+    const [found = []] = await session.on(database, [bind(statement, bound, chunk)])
+    return found
   }
 }
 
@@ -160,11 +165,7 @@ async function resultOf(
   const { error, part } = outcome
   if (error instanceof RolledBack) return readNotes(bound, error)
   if (error instanceof ConstraintError || error instanceof PolicyViolation) {
-    const ask: Ask = async (statement, chunk) => {
-      const [found = []] = await session.on(part.database, [bind(statement, bound, chunk)])
-      return found
-    }
-    return explainViolation(error, { ...bound, chunks: chunksOf(rows) }, ask)
+    return explainViolation(error, { ...bound, chunks: chunksOf(rows) }, askOn(part, bound, session))
   }
   return error instanceof Error ? error : errors.internal(error)
 }

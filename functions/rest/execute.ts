@@ -16,7 +16,7 @@ import { mergeParts } from './merge-parts.ts'
 import { slotsOf } from './place.ts'
 import type { ReadPlan, RoutePlan } from './plan.ts'
 import { sortRows } from './sort-rows.ts'
-import { type Bindings, bindParameters, type Statement } from './sql.ts'
+import { type Bindings, bindParameters, maxParameterBytes, type Statement } from './sql.ts'
 
 /** What a read found. */
 export interface ReadResult {
@@ -134,7 +134,7 @@ async function gatherRows(
       const byKey = table.primaryKey.map(() => ({ descending: false, nulls: 'first' as const }))
       const sorted = outcomes.length > 1 ? sortRows(rows, byKey) : rows
       const text = `[${sorted.map((row) => row.r as string).join(',')}]`
-      if (rows.length > maxGathered || byteLength(text) > 1_900_000) {
+      if (rows.length > maxGathered || byteLength(text) > maxParameterBytes) {
         throw errors.tooManyToGather(table.name, maxGathered)
       }
       return text

@@ -6,13 +6,14 @@
 import { type Relation, sameColumns, type Table } from '../../db/catalog/catalog.ts'
 import type { Row } from '../../db/cluster/cluster.ts'
 import { type ConstraintError, PolicyViolation } from '../../db/cluster/constraint-error.ts'
+import { quoteName } from '../../db/quote.ts'
 import { allRows, type RowPolicy } from '../access/rights.ts'
 import { type AtollError, errors } from '../errors.ts'
 import { deniedProposals, policyTerms } from './compile-policy.ts'
 import { ResourceCompiler } from './compile-resource.ts'
 import type { BoundWrite as Bound } from './execute-write.ts'
 import type { ReferencePlan } from './plan.ts'
-import { allOf, type ParameterList, quoteName, type Statement, writeStatement } from './sql.ts'
+import { allOf, type ParameterList, type Statement, writeStatement } from './sql.ts'
 
 /** A write and the rows of the part that failed. */
 interface BoundWrite extends Bound {

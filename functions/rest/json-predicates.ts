@@ -4,7 +4,8 @@
  * Source: https://www.postgresql.org/docs/current/datatype-json.html#JSON-CONTAINMENT
  * @module
  */
-import { joinBalanced, type Parameters, quoteText } from './sql.ts'
+import { quoteText } from '../../db/quote.ts'
+import { joinBalanced, type Parameters } from './sql.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 

@@ -1,16 +1,21 @@
+import { laterOf } from '../../db/cluster/session.ts'
+import { RecentMap } from '../recent-map.ts'
+
 /** Callers who are remembered, and for how long: longer than replicas lag behind. */
 const maxCallers = 10_000
 const rememberedMs = 60_000
+
+interface LastWrite {
+  readonly bookmarks: ReadonlyMap<string, string>
+  readonly until: number
+}
 
 /**
  * Where the databases stood after each signed-in caller's last write, for clients that send no session token. Kept in the
  * isolate: a caller who is answered by another one reads their writes by token only.
  */
 export class LastWrites {
-  readonly #callers = new Map<
-    string,
-    { readonly bookmarks: ReadonlyMap<string, string>; readonly until: number }
-  >()
+  readonly #callers = new RecentMap<LastWrite>(maxCallers)
 
   of(caller: string): ReadonlyMap<string, string> {
     const found = this.#callers.get(caller)
@@ -18,25 +23,7 @@ export class LastWrites {
   }
 
   note(caller: string, bookmarks: ReadonlyMap<string, string>): void {
-    const merged = merge(this.of(caller), bookmarks)
-    this.#callers.delete(caller)
+    const merged = laterOf(this.of(caller), bookmarks)
     this.#callers.set(caller, { bookmarks: merged, until: Date.now() + rememberedMs })
-    if (this.#callers.size > maxCallers) {
-      const [oldest] = this.#callers.keys()
-      this.#callers.delete(oldest as string)
-    }
   }
-}
-
-/** The later bookmark of each database. */
-export function merge(
-  a: ReadonlyMap<string, string>,
-  b: ReadonlyMap<string, string>,
-): ReadonlyMap<string, string> {
-  const merged = new Map(a)
-  for (const [database, bookmark] of b) {
-    const known = merged.get(database)
-    if (known === undefined || known < bookmark) merged.set(database, bookmark)
-  }
-  return merged
 }

@@ -4,6 +4,7 @@
  */
 import type { Row } from '../../db/cluster/cluster.ts'
 import type { CompiledSpread, GroupColumn } from './compile-spread.ts'
+import { csvField } from './csv-field.ts'
 import type { ReadPlan } from './plan.ts'
 import { compareBy, compareStored, sortRows } from './sort-rows.ts'
 
@@ -130,10 +131,6 @@ function shape({ row, totals }: Group, columns: readonly GroupColumn[], { media 
     return media.nullsStripped && value === 'null' ? [] : [`${JSON.stringify(name)}:${value}`]
   })
   return `{${members.join(',')}}`
-}
-
-function csvField(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** JSON of an aggregate's result; null for none. */

@@ -18,7 +18,7 @@ import type {
   RoutePlan,
   RowSource,
 } from './plan.ts'
-import type { Value } from './request.ts'
+import { textOf } from './request.ts'
 import type { Bindings } from './sql.ts'
 
 // --- routes --------------------------------------------------------------------------------------------------------
@@ -107,17 +107,13 @@ export function slotsOf(route: Extract<RoutePlan, { kind: 'pinned' }>, bindings:
 type ValuePin = Extract<Pin, { kind: 'value' }>
 
 function operandOf(column: Column, { value, routed }: ValuePin, bindings: Bindings): string {
-  const text = textOf(value, bindings)
+  const text = textOf(value, bindings.operands)
   return routed ? text : canonicalText(column, String(convertOperand(column, text)))
 }
 
 function listOf(column: Column, { value, routed }: ValuePin, bindings: Bindings): string[] {
-  const items = parseList(textOf(value, bindings))
+  const items = parseList(textOf(value, bindings.operands))
   return items.map((item) => (routed ? item : canonicalText(column, String(convertOperand(column, item)))))
-}
-
-function textOf(value: Value, { operands }: Bindings): string {
-  return value.kind === 'constant' ? value.text : (operands[value.index] as string)
 }
 
 /** A distribution value as text, the same however it was written. */

@@ -5,6 +5,7 @@ import {
   sameColumns,
   type Table,
 } from '../../db/catalog/catalog.ts'
+import { quoteName } from '../../db/quote.ts'
 import { allRows, noRows, type Rights, type RowPolicy } from '../access/rights.ts'
 import { errors } from '../errors.ts'
 import { convertOperand } from './convert-operand.ts'
@@ -13,8 +14,7 @@ import type { Payload } from './parse-payload.ts'
 import { gather, routeOf } from './place.ts'
 import { type ConflictPlan, embedsOf, type ReferencePlan, type WriteAction, type WritePlan } from './plan.ts'
 import { Planner, type PlanOptions } from './plan-request.ts'
-import type { RestRequest, Value } from './request.ts'
-import { quoteName } from './sql.ts'
+import { type RestRequest, textOf } from './request.ts'
 
 /** Resolves a write against the catalog and the caller's rights. */
 export function planWrite(
@@ -275,8 +275,4 @@ export function checkKeyOfPut(
     const named = convertOperand(column, textOf(condition.value, operands))
     if (convertOperand(column, String(sent)) !== named) throw errors.keyMismatch()
   }
-}
-
-function textOf(value: Value, operands: readonly string[]): string {
-  return value.kind === 'constant' ? value.text : (operands[value.index] as string)
 }

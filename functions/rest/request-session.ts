@@ -1,13 +1,7 @@
-import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { Caller } from '../access/caller.ts'
+import { type ClusterSession, laterOf } from '../../db/cluster/session.ts'
+import { type Caller, identityOf } from '../access/caller.ts'
 import type { Services } from '../context.ts'
-import { merge } from './last-writes.ts'
 import { sessionHeader } from './session-token.ts'
-
-/** Who is remembered between requests; null for callers whom nothing tells apart. */
-function whoOf({ claims }: Caller): string | null {
-  return typeof claims.sub === 'string' ? `${claims.iss ?? ''}\n${claims.sub}` : null
-}
 
 /** The session that the request's token goes on with, or that begins: what it has seen, it will see. */
 export async function openSession(
@@ -17,9 +11,9 @@ export async function openSession(
   { cluster, sessions, lastWrites }: Services,
 ): Promise<ClusterSession> {
   const token = raw.headers.get(sessionHeader)
-  const who = whoOf(caller)
+  const who = identityOf(caller)
   const seen = token === null ? new Map() : await sessions.read(token)
-  return cluster.open({ reads, seen: who === null ? seen : merge(seen, lastWrites.of(who)) })
+  return cluster.open({ reads, seen: who === null ? seen : laterOf(seen, lastWrites.of(who)) })
 }
 
 /** Tells what the session has seen by now: to those who have a session, and to those who wrote. */
@@ -30,7 +24,7 @@ export async function writeSession(
   caller: Caller,
   { sessions, lastWrites }: Services,
 ): Promise<void> {
-  const who = whoOf(caller)
+  const who = identityOf(caller)
   if (!session.reads && who !== null) lastWrites.note(who, session.bookmarks)
   if (session.reads && !raw.headers.has(sessionHeader)) return
   response.headers.set(sessionHeader, await sessions.write(session.bookmarks))

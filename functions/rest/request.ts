@@ -14,6 +14,11 @@ export type Value =
   | { readonly kind: 'operand'; readonly index: number }
   | { readonly kind: 'constant'; readonly text: string }
 
+/** A value's text, with the operands of the request at hand. */
+export function textOf(value: Value, operands: readonly string[]): string {
+  return value.kind === 'constant' ? value.text : (operands[value.index] as string)
+}
+
 export type Action = 'read' | 'insert' | 'update' | 'upsert' | 'delete'
 
 export interface RestRequest {

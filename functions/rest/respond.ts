@@ -1,4 +1,5 @@
 import { errors } from '../errors.ts'
+import { csvField } from './csv-field.ts'
 import type { ReadResult } from './execute.ts'
 import type { Media } from './media.ts'
 import type { Preferences } from './parse-preferences.ts'
@@ -53,10 +54,6 @@ export function bodyOf(media: Media, rows: readonly string[], columns: readonly 
     case 'csv':
       return [columns.map(csvField).join(','), ...rows].join('\n')
   }
-}
-
-function csvField(name: string): string {
-  return /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name
 }
 
 /** `0-9/100`, `0-9/*`, or `*` for a range without rows. */

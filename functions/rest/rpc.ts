@@ -43,9 +43,9 @@ export async function readCall(
   if (Object.hasOwn(functions, name) && !mayCall(functions[name] as AnyFunction)) {
     throw errors.deniedFunction(name, caller.signedIn)
   }
-  const callable = Object.fromEntries(Object.entries(functions).filter(([, known]) => mayCall(known)))
-  const sent = await readArguments(name, raw, url, callable, config)
-  const definition = findFunction(name, sent, callable, config)
+  const sent = await readArguments(name, raw, url, functions, config)
+  const callable = () => Object.fromEntries(Object.entries(functions).filter(([, known]) => mayCall(known)))
+  const definition = findFunction(name, sent, functions, callable, config)
   if (raw.method !== 'POST' && !definition.stable) throw errors.rpcMethod(raw.method)
   const parsed = definition.input.safeParse(fromText(definition, sent))
   if (!parsed.success) throw errors.invalidArguments(name, parsed.error.issues)
@@ -102,6 +102,7 @@ function findFunction(
   name: string,
   sent: Sent,
   functions: FunctionManifest,
+  callable: () => FunctionManifest,
   config: AtollConfig,
 ): AnyFunction {
   const definition = Object.hasOwn(functions, name) ? functions[name] : undefined
@@ -124,7 +125,7 @@ function findFunction(
   throw errors.noFunction(
     `Could not find the function ${called} in the schema cache`,
     `Searched for the function ${searched}${orBody}, but no matches were found in the schema cache.`,
-    hintFor(name, names, functions, config),
+    hintFor(name, names, callable(), config),
   )
 }
 

@@ -2,6 +2,7 @@
  * Writing SQL text: names, literals, and the statement that holds them.
  * @module
  */
+import { quoteText } from '../../db/quote.ts'
 import { errors } from '../errors.ts'
 import type { JsonStep } from './request.ts'
 
@@ -25,6 +26,9 @@ export interface Bindings {
   /** Rows that were read before, for `gathered`. */
   readonly gathered?: readonly string[]
 }
+
+/** Most bytes of one parameter, under D1's limit of 2,000,000. */
+export const maxParameterBytes = 1_900_000
 
 /** D1 binds at most 100 parameters to a statement. */
 const maxParameters = 100
@@ -101,14 +105,6 @@ function boundValue(source: Exclude<ParameterSource, { kind: 'rows' }>, bindings
     case 'policy':
       return bindings.rights.value(source.name, source.index)
   }
-}
-
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-export function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
 }
 
 /** A JSON path as an SQL literal; keys are always quoted, so that none is read as a path of its own. */

@@ -6,10 +6,8 @@ import { byteLength } from './byte-length.ts'
 import type { Payload, PayloadRow } from './parse-payload.ts'
 import { canonicalText } from './place.ts'
 import type { WritePlan } from './plan.ts'
+import { maxParameterBytes } from './sql.ts'
 import { defaultMark, storageDefault, storageValue } from './storage-value.ts'
-
-/** Most bytes of one parameter, under D1's limit of 2,000,000. */
-const maxChunkBytes = 1_900_000
 
 /** A row to store: JSON of its values, in the order of the plan's columns and then the filled ones. */
 export interface StoredRow {
@@ -84,7 +82,7 @@ export function chunksOf(rows: readonly StoredRow[]): string[] {
   let bytes = 0
   for (const { text } of rows) {
     const size = byteLength(text) + 1
-    if (bytes + size > maxChunkBytes && chunk.length > 0) {
+    if (bytes + size > maxParameterBytes && chunk.length > 0) {
       chunks.push(`[${chunk.join(',')}]`)
       chunk = []
       bytes = 0

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import { askMany, askOver, databases } from '../support/one-and-many.ts'
+import { wrapDatabase } from '../support/wrap-database.ts'
 
 /** How a faulty database answers; null: as it should. */
 type Fault = (call: number) => Promise<never> | null
@@ -9,23 +10,18 @@ type Fault = (call: number) => Promise<never> | null
 /** A database whose calls the test counts and spoils. */
 function faulty(database: D1Database, fault: Fault) {
   const counted = { calls: 0, writes: 0 }
-  const withSession = (constraint: string) => {
+  const binding = wrapDatabase((constraint) => {
     const session = database.withSession(constraint)
-    const wrap = (statement: D1PreparedStatement): object => ({
-      inner: statement,
-      bind: (...values: unknown[]) => wrap(statement.bind(...values)),
-      all: async () => (await fault(counted.calls++)) ?? statement.all(),
-    })
     return {
-      prepare: (text: string) => wrap(session.prepare(text)),
-      batch: async (statements: readonly { inner: D1PreparedStatement }[]) => {
-        if (constraint === 'first-primary') counted.writes++
-        return (await fault(counted.calls++)) ?? session.batch(statements.map(({ inner }) => inner))
-      },
+      session,
       getBookmark: () => session.getBookmark(),
+      around: async (call) => {
+        if (constraint === 'first-primary') counted.writes++
+        return (await fault(counted.calls++)) ?? call()
+      },
     }
-  }
-  return { binding: { withSession }, counted }
+  })
+  return { binding, counted }
 }
 
 const lost: Fault = () => Promise.reject(new Error('D1_ERROR: Network connection lost.'))

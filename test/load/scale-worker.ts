@@ -1,34 +1,24 @@
 /** The Worker of the scale runs: counts the calls that a request makes to databases. */
 import { createGateway } from '../../functions/gateway.ts'
+import { wrapDatabase } from '../support/wrap-database.ts'
 import tables, { migrations } from './scale-tables.ts'
 
 const gateway = createGateway({ tables, config: {}, migrations: migrations.map(({ name }) => name) })
 let calls = 0
 let counted: Record<string, unknown> | undefined
 
-function counting(database: D1Database): object {
-  return {
-    withSession(constraint: string) {
-      const session = database.withSession(constraint)
-      const wrap = (statement: D1PreparedStatement): object => ({
-        inner: statement,
-        bind: (...values: unknown[]) => wrap(statement.bind(...values)),
-        all: () => {
-          calls++
-          return statement.all()
-        },
-      })
-      return {
-        prepare: (text: string) => wrap(session.prepare(text)),
-        batch: (statements: readonly { inner: D1PreparedStatement }[]) => {
-          calls++
-          return session.batch(statements.map(({ inner }) => inner))
-        },
-        getBookmark: () => session.getBookmark(),
-      }
-    },
-  }
-}
+const counting = (database: D1Database) =>
+  wrapDatabase((constraint) => {
+    const session = database.withSession(constraint)
+    return {
+      session,
+      getBookmark: () => session.getBookmark(),
+      around: (call) => {
+        calls++
+        return call()
+      },
+    }
+  })
 
 export default {
   async fetch(request: Request, env: Record<string, unknown>, context: ExecutionContext): Promise<Response> {

@@ -3,6 +3,8 @@
  * copied to the other when told. Bookmarks are numbers of writes, padded so that they compare as text.
  */
 
+import { wrapDatabase } from './wrap-database.ts'
+
 /** A table that the replica follows. */
 export interface Followed {
   readonly name: string
@@ -46,39 +48,22 @@ export class LaggingDatabase {
 
   /** What stands in for the binding: reads that may be old come from the replica. */
   binding(): D1Database {
-    const withSession = (constraint = 'first-unconstrained') => {
+    return wrapDatabase((constraint) => {
       const isPrimary = constraint === 'first-primary'
       const needs = isPrimary || constraint === 'first-unconstrained' ? 0 : Number(constraint)
       const fromReplica = !isPrimary && needs <= this.#copied
-      const database = fromReplica ? this.#replica : this.#primary
       let seen = fromReplica ? this.#copied : this.#written
-      const ran = () => {
-        if (fromReplica) this.fromReplica++
-        else if (isPrimary) this.#written++
-        seen = fromReplica ? this.#copied : this.#written
-      }
-      const prepare = (text: string) => {
-        const wrap = (statement: D1PreparedStatement): object => ({
-          inner: statement,
-          bind: (...values: unknown[]) => wrap(statement.bind(...values)),
-          all: async () => {
-            const result = await statement.all()
-            ran()
-            return result
-          },
-        })
-        return wrap(database.prepare(text))
-      }
       return {
-        prepare,
-        batch: async (statements: readonly { inner: D1PreparedStatement }[]) => {
-          const results = await database.batch(statements.map(({ inner }) => inner))
-          ran()
-          return results
-        },
+        session: fromReplica ? this.#replica : this.#primary,
         getBookmark: () => String(seen).padStart(12, '0'),
+        around: async (call) => {
+          const result = await call()
+          if (fromReplica) this.fromReplica++
+          else if (isPrimary) this.#written++
+          seen = fromReplica ? this.#copied : this.#written
+          return result
+        },
       }
-    }
-    return { withSession } as unknown as D1Database
+    })
   }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { root } from '../../functions/local/serve.ts'
+import { freePort } from '../support/free-port.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'atoll-dev-'))
 const running: ChildProcess[] = []
@@ -15,14 +16,6 @@ afterEach(async () => {
   }
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as { port: number }
-  await new Promise((done) => server.close(done))
-  return port
-}
 
 /** Starts the command and waits until it says that it runs, or ends. */
 async function dev(...args: string[]): Promise<{ child: ChildProcess; output: string }> {

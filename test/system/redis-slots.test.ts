@@ -1,22 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keySlot } from '../../db/cluster/slots.ts'
+import { freePort } from '../support/free-port.ts'
 import { findToolNamed } from '../support/system-tools.ts'
 
 const redis = findToolNamed('Redis')
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as { port: number }
-  await new Promise((done) => server.close(done))
-  return port
-}
 
 // Without Redis this is left out, which `npm test` says; in CI the step before has failed already.
 describe.runIf(redis !== null || process.env.CI)('slots', () => {

@@ -23,7 +23,7 @@ const server: Caller = { role: 'service_role', signedIn: true, claims: {}, key: 
 
 describe('rate limits', () => {
   it.each([
-    ['a signed-in caller by subject', user, '1.2.3.4', ['key:publishable', 'sub:me:7']],
+    ['a signed-in caller by subject', user, '1.2.3.4', ['key:publishable', 'sub:me\n7']],
     ['an anonymous caller by address', anon, '1.2.3.4', ['key:publishable', 'ip:1.2.3.4']],
     ['an IPv6 caller by network', anon, '2001:DB8:1:2:3:4:5:6', ['key:publishable', 'ip:2001:db8:1:2']],
     ['the same, written short', anon, '2001:db8:1:2::6', ['key:publishable', 'ip:2001:db8:1:2']],
@@ -37,7 +37,7 @@ describe('rate limits', () => {
     expect(keys).toEqual(expected)
   })
 
-  it.each(['key:publishable', 'sub:me:7'])(
+  it.each(['key:publishable', 'sub:me\n7'])(
     'refuse when %s asks too often, and say for how long',
     async (key) => {
       const { binding } = limiter(key)
