@@ -29,6 +29,11 @@ export interface TableOptions<Row> {
 export interface DistributedOptions<T extends SQLiteTable> extends TableOptions<T> {
   /** Key, in the Drizzle table, of the distribution column: its value picks the slot. */
   readonly by: Extract<keyof T['_']['columns'], string>
+  /**
+   * Keys of unique columns whose values must be unique over all shards, and by which rows are found without asking every
+   * shard. A write of such a value costs two calls more. Default none: unique columns are unique within a shard.
+   */
+  readonly uniqueAcrossShards?: readonly Extract<keyof T['_']['columns'], string>[]
 }
 
 /** Where a view's columns come from, when Drizzle cannot tell: `{ column: ['table', 'column'] }`, in SQL names. */
@@ -47,6 +52,7 @@ export type TableDeclaration =
       readonly table: SQLiteTable
       readonly options: AnyTableOptions
       readonly by: string
+      readonly uniqueAcrossShards: readonly string[]
     }
   | { readonly kind: 'view'; readonly view: SQLiteView; readonly options: ViewOptions<never> }
 
@@ -80,13 +86,13 @@ export function reference<T extends SQLiteTable>(table: T, options: TableOptions
 /**
  * A table whose rows are spread over the shards by the value of one column.
  *
- * @example distributed(schema.invoices, { by: 'customerId' })
+ * @example distributed(schema.customers, { by: 'id', uniqueAcrossShards: ['email'] })
  */
 export function distributed<T extends SQLiteTable>(
   table: T,
-  { by, ...options }: DistributedOptions<T>,
+  { by, uniqueAcrossShards = [], ...options }: DistributedOptions<T>,
 ): TableDeclaration {
-  return { kind: 'distributed', table, options, by }
+  return { kind: 'distributed', table, options, by, uniqueAcrossShards }
 }
 
 /**

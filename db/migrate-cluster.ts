@@ -7,7 +7,9 @@ import { applyMigrations, type Migration } from './apply-migrations.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { evenRanges, type SlotRange } from './cluster/shard-map.ts'
 import { slotCount } from './cluster/slots.ts'
+import { readMap } from './read-map.ts'
 import { copyReferenceTables } from './system/copy-reference-tables.ts'
+import { fillLookups } from './system/fill-lookups.ts'
 import { reconcileReferenceTriggers } from './system/reference-triggers.ts'
 import { reconcileSearch } from './system/search-objects.ts'
 import { primaryObjects } from './system/system-objects.ts'
@@ -39,6 +41,11 @@ export async function migrateCluster(
   }
   if (shards.length > 0) await reconcileReferenceTriggers(primary[1], catalog)
   await makeShardMap(databases, catalog)
+  if (shards.length > 0) {
+    const done = await fillLookups(databases, await readMap(databases), catalog)
+    const [first] = reports as [MigrationReport]
+    reports[0] = { ...first, done: [...first.done, ...done] }
+  }
   for (const [i, [name, database]] of shards.entries()) {
     const copied = await copyReferenceTables(primary[1], database, catalog)
     if (copied === null || copied === 0) continue

@@ -3,6 +3,7 @@ import { ownerOf, type ShardMap } from './cluster/shard-map.ts'
 import { slotOf } from './cluster/slots.ts'
 import { readMap } from './read-map.ts'
 import { type SeedRows, seedStatements } from './seed-statements.ts'
+import { fillLookups } from './system/fill-lookups.ts'
 
 /** Puts rows where they belong: distributed ones on their shards, those of reference tables everywhere, others in `DB`. */
 export async function seedCluster(
@@ -16,6 +17,7 @@ export async function seedCluster(
     const own = rows.flatMap((chunk) => rowsFor(name, name === primaryName, chunk, catalog, map))
     await database.batch(seedStatements(database, own))
   }
+  if (databases.size > 1) await fillLookups(databases, map, catalog, true)
   // The copies have just been made: what the triggers have logged is done.
   const last = await primary
     .prepare('SELECT ifnull(max(sequence), 0) AS n FROM _atoll_reference_log')

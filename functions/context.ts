@@ -3,6 +3,7 @@
  * @module
  */
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
+import type { Context } from 'hono'
 import { Cluster, type Site } from '../db/cluster/cluster.ts'
 import { slotOf } from '../db/cluster/slots.ts'
 import type { Caller } from './access/caller.ts'
@@ -49,10 +50,24 @@ export interface Services {
   readonly limits: Limits | null
 }
 
+/** One request, who sends it, and what it may use. */
+export interface Visit {
+  readonly raw: Request
+  readonly caller: Caller
+  readonly services: Services
+  /** Keeps the isolate alive for work after the answer. */
+  readonly later: (work: Promise<unknown>) => void
+}
+
 /** Hono's types for every handler of the Worker. */
 export interface AtollEnv {
   readonly Bindings: Env
   readonly Variables: { services: Services; caller: Caller }
+}
+
+export function visitOf(c: Context<AtollEnv>): Visit {
+  const { caller, services } = c.var
+  return { raw: c.req.raw, caller, services, later: (work) => c.executionCtx.waitUntil(work) }
 }
 
 /** Services of an environment, for one gateway; made once for each. */

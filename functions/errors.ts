@@ -384,6 +384,10 @@ export const errors = {
     new AtollError(400, 'SHARD011', 'The session token is none of this project', {
       hint: 'Send what the last answer said in Atoll-Session, or new.',
     }),
+  valueContended: (table: string) =>
+    new AtollError(503, 'SHARD012', `A unique value of "${table}" is being written by others`, {
+      headers: { 'Retry-After': '1' },
+    }),
   contradictingId: (id: string) =>
     new AtollError(400, 'SHARD009', `The routed id "${clip(id)}" names another slot than its row's`),
   internal: (cause: unknown) => new AtollError(500, 'XX000', 'Internal error', { cause }),

@@ -116,7 +116,7 @@ export const customers = sqliteTable(
     postalCode: text('postal_code'),
     phone: text('phone'),
     fax: text('fax'),
-    email: text('email').notNull(),
+    email: text('email').notNull().unique(),
     supportRepId: integer('support_rep_id').references(() => employees.id),
   },
   (table) => [index('customers_support_rep_id_idx').on(table.supportRepId)],

@@ -49,6 +49,7 @@ export default defineTables({
   employees: reference(schema.employees, { access: { authenticated: contacts, support: contacts } }),
   customers: distributed(schema.customers, {
     by: 'id',
+    uniqueAcrossShards: ['email'],
     access: {
       authenticated: {
         select: ({ caller, row }) => eq(row.id, caller.sub),

@@ -9,6 +9,7 @@ import { type AccessSource, readAccess } from './read-access.ts'
 import { computedColumn, readColumn } from './read-columns.ts'
 import { passedOn, readView } from './read-view.ts'
 import { type Edge, type End, relationsFrom } from './relations.ts'
+import { uniqueAcrossShards } from './unique-across-shards.ts'
 
 /** A schema that cannot be served: every problem names table, column and remedy. */
 export class SchemaError extends Error {
@@ -21,7 +22,8 @@ export class SchemaError extends Error {
 }
 
 /** A table half read: everything but its relations. */
-export interface Draft extends Omit<Table, 'relations' | 'placement' | 'rights' | 'keysElsewhere'> {
+export interface Draft
+  extends Omit<Table, 'relations' | 'placement' | 'rights' | 'keysElsewhere' | 'uniqueAcrossShards'> {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]
   /** Groups of columns that an index begins with, in the index's order. */
@@ -48,6 +50,9 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
     drafts.set(draft.name, draft)
   }
   const placements = checkPlacement(drafts, problems)
+  const acrossShards = new Map(
+    [...drafts].map(([name, draft]) => [name, uniqueAcrossShards(draft, problems)]),
+  )
   const rights = readRights(drafts, placements, problems)
   if (problems.length > 0) throw new SchemaError(problems)
 
@@ -60,6 +65,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       columns: draft.columns,
       primaryKey: draft.primaryKey,
       uniques: draft.uniques,
+      uniqueAcrossShards: acrossShards.get(draft.name) ?? [],
       rights: rights.get(draft.name) as TableRights,
       search: draft.search,
       keysElsewhere: draft.foreignKeys.filter(({ parent }) => !drafts.has(parent)),

@@ -19,6 +19,8 @@ export interface Table {
   readonly primaryKey: readonly string[]
   /** Unique constraints and unique indexes, the primary key included. */
   readonly uniques: readonly UniqueKey[]
+  /** Columns whose values are unique over all shards, not on each of them alone; see `db/cluster/unique-values.ts`. */
+  readonly uniqueAcrossShards: readonly string[]
   /** Relations that start here, in both directions of every foreign key and through join tables. */
   readonly relations: readonly Relation[]
   /** Foreign keys to tables that are not served. */

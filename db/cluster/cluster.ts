@@ -4,7 +4,7 @@
  */
 import { errors } from '../../functions/errors.ts'
 import { MovedError } from './constraint-error.ts'
-import { type BoundStatement, Database, type Row } from './database.ts'
+import { type BoundStatement, Database, pause, type Row } from './database.ts'
 import { fenceFor } from './fence.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { type ClusterSession, openSession, type SessionOptions } from './session.ts'
@@ -110,13 +110,17 @@ export class Cluster {
     }
     const outcomes: Outcome[] = []
     let rest: Site = site
+    let refusedBy: ShardMap | null = null
     for (let attempt = 0; ; attempt++) {
-      const map = await this.#currentMap(session)
+      const map: ShardMap = await this.#currentMap(session)
+      // Slots that are closed now open elsewhere in a moment.
+      if (refusedBy?.epoch === map.epoch) await pause(50 * 2 ** attempt)
       const moved: Part[] = []
       const parts = partsOf(rest, map)
       // What every shard writes by itself cannot be taken back: the map is asked for before any of them begins.
       const isOld = !session.reads && rest.kind === 'everywhere' && (await this.#isOld(parts, map, session))
       if (isOld && attempt < maxMoves) {
+        refusedBy = map
         this.#map = null
         continue
       }
@@ -129,6 +133,7 @@ export class Cluster {
       }
       if (moved.length === 0) return outcomes
       if (attempt >= maxMoves) throw errors.movedAgain(moved.map(({ database }) => database))
+      refusedBy = map
       this.#map = null
       // What a read asks of each depends on where everything lies.
       if (session.reads) throw new MovedError(moved.map(({ database }) => database).join(', '))

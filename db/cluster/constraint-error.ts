@@ -58,6 +58,17 @@ export class MovedError extends Error {
   }
 }
 
+/** What SQLite's message says when a reservation of unique values no longer fits the write. */
+export const revokedMark = 'atoll/revoked'
+
+/** A write must reserve its unique values anew: others took them over, or its row is another by now. */
+export class RevokedError extends Error {
+  constructor(database: string) {
+    super(`a reservation was revoked on ${database}`)
+    this.name = 'RevokedError'
+  }
+}
+
 /** What SQLite's message says when a database lacks a migration. */
 export const behindMark = 'atoll/behind'
 

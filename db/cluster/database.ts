@@ -88,6 +88,6 @@ async function within<T>(ms: number, work: Promise<T>, database: string): Promis
   }
 }
 
-function pause(ms: number): Promise<void> {
+export function pause(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms))
 }

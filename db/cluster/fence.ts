@@ -15,6 +15,9 @@ const ownsSlots = `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM json_each(?1) AS w
 
 const isUnchanged = `SELECT CASE WHEN (SELECT epoch FROM _atoll_shard) = CAST(?1 AS INTEGER) THEN 1 ELSE ${refuse} END`
 
+/** Of a write, too, that no slot is about to leave: what it changed there would stay behind. */
+const isUnchangedAndOpen = `SELECT CASE WHEN (SELECT epoch FROM _atoll_shard) = CAST(?1 AS INTEGER) AND NOT EXISTS (SELECT 1 FROM _atoll_slots WHERE state <> 'open') THEN 1 ELSE ${refuse} END`
+
 const hasCopied = `SELECT CASE WHEN reference_sequence >= CAST(?1 AS INTEGER) THEN 1 ELSE json_extract('{}','${staleCopyMark}') END FROM _atoll_shard`
 
 /** Where a session keeps, beside its bookmarks, how far the log of reference tables was when it wrote one. */
@@ -32,7 +35,10 @@ export function positionText(sequence: number): string {
 export function fenceFor(part: Part, map: ShardMap, session: ClusterSession): BoundStatement[] {
   const owns =
     part.slots === null
-      ? { text: isUnchanged, parameters: [String(map.epochs.get(part.database) ?? -1)] }
+      ? {
+          text: session.reads ? isUnchanged : isUnchangedAndOpen,
+          parameters: [String(map.epochs.get(part.database) ?? -1)],
+        }
       : { text: ownsSlots, parameters: [JSON.stringify([...part.slots])] }
   const seen = session.bookmarks.get(referencePosition)
   if (seen === undefined || part.database === 'DB') return [owns]

@@ -5,6 +5,8 @@ export interface SessionOptions {
   readonly reads: boolean
   /** Bookmarks that the caller has seen, by database. */
   readonly seen: ReadonlyMap<string, string>
+  /** Keeps the isolate alive for work after the answer; its errors are of no concern to the request. */
+  readonly later?: (work: Promise<unknown>) => void
 }
 
 /** One request's view of the cluster: what it has seen of each database, it will see again. */
@@ -17,6 +19,8 @@ export interface ClusterSession {
   /** Every bookmark seen, by database. */
   readonly bookmarks: ReadonlyMap<string, string>
   readonly cluster: Cluster
+  /** Lets work go on after the answer. What it fails to do must be repaired elsewhere. */
+  later(work: Promise<unknown>): void
   /** The same, for calls that write though the request reads. */
   writing(): ClusterSession
   run(site: Site, statementsOf: (part: Part) => readonly BoundStatement[]): Promise<Outcome[]>
@@ -31,13 +35,17 @@ export interface ClusterSession {
 /** Opens a session. */
 export function openSession(
   cluster: Cluster,
-  { reads, seen }: SessionOptions,
+  { reads, seen, later }: SessionOptions,
   bookmarks = new Map(seen),
 ): ClusterSession {
   const session: ClusterSession = {
     reads,
     cluster,
     bookmarks,
+    later: (work) => {
+      const settled = work.catch(() => undefined)
+      later?.(settled)
+    },
     constraintFor: (database) => {
       if (!reads) return 'first-primary'
       return bookmarks.get(database) ?? 'first-unconstrained'
@@ -45,7 +53,8 @@ export function openSession(
     note(database, bookmark) {
       if (bookmark !== null) noteLater(bookmarks, database, bookmark)
     },
-    writing: () => (reads ? openSession(cluster, { reads: false, seen }, bookmarks) : session),
+    writing: () =>
+      reads ? openSession(cluster, { reads: false, seen, ...(later ? { later } : {}) }, bookmarks) : session,
     run: (site, statementsOf) => cluster.run(site, statementsOf, session),
     on: (database, statements) => cluster.database(database).batch(statements, session),
     onAll: (databases, statements) =>

@@ -6,7 +6,9 @@ import {
   MovedError,
   movedMark,
   PolicyViolation,
+  RevokedError,
   RolledBack,
+  revokedMark,
   rollbackPrefix,
   StaleCopyError,
   staleCopyMark,
@@ -24,10 +26,12 @@ const passing =
 export function translateDatabaseError(
   database: string,
   error: unknown,
-): AtollError | ConstraintError | MovedError | PolicyViolation | RolledBack | StaleCopyError {
+): AtollError | ConstraintError | MovedError | PolicyViolation | RevokedError | RolledBack | StaleCopyError {
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
   if (message.includes(movedMark)) return new MovedError(database)
+  if (message.includes(revokedMark) || message.includes('_atoll_unique_tokens.token'))
+    return new RevokedError(database)
   if (message.includes(staleCopyMark)) return new StaleCopyError(database)
   if (message.includes(behindMark)) return errors.notMigrated(database)
   const violation = readGuard(message) ?? readViolation(message, error)

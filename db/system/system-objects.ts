@@ -18,6 +18,13 @@ export const systemObjects: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS _atoll_shard (id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL DEFAULT 0,
    reference_sequence INTEGER NOT NULL DEFAULT 0)`,
   'INSERT OR IGNORE INTO _atoll_shard (id) VALUES (1)',
+  // Values that are unique over all shards, at home in the value's own slot: the slot of the row that has it.
+  `CREATE TABLE IF NOT EXISTS _atoll_unique (name TEXT NOT NULL, value TEXT NOT NULL, home INTEGER NOT NULL,
+   slot INTEGER NOT NULL, token TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (name, value)) WITHOUT ROWID`,
+  // Tokens of writers of such values: used up by their own transaction, or revoked by others before it.
+  `CREATE TABLE IF NOT EXISTS _atoll_unique_tokens (token TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL)
+   WITHOUT ROWID`,
+  'CREATE INDEX IF NOT EXISTS _atoll_unique_tokens_at ON _atoll_unique_tokens (at)',
   'CREATE TABLE IF NOT EXISTS _atoll_state (key TEXT PRIMARY KEY, value TEXT NOT NULL)',
 ]
 

@@ -19,6 +19,10 @@ export interface CompiledWrite {
   readonly write: Statement
   /** The primary keys of the rows that a delete will take, each as JSON in the column `k`. */
   readonly keys: Statement | null
+  /** The distribution values of the rows that an update will change, in the column `b`; null when nobody needs them. */
+  readonly slots: Statement | null
+  /** What the write may take away of the values that are unique over all shards: `u0`, `u1`, …; null for nothing. */
+  readonly freed: Statement | null
   /**
    * Whether the write returns rows: `r` (a row's text, or null), `k0`… (what to sort by) and `l0`… (the primary key,
    * as text). Otherwise the number of rows is asked for.
@@ -57,6 +61,8 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
     forbid: plan.conflict ? forbidDenied(plan, plan.conflict.resolution) : null,
     doomed,
     keys: plan.action === 'delete' ? keysOfChosen(plan) : null,
+    slots: slotsOfChosen(plan),
+    freed: freedValues(plan),
     write,
     returns: returns && !readsFirst,
     guards: guardsFor(plan),
@@ -72,6 +78,37 @@ function keysOfChosen(plan: WritePlan): Statement | null {
     const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
     return `SELECT json_array(${key}) AS k FROM ${alias}${compiler.chosen()}`
   })
+}
+
+function slotsOfChosen(plan: WritePlan): Statement | null {
+  const { alias, table, placement } = plan.root
+  if (plan.action !== 'update' || placement.kind !== 'distributed' || !setsUnique(plan)) return null
+  return writeStatement((parameters) => {
+    const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
+    return `SELECT ${alias}.${quoteName(placement.by)} AS b FROM ${quoteName(table.name)}${compiler.chosen()}`
+  })
+}
+
+/** What is not read here stays behind as an orphan. */
+const maxFreed = 1000
+
+function freedValues(plan: WritePlan): Statement | null {
+  const { alias, table } = plan.root
+  if (table.uniqueAcrossShards.length === 0) return null
+  const merges = plan.conflict?.resolution === 'merge'
+  if (plan.action !== 'delete' && !(setsUnique(plan) && (plan.action === 'update' || merges))) return null
+  const values = table.uniqueAcrossShards.map(
+    (name, i) => `CAST(${alias}.${quoteName(name)} AS TEXT) AS u${i}`,
+  )
+  return writeStatement((parameters) => {
+    const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
+    const where = merges ? ` WHERE ${existsAlready(plan, parameters) ?? '0'}` : compiler.chosen()
+    return `SELECT ${values.join(', ')} FROM ${quoteName(table.name)}${where} LIMIT ${maxFreed}`
+  })
+}
+
+function setsUnique({ root, columns, filled }: WritePlan): boolean {
+  return [...columns, ...filled].some(({ name }) => root.table.uniqueAcrossShards.includes(name))
 }
 
 function statementText(plan: WritePlan, compiler: ResourceCompiler, parameters: ParameterList): string {

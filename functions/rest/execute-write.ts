@@ -18,6 +18,7 @@ import { AtollError, errors } from '../errors.ts'
 import { compileRollback, type RollbackNotes } from './compile-rollback.ts'
 import { affectedRows, type CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
+import { runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
 import type { Payload } from './parse-payload.ts'
@@ -59,7 +60,7 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   const { plan, compiled } = bound
   const ids = await takeIds(plan, idsNeeded(plan, bound.payload), session)
   const rows = plan.action === 'delete' ? [] : storageRows(plan, bound.payload, ids)
-  const site = siteOfWrite(bound, rows, session)
+  const site = await siteOfWrite(bound, rows, session)
   const parts = await session.cluster.partsOf(site, session)
   if (parts.length > 1) checkSeveral(plan, parts.length)
   const { placement } = plan.root
@@ -71,12 +72,22 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   if (copied && compiled.keys) await tryOnCopies(bound, compiled.keys, session)
   const rowsOf = ({ slots }: Part) =>
     slots === null ? rows : rows.filter(({ slot }) => slot === null || slots.has(slot))
-  const outcomes = await session.run(site, (part) => statementsFor(bound, rowsOf(part)))
+  const outcomes = await runReserving(
+    bound,
+    rows,
+    site,
+    session,
+    (part) => statementsFor(bound, rowsOf(part)),
+    rowsOf,
+  ).catch(async (error) => {
+    throw error instanceof TakenError ? await explainTaken(error, bound, rows, session) : error
+  })
   const results = await Promise.all(
     outcomes.map((outcome) => resultOf(bound, outcome, rowsOf(outcome.part), session)),
   )
   const done = results.filter((result): result is PartResult => !(result instanceof Error))
   if (done.length < results.length) throw failureOf(outcomes, results)
+  if (done.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
   if (copied && plan.preferences.tx !== 'rollback') await copyReferences(session, bound.rights.catalog)
   return joined(done, plan)
 }
@@ -102,6 +113,18 @@ async function tryOnCopies(bound: BoundWrite, keys: Statement, session: ClusterS
   }
 }
 
+/** Says that a row on another shard has a value, unless the write would have been denied in any case. */
+async function explainTaken(
+  error: TakenError,
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  session: ClusterSession,
+): Promise<Error> {
+  const [part] = await session.cluster.partsOf({ kind: 'slots', slots: [error.slot] }, session)
+  const chunks = chunksOf(error.row === null ? rows : [error.row])
+  return explainViolation(error, { ...bound, chunks }, askOn(part as Part, bound, session))
+}
+
 /** Asks the database that refused a write why it did. */
 function askOn({ database }: Part, bound: BoundWrite, session: ClusterSession): Ask {
   return async (statement, chunk) => {
@@ -111,10 +134,14 @@ function askOn({ database }: Part, bound: BoundWrite, session: ClusterSession): 
 }
 
 /** Where the rows lie that are written: new ones by their distribution value, others by the filters. */
-function siteOfWrite(bound: BoundWrite, rows: readonly StoredRow[], session: ClusterSession): Site {
+async function siteOfWrite(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  session: ClusterSession,
+): Promise<Site> {
   const { plan } = bound
   if (!session.cluster.sharded || plan.root.placement.kind !== 'distributed') return { kind: 'primary' }
-  if (plan.action === 'update' || plan.action === 'delete') return siteOf(plan.route, bound)
+  if (plan.action === 'update' || plan.action === 'delete') return siteOf(plan.route, bound, session)
   return { kind: 'slots', slots: [...new Set(rows.map(({ slot }) => slot ?? slotOf('')))] }
 }
 

@@ -8,12 +8,13 @@ import type { BoundStatement, Outcome, Row, Site } from '../../db/cluster/cluste
 import { MovedError, StaleCopyError } from '../../db/cluster/constraint-error.ts'
 import { copyReferences } from '../../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import { find } from '../../db/cluster/unique-values.ts'
 import { AtollError, errors } from '../errors.ts'
 import { byteLength } from './byte-length.ts'
 import { rangeOf } from './compile-range.ts'
 import { type CompiledRead, maxGathered } from './compile-read.ts'
 import { mergeParts } from './merge-parts.ts'
-import { slotsOf } from './place.ts'
+import { lookedUp, slotsOf } from './place.ts'
 import type { ReadPlan, RoutePlan } from './plan.ts'
 import { sortRows } from './sort-rows.ts'
 import { type Bindings, bindParameters, maxParameterBytes, type Statement } from './sql.ts'
@@ -67,7 +68,7 @@ async function readRows(
   session: ClusterSession,
   boundRows?: string,
 ): Promise<ReadResult> {
-  const site = siteOf(plan.route, bindings)
+  const site = await siteOf(plan.route, bindings, session)
   const parts = await session.cluster.partsOf(site, session)
   const spread = parts.length > 1 ? compiled.spread() : null
   const main = spread ? spread.rows : compiled.rows
@@ -126,7 +127,7 @@ async function gatherRows(
   return Promise.all(
     gathers.map(async ({ route, table }, i) => {
       const statement = bind(compiled.gathers[i] as Statement, bindings)
-      const outcomes = await session.run(siteOf(route, bindings), () => [statement])
+      const outcomes = await session.run(await siteOf(route, bindings, session), () => [statement])
       const rows = outcomes.flatMap((outcome) => {
         if ('error' in outcome) throw outcome.error
         return outcome.results[0] ?? []
@@ -143,7 +144,13 @@ async function gatherRows(
 }
 
 /** The databases that a route means for a request. */
-export function siteOf(route: RoutePlan, bindings: Bindings): Site {
+export async function siteOf(route: RoutePlan, bindings: Bindings, session: ClusterSession): Promise<Site> {
+  if (route.kind === 'lookup') {
+    if (!session.cluster.sharded) return { kind: 'primary' }
+    const held = await find(session, route.table, route.column, lookedUp(route, bindings))
+    // What is in no entry is in no row: any database can say so.
+    return { kind: 'slots', slots: held.length === 0 ? [0] : [...new Set(held.map(({ slot }) => slot))] }
+  }
   if (route.kind !== 'pinned') return route
   const slots = slotsOf(route, bindings)
   return slots === null ? { kind: 'everywhere' } : { kind: 'slots', slots }

@@ -18,7 +18,7 @@ import type {
   RoutePlan,
   RowSource,
 } from './plan.ts'
-import { textOf } from './request.ts'
+import { textOf, type Value } from './request.ts'
 import type { Bindings } from './sql.ts'
 
 // --- routes --------------------------------------------------------------------------------------------------------
@@ -35,23 +35,40 @@ export function routeOf({
   const pins = where.flatMap((predicate) => pinsIn(predicate, table, by))
   const policyPin = policyPinIn(policy, by)
   // One value is better than a list of them, and a list than everything.
-  const best = pins.find(({ list }) => !list) ?? policyPin ?? pins[0]
-  return best ? { kind: 'pinned', column: by, pin: best } : { kind: 'everywhere' }
+  const best = pins.find(({ list }) => !list) ?? policyPin
+  if (best) return { kind: 'pinned', column: by, pin: best }
+  const lookups = where.flatMap((predicate) => lookupsIn(predicate, table))
+  const lookup = lookups.find(({ list }) => !list)
+  if (lookup) return lookup
+  const [list] = pins
+  return list ? { kind: 'pinned', column: by, pin: list } : (lookups[0] ?? { kind: 'everywhere' })
 }
 
 type Pin = Extract<RoutePlan, { kind: 'pinned' }>['pin']
 
 function pinsIn(predicate: Predicate, table: Table, by: Column): Extract<Pin, { kind: 'value' }>[] {
-  if (predicate.kind === 'and' && !predicate.negated) {
-    return predicate.terms.flatMap((term) => pinsIn(term, table, by))
-  }
+  return valuesIn(predicate).flatMap(({ column, value, list }): Extract<Pin, { kind: 'value' }>[] => {
+    if (column.name === by.name) return [{ kind: 'value', value, list, routed: false }]
+    const isKey = table.primaryKey.length === 1 && table.primaryKey[0] === column.name
+    return isKey && column.type === 'text' ? [{ kind: 'value', value, list, routed: true }] : []
+  })
+}
+
+function lookupsIn(predicate: Predicate, table: Table): Extract<RoutePlan, { kind: 'lookup' }>[] {
+  return valuesIn(predicate)
+    .filter(({ column }) => table.uniqueAcrossShards.includes(column.name))
+    .map((found) => ({ kind: 'lookup', table, ...found }))
+}
+
+/** Columns that rows must have one value in, or one of a list. */
+function valuesIn(
+  predicate: Predicate,
+): { readonly column: Column; readonly value: Value; readonly list: boolean }[] {
+  if (predicate.kind === 'and' && !predicate.negated) return predicate.terms.flatMap(valuesIn)
   if (predicate.kind !== 'compare' || predicate.negated || predicate.quantifier !== null) return []
   const { field, operator, value } = predicate
   if (field.path.length > 0 || (operator !== 'eq' && operator !== 'in')) return []
-  const list = operator === 'in'
-  if (field.column.name === by.name) return [{ kind: 'value', value, list, routed: false }]
-  const isKey = table.primaryKey.length === 1 && table.primaryKey[0] === field.column.name
-  return isKey && field.column.type === 'text' ? [{ kind: 'value', value, list, routed: true }] : []
+  return [{ column: field.column, value, list: operator === 'in' }]
 }
 
 /** `row.by = claim` as Drizzle writes it, alone or among conditions that must hold as well. */
@@ -97,23 +114,29 @@ export function slotsOf(route: Extract<RoutePlan, { kind: 'pinned' }>, bindings:
     const value = bindings.rights.value(pin.name, pin.index)
     return [value === null ? keySlot('') : slotOf(canonicalText(column, String(value)))]
   }
-  const values = pin.list ? listOf(column, pin, bindings) : [operandOf(column, pin, bindings)]
+  const texts = textsOf(pin, bindings)
+  const values = pin.routed ? texts : canonicalTexts(column, texts)
   // Nothing matches an empty list: any database can say so.
   if (values.length === 0) return [keySlot('')]
   const slots = values.map((value) => (pin.routed ? routedSlot(value) : slotOf(value)))
   return slots.includes(null) ? null : ([...new Set(slots)] as number[])
 }
 
-type ValuePin = Extract<Pin, { kind: 'value' }>
-
-function operandOf(column: Column, { value, routed }: ValuePin, bindings: Bindings): string {
-  const text = textOf(value, bindings.operands)
-  return routed ? text : canonicalText(column, String(convertOperand(column, text)))
+/** The values of a lookup's column, as its entries have them. */
+export function lookedUp(
+  { column, ...pin }: Extract<RoutePlan, { kind: 'lookup' }>,
+  bindings: Bindings,
+): string[] {
+  return canonicalTexts(column, textsOf(pin, bindings))
 }
 
-function listOf(column: Column, { value, routed }: ValuePin, bindings: Bindings): string[] {
-  const items = parseList(textOf(value, bindings.operands))
-  return items.map((item) => (routed ? item : canonicalText(column, String(convertOperand(column, item)))))
+function canonicalTexts(column: Column, texts: readonly string[]): string[] {
+  return texts.map((text) => canonicalText(column, String(convertOperand(column, text))))
+}
+
+function textsOf({ value, list }: { value: Value; list: boolean }, { operands }: Bindings): string[] {
+  const text = textOf(value, operands)
+  return list ? parseList(text) : [text]
 }
 
 /** A distribution value as text, the same however it was written. */

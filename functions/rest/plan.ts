@@ -32,6 +32,14 @@ export type RoutePlan =
   | { readonly kind: 'primary' }
   /** Those that own the slots of values that are known when the request is bound. */
   | { readonly kind: 'pinned'; readonly column: Column; readonly pin: Pin }
+  /** Where the lookup table says that rows with a value lie. */
+  | {
+      readonly kind: 'lookup'
+      readonly table: Table
+      readonly column: Column
+      readonly value: Value
+      readonly list: boolean
+    }
   | { readonly kind: 'everywhere' }
 
 /** What gives a distribution value: an operand (or a list of them; or routed ids), or a parameter of a policy. */

@@ -1,28 +1,25 @@
 import { type ClusterSession, laterOf } from '../../db/cluster/session.ts'
-import { type Caller, identityOf } from '../access/caller.ts'
-import type { Services } from '../context.ts'
+import { identityOf } from '../access/caller.ts'
+import type { Visit } from '../context.ts'
 import { sessionHeader } from './session-token.ts'
 
 /** The session that the request's token goes on with, or that begins: what it has seen, it will see. */
 export async function openSession(
-  raw: Request,
+  { raw, caller, services, later }: Visit,
   reads: boolean,
-  caller: Caller,
-  { cluster, sessions, lastWrites }: Services,
 ): Promise<ClusterSession> {
+  const { cluster, sessions, lastWrites } = services
   const token = raw.headers.get(sessionHeader)
   const who = identityOf(caller)
   const seen = token === null ? new Map() : await sessions.read(token)
-  return cluster.open({ reads, seen: who === null ? seen : laterOf(seen, lastWrites.of(who)) })
+  return cluster.open({ reads, later, seen: who === null ? seen : laterOf(seen, lastWrites.of(who)) })
 }
 
 /** Tells what the session has seen by now: to those who have a session, and to those who wrote. */
 export async function writeSession(
-  raw: Request,
+  { raw, caller, services: { sessions, lastWrites } }: Visit,
   response: Response,
   session: ClusterSession,
-  caller: Caller,
-  { sessions, lastWrites }: Services,
 ): Promise<void> {
   const who = identityOf(caller)
   if (!session.reads && who !== null) lastWrites.note(who, session.bookmarks)

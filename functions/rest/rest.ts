@@ -8,7 +8,7 @@ import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { Caller } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
 import type { AtollConfig } from '../config.ts'
-import type { AtollEnv, Services } from '../context.ts'
+import { type AtollEnv, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
 import { CompileCache } from './compile-cache.ts'
@@ -58,7 +58,8 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
   const optionsFor = ({ cluster }: ClusterSession) => ({ ...config, sharded: cluster.sharded })
 
   /** The pipeline: request, plan, statements, rows, response. */
-  async function answer(raw: Request, table: string, caller: Caller, services: Services): Promise<Response> {
+  async function answer(visit: Visit, table: string): Promise<Response> {
+    const { raw, caller } = visit
     const timing = new Timing(config.serverTiming)
     const url = new URL(raw.url)
     const headers = headersOf(raw)
@@ -71,10 +72,10 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       return parsed
     })
     timing.mark('parse')
-    const session = await openSession(raw, request.action === 'read', caller, services)
+    const session = await openSession(visit, request.action === 'read')
     const asked: Asked = { raw, url, shape, rights, session, timing }
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
-    await writeSession(raw, response, session, caller, services)
+    await writeSession(visit, response, session)
     timing.mark('response')
     timing.write(response.headers)
     return response
@@ -114,7 +115,8 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
   }
 
   /** A function's answer; rows go through the pipeline as a table's do. */
-  async function call(name: string, raw: Request, caller: Caller, services: Services): Promise<Response> {
+  async function call(visit: Visit, name: string): Promise<Response> {
+    const { raw, caller, services } = visit
     const timing = new Timing(config.serverTiming)
     const url = new URL(raw.url)
     const { definition, input, table, query } = await readCall(
@@ -137,7 +139,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     const shape = shapeOf(table.name, query, headers)
     const request = parseRequest(table.name, shape.parameters, headers, config)
     const rights = new Rights(catalog, caller)
-    const session = await openSession(raw, true, caller, services)
+    const session = await openSession(visit, true)
     const plan = planRows(
       { ...request, headersOnly: raw.method === 'HEAD' },
       table,
@@ -179,11 +181,11 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       if (c.req.method === 'OPTIONS') return allowed('', config)
       throw errors.method(c.req.method)
     })
-    .all('/rpc/:name', (c) => call(c.req.param('name'), c.req.raw, c.var.caller, c.var.services))
+    .all('/rpc/:name', (c) => call(visitOf(c), c.req.param('name')))
     .all('/:table', (c) => {
       const table = c.req.param('table')
       if (c.req.method === 'OPTIONS') return allow(catalog, config, table)
-      return answer(c.req.raw, table, c.var.caller, c.var.services)
+      return answer(visitOf(c), table)
     })
     .all('*', () => {
       throw errors.invalidPath()

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { keySlot, makeRoutedId, routedSlot, slotOf } from '../../db/cluster/slots.ts'
+import { firstRange, moveSlots } from '../support/move-slots.ts'
 import { askMany, askOver, databases } from '../support/one-and-many.ts'
 import { clean, first } from '../support/write-client.ts'
 
@@ -208,70 +209,13 @@ describe('when slots move', () => {
     const slot = slotOf(String(customer))
     const before = await (await stale(`customers?id=eq.${customer}`)).json()
     const all = await (await stale('customers?select=id&order=id')).json()
-    const range = await databases.SHARD_1.prepare('SELECT first, last FROM _atoll_slots').first<{
-      first: number
-      last: number
-    }>()
-    // The whole range goes to SHARD_2, rows first, behind the router's back.
-    const move = async (from: D1Database, to: D1Database, toName: string, epoch: number) => {
-      for (const table of ['customers', 'invoices', 'invoice_items']) {
-        const by = table === 'customers' ? 'id' : 'customer_id'
-        const rows = (
-          await from.prepare(`SELECT * FROM ${table}`).all<Record<string, string | number | null>>()
-        ).results.filter((row) => {
-          const at = slotOf(String(row[by]))
-          return at >= (range?.first ?? 0) && at <= (range?.last ?? -1)
-        })
-        const names = Object.keys(rows[0] ?? {})
-        if (rows.length === 0) continue
-        const text = `INSERT INTO ${table} (${names.join(', ')}) SELECT ${names.map((name) => `value->>'${name}'`).join(', ')} FROM json_each(?)`
-        await to.batch([
-          to.prepare('PRAGMA defer_foreign_keys = ON'),
-          to.prepare(text).bind(JSON.stringify(rows)),
-        ])
-      }
-      await from.batch([
-        from.prepare('DELETE FROM _atoll_slots WHERE first = ?').bind(range?.first ?? 0),
-        from.prepare('UPDATE _atoll_shard SET epoch = ?').bind(epoch),
-      ])
-      await to.batch([
-        to
-          .prepare('INSERT INTO _atoll_slots (first, last) VALUES (?, ?)')
-          .bind(range?.first ?? 0, range?.last ?? 0),
-        to.prepare('UPDATE _atoll_shard SET epoch = ?').bind(epoch),
-      ])
-      await databases.DB.batch([
-        databases.DB.prepare('UPDATE _atoll_shard_map SET shard = ? WHERE first = ?').bind(
-          toName,
-          range?.first ?? 0,
-        ),
-        databases.DB.prepare("UPDATE _atoll_shards SET epoch = ? WHERE name IN ('SHARD_1', 'SHARD_2')").bind(
-          epoch,
-        ),
-        databases.DB.prepare('UPDATE _atoll_cluster SET epoch = ?').bind(epoch),
-      ])
-      const ids = (await from.prepare('SELECT id FROM customers').all<{ id: number }>()).results
-        .map(({ id }) => id)
-        .filter(
-          (id) => slotOf(String(id)) >= (range?.first ?? 0) && slotOf(String(id)) <= (range?.last ?? -1),
-        )
-      const list = JSON.stringify(ids)
-      await from.batch(
-        ['invoice_items', 'invoices', 'customers'].map((table) =>
-          from
-            .prepare(
-              `DELETE FROM ${table} WHERE ${table === 'customers' ? 'id' : 'customer_id'} IN (SELECT value FROM json_each(?))`,
-            )
-            .bind(list),
-        ),
-      )
-    }
-    await move(databases.SHARD_1, databases.SHARD_2, 'SHARD_2', 2)
-    expect(slot).toBeGreaterThanOrEqual(range?.first ?? 0)
+    const range = await firstRange('SHARD_1')
+    await moveSlots(databases, range, 'SHARD_1', 'SHARD_2')
+    expect(slot).toBeGreaterThanOrEqual(range.first)
     expect(await (await stale(`customers?id=eq.${customer}`)).json()).toEqual(before)
     const staleToo = askOver(databases)
     expect(await (await staleToo('customers?select=id&order=id')).json()).toEqual(all)
-    await move(databases.SHARD_2, databases.SHARD_1, 'SHARD_1', 3)
+    await moveSlots(databases, range, 'SHARD_2', 'SHARD_1')
     // One that has not heard of it writes and counts, and finds everything.
     expect(await (await staleToo('customers?select=id&order=id')).json()).toEqual(all)
     const made = await stale('invoices', {

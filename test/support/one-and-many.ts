@@ -9,6 +9,7 @@ import { migrateCluster } from '../../db/migrate-cluster.ts'
 import { seedCluster } from '../../db/seed-cluster.ts'
 import type { SeedRows } from '../../db/seed-statements.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { LaterWork } from './later-work.ts'
 import { secretKey } from './worker-client.ts'
 
 interface TestEnv {
@@ -37,10 +38,11 @@ export function askOver(databases: Readonly<Record<string, unknown>>, config = {
   return async (path, init = {}) => {
     const headers = new Headers(init.headers)
     if (!headers.has('apikey')) headers.set('apikey', secretKey)
-    return gateway.fetch(
-      new Request(`http://atoll.test/rest/v1/${path}`, { ...init, headers }),
-      bindings as never,
-    )
+    const later = new LaterWork()
+    const request = new Request(`http://atoll.test/rest/v1/${path}`, { ...init, headers })
+    const response = await gateway.fetch(request, bindings as never, later.context)
+    await later.done()
+    return response
   }
 }
 

@@ -1,0 +1,297 @@
+/**
+ * Values that are unique over all shards. A lookup table, distributed by the value, says in which slot the row lies that has
+ * it. It is written in Vitess's order for consistent lookups: reserved before the row is written, released after the row is
+ * gone, so that a row never lacks its entry, and an entry without a row (an orphan) does no harm: who needs the value takes
+ * it over, and a sweep removes the rest. Source: https://vitess.io/docs/reference/features/vindexes/#consistent-lookup
+ *
+ * There are no locks between databases. What Vitess locks, a token decides here: a reservation carries its writer's token,
+ * and the row's own transaction marks the token as used, on the row's shard. Who takes over an orphan first revokes its
+ * token there. Only one of the two can happen, so a slow writer cannot come back and write a second row.
+ * @module
+ */
+import type { Column, Table } from '../catalog/catalog.ts'
+import { quoteName } from '../quote.ts'
+import type { BoundStatement, Part, Row } from './cluster.ts'
+import type { ClusterSession } from './session.ts'
+import { keySlot } from './slots.ts'
+
+/** A value, and the slot of the row that is to have it. */
+export interface Claim {
+  readonly table: Table
+  readonly column: Column
+  /** As text: whole numbers in digits. */
+  readonly value: string
+  readonly slot: number
+}
+
+/** An entry of the lookup table. */
+export interface Held extends Claim {
+  readonly token: string
+  /** When it was reserved, in milliseconds since 1970. */
+  readonly at: number
+}
+
+/** What came of a reservation: the claims whose value another row has. */
+export interface Reserved {
+  readonly taken: readonly Claim[]
+  /** Whether others were writing the same values each time. */
+  readonly contended: boolean
+}
+
+/** A writer has so long, in milliseconds, before one that waits for the same value revokes its token. */
+const courtesyMs = 2000
+const waitMs = 50
+const maxRounds = 60
+
+/** Reserves values for a writer with this token; what is left over from dead writers is taken over. */
+export async function reserve(
+  session: ClusterSession,
+  claims: readonly Claim[],
+  token: string,
+): Promise<Reserved> {
+  const writing = session.writing()
+  const taken: Claim[] = []
+  let open = claims
+  for (let round = 0; round < maxRounds && open.length > 0; round++) {
+    const held = await tryReserve(writing, open, token)
+    if (held.length === 0) return { taken, contended: false }
+    const patient = held.filter(({ at }) => Date.now() - at < courtesyMs)
+    const absent = await absentOf(writing, held, (entry) => !patient.includes(entry))
+    const free = held.filter((entry) => absent.get(entry) === 'free')
+    await takeOver(writing, free, claims, token)
+    taken.push(
+      ...matching(
+        claims,
+        held.filter((entry) => !absent.has(entry)),
+      ),
+    )
+    const waiting = held.filter((entry) => absent.get(entry) === 'pending')
+    open = matching(claims, [...waiting, ...free])
+    if (waiting.length > 0) await new Promise((done) => setTimeout(done, waitMs))
+  }
+  return { taken, contended: open.length > 0 }
+}
+
+/** The statement by which the transaction that writes the rows uses up its token; it fails when the token was revoked. */
+export function useToken(token: string): BoundStatement {
+  return {
+    text: "INSERT INTO _atoll_unique_tokens (token, state, at) VALUES (?1, 'used', CAST(?2 AS INTEGER))",
+    parameters: [token, String(Date.now())],
+  }
+}
+
+/** Takes away entries whose value no row has. Safe at any time: entries that are in use stay. */
+export async function release(session: ClusterSession, held: readonly Held[]): Promise<number> {
+  const writing = session.writing()
+  const absent = await absentOf(writing, held, () => true)
+  const orphans = held.filter((entry) => absent.get(entry) === 'free')
+  await onLookups(writing, orphans, (own) => [
+    {
+      text: 'DELETE FROM _atoll_unique WHERE (name, value, token) IN (SELECT value->>0, value->>1, value->>2 FROM json_each(?1))',
+      parameters: [listOf(own, (entry) => [nameOf(entry), entry.value, entry.token])],
+    },
+  ])
+  return orphans.length
+}
+
+/** Entries of values, as they are now. They are read where they are written: a replica may not know of a row yet. */
+export async function find(
+  session: ClusterSession,
+  table: Table,
+  column: Column,
+  values: readonly string[],
+): Promise<Held[]> {
+  const claims = values.map((value): Claim => ({ table, column, value, slot: 0 }))
+  const rows = await onLookups(session.writing(), claims, (own) => [
+    {
+      text: `SELECT ${entryColumns} FROM _atoll_unique AS u WHERE (name, value) IN (SELECT value->>0, value->>1 FROM json_each(?1))`,
+      parameters: [listOf(own, (claim) => [nameOf(claim), claim.value])],
+    },
+  ])
+  return rows.map((row) => heldOf(row, claims))
+}
+
+/** Orphans are looked for among entries that are older than this, in milliseconds. */
+const sweepAfterMs = 60_000
+/** Entries that one sweep of a database looks at. */
+const sweptAtOnce = 500
+/** How long tokens are remembered: no writer lives so long. */
+const tokensMs = 3_600_000
+
+/**
+ * Looks at some entries on a database, and takes away those that no row has.
+ *
+ * @param after where the last sweep ended; null: at the beginning
+ * @returns where this one ended; null when it came to the end
+ */
+export async function sweepOrphans(
+  session: ClusterSession,
+  database: string,
+  tables: readonly Table[],
+  after: string | null,
+): Promise<{ readonly after: string | null; readonly released: number }> {
+  const writing = session.writing()
+  const [name, value] = after === null ? ['', ''] : (JSON.parse(after) as [string, string])
+  const now = Date.now()
+  const [rows = []] = await writing.on(database, [
+    {
+      text: `SELECT ${entryColumns} FROM _atoll_unique AS u WHERE (name, value) > (?1, ?2) ORDER BY name, value LIMIT ${sweptAtOnce}`,
+      parameters: [name as string, value as string],
+    },
+    {
+      text: 'DELETE FROM _atoll_unique_tokens WHERE at < CAST(?1 AS INTEGER)',
+      parameters: [String(now - tokensMs)],
+    },
+  ])
+  const known = tables.flatMap((table) =>
+    table.uniqueAcrossShards.map((column) => ({ table, column: table.columns.get(column) as Column })),
+  )
+  const held = rows.flatMap((row): Held[] => {
+    const of = known.find((claim) => nameOf(claim) === row.name)
+    return of && Number(row.at) < now - sweepAfterMs ? [heldOf(row, [of])] : []
+  })
+  const last = rows.at(-1)
+  return {
+    after: last && rows.length === sweptAtOnce ? JSON.stringify([last.name, last.value]) : null,
+    released: await release(session, held),
+  }
+}
+
+const entryColumns = 'u.name, u.value, u.slot, u.token, u.at'
+
+/** Puts the claims into the lookup table; answers with the entries that others hold, in other slots. */
+async function tryReserve(session: ClusterSession, claims: readonly Claim[], token: string): Promise<Held[]> {
+  const now = String(Date.now())
+  const rows = await onLookups(session, claims, (own) => {
+    const list = listOf(own, (claim) => [nameOf(claim), claim.value, keySlot(claim.value), claim.slot])
+    return [
+      // In the same slot the row's own database decides who may have the value.
+      {
+        text: `INSERT INTO _atoll_unique (name, value, home, slot, token, at)
+ SELECT value->>0, value->>1, value->>2, value->>3, ?2, CAST(?3 AS INTEGER) FROM json_each(?1) WHERE true
+ ON CONFLICT (name, value) DO UPDATE SET token = excluded.token, at = excluded.at WHERE slot = excluded.slot`,
+        parameters: [list, token, now],
+      },
+      {
+        text: `SELECT ${entryColumns} FROM json_each(?1) AS j JOIN _atoll_unique AS u ON u.name = j.value->>0 AND u.value = j.value->>1 WHERE u.token <> ?2`,
+        parameters: [list, token],
+      },
+    ]
+  })
+  return rows.map((row) => heldOf(row, claims))
+}
+
+/**
+ * Asks the shards of entries whether a row has their value. `free`: none has, and none will, since the token is used up or
+ * revoked; `pending`: none has yet, but its writer may be at work. Entries in use are not in the answer.
+ *
+ * @param revokes whether an entry's token may be revoked
+ */
+async function absentOf(
+  session: ClusterSession,
+  held: readonly Held[],
+  revokes: (entry: Held) => boolean,
+): Promise<ReadonlyMap<Held, 'free' | 'pending'>> {
+  const absent = new Map<Held, 'free' | 'pending'>()
+  if (held.length === 0) return absent
+  const numbered = held.map((entry, i) => ({ entry, i }))
+  const groups = [...Map.groupBy(numbered, ({ entry }) => nameOf(entry)).values()]
+  const outcomes = await session.run(slotsSite(held), ({ slots }) =>
+    groups.flatMap((group) => {
+      const own = group.filter(({ entry }) => slots?.has(entry.slot))
+      const [first] = own
+      if (!first) return []
+      const { table, column } = first.entry
+      const list = listOf(own, ({ entry, i }) => [i, entry.value, entry.token, revokes(entry) ? 1 : 0])
+      const hasRow = `EXISTS (SELECT 1 FROM ${quoteName(table.name)} WHERE ${quoteName(column.name)} = j.value->>1)`
+      return [
+        {
+          text: `INSERT OR IGNORE INTO _atoll_unique_tokens (token, state, at) SELECT DISTINCT j.value->>2, 'revoked', CAST(?2 AS INTEGER) FROM json_each(?1) AS j WHERE j.value->>3 = 1 AND NOT ${hasRow}`,
+          parameters: [list, String(Date.now())],
+        },
+        {
+          text: `SELECT j.value->>0 AS i, EXISTS (SELECT 1 FROM _atoll_unique_tokens AS t WHERE t.token = j.value->>2) AS settled FROM json_each(?1) AS j WHERE NOT ${hasRow}`,
+          parameters: [list],
+        },
+      ]
+    }),
+  )
+  for (const row of rowsOf(outcomes)) {
+    absent.set(held[Number(row.i)] as Held, Number(row.settled) === 1 ? 'free' : 'pending')
+  }
+  return absent
+}
+
+/** Gives orphans to a new writer, unless another was faster. */
+async function takeOver(
+  session: ClusterSession,
+  orphans: readonly Held[],
+  claims: readonly Claim[],
+  token: string,
+): Promise<void> {
+  const now = String(Date.now())
+  await onLookups(session, orphans, (own) => [
+    {
+      text: `UPDATE _atoll_unique AS u SET token = ?2, at = CAST(?3 AS INTEGER), slot = j.value->>3
+ FROM json_each(?1) AS j WHERE u.name = j.value->>0 AND u.value = j.value->>1 AND u.token = j.value->>2`,
+      parameters: [
+        listOf(own, (entry) => {
+          const [claim] = matching(claims, [entry])
+          return [nameOf(entry), entry.value, entry.token, claim?.slot ?? entry.slot]
+        }),
+        token,
+        now,
+      ],
+    },
+  ])
+}
+
+/** Runs statements where the lookup entries of claims lie; their rows, all together. */
+async function onLookups<C extends Claim>(
+  session: ClusterSession,
+  claims: readonly C[],
+  statementsOf: (own: readonly C[]) => BoundStatement[],
+): Promise<Row[]> {
+  if (claims.length === 0) return []
+  const site = { kind: 'slots', slots: [...new Set(claims.map(({ value }) => keySlot(value)))] } as const
+  const own = ({ slots }: Part) => claims.filter(({ value }) => slots?.has(keySlot(value)))
+  return rowsOf(await session.run(site, (part) => statementsOf(own(part))))
+}
+
+function rowsOf(outcomes: Awaited<ReturnType<ClusterSession['run']>>): Row[] {
+  return outcomes.flatMap((outcome) => {
+    if ('error' in outcome) throw outcome.error
+    return outcome.results.flat()
+  })
+}
+
+function slotsSite(entries: readonly Claim[]) {
+  return { kind: 'slots', slots: [...new Set(entries.map(({ slot }) => slot))] } as const
+}
+
+function listOf<Item>(items: readonly Item[], cells: (item: Item) => readonly (string | number)[]): string {
+  return JSON.stringify(items.map(cells))
+}
+
+/** The name under which a column's values are kept. */
+export function nameOf({ table, column }: Pick<Claim, 'table' | 'column'>): string {
+  return `${table.name}.${column.name}`
+}
+
+function matching(claims: readonly Claim[], entries: readonly Claim[]): Claim[] {
+  return entries.flatMap(
+    (entry) => claims.find((claim) => claim.value === entry.value && nameOf(claim) === nameOf(entry)) ?? [],
+  )
+}
+
+function heldOf(row: Row, claims: readonly Pick<Claim, 'table' | 'column'>[]): Held {
+  const { table, column } = claims.find((claim) => nameOf(claim) === row.name) as Claim
+  return {
+    table,
+    column,
+    value: row.value as string,
+    slot: Number(row.slot),
+    token: row.token as string,
+    at: Number(row.at),
+  }
+}

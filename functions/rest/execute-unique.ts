@@ -1,0 +1,235 @@
+/**
+ * Writes of values that are unique over all shards: reserved before the rows are written, released after they are gone;
+ * `db/cluster/unique-values.ts` says why that is right.
+ * @module
+ */
+import type { Column } from '../../db/catalog/catalog.ts'
+import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
+import { ConstraintError, RevokedError, revokedMark } from '../../db/cluster/constraint-error.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import { slotOf } from '../../db/cluster/slots.ts'
+import { type Claim, find, release, reserve, useToken } from '../../db/cluster/unique-values.ts'
+import { errors } from '../errors.ts'
+import { bind } from './execute.ts'
+import type { BoundWrite } from './execute-write.ts'
+import { canonicalText } from './place.ts'
+import { chunksOf, type StoredRow } from './storage-rows.ts'
+
+/** A value of the write is another row's. */
+export class TakenError extends ConstraintError {
+  /** The slot of the row that was to have it. */
+  readonly slot: number
+  /** That row; null when it is there already. */
+  readonly row: StoredRow | null
+
+  constructor({ table, column, slot }: Claim, row: StoredRow | null) {
+    super('unique', [column.name], `${table.name}.${column.name}`, null)
+    this.slot = slot
+    this.row = row
+  }
+}
+
+/** A write whose values are reserved. */
+interface Reservation {
+  /** Where the rows lie, as far as that is known better now; null: there is none to write. */
+  readonly site: Site | null
+  /** What must come first in each part's transaction. */
+  readonly before: readonly BoundStatement[]
+  readonly claims: readonly Claim[]
+}
+
+/** A value, wherever its row lies. */
+type Valued = Omit<Claim, 'slot'>
+
+/** Times that a write begins again when others took over what it had reserved. */
+const maxAttempts = 4
+
+/**
+ * Runs a write under a reservation, and again when that was revoked. What is not used of it is released after the answer.
+ *
+ * @param statementsOf a part's own statements
+ * @param rowsOf the new rows of a part
+ * @returns what each part answered to its own statements; none when there is no row to write
+ */
+export async function runReserving(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  site: Site,
+  session: ClusterSession,
+  statementsOf: (part: Part) => readonly BoundStatement[],
+  rowsOf: (part: Part) => readonly StoredRow[],
+): Promise<readonly Outcome[]> {
+  const { plan } = bound
+  if (!session.cluster.sharded || plan.root.table.uniqueAcrossShards.length === 0) {
+    return session.run(site, statementsOf)
+  }
+  for (let attempt = 1; ; attempt++) {
+    const { site: where, before, claims } = await reservationFor(bound, rows, site, session)
+    if (where === null) return []
+    const leading = (part: Part) => [...before, ...freedStatements(bound, rowsOf(part))]
+    const outcomes = await session.run(where, (part) => [...leading(part), ...statementsOf(part)])
+    const freed: Valued[] = []
+    const own = outcomes.map((outcome): Outcome => {
+      if ('error' in outcome) return outcome
+      const { part, results } = outcome
+      const count = leading(part).length
+      freed.push(...freedIn(bound, results.slice(before.length, count).flat()))
+      return { part, results: results.slice(count) }
+    })
+    const isRevoked = outcomes.some((outcome) => 'error' in outcome && outcome.error instanceof RevokedError)
+    const isDone = outcomes.every((outcome) => 'results' in outcome)
+    // A merge may have passed a row over, and with it what was reserved for it.
+    const unused = isDone && plan.conflict === null ? [] : claims
+    session.later(releaseUnused(session, [...unused, ...freed]))
+    if (!isRevoked) return own
+    // What another part has committed cannot begin again.
+    if (attempt >= maxAttempts || outcomes.some((outcome) => 'results' in outcome)) {
+      throw errors.valueContended(plan.root.table.name)
+    }
+  }
+}
+
+async function reservationFor(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  site: Site,
+  session: ClusterSession,
+): Promise<Reservation> {
+  const { plan } = bound
+  const sets = [...plan.columns, ...plan.filled]
+  const isSet = plan.root.table.uniqueAcrossShards.some((name) => sets.some((column) => column.name === name))
+  if (plan.action === 'delete' || !isSet) return { site, before: [], claims: [] }
+  const token = crypto.randomUUID()
+  if (plan.action === 'update') return reserveForUpdate(bound, rows, site, session, token)
+  const proposals = rows.flatMap((row) =>
+    claimsOf(bound, row, row.slot ?? slotOf('')).map((claim) => ({ claim, row })),
+  )
+  refuseTwice(proposals)
+  const claims = proposals.map(({ claim }) => claim)
+  if (claims.length === 0) return { site, before: [], claims }
+  const taken = await reserveAll(bound, claims, session, token)
+  const found = proposals.find(({ claim }) => claim === taken)
+  if (found) throw new TakenError(found.claim, found.row)
+  return { site, before: [useToken(token)], claims }
+}
+
+/**
+ * An update gives one value to the rows that it finds: it is reserved for the one row that there can be, and the write is
+ * for that row alone.
+ */
+async function reserveForUpdate(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  site: Site,
+  session: ClusterSession,
+  token: string,
+): Promise<Reservation> {
+  const { plan, compiled } = bound
+  const [row] = rows
+  if (!row || claimsOf(bound, row, 0).length === 0 || compiled.slots === null)
+    return { site, before: [], claims: [] }
+  const statement = bind(compiled.slots, bound)
+  const two = { ...statement, text: `${statement.text} LIMIT 2` }
+  const outcomes = await session.run(site, () => [two])
+  const found = outcomes.flatMap((outcome) => {
+    if ('error' in outcome) throw outcome.error
+    return outcome.results[0] ?? []
+  })
+  const [only, ...others] = found
+  if (!only) return { site: null, before: [], claims: [] }
+  const by = plan.root.table.columns.get(distributedBy(bound)) as Column
+  const slot = slotOf(canonicalText(by, String(only.b)))
+  const claims = claimsOf(bound, row, slot)
+  if (others.length > 0) throw new TakenError(claims[0] as Claim, null)
+  const taken = await reserveAll(bound, claims, session, token)
+  if (taken) throw new TakenError(taken, null)
+  // Should another row have come to match in the meantime, all begins again.
+  const isSame: BoundStatement = {
+    text: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM (${statement.text}) WHERE CAST(b AS TEXT) IS NOT ?${statement.parameters.length + 1}) THEN 1 ELSE json_extract('{}','${revokedMark}') END`,
+    parameters: [...statement.parameters, String(only.b)],
+  }
+  return { site: { kind: 'slots', slots: [slot] }, before: [isSame, useToken(token)], claims }
+}
+
+/** @returns a claim whose value another row has; null when all are reserved */
+async function reserveAll(
+  { plan }: BoundWrite,
+  claims: readonly Claim[],
+  session: ClusterSession,
+  token: string,
+): Promise<Claim | null> {
+  const { taken, contended } = await reserve(session, claims, token)
+  const [first] = taken
+  if (first === undefined && !contended) return null
+  session.later(releaseUnused(session, claims))
+  if (first === undefined) throw errors.valueContended(plan.root.table.name)
+  return first
+}
+
+/** Two new rows in different slots that would have the same value. */
+function refuseTwice(proposals: readonly { readonly claim: Claim; readonly row: StoredRow }[]): void {
+  const known = new Map<string, number>()
+  for (const { claim, row } of proposals) {
+    const key = `${claim.column.name}\n${claim.value}`
+    const slot = known.get(key)
+    if (slot !== undefined && slot !== claim.slot) throw new TakenError(claim, row)
+    known.set(key, claim.slot)
+  }
+}
+
+/** The values of a new row, or of an update, that are unique over all shards; of nulls there may be many. */
+function claimsOf({ plan }: BoundWrite, { text }: StoredRow, slot: number): Claim[] {
+  const { table } = plan.root
+  const columns = [...plan.columns, ...plan.filled]
+  const wanted = columns.flatMap((column, i) =>
+    table.uniqueAcrossShards.includes(column.name) ? [{ column, i }] : [],
+  )
+  if (wanted.length === 0) return []
+  const values = JSON.parse(withTextNumbers(text)) as unknown[]
+  return wanted.flatMap(({ column, i }) => {
+    const value = values[i]
+    if (value === null || value === undefined) return []
+    return [{ table, column, value: canonicalText(column, String(value)), slot }]
+  })
+}
+
+/** Numbers as strings, so that no digit of them is lost; strings stay as they are. */
+function withTextNumbers(json: string): string {
+  return json.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
+    token.startsWith('"') ? token : `"${token}"`,
+  )
+}
+
+function distributedBy({ plan }: BoundWrite): string {
+  const { placement } = plan.root
+  return placement.kind === 'distributed' ? placement.by : ''
+}
+
+/** What the rows had before, of the values that the write may take away. */
+function freedStatements(bound: BoundWrite, rows: readonly StoredRow[]): BoundStatement[] {
+  const { plan, compiled } = bound
+  const { freed } = compiled
+  if (freed === null || plan.preferences.tx === 'rollback') return []
+  const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
+  return chunks.map((chunk) => bind(freed, bound, chunk))
+}
+
+function freedIn({ plan }: BoundWrite, rows: readonly Row[]): Valued[] {
+  const { table } = plan.root
+  return rows.flatMap((row) =>
+    table.uniqueAcrossShards.flatMap((name, i) => {
+      const value = row[`u${i}`] as string | null
+      return value === null ? [] : [{ table, column: table.columns.get(name) as Column, value }]
+    }),
+  )
+}
+
+/** After the answer: an entry that stays behind is an orphan, which the sweep finds. */
+async function releaseUnused(session: ClusterSession, values: readonly Valued[]): Promise<void> {
+  const groups = Map.groupBy(values, ({ column }) => column)
+  for (const [column, group] of groups) {
+    const [{ table }] = group as [Valued]
+    const held = await find(session, table, column, [...new Set(group.map(({ value }) => value))])
+    await release(session, held)
+  }
+}
