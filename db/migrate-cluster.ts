@@ -5,12 +5,14 @@
  */
 import { applyMigrations, type Migration } from './apply-migrations.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import { changeTriggerPrefix, changeTriggers } from './changes/change-triggers.ts'
 import { evenRanges, type SlotRange } from './cluster/shard-map.ts'
 import { slotCount } from './cluster/slots.ts'
 import { readMap } from './read-map.ts'
 import { copyReferenceTables } from './system/copy-reference-tables.ts'
 import { fillLookups } from './system/fill-lookups.ts'
-import { reconcileReferenceTriggers } from './system/reference-triggers.ts'
+import { reconcileTriggers } from './system/reconcile-triggers.ts'
+import { referenceTriggerPrefix, referenceTriggers } from './system/reference-triggers.ts'
 import { reconcileSearch } from './system/search-objects.ts'
 import { primaryObjects } from './system/system-objects.ts'
 import type { MigrationDatabase } from './wrangler-database.ts'
@@ -37,9 +39,13 @@ export async function migrateCluster(
   for (const [name, database] of databases) {
     const applied = await applyMigrations(database, migrations, name === primary[0] ? primaryObjects : [])
     const done = await reconcileSearch(database, catalog)
+    const triggers = changeTriggers(catalog, name === primary[0])
+    await reconcileTriggers(database, changeTriggerPrefix, triggers)
     reports.push({ database: name, applied, done })
   }
-  if (shards.length > 0) await reconcileReferenceTriggers(primary[1], catalog)
+  if (shards.length > 0) {
+    await reconcileTriggers(primary[1], referenceTriggerPrefix, referenceTriggers(catalog))
+  }
   await makeShardMap(databases, catalog)
   if (shards.length > 0) {
     const done = await fillLookups(databases, await readMap(databases), catalog)

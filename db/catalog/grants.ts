@@ -41,6 +41,8 @@ export interface RowCondition {
   readonly parameters: readonly (string | number | null)[]
   /** Whether a subquery reads the row's own table, so that the row must not go by the table's name. */
   readonly readsOwnTable: boolean
+  /** Tables that its subqueries read; null when that cannot be told. */
+  readonly reads: readonly string[] | null
 }
 
 export const everyRow: RowRule = { kind: 'all' }

@@ -135,14 +135,14 @@ function ruleOf(rows: AnyRows, source: AccessSource): RowRule {
   if (rows === true) return everyRow
   const condition = rows as Condition<unknown>
   const row = alias(source.drizzle as SQLiteTable, rowName)
-  const isOwn = new Map<string, boolean>()
+  const known = new Map<string, readonly string[] | null>()
   return {
     kind: 'rule',
     source: String(condition),
     decide(caller: PolicyCaller): RowCondition {
       const answer = condition({ caller, row, query: queryBuilder })
       if (typeof answer === 'boolean') {
-        return { text: answer ? '1' : '0', parameters: [], readsOwnTable: false }
+        return { text: answer ? '1' : '0', parameters: [], readsOwnTable: false, reads: [] }
       }
       if (!is(answer, SQL)) {
         throw new TypeError(
@@ -151,16 +151,16 @@ function ruleOf(rows: AnyRows, source: AccessSource): RowRule {
       }
       fillMissing(answer)
       const { sql: text, params } = answer.toQuery(renderOptions)
-      let readsOwnTable = isOwn.get(text)
-      if (readsOwnTable === undefined) {
+      let reads = known.get(text)
+      if (reads === undefined) {
         if (reservedNames.test(text)) {
           throw new Error(`a policy of ${source.name} uses a name that begins with _atoll_ or _t and a digit`)
         }
-        // Of SQL written as text it cannot be told which tables it reads.
-        readsOwnTable = readTables(answer, source) || /\bselect\b/i.test(text)
-        if (isOwn.size < 100) isOwn.set(text, readsOwnTable)
+        reads = readTables(answer, text, source)
+        if (known.size < 100) known.set(text, reads)
       }
-      return { text, parameters: params.map((value) => bindable(value, source.name)), readsOwnTable }
+      const readsOwnTable = reads === null || reads.includes(source.name)
+      return { text, parameters: params.map((value) => bindable(value, source.name)), readsOwnTable, reads }
     },
   }
 }
@@ -194,11 +194,11 @@ function innerOf(chunk: unknown): SQL | null {
 /**
  * Looks at the tables that a condition's subqueries read.
  *
- * @returns whether the row's own is among them
+ * @returns their names; null when SQL written as text reads others, of which it cannot be told
  * @throws when one of them does not lie beside the row, or columns are not those of `row`
  */
-function readTables(condition: SQL, source: AccessSource): boolean {
-  const found: Found = { tables: new Set(), names: new Set([rowName]), columnsOf: new Set() }
+function readTables(condition: SQL, text: string, source: AccessSource): string[] | null {
+  const found: Found = { tables: new Set(), names: new Set([rowName]), columnsOf: new Set(), queries: 0 }
   collect(condition, found)
   for (const table of found.tables) {
     const refusal = source.refusal(table)
@@ -210,7 +210,8 @@ function readTables(condition: SQL, source: AccessSource): boolean {
       `a policy of ${source.name} names a column of ${name}, which it does not read; use the columns of row`,
     )
   }
-  return found.tables.has(source.name)
+  const selects = text.match(/\bselect\b/gi)?.length ?? 0
+  return selects > found.queries ? null : [...found.tables]
 }
 
 /** What stands in a Drizzle expression. */
@@ -221,6 +222,8 @@ interface Found {
   readonly names: Set<string>
   /** What the tables of its columns are called. */
   readonly columnsOf: Set<string>
+  /** How many of them Drizzle has built. */
+  queries: number
 }
 
 function collect(chunk: unknown, found: Found): void {
@@ -236,7 +239,9 @@ function collect(chunk: unknown, found: Found): void {
   } else {
     if (is(chunk, Subquery)) found.names.add(chunk._.alias)
     const inner = innerOf(chunk)
-    if (inner !== null) collect(inner, found)
+    if (inner === null) return
+    found.queries++
+    collect(inner, found)
   }
 }
 

@@ -5,9 +5,8 @@
  */
 import type { Catalog, Table } from '../catalog/catalog.ts'
 import { quoteName, quoteText } from '../quote.ts'
-import type { MigrationDatabase } from '../wrangler-database.ts'
 
-const prefix = '_atoll_reference_of_'
+export const referenceTriggerPrefix = '_atoll_reference_of_'
 
 /** Tables whose rows are copied to every shard. */
 export function referenceTables(catalog: Catalog): Table[] {
@@ -16,23 +15,9 @@ export function referenceTables(catalog: Catalog): Table[] {
   )
 }
 
-/** Makes the triggers that the catalog wants, and drops those of tables that are no longer reference tables. */
-export async function reconcileReferenceTriggers(
-  database: MigrationDatabase,
-  catalog: Catalog,
-): Promise<void> {
-  const wanted = new Map(referenceTables(catalog).flatMap(triggersOf))
-  const { results } = await database
-    .prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '${prefix}*'`)
-    .all<{ name: string; sql: string }>()
-  const present = new Map(results.map(({ name, sql }) => [name, sql]))
-  const changes = [
-    ...[...present]
-      .filter(([name, sql]) => wanted.get(name) !== sql)
-      .map(([name]) => `DROP TRIGGER ${quoteName(name)}`),
-    ...[...wanted].filter(([name, sql]) => present.get(name) !== sql).map(([, sql]) => sql),
-  ]
-  if (changes.length > 0) await database.batch(changes.map((statement) => database.prepare(statement)))
+/** The triggers of the primary database, by name. */
+export function referenceTriggers(catalog: Catalog): Map<string, string> {
+  return new Map(referenceTables(catalog).flatMap(triggersOf))
 }
 
 function triggersOf(table: Table): [name: string, sql: string][] {
@@ -41,7 +26,7 @@ function triggersOf(table: Table): [name: string, sql: string][] {
   const log = (row: 'new' | 'old', when = '') =>
     `INSERT INTO _atoll_reference_log (name, key) SELECT ${quoteText(table.name)}, ${key(row)}${when};`
   const trigger = (event: string, body: string): [string, string] => {
-    const name = `${prefix}${table.name}_${event.toLowerCase()}`
+    const name = `${referenceTriggerPrefix}${table.name}_${event.toLowerCase()}`
     return [
       name,
       `CREATE TRIGGER ${quoteName(name)} AFTER ${event} ON ${quoteName(table.name)} BEGIN ${body} END`,

@@ -25,6 +25,10 @@ export const systemObjects: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS _atoll_unique_tokens (token TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL)
    WITHOUT ROWID`,
   'CREATE INDEX IF NOT EXISTS _atoll_unique_tokens_at ON _atoll_unique_tokens (at)',
+  // Rows that changed, in the order of their transactions; triggers write it. And how far each reader of it has come.
+  `CREATE TABLE IF NOT EXISTS _atoll_changes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,
+   operation TEXT NOT NULL, key TEXT NOT NULL, value TEXT, at INTEGER NOT NULL)`,
+  'CREATE TABLE IF NOT EXISTS _atoll_cursors (consumer TEXT PRIMARY KEY, sequence INTEGER NOT NULL)',
   'CREATE TABLE IF NOT EXISTS _atoll_state (key TEXT PRIMARY KEY, value TEXT NOT NULL)',
 ]
 

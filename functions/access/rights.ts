@@ -16,11 +16,13 @@ export type RowPolicy =
       readonly name: string
       readonly text: string
       readonly readsOwnTable: boolean
+      /** Tables that its subqueries read; null when that cannot be told. */
+      readonly reads: readonly string[] | null
     }
   | { readonly kind: 'every'; readonly policies: readonly RowPolicy[] }
 
 export const allRows: RowPolicy = { kind: 'all' }
-export const noRows: RowPolicy = { kind: 'condition', name: '', text: '0', readsOwnTable: false }
+export const noRows: RowPolicy = { kind: 'condition', name: '', text: '0', readsOwnTable: false, reads: [] }
 
 /** What a grant is asked for: rows before the operation, rows after it, or rows that foreign keys may name. */
 type Part = 'where' | 'check' | 'refer'
@@ -28,7 +30,7 @@ type Part = 'where' | 'check' | 'refer'
 const noRule: RowRule = {
   kind: 'rule',
   source: 'false',
-  decide: () => ({ text: '0', parameters: [], readsOwnTable: false }),
+  decide: () => ({ text: '0', parameters: [], readsOwnTable: false, reads: [] }),
 }
 
 /**
@@ -133,8 +135,8 @@ export class Rights {
   #policy(table: Table, operation: Operation, part: Part): RowPolicy {
     if (this.unbounded || this.#rule(table, operation, part).kind === 'all') return allRows
     const name = `${operation}\n${part}\n${table.name}`
-    const { text, readsOwnTable } = this.#decide(name)
-    return { kind: 'condition', name, text, readsOwnTable }
+    const { text, readsOwnTable, reads } = this.#decide(name)
+    return { kind: 'condition', name, text, readsOwnTable, reads }
   }
 
   #rule(table: Table, operation: Operation, part: Part): RowRule {

@@ -1,0 +1,54 @@
+import type { BoundStatement, Row } from '../cluster/cluster.ts'
+
+/** One row that changed. */
+export interface Change {
+  /** Position in the log of its database. */
+  readonly sequence: number
+  readonly table: string
+  /** JSON array of its primary key. */
+  readonly key: string
+  /** Its distribution value as text; null when its table is not distributed. */
+  readonly value: string | null
+}
+
+/** What a transaction changed. */
+export interface ChangeSet {
+  readonly database: string
+  readonly changes: readonly Change[]
+  /** Position of the log after it. */
+  readonly upTo: number
+  /** Whether there are more changes than are listed, of which only the tables are known. */
+  readonly tables: readonly string[] | null
+}
+
+/** Changes that one write is told of row by row. */
+export const maxListed = 100
+
+/** First statement of a transaction whose changes are asked for: where the log stood. */
+export const logBefore: BoundStatement = {
+  text: 'SELECT ifnull(max(sequence), 0) AS n FROM _atoll_changes',
+  parameters: [],
+}
+
+/** Last statement: what was logged last, the newest first. */
+export const logAfter: BoundStatement = {
+  text: `SELECT sequence, name, key, value FROM _atoll_changes ORDER BY sequence DESC LIMIT ${maxListed + 1}`,
+  parameters: [],
+}
+
+/** The tables of changes that are too many to list. */
+export function tablesChanged(after: number, upTo: number): BoundStatement {
+  return {
+    text: 'SELECT DISTINCT name FROM _atoll_changes WHERE sequence > CAST(?1 AS INTEGER) AND sequence <= CAST(?2 AS INTEGER)',
+    parameters: [String(after), String(upTo)],
+  }
+}
+
+export function changeOf(row: Row): Change {
+  return {
+    sequence: Number(row.sequence),
+    table: row.name as string,
+    key: row.key as string,
+    value: (row.value as string | null) ?? null,
+  }
+}

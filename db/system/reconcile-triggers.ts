@@ -1,0 +1,21 @@
+import { quoteName } from '../quote.ts'
+import type { MigrationDatabase } from '../wrangler-database.ts'
+
+/** Makes the triggers that are wanted, by name and text, and drops all others whose name begins with the prefix. */
+export async function reconcileTriggers(
+  database: MigrationDatabase,
+  prefix: string,
+  wanted: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { results } = await database
+    .prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '${prefix}*'`)
+    .all<{ name: string; sql: string }>()
+  const present = new Map(results.map(({ name, sql }) => [name, sql]))
+  const changes = [
+    ...[...present]
+      .filter(([name, sql]) => wanted.get(name) !== sql)
+      .map(([name]) => `DROP TRIGGER ${quoteName(name)}`),
+    ...[...wanted].filter(([name, sql]) => present.get(name) !== sql).map(([, sql]) => sql),
+  ]
+  if (changes.length > 0) await database.batch(changes.map((statement) => database.prepare(statement)))
+}
