@@ -17,11 +17,23 @@ export interface ComputedColumn {
   readonly sql: SQL
 }
 
+export interface CacheOptions {
+  /** Longest time that an answer is kept, in seconds. Default 300. */
+  readonly ttlSeconds?: number
+  /**
+   * How old an answer may be, in milliseconds: for so long it is served without asking whether it is current. Default 0.
+   * Those who wrote the rows see what they have written in any case.
+   */
+  readonly maxStaleMs?: number
+}
+
 export interface TableOptions<Row> {
   /** Who may do what; nothing when left out. */
   readonly access?: Access<Row>
   /** Computed columns by name. */
   readonly computed?: Readonly<Record<string, ComputedColumn>>
+  /** How answers made from its rows are kept; `false`: not at all. Default: kept, and served only while nothing has changed. */
+  readonly cache?: CacheOptions | false
   /** SQL names of the text columns that full-text search finds; their index is kept by triggers. */
   readonly searchable?: readonly string[]
 }

@@ -34,6 +34,18 @@ export interface AtollConfig {
   readonly txRollback: boolean
   /** Longest time that a database may take to answer, in milliseconds. Default 10,000. */
   readonly databaseTimeoutMs: number
+  /** Whether answers are cached. Default true. */
+  readonly cache: boolean
+  /** Longest time that the cache store may take, in milliseconds; then the databases answer. Default 50. */
+  readonly cacheTimeoutMs: number
+  /** Bytes of answers that an isolate keeps before the store. Default 16,000,000. */
+  readonly cacheFirstLevelBytes: number
+  /** Largest answer that is cached, in characters. Default 262,144. */
+  readonly cacheMaxEntryLength: number
+  /** Without Redis: how long an isolate may serve an answer without hearing of writes in others, in milliseconds. Default 5000. */
+  readonly cacheMemoryTtlMs: number
+  /** What the keys in the cache store begin with. Default `atoll`. */
+  readonly cachePrefix: string
   /** How many request shapes an isolate keeps compiled. Default 1000. */
   readonly compiledShapes: number
 }
@@ -53,6 +65,12 @@ export const defaultConfig: AtollConfig = {
   maxBodyBytes: 10_000_000,
   txRollback: true,
   databaseTimeoutMs: 10_000,
+  cache: true,
+  cacheTimeoutMs: 50,
+  cacheFirstLevelBytes: 16_000_000,
+  cacheMaxEntryLength: 262_144,
+  cacheMemoryTtlMs: 5000,
+  cachePrefix: 'atoll',
   compiledShapes: 1000,
 }
 
@@ -64,6 +82,17 @@ export interface Keys {
   readonly jwtSecret: string
   /** Address of the public keys that sign them as well, a JWKS (RFC 7517). */
   readonly jwksUrl: string
+}
+
+/** Upstash Redis, when the project has one. */
+export interface RedisAccess {
+  readonly url: string
+  readonly token: string
+}
+
+export function readRedis(env: Env): RedisAccess | null {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env
+  return url && token ? { url, token } : null
 }
 
 export function readKeys(env: Env): Keys {

@@ -8,9 +8,16 @@ import { Cluster, type Site } from '../db/cluster/cluster.ts'
 import { slotOf } from '../db/cluster/slots.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
-import { type AtollConfig, type Keys, readKeys } from './config.ts'
+import { CircuitBreaker } from './cache/circuit-breaker.ts'
+import { ConsistentCache } from './cache/consistent-cache.ts'
+import { FirstLevel } from './cache/first-level.ts'
+import type { Invalidator } from './cache/invalidate.ts'
+import { LastWrites } from './cache/last-writes.ts'
+import { MemoryStore } from './cache/memory-store.ts'
+import { RedisStore } from './cache/redis-store.ts'
+import { type AtollConfig, type Keys, readKeys, readRedis } from './config.ts'
 import type { Shards } from './define.ts'
-import { LastWrites } from './rest/last-writes.ts'
+import type { Relay } from './relay.ts'
 import { SessionTokens } from './rest/session-token.ts'
 
 /** Bindings of `wrangler.toml` and secrets of `.dev.vars`. */
@@ -21,6 +28,10 @@ export interface Env {
   readonly ATOLL_SECRET_KEY?: string
   readonly ATOLL_JWT_SECRET?: string
   readonly ATOLL_JWKS_URL?: string
+  readonly UPSTASH_REDIS_REST_URL?: string
+  readonly UPSTASH_REDIS_REST_TOKEN?: string
+  /** Repairs what could not be done at once. */
+  readonly RELAY?: DurableObjectNamespace<Relay>
   /** `off` switches the rate limits off. */
   readonly ATOLL_RATE_LIMITS?: string
   readonly KEY_RATE_LIMIT?: RateLimit
@@ -47,6 +58,10 @@ export interface Services {
   readonly identify: Identify
   readonly sessions: SessionTokens
   readonly lastWrites: LastWrites
+  /** Null when nothing is cached. */
+  readonly cache: Caching | null
+  /** Repairs what could not be done at once; null when there is none, as in some tests. */
+  readonly relay: { wake(): Promise<void> } | null
   readonly limits: Limits | null
 }
 
@@ -93,7 +108,29 @@ function createServices(env: Env, config: AtollConfig, migrations: readonly stri
     identify: createIdentify(keys, config),
     sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
     lastWrites: new LastWrites(),
+    cache: cachingFor(env, config),
+    relay: env.RELAY?.getByName('relay') ?? null,
     limits: limitsOf(env, config),
+  }
+}
+
+/** The cache, and what writers replace in it. */
+export interface Caching extends Invalidator {
+  readonly answers: ConsistentCache
+}
+
+function cachingFor(env: Env, config: AtollConfig): Caching | null {
+  if (!config.cache) return null
+  const redis = readRedis(env)
+  const store = redis
+    ? new CircuitBreaker(new RedisStore(redis.url, redis.token, config.cacheTimeoutMs))
+    : new MemoryStore(config.cacheMemoryTtlMs)
+  const { cachePrefix: prefix, cacheMaxEntryLength: maxEntryLength } = config
+  const first = new FirstLevel(config.cacheFirstLevelBytes)
+  return {
+    store,
+    prefix,
+    answers: new ConsistentCache(store, first, { prefix, maxEntryLength, leaseMs: 1000 }),
   }
 }
 

@@ -388,6 +388,10 @@ export const errors = {
     new AtollError(503, 'SHARD012', `A unique value of "${table}" is being written by others`, {
       headers: { 'Retry-After': '1' },
     }),
+  notCached: () =>
+    new AtollError(504, 'CACHE001', 'The answer is not in the cache', {
+      hint: 'Leave out Cache-Control: only-if-cached.',
+    }),
   contradictingId: (id: string) =>
     new AtollError(400, 'SHARD009', `The routed id "${clip(id)}" names another slot than its row's`),
   internal: (cause: unknown) => new AtollError(500, 'XX000', 'Internal error', { cause }),

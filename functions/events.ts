@@ -11,7 +11,20 @@ export interface InternalErrorEvent {
   readonly error: unknown
 }
 
-export type AtollEvent = InternalErrorEvent
+/** The cache store did not take what a write had changed; the relay will deliver it. */
+export interface InvalidationFailedEvent {
+  readonly kind: 'invalidation-failed'
+  readonly error: unknown
+}
+
+/** A part of the relay's work failed, and will be tried again. */
+export interface RelayFailedEvent {
+  readonly kind: 'relay-failed'
+  readonly what: string
+  readonly error: unknown
+}
+
+export type AtollEvent = InternalErrorEvent | InvalidationFailedEvent | RelayFailedEvent
 
 /** Writes an event to the Worker's log, as one line of JSON. */
 export function emit(event: AtollEvent): void {

@@ -39,6 +39,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
   const config: AtollConfig = { ...defaultConfig, ...app.config }
   const catalog = buildCatalog(app.tables)
 
+  const woken = new WeakSet<Services>()
   const servicesOf = servicesFor(config, app.migrations ?? [])
   const gateway = new Hono<AtollEnv>({ strict: false })
   gateway.onError((error, c) => errorResponse(error, c.req.raw))
@@ -47,11 +48,15 @@ export function createGateway(app: App): Hono<AtollEnv> {
   gateway.use(async (c, next) => {
     const services = servicesOf(c.env)
     c.set('services', services)
+    if (services.relay && !woken.has(services)) {
+      woken.add(services)
+      c.executionCtx.waitUntil(services.relay.wake())
+    }
     c.set('caller', await admit(c.req.raw.headers, services))
     await next()
   })
 
-  gateway.route('/rest/v1', createRest(catalog, app.functions ?? {}, config))
+  gateway.route('/rest/v1', createRest(catalog, app.functions ?? {}, config, app.migrations ?? []))
   gateway.route('/functions/v1', createRoutes(app.routes ?? {}))
   gateway.route('/docs', createDocs())
   gateway.get('/', (c) => c.redirect('/docs'))

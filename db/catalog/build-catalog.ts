@@ -6,6 +6,7 @@ import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
 import type { TableRights } from './grants.ts'
 import { type AccessSource, readAccess } from './read-access.ts'
+import { checkCache, readCache } from './read-cache.ts'
 import { computedColumn, readColumn } from './read-columns.ts'
 import { passedOn, readView } from './read-view.ts'
 import { type Edge, type End, relationsFrom } from './relations.ts'
@@ -23,7 +24,10 @@ export class SchemaError extends Error {
 
 /** A table half read: everything but its relations. */
 export interface Draft
-  extends Omit<Table, 'relations' | 'placement' | 'rights' | 'keysElsewhere' | 'uniqueAcrossShards'> {
+  extends Omit<
+    Table,
+    'relations' | 'placement' | 'rights' | 'keysElsewhere' | 'uniqueAcrossShards' | 'cache'
+  > {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]
   /** Groups of columns that an index begins with, in the index's order. */
@@ -48,6 +52,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
     if (drafts.has(draft.name))
       problems.push(`table ${draft.name} is declared twice in tables.ts; keep one line`)
     drafts.set(draft.name, draft)
+    checkCache(draft, problems)
   }
   const placements = checkPlacement(drafts, problems)
   const acrossShards = new Map(
@@ -71,6 +76,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       keysElsewhere: draft.foreignKeys.filter(({ parent }) => !drafts.has(parent)),
       placement: placements.get(draft.name) as Placement,
       relations: relations.get(draft.name) ?? [],
+      cache: readCache(draft.declaration),
     })
   }
   return { tables, fingerprint: fingerprintOf(tables) }

@@ -21,6 +21,8 @@ export interface Table {
   readonly uniques: readonly UniqueKey[]
   /** Columns whose values are unique over all shards, not on each of them alone; see `db/cluster/unique-values.ts`. */
   readonly uniqueAcrossShards: readonly string[]
+  /** How answers made from its rows are kept; null: not at all. */
+  readonly cache: { readonly ttlMs: number; readonly maxStaleMs: number } | null
   /** Relations that start here, in both directions of every foreign key and through join tables. */
   readonly relations: readonly Relation[]
   /** Foreign keys to tables that are not served. */

@@ -10,6 +10,7 @@ import { RetryBudget } from './retry-budget.ts'
 import { type ClusterSession, openSession, type SessionOptions } from './session.ts'
 import { ownerOf, ownersIn, parseMap, readMapText, type ShardMap, wholeMap } from './shard-map.ts'
 import { byShard } from './shard-names.ts'
+import { slotOf } from './slots.ts'
 
 export type { BoundStatement, Row } from './database.ts'
 
@@ -149,6 +150,11 @@ export class Cluster {
   async partsOf(site: Site, session: ClusterSession): Promise<readonly Part[]> {
     if (site.kind === 'primary') return [{ database: this.#primary.name, slots: null }]
     return partsOf(site, await this.#currentMap(session))
+  }
+
+  /** The database on which rows with a distribution value lie, as far as the map is known here. */
+  async ownerOf(value: string, session: ClusterSession): Promise<string> {
+    return ownerOf(await this.#currentMap(session), slotOf(value))
   }
 
   async #currentMap(session: ClusterSession): Promise<ShardMap> {

@@ -1,10 +1,13 @@
 import type { BoundStatement, Cluster, Outcome, Part, Row, Site } from './cluster.ts'
+import { referencePosition } from './fence.ts'
 
 export interface SessionOptions {
   /** Whether the request only reads, so that replicas may answer and calls may be repeated. */
   readonly reads: boolean
   /** Bookmarks that the caller has seen, by database. */
   readonly seen: ReadonlyMap<string, string>
+  /** Whether replicas may not answer, though the request reads. */
+  readonly primary?: boolean
   /** Keeps the isolate alive for work after the answer; its errors are of no concern to the request. */
   readonly later?: (work: Promise<unknown>) => void
 }
@@ -21,8 +24,15 @@ export interface ClusterSession {
   readonly cluster: Cluster
   /** Lets work go on after the answer. What it fails to do must be repaired elsewhere. */
   later(work: Promise<unknown>): void
+  /**
+   * Where the databases stood that this session has asked, as it found them first; and how far their copies of reference
+   * tables had to be.
+   */
+  readonly read: ReadonlyMap<string, string>
   /** The same, for calls that write though the request reads. */
   writing(): ClusterSession
+  /** A session of its own, for an answer that others may have as well. */
+  toFill(terms: { readonly seen: ReadonlyMap<string, string>; readonly primary: boolean }): ClusterSession
   run(site: Site, statementsOf: (part: Part) => readonly BoundStatement[]): Promise<Outcome[]>
   /** Runs statements on one database, whatever it owns. */
   on(database: string, statements: readonly BoundStatement[]): Promise<readonly (readonly Row[])[]>
@@ -35,11 +45,14 @@ export interface ClusterSession {
 /** Opens a session. */
 export function openSession(
   cluster: Cluster,
-  { reads, seen, later }: SessionOptions,
+  { reads, seen, later, primary = false }: SessionOptions,
   bookmarks = new Map(seen),
 ): ClusterSession {
+  const read = new Map([[referencePosition, seen.get(referencePosition) ?? '']])
+  const background = later ? { later } : {}
   const session: ClusterSession = {
     reads,
+    read,
     cluster,
     bookmarks,
     later: (work) => {
@@ -47,14 +60,16 @@ export function openSession(
       later?.(settled)
     },
     constraintFor: (database) => {
-      if (!reads) return 'first-primary'
+      if (!reads || primary) return 'first-primary'
       return bookmarks.get(database) ?? 'first-unconstrained'
     },
     note(database, bookmark) {
-      if (bookmark !== null) noteLater(bookmarks, database, bookmark)
+      if (bookmark === null) return
+      if (!read.has(database)) read.set(database, bookmark)
+      noteLater(bookmarks, database, bookmark)
     },
-    writing: () =>
-      reads ? openSession(cluster, { reads: false, seen, ...(later ? { later } : {}) }, bookmarks) : session,
+    writing: () => (reads ? openSession(cluster, { reads: false, seen, ...background }, bookmarks) : session),
+    toFill: (terms) => openSession(cluster, { reads: true, ...terms, ...background }),
     run: (site, statementsOf) => cluster.run(site, statementsOf, session),
     on: (database, statements) => cluster.database(database).batch(statements, session),
     onAll: (databases, statements) =>

@@ -123,6 +123,11 @@ export class Rights {
     return names.map((name) => this.#decide(name).text).join('\n')
   }
 
+  /** All that was decided for this caller so far: their answers are those of callers for whom this is the same. */
+  decisions(): unknown[] {
+    return [...this.#decided].map(([name, { text, parameters }]) => [name, text, parameters])
+  }
+
   /** The value of a condition's parameter, for this caller. */
   value(name: string, index: number): string | number | null {
     return this.#decide(name).parameters[index] ?? null

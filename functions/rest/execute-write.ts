@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { ChangeSet } from '../../db/changes/change-log.ts'
 import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
@@ -18,6 +19,7 @@ import { AtollError, errors } from '../errors.ts'
 import { compileRollback, type RollbackNotes } from './compile-rollback.ts'
 import { affectedRows, type CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
+import { changesOf, ownResults, tracked } from './execute-changes.ts'
 import { runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
@@ -45,6 +47,8 @@ export interface BoundWrite extends Bindings {
   readonly compiled: CompiledWrite
   readonly rights: Rights
   readonly payload: Payload
+  /** Is told what was changed, before anybody is answered; null when nobody wants to know. */
+  readonly onChanges: ((changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>) | null
 }
 
 /** What one database did. */
@@ -72,24 +76,35 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   if (copied && compiled.keys) await tryOnCopies(bound, compiled.keys, session)
   const rowsOf = ({ slots }: Part) =>
     slots === null ? rows : rows.filter(({ slot }) => slot === null || slots.has(slot))
-  const outcomes = await runReserving(
+  const { onChanges } = plan.preferences.tx === 'rollback' ? { onChanges: null } : bound
+  const answered = await runReserving(
     bound,
     rows,
     site,
     session,
-    (part) => statementsFor(bound, rowsOf(part)),
+    (part) => {
+      const statements = statementsFor(bound, rowsOf(part))
+      return onChanges === null ? statements : tracked(statements)
+    },
     rowsOf,
   ).catch(async (error) => {
     throw error instanceof TakenError ? await explainTaken(error, bound, rows, session) : error
   })
+  const changes = onChanges === null ? [] : await changesOf(answered, session)
+  const outcomes = onChanges === null ? answered : answered.map(withOwnResults)
+  if (copied && plan.preferences.tx !== 'rollback') await copyReferences(session, bound.rights.catalog)
+  if (changes.length > 0) await onChanges?.(changes, session)
   const results = await Promise.all(
     outcomes.map((outcome) => resultOf(bound, outcome, rowsOf(outcome.part), session)),
   )
   const done = results.filter((result): result is PartResult => !(result instanceof Error))
   if (done.length < results.length) throw failureOf(outcomes, results)
   if (done.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
-  if (copied && plan.preferences.tx !== 'rollback') await copyReferences(session, bound.rights.catalog)
   return joined(done, plan)
+}
+
+function withOwnResults(outcome: Outcome): Outcome {
+  return 'error' in outcome ? outcome : { part: outcome.part, results: ownResults(outcome.results) }
 }
 
 /**

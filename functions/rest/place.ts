@@ -114,12 +114,21 @@ export function slotsOf(route: Extract<RoutePlan, { kind: 'pinned' }>, bindings:
     const value = bindings.rights.value(pin.name, pin.index)
     return [value === null ? keySlot('') : slotOf(canonicalText(column, String(value)))]
   }
-  const texts = textsOf(pin, bindings)
-  const values = pin.routed ? texts : canonicalTexts(column, texts)
+  const values = pinnedTexts(route, bindings)
   // Nothing matches an empty list: any database can say so.
   if (values.length === 0) return [keySlot('')]
   const slots = values.map((value) => (pin.routed ? routedSlot(value) : slotOf(value)))
   return slots.includes(null) ? null : ([...new Set(slots)] as number[])
+}
+
+/** The values that a route names: those of its column, as text, or routed ids. */
+export function pinnedTexts(
+  { column, pin }: Extract<RoutePlan, { kind: 'pinned' }>,
+  bindings: Bindings,
+): string[] {
+  if (pin.kind === 'policy') return []
+  const texts = textsOf(pin, bindings)
+  return pin.routed ? texts : canonicalTexts(column, texts)
 }
 
 /** The values of a lookup's column, as its entries have them. */

@@ -1,3 +1,4 @@
+import type { CachedAnswer } from '../cache/cache-entry.ts'
 import { errors } from '../errors.ts'
 import { csvField } from './csv-field.ts'
 import type { ReadResult } from './execute.ts'
@@ -11,36 +12,56 @@ export interface ResponseInput {
   readonly location: string
   readonly offset: number
   readonly ifNoneMatch: string | null
-  /** Names of the columns, for the head line of CSV. */
-  readonly columns: readonly string[]
 }
 
-/** Makes the HTTP response. Rows are joined as text; none is parsed. */
-export async function respond(result: ReadResult, plan: ReadPlan, input: ResponseInput): Promise<Response> {
-  const { rows, total, missing } = result
+/**
+ * The answer to a read, for whoever asks the same. Rows are joined as text; none is parsed.
+ *
+ * @returns without a body when there is none that can be answered with
+ */
+export async function answerOf(
+  { rows, total }: ReadResult,
+  { media }: ReadPlan,
+  columns: readonly string[],
+): Promise<CachedAnswer> {
+  if (media.kind === 'object' && rows.length !== 1) return { rows: rows.length, total, body: null, tag: null }
+  const body = bodyOf(media, rows, columns)
+  return { rows: rows.length, total, body, tag: await entityTag(body) }
+}
+
+/**
+ * Makes the HTTP response.
+ *
+ * @throws 406 when the client wants one row and there is not one, 416 when the range begins after the last
+ */
+export function respond(
+  { rows, total, body, tag }: CachedAnswer,
+  missing: readonly string[],
+  plan: ReadPlan,
+  input: ResponseInput,
+): Response {
   const { media } = plan
   if (total !== null && input.offset > 0 && input.offset >= total)
     throw errors.rangeBeyond(input.offset, total)
-  if (media.kind === 'object' && rows.length !== 1) throw errors.notSingular(rows.length)
+  if (body === null || tag === null) throw errors.notSingular(rows)
 
   const headers = new Headers({
     'Content-Type': media.contentType,
-    'Content-Range': contentRange(input.offset, rows.length, total),
+    'Content-Range': contentRange(input.offset, rows, total),
     'Content-Location': input.location,
+    // Who asks decides what is shown, and no header that a shared cache looks at says who that is.
+    'Cache-Control': 'private, no-cache',
     Vary: 'Accept, Prefer, Range',
+    ETag: tag,
   })
   if (missing.length > 0) headers.set('Atoll-Missing-Shards', missing.join(', '))
   const applied = appliedPreferences(plan.preferences)
   if (applied !== '') headers.set('Preference-Applied', applied)
-
-  const body = bodyOf(media, rows, input.columns)
-  const tag = await entityTag(body)
-  headers.set('ETag', tag)
   if (input.ifNoneMatch !== null && matches(input.ifNoneMatch, tag)) {
     headers.delete('Content-Type')
     return new Response(null, { status: 304, headers })
   }
-  const partial = total !== null && rows.length < total
+  const partial = total !== null && rows < total
   return new Response(plan.headersOnly ? null : body, { status: partial ? 206 : 200, headers })
 }
 

@@ -5,17 +5,21 @@
 import { Hono } from 'hono'
 import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { Caller } from '../access/caller.ts'
+import { type Caller, identityOf } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
 import type { AtollConfig } from '../config.ts'
 import { type AtollEnv, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
+import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
+import { type CachePlan, cachePlanOf } from './cache-plan.ts'
 import { CompileCache } from './compile-cache.ts'
 import { type CompiledRead, compileRead } from './compile-read.ts'
 import { type CompiledWrite, compileWrite } from './compile-write.ts'
 import { executeRead } from './execute.ts'
+import { cacheKey, executeCached, seeLastWrites } from './execute-cached.ts'
 import { executeWrite, type WriteResult } from './execute-write.ts'
+import { invalidating } from './invalidating.ts'
 import { ranked } from './media.ts'
 import { describeApi } from './openapi.ts'
 import { type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
@@ -27,7 +31,7 @@ import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
 import { openSession, writeSession } from './request-session.ts'
-import { type ResponseInput, respond } from './respond.ts'
+import { answerOf, type ResponseInput, respond } from './respond.ts'
 import { respondWrite } from './respond-write.ts'
 import { readCall } from './rpc.ts'
 import { type Shape, type ShapeHeaders, shapeOf } from './shape.ts'
@@ -35,13 +39,21 @@ import { functionRows } from './storage-rows.ts'
 import { Timing } from './timing.ts'
 
 /** What is done once per shape. */
-interface Prepared<Plan, Compiled> {
-  readonly plan: Plan
-  readonly compiled: Compiled
+interface PreparedRead {
+  readonly plan: ReadPlan
+  readonly compiled: CompiledRead
+  /** Null when the answer cannot be cached. */
+  readonly cachePlan: CachePlan | null
+}
+
+interface PreparedWrite {
+  readonly plan: WritePlan
+  readonly compiled: CompiledWrite
 }
 
 /** One request on its way through the pipeline. */
 interface Asked {
+  readonly visit: Visit
   readonly raw: Request
   readonly url: URL
   readonly shape: Shape
@@ -50,11 +62,28 @@ interface Asked {
   readonly timing: Timing
 }
 
-export function createRest(catalog: Catalog, functions: FunctionManifest, config: AtollConfig) {
-  const requests = new CompileCache<RestRequest>(config.compiledShapes)
-  const reads = new PlanCache<Prepared<ReadPlan, CompiledRead>>(config.compiledShapes)
-  const writes = new PlanCache<Prepared<WritePlan, CompiledWrite>>(config.compiledShapes)
+/** Changes when entries of the cache mean something else. */
+const cacheVersion = 1
 
+export function createRest(
+  catalog: Catalog,
+  functions: FunctionManifest,
+  config: AtollConfig,
+  migrations: readonly string[],
+) {
+  const requests = new CompileCache<RestRequest>(config.compiledShapes)
+  const reads = new PlanCache<PreparedRead>(config.compiledShapes)
+  const writes = new PlanCache<PreparedWrite>(config.compiledShapes)
+
+  // Whatever changes what a request means or how it is answered changes the keys of the cache.
+  const space = JSON.stringify([
+    cacheVersion,
+    catalog.fingerprint,
+    migrations,
+    config.schema,
+    config.maxRows,
+    config.aggregates,
+  ])
   const optionsFor = ({ cluster }: ClusterSession) => ({ ...config, sharded: cluster.sharded })
 
   /** The pipeline: request, plan, statements, rows, response. */
@@ -73,7 +102,7 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     })
     timing.mark('parse')
     const session = await openSession(visit, request.action === 'read')
-    const asked: Asked = { raw, url, shape, rights, session, timing }
+    const asked: Asked = { visit, raw, url, shape, rights, session, timing }
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
     await writeSession(visit, response, session)
     timing.mark('response')
@@ -82,19 +111,33 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
   }
 
   async function read(request: RestRequest, asked: Asked): Promise<Response> {
-    const { raw, url, shape, rights, session, timing } = asked
-    const { plan, compiled } = reads.getOrMake(shape.key, rights, () => {
+    const { visit, raw, url, shape, rights, session, timing } = asked
+    const { plan, compiled, cachePlan } = reads.getOrMake(shape.key, rights, () => {
       const plan = planRequest(request, catalog, rights, optionsFor(session))
-      return { plan, compiled: compileRead(plan) }
+      return { plan, compiled: compileRead(plan), cachePlan: cachePlanOf(plan, catalog) }
     })
     timing.mark('plan')
-    const result = await executeRead(plan, compiled, { operands: shape.operands, rights }, session, catalog)
+    const bindings = { operands: shape.operands, rights }
+    const { cache } = visit.services
+    if (cache === null || cachePlan === null) {
+      if (cache !== null) await seeLastWrites(cache, identityOf(visit.caller), session)
+      const result = await executeRead(plan, compiled, bindings, session, catalog)
+      timing.mark('transaction')
+      const answer = await answerOf(result, plan, compiled.columns)
+      return respond(answer, result.missing, plan, responseInput(raw, url, shape, plan))
+    }
+    const key = cacheKey(space, shape.key, shape.operands, rights)
+    const directives = readDirectives(raw.headers)
+    const cached = { plan, compiled, cachePlan, key, bindings, directives, who: identityOf(visit.caller) }
+    const served = await executeCached(cached, cache.answers, session, catalog)
     timing.mark('transaction')
-    return respond(result, plan, responseInput(raw, url, shape, plan, compiled))
+    const response = respond(served.answer, [], plan, responseInput(raw, url, shape, plan))
+    writeCacheHeaders(response.headers, served, cache.store.name)
+    return response
   }
 
   async function write(request: RestRequest, asked: Asked): Promise<Response> {
-    const { raw, url, shape, rights, session, timing } = asked
+    const { visit, raw, url, shape, rights, session, timing } = asked
     const table = catalog.tables.get(request.table)
     if (!table) throw errors.noTable(config.schema, request.table, null)
     requireWrite(table, request.action as WriteAction, request, rights)
@@ -108,7 +151,10 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
     timing.mark('plan')
     const changes = plan.action === 'delete' || (payload.rows.length > 0 && setsSomething(plan))
     const result = changes
-      ? await executeWrite({ plan, compiled, operands: shape.operands, rights, payload }, session)
+      ? await executeWrite(
+          { plan, compiled, operands: shape.operands, rights, payload, onChanges: invalidating(visit) },
+          session,
+        )
       : nothingWritten(plan)
     timing.mark('transaction')
     return respondWrite(result, plan, compiled.columns, url.pathname)
@@ -129,11 +175,11 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       config,
     )
     const { database, shards } = services
-    const answer = await definition.run({ input: input as never, caller, database, shards })
+    const returned = await definition.run({ input: input as never, caller, database, shards })
     if (definition.returns.kind === 'nothing') return new Response(null, { status: 204 })
-    if (table === null) return Response.json(answer ?? null, { headers: { Vary: 'Accept, Prefer, Range' } })
+    if (table === null) return Response.json(returned ?? null, { headers: { Vary: 'Accept, Prefer, Range' } })
     const one = definition.returns.kind === 'row'
-    const found = (one ? [answer].filter(Boolean) : answer) as readonly PayloadRow[]
+    const found = (one ? [returned].filter(Boolean) : returned) as readonly PayloadRow[]
     if (one && found.length === 0) return Response.json(null)
     const headers = { ...headersOf(raw), method: 'GET', ...(one ? { accept: singularOf(raw) } : {}) }
     const shape = shapeOf(table.name, query, headers)
@@ -158,7 +204,8 @@ export function createRest(catalog: Catalog, functions: FunctionManifest, config
       rows,
     )
     timing.mark('transaction')
-    const response = await respond(result, plan, responseInput(raw, url, shape, plan, compiled))
+    const answer = await answerOf(result, plan, compiled.columns)
+    const response = respond(answer, result.missing, plan, responseInput(raw, url, shape, plan))
     timing.write(response.headers)
     return response
   }
@@ -221,19 +268,12 @@ function allowed(writes: string, config: AtollConfig): Response {
   return Timing.of(response, config.serverTiming)
 }
 
-function responseInput(
-  raw: Request,
-  url: URL,
-  shape: Shape,
-  plan: ReadPlan,
-  compiled: CompiledRead,
-): ResponseInput {
+function responseInput(raw: Request, url: URL, shape: Shape, plan: ReadPlan): ResponseInput {
   const { offset } = plan.root
   return {
     location: canonicalLocation(url),
     offset: offset?.kind === 'operand' ? Math.max(0, Number(shape.operands[offset.index])) : 0,
     ifNoneMatch: raw.headers.get('if-none-match'),
-    columns: compiled.columns,
   }
 }
 

@@ -7,6 +7,7 @@ import { defineTables, local } from '../../db/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { SessionTokens } from '../../functions/rest/session-token.ts'
 import { LaggingDatabase } from '../support/lagging-database.ts'
+import { fetchFrom } from '../support/later-work.ts'
 import { secretKey } from '../support/worker-client.ts'
 
 const registers = sqliteTable('registers', {
@@ -60,7 +61,7 @@ async function check(history: readonly Step[], carries: Carries) {
   ])
   const lagging = new LaggingDatabase(DB, ALONE, [{ name: 'registers', columns: ['id', 'value'] }])
   await lagging.catchUp()
-  const gateway = createGateway({ tables, config: {} })
+  const gateway = createGateway({ tables, config: { cache: false } })
   const bindings = {
     DB: lagging.binding(),
     ATOLL_SECRET_KEY: secretKey,
@@ -94,7 +95,7 @@ async function check(history: readonly Step[], carries: Carries) {
       step.kind === 'read'
         ? { headers }
         : { method: 'PATCH', headers, body: JSON.stringify({ value: ++value }) }
-    const response = await gateway.fetch(new Request(url, init), bindings as never)
+    const response = await fetchFrom(gateway, new Request(url, init), bindings)
     if (!response.ok) throw new Error(await response.text())
     session.token = response.headers.get('atoll-session') ?? session.token
     if (step.kind === 'write') session.known[step.register] = value
@@ -135,11 +136,12 @@ describe('sessions over a replica that lags', () => {
     const gateway = createGateway({ tables, config: {} })
     const bindings = { DB, ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off' }
     const ask = (token: string) =>
-      gateway.fetch(
+      fetchFrom(
+        gateway,
         new Request('http://atoll.test/rest/v1/registers?limit=1', {
           headers: { apikey: secretKey, 'Atoll-Session': token },
         }),
-        bindings as never,
+        bindings,
       )
     const good = (await ask('new')).headers.get('atoll-session') ?? ''
     expect((await ask(good)).status).toBe(200)

@@ -21,6 +21,7 @@ import { reconcileSearch } from '../../db/system/search-objects.ts'
 import type { AtollConfig } from '../../functions/config.ts'
 import type { FunctionManifest } from '../../functions/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { fetchFrom } from './later-work.ts'
 
 export const wards = sqliteTable('wards', { id: integer('id').primaryKey(), name: text('name').notNull() })
 
@@ -257,18 +258,21 @@ export async function makeWorld(world: World): Promise<void> {
   await DB.batch([...unlink, ...empty, ...rows].map((statement) => DB.prepare(statement)))
 }
 
-/** A gateway over tables of the test's own, on the test's database. */
+/**
+ * A gateway over tables of the test's own, on the test's database. Without a cache, unless told otherwise: what tests write
+ * into the database themselves would be missed, and what is compared would be the same answer twice.
+ */
 export function gatewayOver(
   tables: TableDeclarations,
   config: Partial<AtollConfig> = {},
   functions: FunctionManifest = {},
 ) {
-  const gateway = createGateway({ tables, config: { maxRows: null, ...config }, functions })
+  const gateway = createGateway({ tables, config: { maxRows: null, cache: false, ...config }, functions })
   const bindings = { ...(env as unknown as Record<string, unknown>), ATOLL_JWT_SECRET: jwtSecret }
   return async (path: string, init: RequestInit = {}, token: string | null = null): Promise<Response> => {
     const headers = new Headers(init.headers)
     if (token !== null) headers.set('authorization', `Bearer ${token}`)
-    return gateway.fetch(new Request(`http://clinic.test${path}`, { ...init, headers }), bindings as never)
+    return fetchFrom(gateway, new Request(`http://clinic.test${path}`, { ...init, headers }), bindings)
   }
 }
 

@@ -12,3 +12,15 @@ export class LaterWork {
     for (let work = this.#pending.shift(); work; work = this.#pending.shift()) await work
   }
 }
+
+/** Asks a gateway, and waits for its answer and for what it does after it. */
+export async function fetchFrom(
+  gateway: { fetch(request: Request, env: never, context: ExecutionContext): Response | Promise<Response> },
+  request: Request,
+  bindings: unknown,
+): Promise<Response> {
+  const later = new LaterWork()
+  const response = await gateway.fetch(request, bindings as never, later.context)
+  await later.done()
+  return response
+}

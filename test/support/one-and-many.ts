@@ -9,7 +9,7 @@ import { migrateCluster } from '../../db/migrate-cluster.ts'
 import { seedCluster } from '../../db/seed-cluster.ts'
 import type { SeedRows } from '../../db/seed-statements.ts'
 import { createGateway } from '../../functions/gateway.ts'
-import { LaterWork } from './later-work.ts'
+import { fetchFrom } from './later-work.ts'
 import { secretKey } from './worker-client.ts'
 
 interface TestEnv {
@@ -33,16 +33,13 @@ export type Ask = (path: string, init?: RequestInit) => Promise<Response>
 
 /** A gateway over databases of the test's choosing, called with the secret key unless told otherwise. */
 export function askOver(databases: Readonly<Record<string, unknown>>, config = {}): Ask {
-  const gateway = createGateway({ tables, config: { maxRows: null, ...config } })
+  const gateway = createGateway({ tables, config: { maxRows: null, cache: false, ...config } })
   const bindings = { ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off', ...databases }
   return async (path, init = {}) => {
     const headers = new Headers(init.headers)
     if (!headers.has('apikey')) headers.set('apikey', secretKey)
-    const later = new LaterWork()
     const request = new Request(`http://atoll.test/rest/v1/${path}`, { ...init, headers })
-    const response = await gateway.fetch(request, bindings as never, later.context)
-    await later.done()
-    return response
+    return fetchFrom(gateway, request, bindings)
   }
 }
 

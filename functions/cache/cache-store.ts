@@ -1,0 +1,45 @@
+/**
+ * What the cache needs of a store. Values are text; everything in it may vanish at any time, and nothing that has vanished
+ * may come back.
+ * @module
+ */
+
+/** A value that is put under a key for so long, in milliseconds. */
+export interface Stored {
+  readonly key: string
+  readonly value: string
+  readonly ttlMs: number
+}
+
+/** The right to fill a key, for so long: others wait for who has it. */
+export interface Lease {
+  readonly key: string
+  readonly token: string
+  readonly ttlMs: number
+}
+
+export interface CacheStore {
+  /** What the answer of a request says of where it came from. */
+  readonly name: string
+  /** Longest life of an entry, in milliseconds: where nobody else hears of writes, it must be short. */
+  readonly maxTtlMs: number
+  /** Whether asking it costs no call, so that nothing need be kept before it. */
+  readonly isLocal: boolean
+  /** Whether a generation that is missing may have been there a moment ago. */
+  mayHaveForgotten(): boolean
+  /** Values of keys, null for those that are not there; in one round trip. */
+  read(keys: readonly string[]): Promise<(string | null)[]>
+  /**
+   * Creates what is missing and asks for a lease, in one round trip.
+   *
+   * @returns the value that each of the keys has now, and whether the lease was granted
+   */
+  begin(
+    missing: readonly Stored[],
+    lease: Lease | null,
+  ): Promise<{ readonly values: readonly string[]; readonly leased: boolean }>
+  /** Puts an entry, and gives a lease back if its token is still the one that was granted. */
+  fill(entry: Stored | null, lease: Lease | null): Promise<void>
+  /** Replaces values, all of them or none that is answered for. */
+  replace(values: readonly Stored[]): Promise<void>
+}

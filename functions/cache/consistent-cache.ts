@@ -1,0 +1,392 @@
+/**
+ * Answers from the cache, and fills it. `README.md` tells the protocol and argues why it is right.
+ * @module
+ */
+import { laterOf } from '../../db/cluster/session.ts'
+import { type CachedAnswer, type CacheEntry, entryText, parseEntry } from './cache-entry.ts'
+import type { CacheStore } from './cache-store.ts'
+import { Coalescer } from './coalescer.ts'
+import type { FirstLevel, Held } from './first-level.ts'
+import {
+  type Generation,
+  generationText,
+  generationTtlMs,
+  makeGeneration,
+  needsPrimary,
+  parseGeneration,
+} from './generation.ts'
+import { LastWrites, lastWritesKey } from './last-writes.ts'
+
+/** What is asked of the cache. */
+export interface CacheQuery {
+  /** The canonical request, with all that its answer depends on but the rows. */
+  readonly key: string
+  /** Everything that the answer is made from. */
+  readonly tags: readonly string[]
+  readonly ttlMs: number
+  /** How long an answer may be served without asking whether it is current, in milliseconds. */
+  readonly maxStaleMs: number
+  /** Bookmarks that the session has seen. */
+  readonly seen: ReadonlyMap<string, string>
+  /** Whose last writes must be seen, too; null for nobody's. */
+  readonly who: string | null
+  readonly directives: CacheDirectives
+  /** Keeps the isolate alive for work that others wait for, or that follows the answer. */
+  readonly later: (work: Promise<unknown>) => void
+}
+
+/** What a request says in `Cache-Control` (RFC 9111, 5.2.1). */
+export interface CacheDirectives {
+  /** Not to answer from the cache. */
+  readonly noCache: boolean
+  /** Not to keep the answer, either. */
+  readonly noStore: boolean
+  readonly maxAgeMs: number | null
+  readonly onlyIfCached: boolean
+}
+
+/** How the databases must be read to fill the cache. */
+export interface FillTerms {
+  /** Bookmarks that the answer must not be behind. */
+  readonly seen: ReadonlyMap<string, string>
+  /** Whether replicas may not answer. */
+  readonly primary: boolean
+}
+
+export interface Filled {
+  readonly answer: CachedAnswer
+  /** Where the databases stood that were read. */
+  readonly bookmarks: ReadonlyMap<string, string>
+  /** Whether it is the whole answer, which others may have as well. */
+  readonly whole: boolean
+}
+
+/** An answer and where it comes from. */
+export interface Served {
+  readonly answer: CachedAnswer
+  readonly from: 'first-level' | 'store' | 'database'
+  /** Why the databases were asked, as RFC 9211 has it; null when they were not. */
+  readonly forwarded: 'uri-miss' | 'stale' | 'request' | 'bypass' | null
+  readonly stored: boolean
+  /** In milliseconds: since it was read, and until it leaves the cache. */
+  readonly ageMs: number
+  readonly ttlMs: number
+  /** What a read through the databases has seen. */
+  readonly bookmarks: ReadonlyMap<string, string>
+}
+
+type Read = (terms: FillTerms) => Promise<Filled>
+
+/** What one look at the store found. */
+interface Look {
+  readonly generations: readonly (Generation | null)[]
+  /** The entry that may be served if the generations are its own: the isolate's, or the store's. */
+  readonly entry: CacheEntry | null
+  readonly from: 'first-level' | 'store'
+  /** When the entry was last known to be current. */
+  readonly checkedAt: number
+  /** When the store was asked. */
+  readonly asked: number
+  readonly lastWrites: ReadonlyMap<string, string>
+}
+
+/** A fill that others wait for. */
+interface Pending {
+  readonly result: Promise<{ readonly served: Served; readonly generations: readonly string[] }>
+}
+
+export interface CacheOptions {
+  readonly prefix: string
+  /** Largest entry that is kept, in characters. */
+  readonly maxEntryLength: number
+  /** How long the right to fill a key lasts, and others wait for it, in milliseconds. */
+  readonly leaseMs: number
+}
+
+/** How often others look whether the entry has come. */
+const lookAgainMs = 20
+
+export class ConsistentCache {
+  readonly #store: CacheStore
+  readonly #first: FirstLevel
+  readonly #options: CacheOptions
+  readonly #looks = new Coalescer<Look>()
+  readonly #pending = new Map<string, Pending>()
+
+  constructor(store: CacheStore, first: FirstLevel, options: CacheOptions) {
+    this.#store = store
+    this.#first = first
+    this.#options = options
+  }
+
+  get storeName(): string {
+    return this.#store.name
+  }
+
+  /**
+   * Serves an answer that is made from current rows and not behind what the session has seen.
+   *
+   * @returns null when the request wants a cached answer only, and there is none
+   */
+  async get(query: CacheQuery, read: Read): Promise<Served | null> {
+    const { directives, seen } = query
+    const held = this.#first.get(query.key)
+    const within = held !== null && Date.now() - held.checkedAt < query.maxStaleMs
+    if (within && query.who === null && isServable(held.entry, query, seen))
+      return served(held.entry, 'first-level')
+    let look: Look
+    try {
+      look = await this.#look(query, held)
+    } catch {
+      return directives.onlyIfCached ? null : direct(await read({ seen, primary: false }), 'bypass')
+    }
+    const all = laterOf(seen, look.lastWrites)
+    const hit = this.#hit(query, look, all)
+    if (hit) {
+      if (isDueSoon(look.entry as CacheEntry))
+        query.later(this.#fill(query, look, all, read).catch(() => null))
+      return hit
+    }
+    if (directives.onlyIfCached) return null
+    const { entry } = look
+    if (entry && Date.now() - look.checkedAt < query.maxStaleMs && isServable(entry, query, all)) {
+      query.later(this.#fill(query, look, all, read).catch(() => null))
+      return served(entry, look.from)
+    }
+    const why = directives.noCache ? 'request' : entry ? 'stale' : 'uri-miss'
+    const filled = await this.#fill(query, look, all, read)
+    return { ...filled, forwarded: filled.forwarded && why }
+  }
+
+  /** Forgets what the isolate holds; the store keeps its own. */
+  forget(key: string): void {
+    this.#first.delete(key)
+  }
+
+  #hit(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>): Served | null {
+    const { entry, generations, from } = look
+    if (!entry || !isServable(entry, query, seen) || !isCurrent(entry, generations)) return null
+    this.#first.put(query.key, entry, look.asked)
+    return served(entry, from)
+  }
+
+  /** Asks the store for generations, and for the entry unless the isolate has one, in one round trip. */
+  #look(query: CacheQuery, held: Held | null): Promise<Look> {
+    const work = async (): Promise<Look> => {
+      const wantsEntry = held === null && !this.#store.isLocal
+      const asked = Date.now()
+      const found = await this.#store.read([
+        ...query.tags.map((tag) => this.#generationKey(tag)),
+        ...(query.who === null ? [] : [lastWritesKey(this.#options.prefix, query.who)]),
+        ...(wantsEntry ? [await this.#entryKey(query.key)] : []),
+      ])
+      const generations = query.tags.map((_, i) => (found[i] ? parseGeneration(found[i]) : null))
+      const lastWrites = LastWrites.parse(query.who === null ? null : found[query.tags.length])
+      const text = wantsEntry ? (found.at(-1) ?? null) : null
+      if (held === null) {
+        const entry = text === null ? null : await parseEntry(text)
+        return { generations, entry, from: 'store', checkedAt: entry?.at ?? 0, asked, lastWrites }
+      }
+      if (isCurrent(held.entry, generations)) held.checkedAt = asked
+      else if (!this.#store.isLocal) {
+        // Another isolate may have put a newer one into the store.
+        const entry = await this.#storedEntry(query.key)
+        if (entry) return { generations, entry, from: 'store', checkedAt: entry.at, asked, lastWrites }
+      }
+      const { entry, checkedAt } = held
+      return { generations, entry, from: 'first-level', checkedAt, asked, lastWrites }
+    }
+    if (this.#store.isLocal) return work()
+    const look = this.#looks.run(
+      `${held === null ? 0 : held.entry.at}\n${query.who ?? ''}\n${query.key}`,
+      work,
+    )
+    query.later(look.catch(() => null))
+    return look
+  }
+
+  async #storedEntry(key: string): Promise<CacheEntry | null> {
+    const [text = null] = await this.#store.read([await this.#entryKey(key)])
+    return text === null ? null : parseEntry(text)
+  }
+
+  /** Reads the databases and keeps the answer; one at a time for each key and state of its tags. */
+  async #fill(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>, read: Read): Promise<Served> {
+    const ids = look.generations.map((generation, i) => generation?.id ?? query.tags[i])
+    const state = `${query.key}\n${ids.join()}`
+    const pending = this.#pending.get(state)
+    if (pending && !query.directives.noCache) {
+      const joined = await this.#join(query, pending, look, seen)
+      if (joined) return joined
+    }
+    const result = this.#fillAlone(query, look, seen, read)
+    this.#pending.set(state, { result })
+    const settled = result.then(
+      () => undefined,
+      () => undefined,
+    )
+    void settled.then(() => {
+      if (this.#pending.get(state)?.result === result) this.#pending.delete(state)
+    })
+    query.later(settled)
+    return (await result).served
+  }
+
+  /** Waits for another's fill; null when what it found is not for this session, or may be from before its time. */
+  async #join(query: CacheQuery, pending: Pending, look: Look, seen: ReadonlyMap<string, string>) {
+    const { served, generations } = await pending.result
+    if (isBehind(served.bookmarks, seen)) return null
+    if (!look.generations.includes(null)) return served
+    // A generation that is missing says nothing: what the fill began with must be what is there now.
+    const now = await this.#store.read(query.tags.map((tag) => this.#generationKey(tag)))
+    const isSame = now.every((text, i) => text !== null && parseGeneration(text).id === generations[i])
+    return isSame ? served : null
+  }
+
+  async #fillAlone(
+    query: CacheQuery,
+    look: Look,
+    seen: ReadonlyMap<string, string>,
+    read: Read,
+  ): Promise<{ served: Served; generations: readonly string[] }> {
+    const { leaseMs, maxEntryLength } = this.#options
+    const missing = query.tags.filter((_, i) => look.generations[i] === null)
+    const lease = this.#store.isLocal
+      ? null
+      : { key: `${await this.#entryKey(query.key)}:lease`, token: crypto.randomUUID(), ttlMs: leaseMs }
+    let begun: Awaited<ReturnType<CacheStore['begin']>>
+    try {
+      begun = await this.#store.begin(
+        missing.map((tag) => ({
+          key: this.#generationKey(tag),
+          value: generationText(makeGeneration()),
+          ttlMs: generationTtlMs,
+        })),
+        lease,
+      )
+    } catch {
+      return { served: direct(await read({ seen, primary: false }), 'bypass'), generations: [] }
+    }
+    let generations = look.generations.map(
+      (generation, i) =>
+        generation ?? parseGeneration(begun.values[missing.indexOf(query.tags[i] as string)] as string),
+    )
+    if (lease && !begun.leased && !query.directives.noCache) {
+      const waited = await this.#await(query, seen)
+      if (waited?.hit) return { served: waited.hit, generations: generations.map(({ id }) => id) }
+      generations = waited?.generations ?? generations
+    }
+    const granted = begun.leased ? lease : null
+    let filled: Filled
+    const began = Date.now()
+    try {
+      const written = generations.map(({ bookmarks }) => new Map(Object.entries(bookmarks ?? {})))
+      const forgets = this.#store.mayHaveForgotten()
+      const primary = forgets && generations.some((generation) => needsPrimary(generation, began))
+      filled = await read({ seen: written.reduce(laterOf, seen), primary })
+    } catch (error) {
+      if (granted) query.later(this.#store.fill(null, granted).catch(() => null))
+      throw error
+    }
+    const { answer, bookmarks, whole } = filled
+    const keeps = whole && !query.directives.noStore && (answer.body?.length ?? 0) <= maxEntryLength
+    const ttlMs = Math.min(query.ttlMs, this.#store.maxTtlMs) * (0.9 + 0.2 * Math.random())
+    const ids = generations.map(({ id }) => id)
+    const entry = {
+      answer,
+      generations: ids,
+      bookmarks,
+      at: began,
+      until: began + ttlMs,
+      tookMs: Date.now() - began,
+    }
+    if (keeps) this.#first.put(query.key, entry, began)
+    if (!this.#store.isLocal)
+      query.later(this.#keep(query.key, keeps ? entry : null, granted).catch(() => null))
+    return {
+      served: { ...direct(filled, 'uri-miss'), stored: keeps, ttlMs },
+      generations: ids,
+    }
+  }
+
+  async #keep(
+    key: string,
+    entry: CacheEntry | null,
+    lease: Parameters<CacheStore['fill']>[1],
+  ): Promise<void> {
+    const stored = entry && {
+      key: await this.#entryKey(key),
+      value: await entryText(entry),
+      ttlMs: Math.max(1, Math.round(entry.until - Date.now())),
+    }
+    await this.#store.fill(stored, lease)
+  }
+
+  /** Waits for whoever has the lease; what the tags are by now, when nothing came. */
+  async #await(query: CacheQuery, seen: ReadonlyMap<string, string>) {
+    let generations: Generation[] | null = null
+    for (let waited = 0; waited < this.#options.leaseMs; waited += lookAgainMs) {
+      await new Promise((done) => setTimeout(done, lookAgainMs))
+      const look = await this.#look(query, null).catch(() => null)
+      if (look === null || look.generations.includes(null))
+        return generations === null ? null : { hit: null, generations }
+      generations = look.generations as Generation[]
+      const hit = this.#hit(query, look, seen)
+      if (hit) return { hit, generations }
+    }
+    return generations === null ? null : { hit: null, generations }
+  }
+
+  #generationKey(tag: string): string {
+    return `${this.#options.prefix}:g:${tag}`
+  }
+
+  async #entryKey(key: string): Promise<string> {
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)))
+    return `${this.#options.prefix}:e:${btoa(String.fromCharCode(...digest))}`
+  }
+}
+
+/** Whether an entry is young enough and not behind the session. */
+function isServable(
+  entry: CacheEntry,
+  { directives }: CacheQuery,
+  seen: ReadonlyMap<string, string>,
+): boolean {
+  const now = Date.now()
+  if (directives.noCache || now >= entry.until) return false
+  if (directives.maxAgeMs !== null && now - entry.at > directives.maxAgeMs) return false
+  return !isBehind(entry.bookmarks, seen)
+}
+
+/** Whether nothing that an entry was made from has changed. */
+function isCurrent(entry: CacheEntry, generations: readonly (Generation | null)[]): boolean {
+  return (
+    entry.generations.length === generations.length &&
+    generations.every((generation, i) => generation !== null && generation.id === entry.generations[i])
+  )
+}
+
+/** Whether a database had been seen further than an answer was read from it. */
+function isBehind(bookmarks: ReadonlyMap<string, string>, seen: ReadonlyMap<string, string>): boolean {
+  for (const [database, bookmark] of bookmarks) {
+    const known = seen.get(database)
+    if (known !== undefined && bookmark < known) return true
+  }
+  return false
+}
+
+/** Whether one of the callers should read it anew before it expires: the likelier, the nearer and the dearer that is. */
+function isDueSoon({ until, tookMs }: CacheEntry): boolean {
+  return Date.now() - tookMs * Math.log(Math.random()) >= until
+}
+
+function served(entry: CacheEntry, from: 'first-level' | 'store'): Served {
+  const { answer, at, until, bookmarks } = entry
+  const now = Date.now()
+  return { answer, from, forwarded: null, stored: true, ageMs: now - at, ttlMs: until - now, bookmarks }
+}
+
+function direct({ answer, bookmarks }: Filled, forwarded: 'uri-miss' | 'bypass'): Served {
+  return { answer, from: 'database', forwarded, stored: false, ageMs: 0, ttlMs: 0, bookmarks }
+}

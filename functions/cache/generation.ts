@@ -1,0 +1,91 @@
+/**
+ * Generations: the current random token of each tag. A write replaces those of its tags, and whatever was stored under the
+ * old ones is never served again. Never a counter: one that was evicted would begin anew, and make old entries valid.
+ * @module
+ */
+import type { Change, ChangeSet } from '../../db/changes/change-log.ts'
+
+export interface Generation {
+  /** The token. */
+  readonly id: string
+  /** When it was made, in milliseconds since 1970. */
+  readonly at: number
+  /** Where the databases stood after the write that made it; null: nobody wrote, it was missing. */
+  readonly bookmarks: Readonly<Record<string, string>> | null
+  /** Position, after that write, of the change log of the tag's database. */
+  readonly upTo: number
+}
+
+/** How long generations are kept when nothing touches them, in milliseconds; one that is gone costs a miss. */
+export const generationTtlMs = 86_400_000
+
+/** For longer than this replicas do not lag behind, in milliseconds. */
+export const replicaLagMs = 60_000
+
+export function makeGeneration(
+  bookmarks: ReadonlyMap<string, string> | null = null,
+  upTo = 0,
+  now = Date.now(),
+): Generation {
+  return { id: crypto.randomUUID(), at: now, bookmarks: bookmarks && Object.fromEntries(bookmarks), upTo }
+}
+
+export function generationText({ id, at, bookmarks, upTo }: Generation): string {
+  return JSON.stringify([id, at, bookmarks, upTo])
+}
+
+/** @throws when it is none: then nothing of the store can be trusted */
+export function parseGeneration(text: string): Generation {
+  const [id, at, bookmarks, upTo] = JSON.parse(text) as [string, number, Generation['bookmarks'], number]
+  if (typeof id !== 'string' || typeof at !== 'number')
+    throw new Error('the store holds a generation that is none')
+  return { id, at, bookmarks, upTo }
+}
+
+/**
+ * Whether a read under this generation must come from the primary: nobody knows which write made the one before it, and a
+ * replica may not have it yet.
+ */
+export function needsPrimary({ bookmarks, at }: Generation, now = Date.now()): boolean {
+  return bookmarks === null && now - at < replicaLagMs
+}
+
+// --- tags ------------------------------------------------------------------------------------------------------------
+
+/** Any row of a table on a database. */
+export function tableTag(table: string, database: string): string {
+  return `${table}@${database}`
+}
+
+/** Rows with one distribution value. */
+export function valueTag(table: string, value: string, database: string): string {
+  return `${table}#${value}@${database}`
+}
+
+/** One row, by the JSON array of its primary key. */
+export function rowTag(table: string, key: string, database: string): string {
+  return `${table}/${key}@${database}`
+}
+
+/** Stands for all values and rows of a table on a database, when a write changes too many to name. */
+export function bulkTag(table: string, database: string): string {
+  return `${table}*@${database}`
+}
+
+/** The shard map: which database a value lies on. Who moves slots replaces it. */
+export const mapTag = 'map@'
+
+/** The tags of a change, apart from its table's. */
+export function narrowTags({ table, key, value }: Change, database: string): string[] {
+  return [rowTag(table, key, database), ...(value === null ? [] : [valueTag(table, value, database)])]
+}
+
+/** The tags of what a transaction changed. */
+export function tagsOf({ database, changes, tables }: ChangeSet): string[] {
+  if (tables !== null) return tables.flatMap((table) => [tableTag(table, database), bulkTag(table, database)])
+  return [
+    ...new Set(
+      changes.flatMap((change) => [tableTag(change.table, database), ...narrowTags(change, database)]),
+    ),
+  ]
+}

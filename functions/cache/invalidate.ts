@@ -1,0 +1,114 @@
+/**
+ * What a committed write does to the cache: it replaces the generations of the tags that it touched, before it is answered.
+ * What could not be delivered, a sweep of the change log delivers later.
+ * @module
+ */
+import { type ChangeSet, changeOf } from '../../db/changes/change-log.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { CacheStore, Stored } from './cache-store.ts'
+import {
+  bulkTag,
+  type Generation,
+  generationText,
+  generationTtlMs,
+  makeGeneration,
+  narrowTags,
+  parseGeneration,
+  tableTag,
+  tagsOf,
+} from './generation.ts'
+
+export interface Invalidator {
+  readonly store: CacheStore
+  readonly prefix: string
+}
+
+/**
+ * Replaces the generations of what transactions changed. They carry the writer's bookmarks, so that what is read under them
+ * cannot come from a replica that lacks the write.
+ *
+ * @throws when the store does not take them
+ */
+export async function invalidate(
+  { store, prefix }: Invalidator,
+  sets: readonly ChangeSet[],
+  bookmarks: ReadonlyMap<string, string>,
+  beside: readonly Stored[] = [],
+): Promise<void> {
+  const generations = sets.flatMap((set) => {
+    const value = generationText(makeGeneration(bookmarks, set.upTo))
+    return tagsOf(set).map((tag): Stored => ({ key: `${prefix}:g:${tag}`, value, ttlMs: generationTtlMs }))
+  })
+  await store.replace([...generations, ...beside])
+}
+
+/** Changes that one sweep of a database looks at. */
+const sweptAtOnce = 500
+
+/**
+ * Goes through the change log of a database from where the last sweep ended, and replaces the generations that no writer has
+ * replaced since. Then the log is cut off there.
+ *
+ * @returns how many tags had been missed
+ */
+export async function sweepChanges(
+  { store, prefix }: Invalidator,
+  session: ClusterSession,
+  database: string,
+): Promise<number> {
+  const writing = session.writing()
+  let missed = 0
+  for (;;) {
+    const [rows = []] = await writing.on(database, [
+      {
+        text: `SELECT sequence, name, key, value FROM _atoll_changes WHERE sequence > ifnull((SELECT sequence FROM _atoll_cursors WHERE consumer = 'cache'), 0) ORDER BY sequence LIMIT ${sweptAtOnce}`,
+        parameters: [],
+      },
+    ])
+    if (rows.length === 0) return missed
+    const changes = rows.map(changeOf)
+    const upTo = changes.at(-1)?.sequence ?? 0
+    missed += await replaceMissed(
+      { store, prefix },
+      { database, changes, upTo, tables: null },
+      session.bookmarks,
+    )
+    await writing.on(database, [
+      {
+        text: "INSERT INTO _atoll_cursors VALUES ('cache', CAST(?1 AS INTEGER)) ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)",
+        parameters: [String(upTo)],
+      },
+      {
+        text: 'DELETE FROM _atoll_changes WHERE sequence <= CAST(?1 AS INTEGER)',
+        parameters: [String(upTo)],
+      },
+    ])
+  }
+}
+
+async function replaceMissed(
+  { store, prefix }: Invalidator,
+  set: ChangeSet,
+  bookmarks: ReadonlyMap<string, string>,
+): Promise<number> {
+  /** For each tag, the last change that it must have been replaced for, and the tags that may stand for it. */
+  const wanted = new Map<string, { sequence: number; bulk: string }>()
+  for (const change of set.changes) {
+    const bulk = bulkTag(change.table, set.database)
+    const tags = [tableTag(change.table, set.database), ...narrowTags(change, set.database)]
+    for (const tag of tags) wanted.set(tag, { sequence: change.sequence, bulk })
+  }
+  const tags = [...new Set([...wanted.keys(), ...[...wanted.values()].map(({ bulk }) => bulk)])]
+  const found = await store.read(tags.map((tag) => `${prefix}:g:${tag}`))
+  const known = new Map<string, Generation | null>(
+    tags.map((tag, i) => [tag, found[i] ? parseGeneration(found[i]) : null]),
+  )
+  const missed = [...wanted].filter(([tag, { sequence, bulk }]) => {
+    const own = known.get(tag) ?? null
+    // What is missing is no entry's; what a writer has replaced at this change or after it, is done.
+    return own !== null && own.upTo < sequence && (known.get(bulk)?.upTo ?? 0) < sequence
+  })
+  const value = generationText(makeGeneration(bookmarks, set.upTo))
+  await store.replace(missed.map(([tag]) => ({ key: `${prefix}:g:${tag}`, value, ttlMs: generationTtlMs })))
+  return missed.length
+}

@@ -1,0 +1,47 @@
+import { laterOf } from '../../db/cluster/session.ts'
+import { RecentMap } from '../recent-map.ts'
+import type { Stored } from './cache-store.ts'
+import { replicaLagMs } from './generation.ts'
+
+/** Callers who are remembered in the isolate. */
+const maxCallers = 10_000
+
+interface LastWrite {
+  readonly bookmarks: ReadonlyMap<string, string>
+  readonly until: number
+}
+
+/** Where the last writes of a caller lie in the store. */
+export function lastWritesKey(prefix: string, who: string): string {
+  return `${prefix}:w:${who}`
+}
+
+/**
+ * Where the databases stood after each signed-in caller's last write, for clients that send no session token: in the
+ * isolate, and in the cache store for all others; for as long as replicas may lag behind.
+ */
+export class LastWrites {
+  readonly #callers = new RecentMap<LastWrite>(maxCallers)
+
+  of(caller: string): ReadonlyMap<string, string> {
+    const found = this.#callers.get(caller)
+    return found && Date.now() < found.until ? found.bookmarks : new Map()
+  }
+
+  /** Notes a write in the isolate. */
+  note(caller: string, bookmarks: ReadonlyMap<string, string>): void {
+    const merged = laterOf(this.of(caller), bookmarks)
+    this.#callers.set(caller, { bookmarks: merged, until: Date.now() + replicaLagMs })
+  }
+
+  /** What the store is to keep for a caller. */
+  stored(prefix: string, caller: string): Stored {
+    const value = JSON.stringify([...this.of(caller)])
+    return { key: lastWritesKey(prefix, caller), value, ttlMs: replicaLagMs }
+  }
+
+  /** What the store has kept. */
+  static parse(text: string | null | undefined): ReadonlyMap<string, string> {
+    return new Map(text ? (JSON.parse(text) as [string, string][]) : [])
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Tells what a write has changed: its transaction asks the change log, where cascades and the app's own triggers are noted
+ * as well.
+ * @module
+ */
+import {
+  type ChangeSet,
+  changeOf,
+  logAfter,
+  logBefore,
+  maxListed,
+  tablesChanged,
+} from '../../db/changes/change-log.ts'
+import type { BoundStatement, Outcome, Row } from '../../db/cluster/cluster.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+
+/** A transaction's statements, with the questions to the change log around them. */
+export function tracked(statements: readonly BoundStatement[]): readonly BoundStatement[] {
+  return [logBefore, ...statements, logAfter]
+}
+
+/** What a tracked transaction answered to its own statements. */
+export function ownResults(results: readonly (readonly Row[])[]): readonly (readonly Row[])[] {
+  return results.slice(1, -1)
+}
+
+/** What tracked transactions have changed. */
+export async function changesOf(outcomes: readonly Outcome[], session: ClusterSession): Promise<ChangeSet[]> {
+  const sets = await Promise.all(
+    outcomes.map(async (outcome): Promise<ChangeSet | null> => {
+      if ('error' in outcome) return null
+      const { results, part } = outcome
+      const before = Number(results[0]?.[0]?.n ?? 0)
+      const changes = (results.at(-1) ?? []).map(changeOf).filter(({ sequence }) => sequence > before)
+      const upTo = changes[0]?.sequence ?? before
+      if (changes.length === 0) return null
+      if (changes.length <= maxListed) return { database: part.database, changes, upTo, tables: null }
+      const [rows = []] = await session.writing().on(part.database, [tablesChanged(before, upTo)])
+      return { database: part.database, changes, upTo, tables: rows.map(({ name }) => name as string) }
+    }),
+  )
+  return sets.filter((set) => set !== null)
+}
