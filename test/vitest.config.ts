@@ -16,7 +16,14 @@ export default defineConfig({
   root,
   test: {
     projects: [
-      { test: { name: 'unit', root, include: ['test/{unit,guards}/**/*.test.ts'], environment: 'node' } },
+      {
+        test: {
+          name: 'unit',
+          root,
+          include: ['test/{unit,guards,faults}/**/*.test.ts'],
+          environment: 'node',
+        },
+      },
       {
         plugins: [
           cloudflareTest(async () => {

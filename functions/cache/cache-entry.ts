@@ -14,7 +14,7 @@ export interface CacheEntry {
   readonly generations: readonly string[]
   /** Where the databases stood that it was read from. */
   readonly bookmarks: ReadonlyMap<string, string>
-  /** When it was read, and until when it may be served, in milliseconds since 1970. */
+  /** When its generations were read, and until when it may be served, in milliseconds since 1970. */
   readonly at: number
   readonly until: number
   /** How long it took to read, in milliseconds. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Generation } from './generation.ts'
+
 /** A value that is put under a key for so long, in milliseconds. */
 export interface Stored {
   readonly key: string
@@ -16,6 +18,12 @@ export interface Lease {
   readonly key: string
   readonly token: string
   readonly ttlMs: number
+}
+
+/** A generation that is to take the place of another. */
+export interface Renewal {
+  readonly key: string
+  readonly generation: Generation
 }
 
 export interface CacheStore {
@@ -40,6 +48,10 @@ export interface CacheStore {
   ): Promise<{ readonly values: readonly string[]; readonly leased: boolean }>
   /** Puts an entry, and gives a lease back if its token is still the one that was granted. */
   fill(entry: Stored | null, lease: Lease | null): Promise<void>
-  /** Replaces values, all of them or none that is answered for. */
-  replace(values: readonly Stored[]): Promise<void>
+  /**
+   * Replaces generations; each new one keeps the bookmarks of the one before where these are later. Writers do not come in
+   * the order of their transactions: what is read under the last one's generation must not lack another's write. Fails
+   * unless the old ones are gone.
+   */
+  renew(generations: readonly Renewal[]): Promise<void>
 }

@@ -1,4 +1,4 @@
-import type { CacheStore, Lease, Stored } from './cache-store.ts'
+import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
 
 /** Failures in a row after which the store is left alone. */
 const maxFailures = 3
@@ -50,8 +50,8 @@ export class CircuitBreaker implements CacheStore {
     return this.#guard(() => this.#store.fill(entry, lease))
   }
 
-  replace(values: readonly Stored[]) {
-    return this.#guard(() => this.#store.replace(values))
+  renew(generations: readonly Renewal[]) {
+    return this.#guard(() => this.#store.renew(generations))
   }
 
   async #guard<T>(call: () => Promise<T>): Promise<T> {

@@ -8,6 +8,7 @@ import type { CacheStore } from './cache-store.ts'
 import { Coalescer } from './coalescer.ts'
 import type { FirstLevel, Held } from './first-level.ts'
 import {
+  bookmarksOf,
   type Generation,
   generationText,
   generationTtlMs,
@@ -138,7 +139,7 @@ export class ConsistentCache {
     try {
       look = await this.#look(query, held)
     } catch {
-      return directives.onlyIfCached ? null : direct(await read({ seen, primary: false }), 'bypass')
+      return directives.onlyIfCached ? null : direct(await read({ seen, primary: true }), 'bypass')
     }
     const all = laterOf(seen, look.lastWrites)
     const hit = this.#hit(query, look, all)
@@ -213,7 +214,7 @@ export class ConsistentCache {
   /** Reads the databases and keeps the answer; one at a time for each key and state of its tags. */
   async #fill(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>, read: Read): Promise<Served> {
     const ids = look.generations.map((generation, i) => generation?.id ?? query.tags[i])
-    const state = `${query.key}\n${ids.join()}`
+    const state = [query.key, ...ids].join()
     const pending = this.#pending.get(state)
     if (pending && !query.directives.noCache) {
       const joined = await this.#join(query, pending, look, seen)
@@ -238,9 +239,8 @@ export class ConsistentCache {
     if (isBehind(served.bookmarks, seen)) return null
     if (!look.generations.includes(null)) return served
     // A generation that is missing says nothing: what the fill began with must be what is there now.
-    const now = await this.#store.read(query.tags.map((tag) => this.#generationKey(tag)))
-    const isSame = now.every((text, i) => text !== null && parseGeneration(text).id === generations[i])
-    return isSame ? served : null
+    const now = await this.#generations(query).catch(() => null)
+    return now?.every((generation, i) => generation?.id === generations[i]) ? served : null
   }
 
   async #fillAlone(
@@ -265,8 +265,9 @@ export class ConsistentCache {
         lease,
       )
     } catch {
-      return { served: direct(await read({ seen, primary: false }), 'bypass'), generations: [] }
+      return { served: direct(await read({ seen, primary: true }), 'bypass'), generations: [] }
     }
+    let { asked } = look
     let generations = look.generations.map(
       (generation, i) =>
         generation ?? parseGeneration(begun.values[missing.indexOf(query.tags[i] as string)] as string),
@@ -274,13 +275,16 @@ export class ConsistentCache {
     if (lease && !begun.leased && !query.directives.noCache) {
       const waited = await this.#await(query, seen)
       if (waited?.hit) return { served: waited.hit, generations: generations.map(({ id }) => id) }
-      generations = waited?.generations ?? generations
+      if (waited) {
+        generations = waited.generations
+        asked = waited.asked
+      }
     }
     const granted = begun.leased ? lease : null
     let filled: Filled
     const began = Date.now()
     try {
-      const written = generations.map(({ bookmarks }) => new Map(Object.entries(bookmarks ?? {})))
+      const written = generations.map(bookmarksOf)
       const forgets = this.#store.mayHaveForgotten()
       const primary = forgets && generations.some((generation) => needsPrimary(generation, began))
       filled = await read({ seen: written.reduce(laterOf, seen), primary })
@@ -296,11 +300,11 @@ export class ConsistentCache {
       answer,
       generations: ids,
       bookmarks,
-      at: began,
-      until: began + ttlMs,
+      at: asked,
+      until: asked + ttlMs,
       tookMs: Date.now() - began,
     }
-    if (keeps) this.#first.put(query.key, entry, began)
+    if (keeps) this.#first.put(query.key, entry, asked)
     if (!this.#store.isLocal)
       query.later(this.#keep(query.key, keeps ? entry : null, granted).catch(() => null))
     return {
@@ -324,17 +328,21 @@ export class ConsistentCache {
 
   /** Waits for whoever has the lease; what the tags are by now, when nothing came. */
   async #await(query: CacheQuery, seen: ReadonlyMap<string, string>) {
-    let generations: Generation[] | null = null
+    let last: { hit: Served | null; generations: Generation[]; asked: number } | null = null
     for (let waited = 0; waited < this.#options.leaseMs; waited += lookAgainMs) {
       await new Promise((done) => setTimeout(done, lookAgainMs))
       const look = await this.#look(query, null).catch(() => null)
-      if (look === null || look.generations.includes(null))
-        return generations === null ? null : { hit: null, generations }
-      generations = look.generations as Generation[]
+      if (look === null || look.generations.includes(null)) return last
       const hit = this.#hit(query, look, seen)
-      if (hit) return { hit, generations }
+      last = { hit, generations: look.generations as Generation[], asked: look.asked }
+      if (hit) return last
     }
-    return generations === null ? null : { hit: null, generations }
+    return last
+  }
+
+  async #generations({ tags }: CacheQuery): Promise<(Generation | null)[]> {
+    const found = await this.#store.read(tags.map((tag) => this.#generationKey(tag)))
+    return found.map((text) => (text === null ? null : parseGeneration(text)))
   }
 
   #generationKey(tag: string): string {

@@ -3,7 +3,9 @@
  * old ones is never served again. Never a counter: one that was evicted would begin anew, and make old entries valid.
  * @module
  */
+
 import type { Change, ChangeSet } from '../../db/changes/change-log.ts'
+import { laterOf } from '../../db/cluster/session.ts'
 
 export interface Generation {
   /** The token. */
@@ -32,6 +34,21 @@ export function makeGeneration(
 
 export function generationText({ id, at, bookmarks, upTo }: Generation): string {
   return JSON.stringify([id, at, bookmarks, upTo])
+}
+
+/** A new generation with whatever its predecessor knew that is later. */
+export function renewed(generation: Generation, before: Generation | null): Generation {
+  if (before === null) return generation
+  const bookmarks = laterOf(bookmarksOf(generation), bookmarksOf(before))
+  return {
+    ...generation,
+    bookmarks: bookmarks.size === 0 ? null : Object.fromEntries(bookmarks),
+    upTo: Math.max(generation.upTo, before.upTo),
+  }
+}
+
+export function bookmarksOf({ bookmarks }: Generation): ReadonlyMap<string, string> {
+  return new Map(Object.entries(bookmarks ?? {}))
 }
 
 /** @throws when it is none: then nothing of the store can be trusted */

@@ -5,12 +5,10 @@
  */
 import { type ChangeSet, changeOf } from '../../db/changes/change-log.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { CacheStore, Stored } from './cache-store.ts'
+import type { CacheStore, Renewal } from './cache-store.ts'
 import {
   bulkTag,
   type Generation,
-  generationText,
-  generationTtlMs,
   makeGeneration,
   narrowTags,
   parseGeneration,
@@ -33,13 +31,13 @@ export async function invalidate(
   { store, prefix }: Invalidator,
   sets: readonly ChangeSet[],
   bookmarks: ReadonlyMap<string, string>,
-  beside: readonly Stored[] = [],
+  beside: readonly Renewal[] = [],
 ): Promise<void> {
   const generations = sets.flatMap((set) => {
-    const value = generationText(makeGeneration(bookmarks, set.upTo))
-    return tagsOf(set).map((tag): Stored => ({ key: `${prefix}:g:${tag}`, value, ttlMs: generationTtlMs }))
+    const generation = makeGeneration(bookmarks, set.upTo)
+    return tagsOf(set).map((tag): Renewal => ({ key: `${prefix}:g:${tag}`, generation }))
   })
-  await store.replace([...generations, ...beside])
+  await store.renew([...generations, ...beside])
 }
 
 /** Changes that one sweep of a database looks at. */
@@ -108,7 +106,7 @@ async function replaceMissed(
     // What is missing is no entry's; what a writer has replaced at this change or after it, is done.
     return own !== null && own.upTo < sequence && (known.get(bulk)?.upTo ?? 0) < sequence
   })
-  const value = generationText(makeGeneration(bookmarks, set.upTo))
-  await store.replace(missed.map(([tag]) => ({ key: `${prefix}:g:${tag}`, value, ttlMs: generationTtlMs })))
+  const generation = makeGeneration(bookmarks, set.upTo)
+  await store.renew(missed.map(([tag]) => ({ key: `${prefix}:g:${tag}`, generation })))
   return missed.length
 }

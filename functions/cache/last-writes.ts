@@ -1,7 +1,7 @@
 import { laterOf } from '../../db/cluster/session.ts'
 import { RecentMap } from '../recent-map.ts'
-import type { Stored } from './cache-store.ts'
-import { replicaLagMs } from './generation.ts'
+import type { Renewal } from './cache-store.ts'
+import { bookmarksOf, makeGeneration, parseGeneration, replicaLagMs } from './generation.ts'
 
 /** Callers who are remembered in the isolate. */
 const maxCallers = 10_000
@@ -34,14 +34,13 @@ export class LastWrites {
     this.#callers.set(caller, { bookmarks: merged, until: Date.now() + replicaLagMs })
   }
 
-  /** What the store is to keep for a caller. */
-  stored(prefix: string, caller: string): Stored {
-    const value = JSON.stringify([...this.of(caller)])
-    return { key: lastWritesKey(prefix, caller), value, ttlMs: replicaLagMs }
+  /** What the store is to keep for a caller: as of a generation, its bookmarks only ever get later. */
+  renewal(prefix: string, caller: string): Renewal {
+    return { key: lastWritesKey(prefix, caller), generation: makeGeneration(this.of(caller)) }
   }
 
   /** What the store has kept. */
   static parse(text: string | null | undefined): ReadonlyMap<string, string> {
-    return new Map(text ? (JSON.parse(text) as [string, string][]) : [])
+    return text ? bookmarksOf(parseGeneration(text)) : new Map()
   }
 }

@@ -1,5 +1,5 @@
-import type { CacheStore, Lease, Stored } from './cache-store.ts'
-import { replicaLagMs } from './generation.ts'
+import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
+import { generationText, generationTtlMs, parseGeneration, renewed, replicaLagMs } from './generation.ts'
 
 interface Kept {
   readonly value: string
@@ -49,8 +49,12 @@ export class MemoryStore implements CacheStore {
     if (lease !== null && this.#get(lease.key) === lease.token) this.#delete(lease.key)
   }
 
-  async replace(values: readonly Stored[]): Promise<void> {
-    for (const stored of values) this.#set(stored)
+  async renew(generations: readonly Renewal[]): Promise<void> {
+    for (const { key, generation } of generations) {
+      const before = this.#get(key)
+      const value = generationText(renewed(generation, before === null ? null : parseGeneration(before)))
+      this.#set({ key, value, ttlMs: generationTtlMs })
+    }
   }
 
   #get(key: string): string | null {

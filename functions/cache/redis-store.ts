@@ -1,5 +1,6 @@
 import { Redis } from '@upstash/redis'
-import type { CacheStore, Lease, Stored } from './cache-store.ts'
+import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
+import { generationText, generationTtlMs } from './generation.ts'
 
 /** Longest life of an entry, in milliseconds. */
 const dayMs = 86_400_000
@@ -7,6 +8,24 @@ const dayMs = 86_400_000
 /** Gives a lease back if it is still one's own: another may have it by now. */
 const giveBack =
   "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+/** Replaces generations, as `renewed` in `generation.ts` does: what the one before knew that is later, is kept. */
+const renewAll = `
+for i, key in ipairs(KEYS) do
+  local new = cjson.decode(ARGV[i + 1])
+  local known, was = pcall(cjson.decode, redis.call('GET', key) or '')
+  if known and type(was) == 'table' then
+    if type(was[3]) == 'table' then
+      if type(new[3]) ~= 'table' then new[3] = {} end
+      for database, bookmark in pairs(was[3]) do
+        if new[3][database] == nil or new[3][database] < bookmark then new[3][database] = bookmark end
+      end
+    end
+    if type(was[4]) == 'number' and was[4] > new[4] then new[4] = was[4] end
+  end
+  redis.call('SET', key, cjson.encode(new), 'PX', ARGV[1])
+end
+return #KEYS`
 
 /** Redis over Upstash's REST interface: https://upstash.com/docs/redis/features/restapi */
 export class RedisStore implements CacheStore {
@@ -68,14 +87,14 @@ export class RedisStore implements CacheStore {
     if (entry || lease) await pipeline.exec()
   }
 
-  async replace(values: readonly Stored[]): Promise<void> {
-    if (values.length === 0) return
-    const pipeline = this.#redis.pipeline()
-    for (const { key, value, ttlMs } of values) pipeline.set(key, value, { px: ttlMs })
-    const results = await pipeline.exec<unknown[]>({ keepErrors: true }).catch(() => null)
-    if (results?.every((result) => (result as { result?: unknown }).result === 'OK')) return
+  async renew(generations: readonly Renewal[]): Promise<void> {
+    if (generations.length === 0) return
+    const keys = generations.map(({ key }) => key)
+    const texts = generations.map(({ generation }) => generationText(generation))
+    const done = await this.#redis.eval(renewAll, keys, [String(generationTtlMs), ...texts]).catch(() => null)
+    if (Number(done) === keys.length) return
     // One that is full refuses what is new, and still lets go of what is old: what is missing is as good as replaced.
-    const gone: unknown = await this.#redis.del(...values.map(({ key }) => key))
+    const gone: unknown = await this.#redis.del(...keys)
     if (typeof gone !== 'number') throw new Error('the store did not take a generation')
   }
 }

@@ -15,7 +15,7 @@ export function invalidating({ caller, services, later }: Visit) {
   return async (changes: readonly ChangeSet[], { bookmarks }: ClusterSession): Promise<void> => {
     const who = identityOf(caller)
     if (who !== null) lastWrites.note(who, bookmarks)
-    const beside = who === null ? [] : [lastWrites.stored(cache.prefix, who)]
+    const beside = who === null ? [] : [lastWrites.renewal(cache.prefix, who)]
     try {
       await invalidate(cache, changes, bookmarks, beside)
     } catch (error) {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { CacheStore } from '../../functions/cache/cache-store.ts'
+import { makeGeneration, parseGeneration } from '../../functions/cache/generation.ts'
 import { MemoryStore } from '../../functions/cache/memory-store.ts'
 import { RedisStore } from '../../functions/cache/redis-store.ts'
 import { type RedisBridge, startRedisBridge } from '../support/redis-bridge.ts'
@@ -25,7 +26,7 @@ for (const [name, isHere, make] of stores) {
       await bridge?.client.flushall()
       store = make()
     })
-    const put = (key: string, value: string, ttlMs = 10_000) => store.replace([{ key, value, ttlMs }])
+    const put = (key: string, value: string, ttlMs = 10_000) => store.fill({ key, value, ttlMs }, null)
 
     it('reads what was put, in the order of the keys, and null for the rest', async () => {
       await put('a', 'é "1" \n')
@@ -77,10 +78,27 @@ for (const [name, isHere, make] of stores) {
       expect((await store.begin([], lease('7'))).leased).toBe(false)
     })
 
-    it('replaces several values at once', async () => {
-      await put('a', '1')
-      await store.replace(['a', 'b'].map((key) => ({ key, value: '2', ttlMs: 1000 })))
-      expect(await store.read(['a', 'b'])).toEqual(['2', '2'])
+    it('replaces generations, and keeps the later bookmarks of those before', async () => {
+      const id = (text: string) => parseGeneration(text).id
+      const renew = async (bookmarks: Record<string, string> | null, upTo: number) => {
+        const generation = makeGeneration(bookmarks && new Map(Object.entries(bookmarks)), upTo)
+        await store.renew(['a', 'b'].map((key) => ({ key, generation })))
+        const [a, b] = (await store.read(['a', 'b'])) as [string, string]
+        expect([id(a), id(b)]).toEqual([generation.id, generation.id])
+        const { bookmarks: known, upTo: position, at } = parseGeneration(a)
+        expect(at).toBe(generation.at)
+        return [known, position]
+      }
+      expect(await renew(null, 0)).toEqual([null, 0])
+      expect(await renew({ DB: '0005', SHARD_1: '0001' }, 7)).toEqual([{ DB: '0005', SHARD_1: '0001' }, 7])
+      expect(await renew({ DB: '0003', SHARD_2: '0009' }, 5)).toEqual([
+        { DB: '0005', SHARD_1: '0001', SHARD_2: '0009' },
+        7,
+      ])
+      expect(await renew(null, 1_795_359_210)).toEqual([
+        { DB: '0005', SHARD_1: '0001', SHARD_2: '0009' },
+        1_795_359_210,
+      ])
     })
   })
 }
@@ -93,9 +111,9 @@ describe.runIf(hasRedis)('a store behind the bridge', () => {
 
   it('that is full lets go of what it must replace', async () => {
     const store = new RedisStore(bridge.url, bridge.token, 2000)
-    await store.replace([{ key: 'a', value: '1', ttlMs: 1000 }])
+    await store.renew([{ key: 'a', generation: makeGeneration() }])
     bridge.fault = { full: true }
-    await store.replace([{ key: 'a', value: '2', ttlMs: 1000 }])
+    await store.renew([{ key: 'a', generation: makeGeneration() }])
     expect(await store.read(['a'])).toEqual([null])
     await expect(store.begin([{ key: 'b', value: '1', ttlMs: 1000 }], null)).rejects.toThrow()
   })
@@ -110,7 +128,7 @@ describe.runIf(hasRedis)('a store behind the bridge', () => {
     bridge.fault = fault
     const begun = Date.now()
     await expect(store.read(['a', 'b'])).rejects.toThrow()
-    await expect(store.replace([{ key: 'a', value: '1', ttlMs: 1000 }])).rejects.toThrow()
+    await expect(store.renew([{ key: 'a', generation: makeGeneration() }])).rejects.toThrow()
     await expect(store.begin([{ key: 'a', value: '1', ttlMs: 1000 }], null)).rejects.toThrow()
     expect(Date.now() - begun).toBeLessThan(2000)
   })

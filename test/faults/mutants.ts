@@ -1,0 +1,115 @@
+/**
+ * The cache's code, as it is, or with one rule of its protocol broken on purpose.
+ * @module
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+import type { CacheCode } from './simulation.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  /** What stands in the file, once, and what is put in its place. */
+  readonly from: string
+  readonly to: string
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'dates an entry by its read, and not by its generations',
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'this.#first.put(query.key, entry, asked)',
+    to: 'this.#first.put(query.key, entry, Date.now())',
+  },
+  {
+    name: 'stamps an entry after the read',
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'const ids = generations.map(({ id }) => id)',
+    to: `const now = await this.#generations(query).catch(() => generations)
+    const ids = now.map((generation, i) => (generation ?? generations[i])!.id)`,
+  },
+  {
+    name: 'counts generations, from the beginning when they were evicted',
+    file: 'functions/cache/generation.ts',
+    from: 'id: crypto.randomUUID()',
+    to: "id: bookmarks === null ? 'first' : String(upTo)",
+  },
+  {
+    name: "ignores the session's bookmarks",
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'if (known !== undefined && bookmark < known) return true',
+    to: '',
+  },
+  {
+    name: "reads without the writer's bookmark",
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'seen: written.reduce(laterOf, seen)',
+    to: 'seen',
+  },
+  {
+    name: 'reads from replicas under a generation that nobody knows the writer of',
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'const primary = forgets && generations.some((generation) => needsPrimary(generation, began))',
+    to: 'const primary = false',
+  },
+  {
+    name: 'shares what was begun before',
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'const state = [query.key, ...ids].join()',
+    to: 'const state = query.key',
+  },
+  {
+    name: 'takes a missing generation for any',
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'generation !== null && generation.id === entry.generations[i]',
+    to: 'generation === null || generation.id === entry.generations[i]',
+  },
+  {
+    name: 'does not ask whether what the isolate holds is current',
+    file: 'functions/cache/consistent-cache.ts',
+    from: '|| !isCurrent(entry, generations)) return null',
+    to: "|| (from === 'store' && !isCurrent(entry, generations))) return null",
+  },
+]
+
+/** Loads the code with a rule broken; as it is for null. */
+export async function loadCache(mutant: Mutant | null): Promise<CacheCode> {
+  const folder = mkdtempSync(join(tmpdir(), 'atoll-mutant-'))
+  const outfile = join(folder, 'cache.mjs')
+  try {
+    await build({
+      stdin: {
+        contents: `export { ConsistentCache } from './functions/cache/consistent-cache.ts'
+export { FirstLevel } from './functions/cache/first-level.ts'
+export { invalidate, sweepChanges } from './functions/cache/invalidate.ts'`,
+        resolveDir: root,
+      },
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      outfile,
+      plugins: [
+        {
+          name: 'mutant',
+          setup(building) {
+            building.onLoad({ filter: /functions\/cache\/.*\.ts$/ }, ({ path }) => {
+              const text = readFileSync(path, 'utf8')
+              if (mutant === null || !path.endsWith(mutant.file)) return { contents: text, loader: 'ts' }
+              if (text.split(mutant.from).length !== 2)
+                throw new Error(`${mutant.name}: ${mutant.from} is not there once`)
+              return { contents: text.replace(mutant.from, () => mutant.to), loader: 'ts' }
+            })
+          },
+        },
+      ],
+    })
+    return (await import(pathToFileURL(outfile).href)) as CacheCode
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
