@@ -19,7 +19,9 @@ export interface ClusterSession {
   constraintFor(database: string): string
   /** Notes the position of a database after a call. */
   note(database: string, bookmark: string | null): void
-  /** Every bookmark seen, by database. */
+  /** Bookmarks that the caller had seen before. */
+  readonly seen: ReadonlyMap<string, string>
+  /** Every bookmark seen by now, by database. */
   readonly bookmarks: ReadonlyMap<string, string>
   readonly cluster: Cluster
   /** Lets work go on after the answer. What it fails to do must be repaired elsewhere. */
@@ -52,6 +54,7 @@ export function openSession(
   const background = later ? { later } : {}
   const session: ClusterSession = {
     reads,
+    seen,
     read,
     cluster,
     bookmarks,

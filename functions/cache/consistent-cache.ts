@@ -112,6 +112,7 @@ export class ConsistentCache {
   readonly #first: FirstLevel
   readonly #options: CacheOptions
   readonly #looks = new Coalescer<Look>()
+  readonly #rounds = new Coalescer<Filled>()
   readonly #pending = new Map<string, Pending>()
 
   constructor(store: CacheStore, first: FirstLevel, options: CacheOptions) {
@@ -139,7 +140,7 @@ export class ConsistentCache {
     try {
       look = await this.#look(query, held)
     } catch {
-      return directives.onlyIfCached ? null : direct(await read({ seen, primary: true }), 'bypass')
+      return directives.onlyIfCached ? null : this.#around(query, seen, read)
     }
     const all = laterOf(seen, look.lastWrites)
     const hit = this.#hit(query, look, all)
@@ -206,6 +207,14 @@ export class ConsistentCache {
     return look
   }
 
+  /** Reads without the store: at most two at a time for a key, the second for all who came during the first. */
+  async #around(query: CacheQuery, seen: ReadonlyMap<string, string>, read: Read): Promise<Served> {
+    const shared = this.#rounds.run(query.key, () => read({ seen, primary: true }))
+    query.later(shared.catch(() => null))
+    const filled = await shared
+    return direct(isBehind(filled.bookmarks, seen) ? await read({ seen, primary: true }) : filled, 'bypass')
+  }
+
   async #storedEntry(key: string): Promise<CacheEntry | null> {
     const [text = null] = await this.#store.read([await this.#entryKey(key)])
     return text === null ? null : parseEntry(text)
@@ -265,7 +274,7 @@ export class ConsistentCache {
         lease,
       )
     } catch {
-      return { served: direct(await read({ seen, primary: true }), 'bypass'), generations: [] }
+      return { served: await this.#around(query, seen, read), generations: [] }
     }
     let { asked } = look
     let generations = look.generations.map(

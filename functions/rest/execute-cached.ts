@@ -50,7 +50,7 @@ export async function executeCached(
     tags,
     ttlMs: cachePlan.ttlMs,
     maxStaleMs: cachePlan.maxStaleMs,
-    seen: session.bookmarks,
+    seen: session.seen,
     who,
     directives,
     later: session.later,

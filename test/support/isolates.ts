@@ -1,0 +1,81 @@
+/**
+ * Several copies of the Worker in one Miniflare, each with its own memory; they share the databases, the relay and a cache
+ * store.
+ */
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
+import tables from '../../db/app/tables.ts'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { prepareDatabases } from '../../functions/local/prepare.ts'
+import { root } from '../../functions/local/serve.ts'
+import { secretKey } from './local-server.ts'
+
+const databases = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']
+
+export interface Isolates {
+  readonly count: number
+  /** Sends a request to one of them, with the secret key unless told otherwise. */
+  ask(isolate: number, path: string, init?: RequestInit): Promise<Response>
+  /** Calls to databases that an isolate has made. */
+  calls(isolate: number): Promise<number>
+  database(binding: string): Promise<D1Database>
+  stop(): Promise<void>
+}
+
+export async function startIsolates(
+  count: number,
+  variables: Readonly<Record<string, string>>,
+): Promise<Isolates> {
+  const bundle = await build({
+    entryPoints: [join(root, 'test', 'support', 'isolate-worker.ts')],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2024',
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['cloudflare:*', 'node:*'],
+  })
+  const worker = (i: number) => ({
+    name: `isolate${i}`,
+    modules: [{ type: 'ESModule' as const, path: 'index.mjs', contents: bundle.outputFiles[0]?.text ?? '' }],
+    compatibilityDate: '2026-11-01',
+    d1Databases: Object.fromEntries(databases.map((name) => [name, name])),
+    durableObjects: {
+      RELAY:
+        i === 0 ? { className: 'Relay', useSQLite: true } : { className: 'Relay', scriptName: 'isolate0' },
+    },
+    bindings: { ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off', ...variables },
+  })
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers: Array.from({ length: count }, (_, i) => worker(i)),
+      log: new Log(LogLevel.NONE),
+    } as never),
+  )
+  await miniflare.ready
+  const database = (binding: string) =>
+    miniflare.getD1Database(binding, 'isolate0') as unknown as Promise<D1Database>
+  const all = new Map(await Promise.all(databases.map(async (name) => [name, await database(name)] as const)))
+  await prepareDatabases({ databases: async () => all } as never, buildCatalog(tables))
+  // The rows that were put in are in the change log, which the relay goes through once.
+  for (const one of all.values()) await one.prepare('DELETE FROM _atoll_changes').run()
+  const workers = await Promise.all(
+    Array.from({ length: count }, (_, i) => miniflare.getWorker(`isolate${i}`)),
+  )
+  const send = (isolate: number, path: string, init: RequestInit) =>
+    workers[isolate]?.fetch(`http://atoll.test${path}`, init as never) as unknown as Promise<Response>
+  return {
+    count,
+    ask: (isolate, path, init = {}) => {
+      const headers: Record<string, string> = {
+        apikey: secretKey,
+        ...(init.headers as Record<string, string>),
+      }
+      return send(isolate, `/rest/v1/${path}`, { ...init, headers })
+    },
+    calls: async (isolate) => Number(await (await send(isolate, '/calls', {})).text()),
+    database,
+    stop: () => miniflare.dispose(),
+  }
+}

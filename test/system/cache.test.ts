@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Isolates, startIsolates } from '../support/isolates.ts'
+import { type RedisBridge, startRedisBridge } from '../support/redis-bridge.ts'
+import { findToolNamed } from '../support/system-tools.ts'
+
+// Without Redis this is left out, which `npm test` says; in CI the step before has failed already.
+describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that share a cache', () => {
+  let bridge: RedisBridge
+  let isolates: Isolates
+  beforeAll(async () => {
+    bridge = await startRedisBridge()
+    isolates = await startIsolates(3, {
+      UPSTASH_REDIS_REST_URL: bridge.url,
+      UPSTASH_REDIS_REST_TOKEN: bridge.token,
+    })
+  }, 60_000)
+  afterAll(async () => {
+    await isolates?.stop()
+    await bridge?.stop()
+  })
+  beforeEach(async () => {
+    bridge.fault = {}
+    // An isolate's first request reads the shard map.
+    for (const isolate of [0, 1, 2]) await (await isolates.ask(isolate, 'customers?limit=1')).text()
+    await bridge.client.flushall()
+  })
+
+  const json = { 'Content-Type': 'application/json' }
+  const patch = (isolate: number, path: string, body: unknown, headers = {}) =>
+    isolates.ask(isolate, path, {
+      method: 'PATCH',
+      headers: { ...json, ...headers },
+      body: JSON.stringify(body),
+    })
+  const statusOf = (response: Response) => response.headers.get('cache-status')?.replace(/; ttl=\d+/, '')
+
+  it('serve what another has read, and say so', async () => {
+    const path = 'customers?id=eq.7&select=city'
+    const first = await isolates.ask(0, path)
+    const body = await first.text()
+    expect([first.status, statusOf(first), first.headers.get('age')]).toEqual([
+      200,
+      'atoll; fwd=uri-miss; stored',
+      null,
+    ])
+    expect(first.headers.get('etag')).toMatch(/^W\//)
+    await new Promise((done) => setTimeout(done, 100))
+    const again = await isolates.ask(0, path)
+    expect([statusOf(again), again.headers.get('age')]).toEqual(['atoll; hit; detail=first-level', '0'])
+    const before = await isolates.calls(1)
+    const other = await isolates.ask(1, path)
+    expect([statusOf(other), other.headers.get('etag')]).toEqual([
+      'atoll; hit; detail=redis',
+      first.headers.get('etag'),
+    ])
+    expect(await other.text()).toBe(body)
+    expect((await isolates.calls(1)) - before).toBe(0)
+    const unchanged = await isolates.ask(2, path, {
+      headers: { 'If-None-Match': first.headers.get('etag') as string },
+    })
+    expect([unchanged.status, statusOf(unchanged)]).toEqual([304, 'atoll; hit; detail=redis'])
+  })
+
+  it('see a write at once, and keep what it has not touched', async () => {
+    const seven = 'customers?id=eq.7&select=fax,invoices(id)'
+    const eight = 'customers?id=eq.8&select=fax'
+    for (const isolate of [0, 1, 2])
+      for (const path of [seven, eight]) await (await isolates.ask(isolate, path)).text()
+    await new Promise((done) => setTimeout(done, 100))
+    for (let i = 0; i < 10; i++) {
+      expect((await patch(i % 3, 'customers?id=eq.7', { fax: `fax ${i}` })).status).toBe(204)
+      for (const isolate of [0, 1, 2]) {
+        const [row] = (await (await isolates.ask(isolate, seven)).json()) as { fax: string }[]
+        expect(row?.fax).toBe(`fax ${i}`)
+      }
+    }
+    const kept = await isolates.ask(1, eight)
+    expect(statusOf(kept)).toMatch('atoll; hit')
+    // A child row is part of the answer, too.
+    const before =
+      ((await (await isolates.ask(2, seven)).json()) as { invoices: unknown[] }[])[0]?.invoices.length ?? 0
+    const invoice = { customer_id: 7, invoice_date: '2026-01-01 00:00:00', total: 1 }
+    await isolates.ask(0, 'invoices', { method: 'POST', headers: json, body: JSON.stringify(invoice) })
+    const after = (await (await isolates.ask(2, seven)).json()) as { invoices: unknown[] }[]
+    expect(after[0]?.invoices).toHaveLength(before + 1)
+  })
+
+  it('see a reference table that changed, within the second that it allows; who wrote, at once', async () => {
+    const path = 'genres?id=eq.1&select=name'
+    const nameOf = async (response: Response) => ((await response.json()) as { name: string }[])[0]?.name
+    const old = await nameOf(await isolates.ask(1, path))
+    const token = (await isolates.ask(1, path, { headers: { 'Atoll-Session': 'new' } })).headers.get(
+      'atoll-session',
+    )
+    const written = await patch(
+      0,
+      'genres?id=eq.1',
+      { name: 'Changed' },
+      { 'Atoll-Session': token as string },
+    )
+    const session = { headers: { 'Atoll-Session': written.headers.get('atoll-session') as string } }
+    expect(await nameOf(await isolates.ask(1, path, session))).toBe('Changed')
+    await new Promise((done) => setTimeout(done, 1100))
+    expect(await nameOf(await isolates.ask(2, path))).toBe('Changed')
+    // An embedded copy on a shard is another reader of the same table.
+    await patch(1, 'genres?id=eq.1', { name: old })
+    await new Promise((done) => setTimeout(done, 1100))
+    expect(await nameOf(await isolates.ask(0, path))).toBe(old)
+  })
+
+  it('do what Cache-Control asks', async () => {
+    const ask = (control: string) =>
+      isolates.ask(0, 'customers?id=eq.9&select=id', { headers: { 'Cache-Control': control } })
+    const none = await ask('only-if-cached')
+    expect([none.status, ((await none.json()) as { code: string }).code]).toEqual([504, 'CACHE001'])
+    expect(statusOf(await ask('no-store'))).toBe('atoll; fwd=request')
+    expect((await ask('only-if-cached')).status).toBe(504)
+    expect(statusOf(await ask('no-cache'))).toBe('atoll; fwd=request; stored')
+    expect(statusOf(await ask('only-if-cached'))).toMatch('hit')
+    expect(statusOf(await ask('max-age=60'))).toMatch('hit')
+    await new Promise((done) => setTimeout(done, 20))
+    expect(statusOf(await ask('max-age=0'))).toBe('atoll; fwd=stale; stored')
+  })
+
+  it.each([
+    ['down', { down: 'error' }],
+    ['gone', { down: 'hang-up' }],
+    ['slow', { delayMs: 300 }],
+    ['full', { full: true }],
+    ['out of its mind', { nonsense: true }],
+  ] as const)('answer rightly while the store is %s, and after it', async (_, fault) => {
+    const path = 'customers?id=eq.13&select=fax'
+    const faxOf = async (isolate: number) =>
+      ((await (await isolates.ask(isolate, path)).json()) as { fax: string }[])[0]?.fax
+    await faxOf(0)
+    await faxOf(1)
+    bridge.fault = fault
+    for (let i = 0; i < 5; i++) {
+      const value = `${JSON.stringify(fault)} ${i}`
+      expect((await patch(i % 3, 'customers?id=eq.13', { fax: value })).status).toBe(204)
+      for (const isolate of [0, 1, 2]) expect(await faxOf(isolate)).toBe(value)
+    }
+    // What was not delivered, the relay delivers once the store is back: in a few seconds everybody is right again.
+    bridge.fault = {}
+    const last = `${JSON.stringify(fault)} 4`
+    const deadline = Date.now() + 8000
+    for (;;) {
+      const seen = await Promise.all([0, 1, 2].map(faxOf))
+      if (seen.every((fax) => fax === last)) break
+      expect(Date.now()).toBeLessThan(deadline)
+      await new Promise((done) => setTimeout(done, 200))
+    }
+  })
+
+  it('deliver what a writer that died has left in the change log', async () => {
+    const path = 'customers?id=eq.14&select=fax'
+    const faxOf = async (isolate: number) =>
+      ((await (await isolates.ask(isolate, path)).json()) as { fax: string }[])[0]?.fax
+    await Promise.all([0, 1, 2].map(faxOf))
+    for (const name of ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']) {
+      await (await isolates.database(name))
+        .prepare("UPDATE customers SET fax = 'behind all backs' WHERE id = 14")
+        .run()
+    }
+    // Any failed delivery wakes the relay, and its sweep finds this one as well.
+    bridge.fault = { down: 'error' }
+    await patch(0, 'customers?id=eq.15', { fax: 'x' })
+    bridge.fault = {}
+    const deadline = Date.now() + 10_000
+    while ((await Promise.all([0, 1, 2].map(faxOf))).some((fax) => fax !== 'behind all backs')) {
+      expect(Date.now()).toBeLessThan(deadline)
+      await new Promise((done) => setTimeout(done, 200))
+    }
+  })
+})
+
+describe.runIf(findToolNamed('Redis') !== null || process.env.CI)(
+  'a thousand readers of what is in no cache',
+  () => {
+    let bridge: RedisBridge
+    let isolates: Isolates
+    beforeAll(async () => {
+      bridge = await startRedisBridge()
+      // A thousand requests keep this machine busy for longer than a store is given otherwise.
+      isolates = await startIsolates(3, {
+        UPSTASH_REDIS_REST_URL: bridge.url,
+        UPSTASH_REDIS_REST_TOKEN: bridge.token,
+        CACHE_TIMEOUT_MS: '20000',
+      })
+    }, 60_000)
+    afterAll(async () => {
+      await isolates?.stop()
+      await bridge?.stop()
+    })
+
+    const callsMade = async () => {
+      const calls = await Promise.all([0, 1, 2].map((isolate) => isolates.calls(isolate)))
+      return calls.reduce((sum, made) => sum + made, 0)
+    }
+
+    it('ask the database once in an isolate, and a handful of times in several', async () => {
+      for (const isolate of [0, 1, 2]) await (await isolates.ask(isolate, 'customers?limit=1')).text()
+      const before = await callsMade()
+      const ask = async (isolate: number, id: number) =>
+        (await isolates.ask(isolate, `customers?id=eq.${id}`)).text()
+      const bodies = await Promise.all(Array.from({ length: 1000 }, () => ask(0, 11)))
+      expect(new Set(bodies).size).toBe(1)
+      expect((await callsMade()) - before).toBe(1)
+      const spread = await Promise.all(Array.from({ length: 600 }, (_, i) => ask(i % 3, 12)))
+      expect(new Set(spread).size).toBe(1)
+      expect((await callsMade()) - before - 1).toBeLessThanOrEqual(5)
+    })
+  },
+)
