@@ -3,7 +3,19 @@
  * @module
  */
 import { laterOf } from '../../db/cluster/session.ts'
-import { type CachedAnswer, type CacheEntry, entryText, parseEntry } from './cache-entry.ts'
+import { type CacheEntry, entryText, parseEntry } from './cache-entry.ts'
+import {
+  type CacheQuery,
+  direct,
+  type Filled,
+  type FillTerms,
+  isBehind,
+  isCurrent,
+  isDueSoon,
+  isServable,
+  type Served,
+  served,
+} from './cache-query.ts'
 import type { CacheStore } from './cache-store.ts'
 import { Coalescer } from './coalescer.ts'
 import type { FirstLevel, Held } from './first-level.ts'
@@ -17,64 +29,6 @@ import {
   parseGeneration,
 } from './generation.ts'
 import { LastWrites, lastWritesKey } from './last-writes.ts'
-
-/** What is asked of the cache. */
-export interface CacheQuery {
-  /** The canonical request, with all that its answer depends on but the rows. */
-  readonly key: string
-  /** Everything that the answer is made from. */
-  readonly tags: readonly string[]
-  readonly ttlMs: number
-  /** How long an answer may be served without asking whether it is current, in milliseconds. */
-  readonly maxStaleMs: number
-  /** Bookmarks that the session has seen. */
-  readonly seen: ReadonlyMap<string, string>
-  /** Whose last writes must be seen, too; null for nobody's. */
-  readonly who: string | null
-  readonly directives: CacheDirectives
-  /** Keeps the isolate alive for work that others wait for, or that follows the answer. */
-  readonly later: (work: Promise<unknown>) => void
-}
-
-/** What a request says in `Cache-Control` (RFC 9111, 5.2.1). */
-export interface CacheDirectives {
-  /** Not to answer from the cache. */
-  readonly noCache: boolean
-  /** Not to keep the answer, either. */
-  readonly noStore: boolean
-  readonly maxAgeMs: number | null
-  readonly onlyIfCached: boolean
-}
-
-/** How the databases must be read to fill the cache. */
-export interface FillTerms {
-  /** Bookmarks that the answer must not be behind. */
-  readonly seen: ReadonlyMap<string, string>
-  /** Whether replicas may not answer. */
-  readonly primary: boolean
-}
-
-export interface Filled {
-  readonly answer: CachedAnswer
-  /** Where the databases stood that were read. */
-  readonly bookmarks: ReadonlyMap<string, string>
-  /** Whether it is the whole answer, which others may have as well. */
-  readonly whole: boolean
-}
-
-/** An answer and where it comes from. */
-export interface Served {
-  readonly answer: CachedAnswer
-  readonly from: 'first-level' | 'store' | 'database'
-  /** Why the databases were asked, as RFC 9211 has it; null when they were not. */
-  readonly forwarded: 'uri-miss' | 'stale' | 'request' | 'bypass' | null
-  readonly stored: boolean
-  /** In milliseconds: since it was read, and until it leaves the cache. */
-  readonly ageMs: number
-  readonly ttlMs: number
-  /** What a read through the databases has seen. */
-  readonly bookmarks: ReadonlyMap<string, string>
-}
 
 type Read = (terms: FillTerms) => Promise<Filled>
 
@@ -221,7 +175,13 @@ export class ConsistentCache {
   }
 
   /** Reads the databases and keeps the answer; one at a time for each key and state of its tags. */
-  async #fill(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>, read: Read): Promise<Served> {
+  async #fill(
+    query: CacheQuery,
+    look: Look,
+    seen: ReadonlyMap<string, string>,
+    read: Read,
+    refreshes = false,
+  ): Promise<Served> {
     const ids = look.generations.map((generation, i) => generation?.id ?? query.tags[i])
     const state = [query.key, ...ids].join()
     const pending = this.#pending.get(state)
@@ -229,7 +189,7 @@ export class ConsistentCache {
       const joined = await this.#join(query, pending, look, seen)
       if (joined) return joined
     }
-    const result = this.#fillAlone(query, look, seen, read)
+    const result = this.#fillAlone(query, look, seen, read, refreshes)
     this.#pending.set(state, { result })
     const settled = result.then(
       () => undefined,
@@ -257,6 +217,7 @@ export class ConsistentCache {
     look: Look,
     seen: ReadonlyMap<string, string>,
     read: Read,
+    refreshes: boolean,
   ): Promise<{ served: Served; generations: readonly string[] }> {
     const { leaseMs, maxEntryLength } = this.#options
     const missing = query.tags.filter((_, i) => look.generations[i] === null)
@@ -281,6 +242,12 @@ export class ConsistentCache {
       (generation, i) =>
         generation ?? parseGeneration(begun.values[missing.indexOf(query.tags[i] as string)] as string),
     )
+    // Another's fill may have come to its end since this one looked.
+    const entry = refreshes ? null : this.#first.get(query.key)?.entry
+    if (entry && isServable(entry, query, seen) && isCurrent(entry, generations)) {
+      if (begun.leased) query.later(this.#store.fill(null, lease).catch(() => null))
+      return { served: served(entry, 'first-level'), generations: entry.generations }
+    }
     if (lease && !begun.leased && !query.directives.noCache) {
       const waited = await this.#await(query, seen)
       if (waited?.hit) return { served: waited.hit, generations: generations.map(({ id }) => id) }
@@ -305,7 +272,7 @@ export class ConsistentCache {
     const keeps = whole && !query.directives.noStore && (answer.body?.length ?? 0) <= maxEntryLength
     const ttlMs = Math.min(query.ttlMs, this.#store.maxTtlMs) * (0.9 + 0.2 * Math.random())
     const ids = generations.map(({ id }) => id)
-    const entry = {
+    const own = {
       answer,
       generations: ids,
       bookmarks,
@@ -313,9 +280,9 @@ export class ConsistentCache {
       until: asked + ttlMs,
       tookMs: Date.now() - began,
     }
-    if (keeps) this.#first.put(query.key, entry, asked)
+    if (keeps) this.#first.put(query.key, own, asked)
     if (!this.#store.isLocal)
-      query.later(this.#keep(query.key, keeps ? entry : null, granted).catch(() => null))
+      query.later(this.#keep(query.key, keeps ? own : null, granted).catch(() => null))
     return {
       served: { ...direct(filled, 'uri-miss'), stored: keeps, ttlMs },
       generations: ids,
@@ -362,48 +329,4 @@ export class ConsistentCache {
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)))
     return `${this.#options.prefix}:e:${btoa(String.fromCharCode(...digest))}`
   }
-}
-
-/** Whether an entry is young enough and not behind the session. */
-function isServable(
-  entry: CacheEntry,
-  { directives }: CacheQuery,
-  seen: ReadonlyMap<string, string>,
-): boolean {
-  const now = Date.now()
-  if (directives.noCache || now >= entry.until) return false
-  if (directives.maxAgeMs !== null && now - entry.at > directives.maxAgeMs) return false
-  return !isBehind(entry.bookmarks, seen)
-}
-
-/** Whether nothing that an entry was made from has changed. */
-function isCurrent(entry: CacheEntry, generations: readonly (Generation | null)[]): boolean {
-  return (
-    entry.generations.length === generations.length &&
-    generations.every((generation, i) => generation !== null && generation.id === entry.generations[i])
-  )
-}
-
-/** Whether a database had been seen further than an answer was read from it. */
-function isBehind(bookmarks: ReadonlyMap<string, string>, seen: ReadonlyMap<string, string>): boolean {
-  for (const [database, bookmark] of bookmarks) {
-    const known = seen.get(database)
-    if (known !== undefined && bookmark < known) return true
-  }
-  return false
-}
-
-/** Whether one of the callers should read it anew before it expires: the likelier, the nearer and the dearer that is. */
-function isDueSoon({ until, tookMs }: CacheEntry): boolean {
-  return Date.now() - tookMs * Math.log(Math.random()) >= until
-}
-
-function served(entry: CacheEntry, from: 'first-level' | 'store'): Served {
-  const { answer, at, until, bookmarks } = entry
-  const now = Date.now()
-  return { answer, from, forwarded: null, stored: true, ageMs: now - at, ttlMs: until - now, bookmarks }
-}
-
-function direct({ answer, bookmarks }: Filled, forwarded: 'uri-miss' | 'bypass'): Served {
-  return { answer, from: 'database', forwarded, stored: false, ageMs: 0, ttlMs: 0, bookmarks }
 }

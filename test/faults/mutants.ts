@@ -23,8 +23,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'dates an entry by its read, and not by its generations',
     file: 'functions/cache/consistent-cache.ts',
-    from: 'this.#first.put(query.key, entry, asked)',
-    to: 'this.#first.put(query.key, entry, Date.now())',
+    from: 'this.#first.put(query.key, own, asked)',
+    to: 'this.#first.put(query.key, own, Date.now())',
   },
   {
     name: 'stamps an entry after the read',
@@ -41,7 +41,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "ignores the session's bookmarks",
-    file: 'functions/cache/consistent-cache.ts',
+    file: 'functions/cache/cache-query.ts',
     from: 'if (known !== undefined && bookmark < known) return true',
     to: '',
   },
@@ -65,7 +65,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'takes a missing generation for any',
-    file: 'functions/cache/consistent-cache.ts',
+    file: 'functions/cache/cache-query.ts',
     from: 'generation !== null && generation.id === entry.generations[i]',
     to: 'generation === null || generation.id === entry.generations[i]',
   },

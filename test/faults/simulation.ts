@@ -5,8 +5,9 @@
  * @module
  */
 import { vi } from 'vitest'
+import type { Filled, FillTerms, Served } from '../../functions/cache/cache-query.ts'
 import type { CacheStore, Lease, Stored } from '../../functions/cache/cache-store.ts'
-import type { ConsistentCache, Filled, FillTerms, Served } from '../../functions/cache/consistent-cache.ts'
+import type { ConsistentCache } from '../../functions/cache/consistent-cache.ts'
 import {
   generationText,
   generationTtlMs,

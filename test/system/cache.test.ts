@@ -56,7 +56,7 @@ describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that
     expect(await other.text()).toBe(body)
     expect((await isolates.calls(1)) - before).toBe(0)
     const unchanged = await isolates.ask(2, path, {
-      headers: { 'If-None-Match': first.headers.get('etag') as string },
+      headers: { 'If-None-Match': first.headers.get('etag') as string, 'Cache-Control': 'max-age=60' },
     })
     expect([unchanged.status, statusOf(unchanged)]).toEqual([304, 'atoll; hit; detail=redis'])
   })
