@@ -2,10 +2,8 @@
  * What a request carries through the Worker.
  * @module
  */
-import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { Context } from 'hono'
-import { Cluster, type Site } from '../db/cluster/cluster.ts'
-import { slotOf } from '../db/cluster/slots.ts'
+import { Cluster } from '../db/cluster/cluster.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
 import { CircuitBreaker } from './cache/circuit-breaker.ts'
@@ -16,7 +14,6 @@ import { LastWrites } from './cache/last-writes.ts'
 import { MemoryStore } from './cache/memory-store.ts'
 import { RedisStore } from './cache/redis-store.ts'
 import { type AtollConfig, type Keys, readKeys, readRedis } from './config.ts'
-import type { Shards } from './define.ts'
 import type { Relay } from './relay.ts'
 import { SessionTokens } from './rest/session-token.ts'
 
@@ -49,10 +46,8 @@ export interface Limits {
 /** What the areas need of the environment. */
 export interface Services {
   readonly cluster: Cluster
-  /** The primary database, for the app's functions and routes. */
-  readonly database: DrizzleD1Database
-  /** The databases of distributed rows, for the app's functions and routes. */
-  readonly shards: Shards
+  /** Databases by the names of their bindings. */
+  readonly bindings: ReadonlyMap<string, D1Database>
   readonly keys: Keys
   readonly assets: Fetcher | null
   readonly identify: Identify
@@ -97,12 +92,11 @@ export function servicesFor(config: AtollConfig, migrations: readonly string[]):
 
 function createServices(env: Env, config: AtollConfig, migrations: readonly string[]): Services {
   const keys = readKeys(env)
-  const databases = databasesOf(env)
-  const cluster = new Cluster(databases, { migrations, timeoutMs: config.databaseTimeoutMs })
+  const bindings = databasesOf(env)
+  const cluster = new Cluster(bindings, { migrations, timeoutMs: config.databaseTimeoutMs })
   return {
     cluster,
-    shards: shardsOf(cluster, databases),
-    database: drizzle(env.DB),
+    bindings,
     keys,
     assets: env.ASSETS ?? null,
     identify: createIdentify(keys, config),
@@ -138,21 +132,6 @@ function cachingFor(env: Env, config: AtollConfig): Caching | null {
 function databasesOf(env: Env): ReadonlyMap<string, D1Database> {
   const shards = Object.entries(env).filter(([name]) => /^SHARD_\d+$/.test(name))
   return new Map([['DB', env.DB], ...(shards as [string, D1Database][])])
-}
-
-function shardsOf(cluster: Cluster, databases: ReadonlyMap<string, D1Database>): Shards {
-  const open = (name: string) => drizzle(databases.get(name) as D1Database)
-  const namesAt = async (site: Site) => {
-    const session = cluster.open({ reads: true, seen: new Map() })
-    return (await cluster.partsOf(site, session)).map(({ database }) => database)
-  }
-  return {
-    of: async (value) => {
-      const [name = 'DB'] = await namesAt({ kind: 'slots', slots: [slotOf(String(value))] })
-      return open(name)
-    },
-    all: async () => (await namesAt({ kind: 'everywhere' })).map(open),
-  }
 }
 
 function limitsOf(env: Env, { rateLimitSeconds: seconds }: AtollConfig): Limits | null {

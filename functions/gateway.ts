@@ -57,7 +57,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
   })
 
   gateway.route('/rest/v1', createRest(catalog, app.functions ?? {}, config, app.migrations ?? []))
-  gateway.route('/functions/v1', createRoutes(app.routes ?? {}))
+  gateway.route('/functions/v1', createRoutes(app.routes ?? {}, catalog))
   gateway.route('/docs', createDocs())
   gateway.get('/', (c) => c.redirect('/docs'))
   return gateway

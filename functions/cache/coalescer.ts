@@ -1,28 +1,70 @@
+/** Work that somebody does, and that others may wait for. */
+interface Round<Result> {
+  readonly result: Promise<Result>
+  /** Place in the order of all who came and all that began. */
+  readonly number: number
+  readonly startedAt: number
+}
+
 /**
  * Lets callers share work that begins after they came: who comes while it runs waits for the next round, and shares that
  * with all others who come meanwhile. Nobody is given what was read before they asked.
+ *
+ * Each round is the work of one request. When its client goes away the platform may end it, and nothing tells the others:
+ * so nobody waits for it longer than `maxWaitMs`.
  */
 export class Coalescer<Result> {
-  readonly #running = new Map<string, { readonly done: Promise<unknown>; next: Promise<Result> | null }>()
+  readonly #rounds = new Map<string, Round<Result>>()
+  readonly #maxWaitMs: number
+  #number = 0
 
-  run(key: string, work: () => Promise<Result>): Promise<Result> {
-    const running = this.#running.get(key)
-    if (running === undefined) return this.#start(key, work)
-    running.next ??= running.done.then(() => this.#start(key, work))
-    return running.next
+  constructor(maxWaitMs: number) {
+    this.#maxWaitMs = maxWaitMs
   }
 
-  #start(key: string, work: () => Promise<Result>): Promise<Result> {
+  async run(key: string, work: () => Promise<Result>): Promise<Result> {
+    const came = ++this.#number
+    for (;;) {
+      const round = this.#rounds.get(key)
+      if (round === undefined || Date.now() - round.startedAt > this.#maxWaitMs) return this.#start(key, work)
+      const outcome = await within(this.#maxWaitMs, settled(round.result))
+      if (outcome === null) {
+        if (this.#rounds.get(key) === round) this.#rounds.delete(key)
+      } else if (round.number > came) {
+        if ('error' in outcome) throw outcome.error
+        return outcome.value
+      }
+    }
+  }
+
+  async #start(key: string, work: () => Promise<Result>): Promise<Result> {
     const result = work()
-    const done = result.then(
-      () => undefined,
-      () => undefined,
-    )
-    const round = { done, next: null as Promise<Result> | null }
-    this.#running.set(key, round)
-    void done.then(() => {
-      if (round.next === null) this.#running.delete(key)
-    })
-    return result
+    const round = { result, number: ++this.#number, startedAt: Date.now() }
+    this.#rounds.set(key, round)
+    try {
+      return await result
+    } finally {
+      if (this.#rounds.get(key) === round) this.#rounds.delete(key)
+    }
+  }
+}
+
+function settled<T>(promise: Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  return promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+}
+
+/** What a promise gives, if it does in time; else null. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<null>((done) => {
+    timer = setTimeout(() => done(null), ms)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -17,7 +17,7 @@ import {
   served,
 } from './cache-query.ts'
 import type { CacheStore } from './cache-store.ts'
-import { Coalescer } from './coalescer.ts'
+import { Coalescer, within } from './coalescer.ts'
 import type { FirstLevel, Held } from './first-level.ts'
 import {
   bookmarksOf,
@@ -58,6 +58,10 @@ export interface CacheOptions {
   readonly leaseMs: number
 }
 
+/** How long one request waits for what another does, in milliseconds: that may have been ended in the middle. */
+const maxSharedLookMs = 500
+const maxSharedReadMs = 3000
+
 /** How often others look whether the entry has come. */
 const lookAgainMs = 20
 
@@ -65,8 +69,8 @@ export class ConsistentCache {
   readonly #store: CacheStore
   readonly #first: FirstLevel
   readonly #options: CacheOptions
-  readonly #looks = new Coalescer<Look>()
-  readonly #rounds = new Coalescer<Filled>()
+  readonly #looks = new Coalescer<Look>(maxSharedLookMs)
+  readonly #rounds = new Coalescer<Filled>(maxSharedReadMs)
   readonly #pending = new Map<string, Pending>()
 
   constructor(store: CacheStore, first: FirstLevel, options: CacheOptions) {
@@ -204,7 +208,9 @@ export class ConsistentCache {
 
   /** Waits for another's fill; null when what it found is not for this session, or may be from before its time. */
   async #join(query: CacheQuery, pending: Pending, look: Look, seen: ReadonlyMap<string, string>) {
-    const { served, generations } = await pending.result
+    const result = await within(maxSharedReadMs, pending.result)
+    if (result === null) return null
+    const { served, generations } = result
     if (isBehind(served.bookmarks, seen)) return null
     if (!look.generations.includes(null)) return served
     // A generation that is missing says nothing: what the fill began with must be what is there now.

@@ -2,7 +2,12 @@ import type { LocalKeys } from './keys.ts'
 import type { Prepared } from './prepare.ts'
 
 /** What `npm run dev` prints when it is ready: where things are, and lines that work when pasted. */
-export function banner(address: URL, keys: LocalKeys, { migrations, seeded }: Prepared): string {
+export function banner(
+  address: URL,
+  keys: LocalKeys,
+  { migrations, seeded }: Prepared,
+  hasRedis: boolean,
+): string {
   const url = `http://localhost:${address.port}`
   const done = [
     ...(migrations.length > 0
@@ -15,6 +20,7 @@ export function banner(address: URL, keys: LocalKeys, { migrations, seeded }: Pr
 
     API    ${url}/rest/v1
     Docs   ${url}/docs
+    Cache  ${hasRedis ? 'Redis, shared by all isolates' : 'in memory: isolates do not share it, and keep answers for 5 seconds at most'}
 
   With curl:
 

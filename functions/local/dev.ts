@@ -14,37 +14,59 @@ import { type LocalServer, root, startLocal } from './serve.ts'
 import { claimState, noteChildren, releaseState } from './state-lock.ts'
 import { watchFolders } from './watch-folders.ts'
 
-const usage = `npm run dev -- [--port 8787] [--persist-to DIR]`
+const usage = `npm run dev -- [--port 8787] [--persist-to DIR] [--redis]`
 
 function readArguments() {
   const { values } = parseArgs({
-    options: { port: { type: 'string', default: '8787' }, 'persist-to': { type: 'string' } },
+    options: {
+      port: { type: 'string', default: '8787' },
+      'persist-to': { type: 'string' },
+      redis: { type: 'boolean', default: false },
+    },
   })
   const port = Number(values.port)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`--port is no port: ${values.port}`)
-  return { port, persistTo: resolve(values['persist-to'] ?? join(root, '.wrangler', 'state')) }
+  return {
+    port,
+    redis: values.redis,
+    persistTo: resolve(values['persist-to'] ?? join(root, '.wrangler', 'state')),
+  }
 }
 
 async function main(): Promise<void> {
-  const { port, persistTo } = readArguments()
+  const { port, persistTo, redis } = readArguments()
   const catalog = readSchema(await loadTables(root))
   const keys = ensureLocalKeys(join(root, '.dev.vars'))
   await claimState(persistTo)
-  const server = await startLocal({ port, persistTo })
+  const store = redis ? await startRedis() : null
+  const server = await startLocal({ port, persistTo, ...(store ? { variables: store.variables } : {}) })
   noteChildren(persistTo)
-  process.once('SIGINT', () => void stop(server, persistTo))
-  process.once('SIGTERM', () => void stop(server, persistTo))
+  process.once('SIGINT', () => void stop(server, persistTo, store))
+  process.once('SIGTERM', () => void stop(server, persistTo, store))
   const prepared = await prepareDatabases(server, catalog)
-  console.log(banner(server.url, keys, prepared))
+  console.log(banner(server.url, keys, prepared, store !== null || 'UPSTASH_REDIS_REST_URL' in keys))
   let reloading = Promise.resolve()
   watchFolders([join(root, 'functions'), join(root, 'db')], () => {
     reloading = reloading.then(() => reload(server, persistTo))
   })
 }
 
-async function stop(server: LocalServer, persistTo: string): Promise<void> {
+/** A Redis of this run's own, behind a bridge that speaks Upstash's protocol. */
+async function startRedis() {
+  // Loaded only here: it is a development dependency, and needs a program that not every machine has.
+  const { startRedisBridge } = await import('../../test/support/redis-bridge.ts')
+  const { url, token, stop } = await startRedisBridge()
+  return { variables: { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }, stop }
+}
+
+async function stop(
+  server: LocalServer,
+  persistTo: string,
+  store: { stop(): Promise<void> } | null,
+): Promise<void> {
   await server.stop()
+  await store?.stop()
   releaseState(persistTo)
   process.exit(0)
 }

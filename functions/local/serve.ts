@@ -70,6 +70,8 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
       ...(worker as V4WorkerOptions),
       name: 'atoll',
       ...(options.databases === undefined ? {} : { d1Databases }),
+      // The relay is a class of the app's own Worker.
+      ...(options.entry === undefined ? {} : { durableObjects: {} }),
       bindings: { ...(worker.bindings as Record<string, string>), ...options.variables },
       modules: [{ type: 'ESModule', path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }],
       host: '127.0.0.1',

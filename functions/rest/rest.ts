@@ -7,6 +7,7 @@ import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Caller, identityOf } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
+import { openAppDatabases } from '../app-databases.ts'
 import type { AtollConfig } from '../config.ts'
 import { type AtollEnv, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
@@ -28,13 +29,14 @@ import type { ReadPlan, WriteAction, WritePlan } from './plan.ts'
 import { PlanCache } from './plan-cache.ts'
 import { planRequest, planRows } from './plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
+import { canonicalLocation, headersOf, isOpenApi, singularOf } from './raw-request.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
 import { openSession, writeSession } from './request-session.ts'
 import { answerOf, type ResponseInput, respond } from './respond.ts'
 import { respondWrite } from './respond-write.ts'
 import { readCall } from './rpc.ts'
-import { type Shape, type ShapeHeaders, shapeOf } from './shape.ts'
+import { type Shape, shapeOf } from './shape.ts'
 import { functionRows } from './storage-rows.ts'
 import { Timing } from './timing.ts'
 
@@ -174,8 +176,10 @@ export function createRest(
       catalog,
       config,
     )
-    const { database, shards } = services
-    const returned = await definition.run({ input: input as never, caller, database, shards })
+    const { database, shards, settle } = openAppDatabases(services, catalog)
+    const run = definition.run({ input: input as never, caller, database, shards })
+    // What was written is carried on, whether the function then fails or not.
+    const returned = await run.finally(settle)
     if (definition.returns.kind === 'nothing') return new Response(null, { status: 204 })
     if (table === null) return Response.json(returned ?? null, { headers: { Vary: 'Accept, Prefer, Range' } })
     const one = definition.returns.kind === 'row'
@@ -275,45 +279,4 @@ function responseInput(raw: Request, url: URL, shape: Shape, plan: ReadPlan): Re
     offset: offset?.kind === 'operand' ? Math.max(0, Number(shape.operands[offset.index])) : 0,
     ifNoneMatch: raw.headers.get('if-none-match'),
   }
-}
-
-/** A function of one row answers with an object, as long as the client takes JSON. */
-function singularOf(raw: Request): string {
-  const accept = raw.headers.get('accept') ?? '*/*'
-  return /json|\*\/\*/.test(accept) ? 'application/vnd.pgrst.object+json' : accept
-}
-
-function isOpenApi(range: string): boolean {
-  const [type] = range.split(';')
-  return ['*/*', 'application/*', 'application/json', 'application/openapi+json'].includes(type as string)
-}
-
-function headersOf(raw: Request): ShapeHeaders {
-  const reads = raw.method === 'GET' || raw.method === 'HEAD'
-  return {
-    method: raw.method,
-    accept: raw.headers.get('accept') ?? '',
-    prefer: raw.headers.get('prefer') ?? '',
-    profile: raw.headers.get(reads ? 'accept-profile' : 'content-profile') ?? '',
-    range: reads ? rangeOf(raw.headers.get('range')) : null,
-  }
-}
-
-/** `Range: 0-9` counts rows; other units (`bytes=`) are not for us. */
-function rangeOf(header: string | null): ShapeHeaders['range'] {
-  const found = /^(?:items=)?(\d{1,15})-(\d{0,15})$/.exec(header ?? '')
-  if (!found) return null
-  const first = Number(found[1])
-  if (found[2] === '') return { offset: first, limit: null }
-  const last = Number(found[2])
-  if (last < first) throw errors.rangeBackwards()
-  return { offset: first, limit: last - first + 1 }
-}
-
-/** The path with its parameters in order, so that equal requests have equal locations. */
-function canonicalLocation(url: URL): string {
-  if (url.search === '') return url.pathname
-  const sorted = new URLSearchParams(url.searchParams)
-  sorted.sort()
-  return `${url.pathname}?${sorted}`
 }

@@ -3,7 +3,11 @@ import { createGateway } from '../../functions/gateway.ts'
 import { wrapDatabase } from '../support/wrap-database.ts'
 import tables, { migrations } from './scale-tables.ts'
 
-const gateway = createGateway({ tables, config: {}, migrations: migrations.map(({ name }) => name) })
+const gateway = createGateway({
+  tables,
+  config: { cache: false },
+  migrations: migrations.map(({ name }) => name),
+})
 let calls = 0
 let counted: Record<string, unknown> | undefined
 

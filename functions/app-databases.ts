@@ -1,0 +1,105 @@
+/**
+ * The databases as the app's own code has them, by Drizzle and bound by no policy. What it writes reaches copies of reference
+ * tables and the cache before its request is answered, as what the data API writes does.
+ * @module
+ */
+import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
+import type { Catalog } from '../db/catalog/catalog.ts'
+import type { Site } from '../db/cluster/cluster.ts'
+import { copyReferences } from '../db/cluster/reference-copies.ts'
+import { slotOf } from '../db/cluster/slots.ts'
+import { sweepChanges } from './cache/invalidate.ts'
+import type { Services } from './context.ts'
+import type { Shards } from './define.ts'
+import { emit } from './events.ts'
+
+export interface AppDatabases {
+  readonly database: DrizzleD1Database
+  readonly shards: Shards
+  /** Carries on what was written, as far as anything was. */
+  settle(): Promise<void>
+}
+
+export function openAppDatabases(
+  { cluster, bindings, cache, relay }: Services,
+  catalog: Catalog,
+): AppDatabases {
+  const written = new Set<string>()
+  const open = (name: string) => drizzle(noting(bindings.get(name) as D1Database, () => written.add(name)))
+  const namesAt = async (site: Site) => {
+    const session = cluster.open({ reads: true, seen: new Map() })
+    return (await cluster.partsOf(site, session)).map(({ database }) => database)
+  }
+  return {
+    database: open(cluster.primary),
+    shards: {
+      of: async (value) => {
+        const [name = cluster.primary] = await namesAt({ kind: 'slots', slots: [slotOf(String(value))] })
+        return open(name)
+      },
+      all: async () => (await namesAt({ kind: 'everywhere' })).map(open),
+    },
+    async settle() {
+      if (written.size === 0) return
+      const session = cluster.open({ reads: false, seen: new Map() })
+      try {
+        if (written.has(cluster.primary)) await copyReferences(session, catalog)
+        for (const name of cache ? written : [])
+          await sweepChanges(cache as NonNullable<typeof cache>, session, name)
+      } catch (error) {
+        // What is written stays written; the relay carries it on.
+        emit({ kind: 'invalidation-failed', error })
+        await relay?.wake().catch(() => undefined)
+      }
+    },
+  }
+}
+
+/** Statements that change nothing. */
+const reading = /^\s*(?:select|explain|values|with\b(?![\s\S]*\b(?:insert|update|delete|replace)\b))/i
+
+/** A statement and the binding's own behind it. */
+interface Noting {
+  readonly inner: D1PreparedStatement
+  readonly writes: boolean
+}
+
+/** A D1 binding that tells when something may have been written. */
+function noting(database: D1Database, written: () => void): D1Database {
+  const wrap = (inner: D1PreparedStatement, writes: boolean): D1PreparedStatement & Noting => {
+    const run = async <T>(call: () => Promise<T>): Promise<T> => {
+      try {
+        return await call()
+      } finally {
+        if (writes) written()
+      }
+    }
+    return {
+      inner,
+      writes,
+      bind: (...values: unknown[]) => wrap(inner.bind(...values), writes),
+      all: () => run(() => inner.all()),
+      run: () => run(() => inner.run()),
+      raw: (options?: never) => run(() => inner.raw(options as never)),
+      first: (column?: never) => run(() => inner.first(column as never)),
+    } as unknown as D1PreparedStatement & Noting
+  }
+  const binding = {
+    prepare: (text: string) => wrap(database.prepare(text), !reading.test(text)),
+    async batch(statements: readonly (D1PreparedStatement & Noting)[]) {
+      try {
+        return await database.batch(statements.map(({ inner }) => inner))
+      } finally {
+        if (statements.some(({ writes }) => writes)) written()
+      }
+    },
+    async exec(text: string) {
+      try {
+        return await database.exec(text)
+      } finally {
+        written()
+      }
+    },
+  }
+  return binding as unknown as D1Database
+}

@@ -1,0 +1,48 @@
+/**
+ * The Worker of the cache's load run: Atoll with and without its cache, and next to them a constant answer and a bare call
+ * to the store.
+ */
+import { Hono } from 'hono'
+import tables from '../../db/app/tables.ts'
+import { createGateway } from '../../functions/gateway.ts'
+
+interface Bindings {
+  readonly UPSTASH_REDIS_REST_URL: string
+  readonly UPSTASH_REDIS_REST_TOKEN: string
+}
+
+const worker = new Hono<{ Bindings: Bindings }>()
+const cached = createGateway({ tables, config: { cacheTimeoutMs: 5000 } })
+const uncached = createGateway({ tables, config: { cache: false } })
+/** Its first level holds nothing, so that each hit is the store's. */
+const storeOnly = createGateway({ tables, config: { cacheTimeoutMs: 5000, cacheFirstLevelBytes: 0 } })
+
+for (const [name, gateway] of Object.entries({ cached, uncached, 'store-only': storeOnly })) {
+  worker.all(`/${name}/*`, (c) => {
+    const url = new URL(c.req.url)
+    url.pathname = url.pathname.slice(name.length + 1)
+    return gateway.fetch(new Request(url, c.req.raw), c.env as never, c.executionCtx)
+  })
+}
+const constant = [
+  {
+    id: 1,
+    name: 'For Those About To Rock',
+    album_id: 1,
+    media_type_id: 1,
+    genre_id: 1,
+    milliseconds: 343_719,
+  },
+]
+worker.get('/constant', (c) => c.json(constant))
+worker.get('/bare', async (c) => {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = c.env
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}` },
+    body: JSON.stringify(['MGET', 'a', 'b', 'c']),
+  })
+  return c.json(await response.json())
+})
+
+export default worker

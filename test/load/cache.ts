@@ -1,0 +1,109 @@
+/**
+ * `npm run load -- cache`: answers from the cache beside a constant one, a bare call to the store, and the same read without
+ * a cache; then readers and writers together.
+ * @module
+ */
+import { FirstLevel } from '../../functions/cache/first-level.ts'
+import { startTestServer } from '../support/local-server.ts'
+import { startRedisBridge } from '../support/redis-bridge.ts'
+import { compare, type Scenario, type Settings, secret } from './compare.ts'
+
+const tracks = 2400
+const customers = 60
+
+/** Numbers from 1 on, the first the most often: Zipf's law with this exponent, from a table that repeats. */
+function zipf(count: number, exponent: number, length: number): Uint16Array {
+  const weights = Array.from({ length: count }, (_, i) => 1 / (i + 1) ** exponent)
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  let state = 20_261_122
+  return Uint16Array.from({ length }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    let left = (state / 4_294_967_296) * total
+    let rank = 0
+    while (rank < count - 1 && left >= (weights[rank] as number)) left -= weights[rank++] as number
+    return rank + 1
+  })
+}
+
+const asked = zipf(tracks, 0.99, 65_536)
+const trackAt = (i: number) => asked[i % asked.length] as number
+/** One request in twenty writes the row that it asked for. */
+const priceAt = (i: number) => (i % 20 === 0 ? JSON.stringify({ unit_price: 0.99 + (i % 7) / 10 }) : null)
+
+const scenarios: readonly Scenario[] = [
+  {
+    name: 'hit in the isolate',
+    differ: true,
+    contenders: [
+      { name: 'not asked for a second', path: () => '/cached/rest/v1/genres?id=eq.1' },
+      { name: 'constant answer', path: () => '/constant' },
+    ],
+  },
+  {
+    name: 'hit in the store',
+    differ: true,
+    contenders: [
+      { name: 'generations asked', path: (i) => `/cached/rest/v1/customers?id=eq.${1 + (i % customers)}` },
+      { name: 'entry asked', path: (i) => `/store-only/rest/v1/customers?id=eq.${1 + (i % customers)}` },
+      { name: 'bare call to it', path: () => '/bare' },
+    ],
+  },
+  {
+    name: 'one customer by id',
+    contenders: [
+      { name: 'cached', path: (i) => `/cached/rest/v1/customers?id=eq.${1 + (i % customers)}` },
+      { name: 'uncached', path: (i) => `/uncached/rest/v1/customers?id=eq.${1 + (i % customers)}` },
+    ],
+  },
+  {
+    name: 'order with items and tracks',
+    contenders: ['cached', 'uncached'].map((name) => ({
+      name,
+      path: (i: number) =>
+        `/${name}/rest/v1/customers?id=eq.${1 + (i % customers)}&select=*,invoices(*,invoice_items(*,tracks(name)))`,
+    })),
+  },
+  {
+    name: '95 % reads, Zipf 0.99',
+    contenders: ['cached', 'uncached'].map((name) => ({
+      name,
+      path: (i: number) => `/${name}/rest/v1/tracks?id=eq.${trackAt(i)}`,
+      write: priceAt,
+    })),
+  },
+]
+
+export async function runCache(settings: Settings): Promise<void> {
+  const bridge = await startRedisBridge()
+  const server = await startTestServer({
+    entry: new URL('cache-worker.ts', import.meta.url).pathname,
+    databases: ['DB'],
+    variables: { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: bridge.token },
+  })
+  try {
+    await compare(server.address, scenarios, settings)
+    await tellMemory(server.address)
+  } finally {
+    await server.stop()
+    await bridge.stop()
+  }
+}
+
+/** What the first level would hold of every track, by its own count. */
+async function tellMemory(address: string): Promise<void> {
+  const first = new FirstLevel(1_000_000_000)
+  const bookmarks = new Map([['DB', '00000000-00000041-00000000-00000000000000000000000000000000']])
+  let bodies = 0
+  for (let id = 1; id <= tracks; id += 24) {
+    const response = await fetch(`${address}/cached/rest/v1/tracks?id=eq.${id}`, { headers: secret })
+    const body = await response.text()
+    bodies += body.length
+    const answer = { rows: 1, total: null, body, tag: response.headers.get('etag') }
+    const key = JSON.stringify(['space', 'service_role', `GET tracks id=eq.?`, [String(id)], []])
+    first.put(key, { answer, generations: [], bookmarks, at: 0, until: 0, tookMs: 0 }, 0)
+  }
+  const held = Math.ceil(tracks / 24)
+  console.log(
+    `\nfirst level: ${Math.round(first.bytes / held)} bytes for a track whose answer has ${Math.round(bodies / held)} characters`,
+  )
+}
