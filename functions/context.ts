@@ -103,7 +103,7 @@ function createServices(env: Env, config: AtollConfig, migrations: readonly stri
     sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
     lastWrites: new LastWrites(),
     cache: cachingFor(env, config),
-    relay: env.RELAY?.getByName('relay') ?? null,
+    relay: relayOf(env),
     limits: limitsOf(env, config),
   }
 }
@@ -126,6 +126,11 @@ function cachingFor(env: Env, config: AtollConfig): Caching | null {
     prefix,
     answers: new ConsistentCache(store, first, { prefix, maxEntryLength, leaseMs: 1000 }),
   }
+}
+
+function relayOf({ RELAY }: Env): Services['relay'] {
+  // A stub belongs to the request that made it, so each call makes its own.
+  return RELAY ? { wake: async () => RELAY.getByName('relay').wake() } : null
 }
 
 /** `DB` and the shards, by the names of their bindings. */

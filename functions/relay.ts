@@ -48,7 +48,9 @@ export function createRelay(
       const services = servicesOf(this.env)
       const session = services.cluster.open({ reads: false, seen: new Map() })
       const failed = await this.#sweep(services, session)
-      await this.ctx.storage.setAlarm(Date.now() + (failed ? soonMs * 4 : pauseMs))
+      // Who woke it meanwhile is not put off.
+      const due = await this.ctx.storage.getAlarm()
+      if (due === null) await this.ctx.storage.setAlarm(Date.now() + (failed ? soonMs * 4 : pauseMs))
     }
 
     /** Each part by itself: one that fails leaves the others alone, and is tried again. */

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
+import { keySlot } from '../../db/cluster/slots.ts'
 import { type Isolates, startIsolates } from '../support/isolates.ts'
 import { type RedisBridge, startRedisBridge } from '../support/redis-bridge.ts'
 import { findToolNamed } from '../support/system-tools.ts'
@@ -152,25 +154,63 @@ describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that
     }
   })
 
-  it('deliver what a writer that died has left in the change log', async () => {
-    const path = 'customers?id=eq.14&select=fax'
-    const faxOf = async (isolate: number) =>
-      ((await (await isolates.ask(isolate, path)).json()) as { fax: string }[])[0]?.fax
-    await Promise.all([0, 1, 2].map(faxOf))
-    for (const name of ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']) {
-      await (await isolates.database(name))
-        .prepare("UPDATE customers SET fax = 'behind all backs' WHERE id = 14")
+  describe('have a relay that', () => {
+    /** Any delivery that fails wakes it. */
+    const wake = async () => {
+      bridge.fault = { down: 'error' }
+      await patch(0, 'customers?id=eq.15', { fax: 'x' })
+      bridge.fault = {}
+    }
+    const until = async (isDone: () => Promise<boolean>) => {
+      const deadline = Date.now() + 10_000
+      while (!(await isDone())) {
+        expect(Date.now()).toBeLessThan(deadline)
+        await new Promise((done) => setTimeout(done, 200))
+      }
+    }
+
+    it('delivers what a writer that died has left in the change log', async () => {
+      const faxOf = async (isolate: number) => {
+        const rows = await (await isolates.ask(isolate, 'customers?id=eq.14&select=fax')).json()
+        return (rows as { fax: string }[])[0]?.fax
+      }
+      await Promise.all([0, 1, 2].map(faxOf))
+      for (const name of ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']) {
+        await (await isolates.database(name))
+          .prepare("UPDATE customers SET fax = 'behind all backs' WHERE id = 14")
+          .run()
+      }
+      await wake()
+      await until(async () =>
+        (await Promise.all([0, 1, 2].map(faxOf))).every((fax) => fax === 'behind all backs'),
+      )
+    })
+
+    it('brings up copies of reference tables that a shard has missed', async () => {
+      await (await isolates.database('DB')).prepare("UPDATE genres SET name = 'Missed' WHERE id = 2").run()
+      await wake()
+      await until(async () => {
+        const names = await Promise.all(
+          ['SHARD_1', 'SHARD_2', 'SHARD_3'].map(async (name) =>
+            (await isolates.database(name)).prepare('SELECT name FROM genres WHERE id = 2').first('name'),
+          ),
+        )
+        return names.every((name) => name === 'Missed')
+      })
+    })
+
+    it('takes away reservations that no row uses', async () => {
+      const map = { epoch: 1, ranges: evenRanges(['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']), epochs: new Map() }
+      const database = await isolates.database(ownerOf(map, keySlot('orphan@x')))
+      await database
+        .prepare("INSERT INTO _atoll_unique VALUES ('customers.email', 'orphan@x', 0, 9000, 'dead', 0)")
         .run()
-    }
-    // Any failed delivery wakes the relay, and its sweep finds this one as well.
-    bridge.fault = { down: 'error' }
-    await patch(0, 'customers?id=eq.15', { fax: 'x' })
-    bridge.fault = {}
-    const deadline = Date.now() + 10_000
-    while ((await Promise.all([0, 1, 2].map(faxOf))).some((fax) => fax !== 'behind all backs')) {
-      expect(Date.now()).toBeLessThan(deadline)
-      await new Promise((done) => setTimeout(done, 200))
-    }
+      await wake()
+      await until(
+        async () =>
+          (await database.prepare("SELECT 1 FROM _atoll_unique WHERE value = 'orphan@x'").first()) === null,
+      )
+    })
   })
 })
 
