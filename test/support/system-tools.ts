@@ -19,7 +19,7 @@ export const systemTools: readonly SystemTool[] = [
     name: 'Redis',
     commands: ['redis-server'],
     debianPackage: 'redis-server',
-    usedFor: 'tests of slots',
+    usedFor: 'tests of slots and of the cache',
   },
   {
     name: 'Chromium',
