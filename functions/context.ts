@@ -121,11 +121,8 @@ function cachingFor(env: Env, config: AtollConfig): Caching | null {
     : new MemoryStore(config.cacheMemoryTtlMs)
   const { cachePrefix: prefix, cacheMaxEntryLength: maxEntryLength } = config
   const first = new FirstLevel(config.cacheFirstLevelBytes)
-  return {
-    store,
-    prefix,
-    answers: new ConsistentCache(store, first, { prefix, maxEntryLength, leaseMs: 1000 }),
-  }
+  const answers = new ConsistentCache(store, first, { prefix, maxEntryLength, leaseMs: 1000 })
+  return { store, prefix, answers, wrote: (tags) => answers.wrote(tags) }
 }
 
 function relayOf({ RELAY }: Env): Services['relay'] {

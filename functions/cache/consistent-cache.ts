@@ -3,7 +3,8 @@
  * @module
  */
 import { laterOf } from '../../db/cluster/session.ts'
-import { type CacheEntry, entryText, parseEntry } from './cache-entry.ts'
+import { RecentMap } from '../recent-map.ts'
+import { type CacheEntry, entryText } from './cache-entry.ts'
 import {
   type CacheQuery,
   direct,
@@ -18,7 +19,7 @@ import {
 } from './cache-query.ts'
 import type { CacheStore } from './cache-store.ts'
 import { Coalescer, within } from './coalescer.ts'
-import type { FirstLevel, Held } from './first-level.ts'
+import type { FirstLevel } from './first-level.ts'
 import {
   bookmarksOf,
   type Generation,
@@ -28,22 +29,9 @@ import {
   needsPrimary,
   parseGeneration,
 } from './generation.ts'
-import { LastWrites, lastWritesKey } from './last-writes.ts'
+import { type Look, StoreLook } from './store-look.ts'
 
 type Read = (terms: FillTerms) => Promise<Filled>
-
-/** What one look at the store found. */
-interface Look {
-  readonly generations: readonly (Generation | null)[]
-  /** The entry that may be served if the generations are its own: the isolate's, or the store's. */
-  readonly entry: CacheEntry | null
-  readonly from: 'first-level' | 'store'
-  /** When the entry was last known to be current. */
-  readonly checkedAt: number
-  /** When the store was asked. */
-  readonly asked: number
-  readonly lastWrites: ReadonlyMap<string, string>
-}
 
 /** A fill that others wait for. */
 interface Pending {
@@ -59,8 +47,10 @@ export interface CacheOptions {
 }
 
 /** How long one request waits for what another does, in milliseconds: that may have been ended in the middle. */
-const maxSharedLookMs = 500
 const maxSharedReadMs = 3000
+
+/** Tags that an isolate remembers to have written, for longer than any age that tables are likely to allow. */
+const maxWritten = 10_000
 
 /** How often others look whether the entry has come. */
 const lookAgainMs = 20
@@ -69,13 +59,15 @@ export class ConsistentCache {
   readonly #store: CacheStore
   readonly #first: FirstLevel
   readonly #options: CacheOptions
-  readonly #looks = new Coalescer<Look>(maxSharedLookMs)
+  readonly #looks: StoreLook
   readonly #rounds = new Coalescer<Filled>(maxSharedReadMs)
+  readonly #written = new RecentMap<number>(maxWritten)
   readonly #pending = new Map<string, Pending>()
 
   constructor(store: CacheStore, first: FirstLevel, options: CacheOptions) {
     this.#store = store
     this.#first = first
+    this.#looks = new StoreLook(store, options.prefix)
     this.#options = options
   }
 
@@ -91,12 +83,12 @@ export class ConsistentCache {
   async get(query: CacheQuery, read: Read): Promise<Served | null> {
     const { directives, seen } = query
     const held = this.#first.get(query.key)
-    const within = held !== null && Date.now() - held.checkedAt < query.maxStaleMs
-    if (within && query.who === null && isServable(held.entry, query, seen))
+    const mayServe = held !== null && this.#isAllowed(query, held.checkedAt)
+    if (mayServe && query.who === null && isServable(held.entry, query, seen))
       return served(held.entry, 'first-level')
     let look: Look
     try {
-      look = await this.#look(query, held)
+      look = await this.#looks.ask(query, held)
     } catch {
       return directives.onlyIfCached ? null : this.#around(query, seen, read)
     }
@@ -109,7 +101,7 @@ export class ConsistentCache {
     }
     if (directives.onlyIfCached) return null
     const { entry } = look
-    if (entry && Date.now() - look.checkedAt < query.maxStaleMs && isServable(entry, query, all)) {
+    if (entry && this.#isAllowed(query, look.checkedAt) && isServable(entry, query, all)) {
       query.later(this.#fill(query, look, all, read).catch(() => null))
       return served(entry, look.from)
     }
@@ -118,9 +110,16 @@ export class ConsistentCache {
     return { ...filled, forwarded: filled.forwarded && why }
   }
 
-  /** Forgets what the isolate holds; the store keeps its own. */
-  forget(key: string): void {
-    this.#first.delete(key)
+  /** Notes what this isolate has written: that is seen here at once, whatever age tables allow. */
+  wrote(tags: readonly string[]): void {
+    const now = Date.now()
+    for (const tag of tags) this.#written.set(tag, now)
+  }
+
+  /** Whether an entry that was current at a time may be served without asking whether it still is. */
+  #isAllowed({ tags, maxStaleMs }: CacheQuery, checkedAt: number): boolean {
+    if (Date.now() - checkedAt >= maxStaleMs) return false
+    return tags.every((tag) => (this.#written.get(tag) ?? Number.NEGATIVE_INFINITY) < checkedAt)
   }
 
   #hit(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>): Served | null {
@@ -130,52 +129,12 @@ export class ConsistentCache {
     return served(entry, from)
   }
 
-  /** Asks the store for generations, and for the entry unless the isolate has one, in one round trip. */
-  #look(query: CacheQuery, held: Held | null): Promise<Look> {
-    const work = async (): Promise<Look> => {
-      const wantsEntry = held === null && !this.#store.isLocal
-      const asked = Date.now()
-      const found = await this.#store.read([
-        ...query.tags.map((tag) => this.#generationKey(tag)),
-        ...(query.who === null ? [] : [lastWritesKey(this.#options.prefix, query.who)]),
-        ...(wantsEntry ? [await this.#entryKey(query.key)] : []),
-      ])
-      const generations = query.tags.map((_, i) => (found[i] ? parseGeneration(found[i]) : null))
-      const lastWrites = LastWrites.parse(query.who === null ? null : found[query.tags.length])
-      const text = wantsEntry ? (found.at(-1) ?? null) : null
-      if (held === null) {
-        const entry = text === null ? null : await parseEntry(text)
-        return { generations, entry, from: 'store', checkedAt: entry?.at ?? 0, asked, lastWrites }
-      }
-      if (isCurrent(held.entry, generations)) held.checkedAt = asked
-      else if (!this.#store.isLocal) {
-        // Another isolate may have put a newer one into the store.
-        const entry = await this.#storedEntry(query.key)
-        if (entry) return { generations, entry, from: 'store', checkedAt: entry.at, asked, lastWrites }
-      }
-      const { entry, checkedAt } = held
-      return { generations, entry, from: 'first-level', checkedAt, asked, lastWrites }
-    }
-    if (this.#store.isLocal) return work()
-    const look = this.#looks.run(
-      `${held === null ? 0 : held.entry.at}\n${query.who ?? ''}\n${query.key}`,
-      work,
-    )
-    query.later(look.catch(() => null))
-    return look
-  }
-
   /** Reads without the store: at most two at a time for a key, the second for all who came during the first. */
   async #around(query: CacheQuery, seen: ReadonlyMap<string, string>, read: Read): Promise<Served> {
     const shared = this.#rounds.run(query.key, () => read({ seen, primary: true }))
     query.later(shared.catch(() => null))
     const filled = await shared
     return direct(isBehind(filled.bookmarks, seen) ? await read({ seen, primary: true }) : filled, 'bypass')
-  }
-
-  async #storedEntry(key: string): Promise<CacheEntry | null> {
-    const [text = null] = await this.#store.read([await this.#entryKey(key)])
-    return text === null ? null : parseEntry(text)
   }
 
   /** Reads the databases and keeps the answer; one at a time for each key and state of its tags. */
@@ -214,7 +173,7 @@ export class ConsistentCache {
     if (isBehind(served.bookmarks, seen)) return null
     if (!look.generations.includes(null)) return served
     // A generation that is missing says nothing: what the fill began with must be what is there now.
-    const now = await this.#generations(query).catch(() => null)
+    const now = await this.#looks.generations(query).catch(() => null)
     return now?.every((generation, i) => generation?.id === generations[i]) ? served : null
   }
 
@@ -229,12 +188,12 @@ export class ConsistentCache {
     const missing = query.tags.filter((_, i) => look.generations[i] === null)
     const lease = this.#store.isLocal
       ? null
-      : { key: `${await this.#entryKey(query.key)}:lease`, token: crypto.randomUUID(), ttlMs: leaseMs }
+      : { key: `${await this.#looks.entryKey(query.key)}:lease`, token: crypto.randomUUID(), ttlMs: leaseMs }
     let begun: Awaited<ReturnType<CacheStore['begin']>>
     try {
       begun = await this.#store.begin(
         missing.map((tag) => ({
-          key: this.#generationKey(tag),
+          key: this.#looks.generationKey(tag),
           value: generationText(makeGeneration()),
           ttlMs: generationTtlMs,
         })),
@@ -301,7 +260,7 @@ export class ConsistentCache {
     lease: Parameters<CacheStore['fill']>[1],
   ): Promise<void> {
     const stored = entry && {
-      key: await this.#entryKey(key),
+      key: await this.#looks.entryKey(key),
       value: await entryText(entry),
       ttlMs: Math.max(1, Math.round(entry.until - Date.now())),
     }
@@ -313,26 +272,12 @@ export class ConsistentCache {
     let last: { hit: Served | null; generations: Generation[]; asked: number } | null = null
     for (let waited = 0; waited < this.#options.leaseMs; waited += lookAgainMs) {
       await new Promise((done) => setTimeout(done, lookAgainMs))
-      const look = await this.#look(query, null).catch(() => null)
+      const look = await this.#looks.ask(query, null).catch(() => null)
       if (look === null || look.generations.includes(null)) return last
       const hit = this.#hit(query, look, seen)
       last = { hit, generations: look.generations as Generation[], asked: look.asked }
       if (hit) return last
     }
     return last
-  }
-
-  async #generations({ tags }: CacheQuery): Promise<(Generation | null)[]> {
-    const found = await this.#store.read(tags.map((tag) => this.#generationKey(tag)))
-    return found.map((text) => (text === null ? null : parseGeneration(text)))
-  }
-
-  #generationKey(tag: string): string {
-    return `${this.#options.prefix}:g:${tag}`
-  }
-
-  async #entryKey(key: string): Promise<string> {
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)))
-    return `${this.#options.prefix}:e:${btoa(String.fromCharCode(...digest))}`
   }
 }

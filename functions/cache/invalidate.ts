@@ -19,6 +19,8 @@ import {
 export interface Invalidator {
   readonly store: CacheStore
   readonly prefix: string
+  /** Is told which tags were replaced. */
+  wrote?(tags: readonly string[]): void
 }
 
 /**
@@ -28,7 +30,7 @@ export interface Invalidator {
  * @throws when the store does not take them
  */
 export async function invalidate(
-  { store, prefix }: Invalidator,
+  { store, prefix, wrote }: Invalidator,
   sets: readonly ChangeSet[],
   bookmarks: ReadonlyMap<string, string>,
   beside: readonly Renewal[] = [],
@@ -37,7 +39,7 @@ export async function invalidate(
     const generation = makeGeneration(bookmarks, set.upTo)
     return tagsOf(set).map((tag): Renewal => ({ key: `${prefix}:g:${tag}`, generation }))
   })
-  await store.renew([...generations, ...beside])
+  await store.renew([...generations, ...beside]).finally(() => wrote?.(sets.flatMap(tagsOf)))
 }
 
 /** Changes that one sweep of a database looks at. */
@@ -50,7 +52,7 @@ const sweptAtOnce = 500
  * @returns how many tags had been missed
  */
 export async function sweepChanges(
-  { store, prefix }: Invalidator,
+  invalidator: Invalidator,
   session: ClusterSession,
   database: string,
 ): Promise<number> {
@@ -66,11 +68,7 @@ export async function sweepChanges(
     if (rows.length === 0) return missed
     const changes = rows.map(changeOf)
     const upTo = changes.at(-1)?.sequence ?? 0
-    missed += await replaceMissed(
-      { store, prefix },
-      { database, changes, upTo, tables: null },
-      session.bookmarks,
-    )
+    missed += await replaceMissed(invalidator, { database, changes, upTo, tables: null }, session.bookmarks)
     await writing.on(database, [
       {
         text: "INSERT INTO _atoll_cursors VALUES ('cache', CAST(?1 AS INTEGER)) ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)",
@@ -85,7 +83,7 @@ export async function sweepChanges(
 }
 
 async function replaceMissed(
-  { store, prefix }: Invalidator,
+  { store, prefix, wrote }: Invalidator,
   set: ChangeSet,
   bookmarks: ReadonlyMap<string, string>,
 ): Promise<number> {
@@ -107,6 +105,8 @@ async function replaceMissed(
     return own !== null && own.upTo < sequence && (known.get(bulk)?.upTo ?? 0) < sequence
   })
   const generation = makeGeneration(bookmarks, set.upTo)
-  await store.renew(missed.map(([tag]) => ({ key: `${prefix}:g:${tag}`, generation })))
+  await store
+    .renew(missed.map(([tag]) => ({ key: `${prefix}:g:${tag}`, generation })))
+    .finally(() => wrote?.([...wanted.keys()]))
   return missed.length
 }

@@ -39,7 +39,7 @@ export function cachePlanOf(plan: ReadPlan, catalog: Catalog): CachePlan | null 
   if (plan.root.source !== 'table' || plan.preferences.partial === 'allow') return null
   const tables = new Set<Table>()
   const colocated = new Set<Table>()
-  const byValue = plan.route.kind === 'pinned' && plan.route.pin.kind === 'value' && !plan.route.pin.routed
+  const byValue = isPinnedByValue(plan)
   if (!collect(plan.root, byValue, tables, colocated, catalog)) return null
   tables.delete(plan.root.table)
   const isRootAlone = !readsAgain(plan.root, plan.root.table)
@@ -57,6 +57,12 @@ export function cachePlanOf(plan: ReadPlan, catalog: Catalog): CachePlan | null 
     root,
     colocated: [...colocated],
   }
+}
+
+/** Whether the root's rows are those with values that are known, and that the change log writes in the same way. */
+function isPinnedByValue({ route }: ReadPlan): boolean {
+  if (route.kind !== 'pinned' || (route.pin.kind === 'value' && route.pin.routed)) return false
+  return route.column.type === 'integer' || route.column.type === 'text'
 }
 
 /** Collects the tables that a resource reads; false when it cannot be told, or changes by itself. */
@@ -84,7 +90,11 @@ function collect(
       if (!collectPolicy(junction.policy, tables, catalog)) return false
     }
     const inner = new Set<Table>()
-    const together = byValue && junction === null && joinsByValue(table, embed.resource.table, relation.on)
+    const together =
+      byValue &&
+      junction === null &&
+      joinsByValue(table, embed.resource.table, relation.on) &&
+      !readsAgain(embed.resource, embed.resource.table)
     if (!collect(embed.resource, together, inner, colocated, catalog)) return false
     if (together && inner.delete(embed.resource.table)) colocated.add(embed.resource.table)
     for (const other of inner) tables.add(other)
@@ -174,7 +184,9 @@ export async function tagsFor(
     }
   } else if (root?.kind === 'value' && plan.route.kind === 'pinned') {
     const values = pinnedTexts(plan.route, bindings)
-    const parts = values.length > maxValues ? null : await ownersOf(values, session)
+    const { column } = plan.route
+    const isPlain = column.type === 'text' || values.every((value) => /^-?\d+$/.test(value))
+    const parts = values.length > maxValues || !isPlain ? null : await ownersOf(values, session)
     for (const table of [plan.root.table, ...cachePlan.colocated]) {
       if (parts === null) await addTable(table)
       for (const { value, database } of parts ?? []) {

@@ -109,15 +109,12 @@ function termsOf(text: string): string[] {
 
 /** The slots that a route names for a request; null: everywhere. */
 export function slotsOf(route: Extract<RoutePlan, { kind: 'pinned' }>, bindings: Bindings): number[] | null {
-  const { column, pin } = route
-  if (pin.kind === 'policy') {
-    const value = bindings.rights.value(pin.name, pin.index)
-    return [value === null ? keySlot('') : slotOf(canonicalText(column, String(value)))]
-  }
+  const { pin } = route
   const values = pinnedTexts(route, bindings)
   // Nothing matches an empty list: any database can say so.
   if (values.length === 0) return [keySlot('')]
-  const slots = values.map((value) => (pin.routed ? routedSlot(value) : slotOf(value)))
+  const isRouted = pin.kind === 'value' && pin.routed
+  const slots = values.map((value) => (isRouted ? routedSlot(value) : slotOf(value)))
   return slots.includes(null) ? null : ([...new Set(slots)] as number[])
 }
 
@@ -126,7 +123,10 @@ export function pinnedTexts(
   { column, pin }: Extract<RoutePlan, { kind: 'pinned' }>,
   bindings: Bindings,
 ): string[] {
-  if (pin.kind === 'policy') return []
+  if (pin.kind === 'policy') {
+    const value = bindings.rights.value(pin.name, pin.index)
+    return value === null ? [] : [canonicalText(column, String(value))]
+  }
   const texts = textsOf(pin, bindings)
   return pin.routed ? texts : canonicalTexts(column, texts)
 }

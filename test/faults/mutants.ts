@@ -30,7 +30,7 @@ export const mutants: readonly Mutant[] = [
     name: 'stamps an entry after the read',
     file: 'functions/cache/consistent-cache.ts',
     from: 'const ids = generations.map(({ id }) => id)',
-    to: `const now = await this.#generations(query).catch(() => generations)
+    to: `const now = await this.#looks.generations(query).catch(() => generations)
     const ids = now.map((generation, i) => (generation ?? generations[i])!.id)`,
   },
   {

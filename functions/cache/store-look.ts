@@ -1,0 +1,92 @@
+/**
+ * Asks the store what a read must know: what its tags are now, the entry that there may be, and the caller's last writes.
+ * @module
+ */
+import { type CacheEntry, parseEntry } from './cache-entry.ts'
+import { type CacheQuery, isCurrent } from './cache-query.ts'
+import type { CacheStore } from './cache-store.ts'
+import { Coalescer } from './coalescer.ts'
+import type { Held } from './first-level.ts'
+import { type Generation, parseGeneration } from './generation.ts'
+import { LastWrites, lastWritesKey } from './last-writes.ts'
+
+/** How long one request waits for what another asks, in milliseconds: that may have been ended in the middle. */
+const maxSharedMs = 500
+
+/** What one look at the store found. */
+export interface Look {
+  readonly generations: readonly (Generation | null)[]
+  /** The entry that may be served if the generations are its own: the isolate's, or the store's. */
+  readonly entry: CacheEntry | null
+  readonly from: 'first-level' | 'store'
+  /** When the entry was last known to be current. */
+  readonly checkedAt: number
+  /** When the store was asked. */
+  readonly asked: number
+  readonly lastWrites: ReadonlyMap<string, string>
+}
+
+export class StoreLook {
+  readonly #store: CacheStore
+  readonly #prefix: string
+  readonly #looks = new Coalescer<Look>(maxSharedMs)
+
+  constructor(store: CacheStore, prefix: string) {
+    this.#store = store
+    this.#prefix = prefix
+  }
+
+  /** Asks the store for generations, and for the entry unless the isolate has one, in one round trip. */
+  ask(query: CacheQuery, held: Held | null): Promise<Look> {
+    const work = async (): Promise<Look> => {
+      const wantsEntry = held === null && !this.#store.isLocal
+      const asked = Date.now()
+      const found = await this.#store.read([
+        ...query.tags.map((tag) => this.generationKey(tag)),
+        ...(query.who === null ? [] : [lastWritesKey(this.#prefix, query.who)]),
+        ...(wantsEntry ? [await this.entryKey(query.key)] : []),
+      ])
+      const generations = query.tags.map((_, i) => (found[i] ? parseGeneration(found[i]) : null))
+      const lastWrites = LastWrites.parse(query.who === null ? null : found[query.tags.length])
+      const text = wantsEntry ? (found.at(-1) ?? null) : null
+      if (held === null) {
+        const entry = text === null ? null : await parseEntry(text)
+        return { generations, entry, from: 'store', checkedAt: entry?.at ?? 0, asked, lastWrites }
+      }
+      if (isCurrent(held.entry, generations)) held.checkedAt = asked
+      else if (!this.#store.isLocal) {
+        // Another isolate may have put a newer one into the store.
+        const entry = await this.#entry(query.key)
+        if (entry) return { generations, entry, from: 'store', checkedAt: entry.at, asked, lastWrites }
+      }
+      const { entry, checkedAt } = held
+      return { generations, entry, from: 'first-level', checkedAt, asked, lastWrites }
+    }
+    if (this.#store.isLocal) return work()
+    const look = this.#looks.run(
+      `${held === null ? 0 : held.entry.at}\n${query.who ?? ''}\n${query.key}`,
+      work,
+    )
+    query.later(look.catch(() => null))
+    return look
+  }
+
+  async #entry(key: string): Promise<CacheEntry | null> {
+    const [text = null] = await this.#store.read([await this.entryKey(key)])
+    return text === null ? null : parseEntry(text)
+  }
+
+  async generations({ tags }: CacheQuery): Promise<(Generation | null)[]> {
+    const found = await this.#store.read(tags.map((tag) => this.generationKey(tag)))
+    return found.map((text) => (text === null ? null : parseGeneration(text)))
+  }
+
+  generationKey(tag: string): string {
+    return `${this.#prefix}:g:${tag}`
+  }
+
+  async entryKey(key: string): Promise<string> {
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)))
+    return `${this.#prefix}:e:${btoa(String.fromCharCode(...digest))}`
+  }
+}
