@@ -235,7 +235,7 @@ export class ConsistentCache {
     }
     const { answer, bookmarks, whole } = filled
     const keeps = whole && !query.directives.noStore && (answer.body?.length ?? 0) <= maxEntryLength
-    const ttlMs = Math.min(query.ttlMs, this.#store.maxTtlMs) * (0.9 + 0.2 * Math.random())
+    const ttlMs = Math.min(query.ttlMs, this.#store.maxTtlMs) * (0.8 + 0.2 * Math.random())
     const ids = generations.map(({ id }) => id)
     const own = {
       answer,
