@@ -32,6 +32,12 @@ export async function startRedis(options: readonly string[] = []): Promise<Redis
     'no',
   ]
   const server: ChildProcess = spawn(program, [...usual, ...options], { stdio: 'ignore' })
+  // Whatever ends this process, its Redis does not outlive it.
+  const end = () => {
+    server.kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.once('exit', end)
   const client = new Redis(port, '127.0.0.1', { retryStrategy: (tries) => (tries > 100 ? null : 50) })
   client.on('error', () => undefined)
   await client.ping()
@@ -41,9 +47,9 @@ export async function startRedis(options: readonly string[] = []): Promise<Redis
     async stop() {
       client.disconnect()
       const ended = new Promise((done) => server.once('exit', done))
-      server.kill()
+      process.off('exit', end)
+      end()
       await ended
-      rmSync(folder, { recursive: true, force: true })
     },
   }
 }
