@@ -1,9 +1,13 @@
+import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
 import { keySlot } from '../../db/cluster/slots.ts'
 import { type Isolates, startIsolates } from '../support/isolates.ts'
+import { publishableKey } from '../support/local-server.ts'
 import { type RedisBridge, startRedisBridge } from '../support/redis-bridge.ts'
 import { findToolNamed } from '../support/system-tools.ts'
+
+const jwtSecret = 'a-secret-of-the-cache-tests-that-is-long-enough'
 
 // Without Redis this is left out, which `npm test` says; in CI the step before has failed already.
 describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that share a cache', () => {
@@ -14,6 +18,8 @@ describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that
     isolates = await startIsolates(3, {
       UPSTASH_REDIS_REST_URL: bridge.url,
       UPSTASH_REDIS_REST_TOKEN: bridge.token,
+      ATOLL_JWT_SECRET: jwtSecret,
+      ATOLL_PUBLISHABLE_KEY: publishableKey,
     })
   }, 60_000)
   afterAll(async () => {
@@ -108,6 +114,29 @@ describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that
     await patch(1, 'genres?id=eq.1', { name: old })
     await new Promise((done) => setTimeout(done, 1100))
     expect(await nameOf(await isolates.ask(0, path))).toBe(old)
+  })
+
+  it('remember for each other what a signed-in caller has written', async () => {
+    const token = await new SignJWT({ role: 'authenticated', sub: '17' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(jwtSecret))
+    const headers = { Authorization: `Bearer ${token}`, apikey: publishableKey }
+    const ask = (isolate: number) => isolates.ask(isolate, 'customers?select=id,fax', { headers })
+    expect(await (await ask(1)).json()).toMatchObject([{ id: 17 }])
+    await new Promise((done) => setTimeout(done, 100))
+    expect(statusOf(await ask(1))).toMatch('hit')
+    expect((await patch(0, 'customers?id=eq.17', { fax: 'mine' }, headers)).status).toBe(204)
+    const [kept] = await bridge.client.keys('atoll:w:*17')
+    const known = JSON.parse((await bridge.client.get(kept as string)) ?? '[]')[2] as Record<string, string>
+    expect(Object.keys(known)).toHaveLength(1)
+    expect(await (await ask(1)).json()).toEqual([{ id: 17, fax: 'mine' }])
+    await new Promise((done) => setTimeout(done, 100))
+    expect(statusOf(await ask(1))).toMatch('hit')
+    // Had they written further than the entry was read, it would not be theirs.
+    const later = Object.fromEntries(Object.keys(known).map((name) => [name, 'f'.repeat(50)]))
+    await bridge.client.set(kept as string, JSON.stringify(['x', 0, later, 0]))
+    expect(statusOf(await ask(2))).not.toMatch('hit')
   })
 
   it('do what Cache-Control asks', async () => {
