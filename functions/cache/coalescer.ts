@@ -1,3 +1,8 @@
+import { RecentMap } from '../recent-map.ts'
+
+/** Rounds that others may share; of one that was ended in the middle, nobody takes it away. */
+const maxRounds = 1000
+
 /** Work that somebody does, and that others may wait for. */
 interface Round<Result> {
   readonly result: Promise<Result>
@@ -14,7 +19,7 @@ interface Round<Result> {
  * so nobody waits for it longer than `maxWaitMs`.
  */
 export class Coalescer<Result> {
-  readonly #rounds = new Map<string, Round<Result>>()
+  readonly #rounds = new RecentMap<Round<Result>>(maxRounds)
   readonly #maxWaitMs: number
   #number = 0
 

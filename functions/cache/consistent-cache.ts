@@ -49,6 +49,12 @@ export interface CacheOptions {
 /** How long one request waits for what another does, in milliseconds: that may have been ended in the middle. */
 const maxSharedReadMs = 3000
 
+/** Times that a request tries to share another's fill before it begins its own. */
+const maxJoins = 3
+
+/** Fills that others may join. */
+const maxPending = 1000
+
 /** Tags that an isolate remembers to have written, for longer than any age that tables are likely to allow. */
 const maxWritten = 10_000
 
@@ -62,17 +68,14 @@ export class ConsistentCache {
   readonly #looks: StoreLook
   readonly #rounds = new Coalescer<Filled>(maxSharedReadMs)
   readonly #written = new RecentMap<number>(maxWritten)
-  readonly #pending = new Map<string, Pending>()
+  /** Bounded: of a request that was ended in the middle, nobody takes the fill away. */
+  readonly #pending = new RecentMap<Pending>(maxPending)
 
   constructor(store: CacheStore, first: FirstLevel, options: CacheOptions) {
     this.#store = store
     this.#first = first
     this.#looks = new StoreLook(store, options.prefix)
     this.#options = options
-  }
-
-  get storeName(): string {
-    return this.#store.name
   }
 
   /**
@@ -96,7 +99,7 @@ export class ConsistentCache {
     const hit = this.#hit(query, look, all)
     if (hit) {
       if (isDueSoon(look.entry as CacheEntry))
-        query.later(this.#fill(query, look, all, read).catch(() => null))
+        query.later(this.#fill(query, look, all, read, true).catch(() => null))
       return hit
     }
     if (directives.onlyIfCached) return null
@@ -140,19 +143,32 @@ export class ConsistentCache {
   /** Reads the databases and keeps the answer; one at a time for each key and state of its tags. */
   async #fill(
     query: CacheQuery,
-    look: Look,
+    first: Look,
     seen: ReadonlyMap<string, string>,
     read: Read,
     refreshes = false,
   ): Promise<Served> {
-    const ids = look.generations.map((generation, i) => generation?.id ?? query.tags[i])
-    const state = [query.key, ...ids].join()
-    const pending = this.#pending.get(state)
-    if (pending && !query.directives.noCache) {
+    let look = first
+    for (let tries = 0; ; tries++) {
+      const ids = look.generations.map((generation, i) => generation?.id ?? query.tags[i])
+      const state = [query.key, ...ids].join()
+      const pending = this.#pending.get(state)
+      if (!pending || query.directives.noCache || tries >= maxJoins) {
+        return this.#begin(state, query, this.#fillAlone(query, look, seen, read, refreshes))
+      }
       const joined = await this.#join(query, pending, look, seen)
       if (joined) return joined
+      // Things have changed meanwhile: whoever else has seen that shares the next fill.
+      const again = await this.#looks.ask(query, this.#first.get(query.key)).catch(() => null)
+      if (again === null) return this.#around(query, seen, read)
+      look = again
+      const hit = this.#hit(query, look, seen)
+      if (hit) return hit
     }
-    const result = this.#fillAlone(query, look, seen, read, refreshes)
+  }
+
+  /** Lets others join a fill until it comes to its end. */
+  async #begin(state: string, query: CacheQuery, result: Pending['result']): Promise<Served> {
     this.#pending.set(state, { result })
     const settled = result.then(
       () => undefined,
@@ -215,7 +231,7 @@ export class ConsistentCache {
     }
     if (lease && !begun.leased && !query.directives.noCache) {
       const waited = await this.#await(query, seen)
-      if (waited?.hit) return { served: waited.hit, generations: generations.map(({ id }) => id) }
+      if (waited?.hit) return { served: waited.hit, generations: waited.generations.map(({ id }) => id) }
       if (waited) {
         generations = waited.generations
         asked = waited.asked

@@ -44,7 +44,9 @@ export async function executeCached(
     const own = session.toFill(terms)
     const result = await executeRead(plan, compiled, bindings, own, catalog)
     const answer: CachedAnswer = await answerOf(result, plan, compiled.columns)
-    return { answer, bookmarks: own.read, whole: result.missing.length === 0 }
+    // Slots that moved meanwhile lie under other tags: the answer is right, and not to be kept under these.
+    const isSame = String(await tagsFor(cachePlan, plan, bindings, own)) === String(tags)
+    return { answer, bookmarks: own.read, whole: isSame && result.missing.length === 0 }
   }
   const query = {
     key,
