@@ -5,10 +5,11 @@
  */
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { Catalog } from '../db/catalog/catalog.ts'
+import type { ChangeSet } from '../db/changes/change-log.ts'
 import type { Site } from '../db/cluster/cluster.ts'
 import { copyReferences } from '../db/cluster/reference-copies.ts'
 import { slotOf } from '../db/cluster/slots.ts'
-import { sweepChanges } from './cache/invalidate.ts'
+import { invalidate, sweepChanges } from './cache/invalidate.ts'
 import type { Services } from './context.ts'
 import type { Shards } from './define.ts'
 import { emit } from './events.ts'
@@ -43,9 +44,12 @@ export function openAppDatabases(
       if (written.size === 0) return
       const session = cluster.open({ reads: false, seen: new Map() })
       try {
-        if (written.has(cluster.primary)) await copyReferences(session, catalog)
-        for (const name of cache ? written : [])
-          await sweepChanges(cache as NonNullable<typeof cache>, session, name)
+        const copied = written.has(cluster.primary) ? await copyReferences(session, catalog) : []
+        if (!cache) return
+        // A store of this isolate alone: another's sweep may have taken from the log what it must hear of.
+        const all = cache.store.isLocal ? [...written].map((database) => everythingOn(database, catalog)) : []
+        await invalidate(cache, [...copied, ...all], session.bookmarks)
+        for (const name of written) await sweepChanges(cache, session, name)
       } catch (error) {
         // What is written stays written; the relay carries it on.
         emit({ kind: 'invalidation-failed', error })
@@ -53,6 +57,10 @@ export function openAppDatabases(
       }
     },
   }
+}
+
+function everythingOn(database: string, catalog: Catalog): ChangeSet {
+  return { database, changes: [], upTo: 0, tables: [...catalog.tables.keys()] }
 }
 
 /** Statements that change nothing. */

@@ -32,6 +32,8 @@ const exposedHeaders =
   'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit'
 /** And those of a session, or of an answer without some shards. */
 const exposedOfSessions = `${exposedHeaders}, Atoll-Session, Atoll-Missing-Shards`
+/** And those of the cache. */
+const exposedOfCached = `${exposedOfSessions}, Age, Cache-Status, ETag`
 /** And those that say why something was refused. */
 const exposedOfRefusals = `${exposedHeaders}, Proxy-Status, Retry-After, WWW-Authenticate`
 
@@ -87,7 +89,9 @@ function corsFor(config: AtollConfig) {
       return simple(c, async () => {
         await next()
         if (c.res.status >= 400) c.header('Access-Control-Expose-Headers', exposedOfRefusals)
-        else if (c.res.headers.has('atoll-session') || c.res.headers.has('atoll-missing-shards')) {
+        else if (c.res.headers.has('cache-status')) {
+          c.header('Access-Control-Expose-Headers', exposedOfCached)
+        } else if (c.res.headers.has('atoll-session') || c.res.headers.has('atoll-missing-shards')) {
           c.header('Access-Control-Expose-Headers', exposedOfSessions)
         }
       })

@@ -19,6 +19,8 @@ export interface Relay extends Rpc.DurableObjectBranded {
   wake(): Promise<void>
 }
 
+const trimLog = { text: 'DELETE FROM _atoll_changes', parameters: [] }
+
 /** How soon it looks when it is woken, and how often in any case, in milliseconds. */
 const soonMs = 500
 const pauseMs = 60_000
@@ -31,7 +33,8 @@ export function createRelay(
   env: Env,
 ) => Relay & DurableObject<Env> {
   const catalog = buildCatalog(app.tables)
-  const config = { ...defaultConfig, ...app.config }
+  // It has time, and asks for more at once than a read does.
+  const config = { ...defaultConfig, ...app.config, cacheTimeoutMs: 5000 }
   const servicesOf = servicesFor(config, app.migrations ?? [])
   const unique = [...catalog.tables.values()].filter(
     ({ uniqueAcrossShards }) => uniqueAcrossShards.length > 0,
@@ -66,6 +69,10 @@ export function createRelay(
               `changes of ${name}`,
               () => sweepChanges(cache as NonNullable<typeof cache>, session, name),
             ] as const,
+        ),
+        // Nobody else reads the log: it must not grow.
+        ...(cache ? [] : cluster.databases).map(
+          (name) => [`log of ${name}`, () => session.on(name, [trimLog])] as const,
         ),
         ...(unique.length > 0 && cluster.sharded ? cluster.databases : []).map(
           (name) => [`unique values of ${name}`, () => this.#sweepOrphans(session, name)] as const,

@@ -30,6 +30,13 @@ export function checkPlacement(
       `table ${name}: a reference table needs a primary key, by which its copies follow; add one, or use local()`,
     )
   }
+  for (const { name, kind, declaration, primaryKey, columns } of drafts.values()) {
+    const blob = primaryKey.find((column) => columns.get(column)?.type === 'blob')
+    if (kind !== 'table' || declaration.kind !== 'reference' || blob === undefined) continue
+    problems.push(
+      `table ${name}, column ${blob}: the key of a reference table cannot be a blob; use text, or local()`,
+    )
+  }
   const placements = new Map<string, Placement>()
   for (const draft of drafts.values()) {
     const column = by.get(draft.name)

@@ -19,9 +19,14 @@ export function changeTriggers(catalog: Catalog, isPrimary: boolean): Map<string
 function triggersOf(table: Table): [name: string, sql: string][] {
   const { placement } = table
   const identity = (row: 'new' | 'old') => {
-    const key = table.primaryKey.length > 0 ? table.primaryKey.map(quoteName) : ['rowid']
+    const column = (name: string) =>
+      // JSON holds no blobs.
+      table.columns.get(name)?.type === 'blob'
+        ? `hex(${row}.${quoteName(name)})`
+        : `${row}.${quoteName(name)}`
+    const key = table.primaryKey.length > 0 ? table.primaryKey.map(column) : [`${row}.rowid`]
     const by = placement.kind === 'distributed' ? `CAST(${row}.${quoteName(placement.by)} AS TEXT)` : 'NULL'
-    return `json_array(${key.map((column) => `${row}.${column}`).join(', ')}), ${by}`
+    return `json_array(${key.join(', ')}), ${by}`
   }
   const log = (row: 'new' | 'old', operation: string, when = '') =>
     `INSERT INTO _atoll_changes (name, operation, key, value, at) SELECT ${quoteText(table.name)}, ${quoteText(operation)}, ${identity(row)}, CAST(unixepoch('subsec') * 1000 AS INTEGER)${when};`

@@ -4,10 +4,12 @@
  * @module
  */
 import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
+import type { ChangeSet } from '../changes/change-log.ts'
+import { changesOf, tracked } from '../changes/track-changes.ts'
 import { quoteName } from '../quote.ts'
 import { copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
-import type { BoundStatement } from './cluster.ts'
+import type { BoundStatement, Outcome } from './cluster.ts'
 import { ConstraintError, staleCopyMark } from './constraint-error.ts'
 import { positionText, referencePosition } from './fence.ts'
 import type { ClusterSession } from './session.ts'
@@ -21,10 +23,14 @@ interface Entry {
   readonly key: string
 }
 
-/** Brings the copies on all shards up to the log. Shards that fail stay behind, and are brought up later. */
-export async function copyReferences(session: ClusterSession, catalog: Catalog): Promise<void> {
+/**
+ * Brings the copies on all shards up to the log. Shards that fail stay behind, and are brought up later.
+ *
+ * @returns what has changed along with them: rows that refer to those that are gone
+ */
+export async function copyReferences(session: ClusterSession, catalog: Catalog): Promise<ChangeSet[]> {
   const { cluster } = session
-  if (!cluster.sharded) return
+  if (!cluster.sharded) return []
   const writing = session.writing()
   const positions = await Promise.all(
     cluster.shards.map(async (shard) => {
@@ -45,10 +51,11 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
       { text: 'SELECT max(sequence) AS n FROM _atoll_reference_log', parameters: [] },
     ])
     session.note(referencePosition, positionText(Number(last[0]?.n ?? 0)))
-    return
+    return []
   }
   const from = Math.min(...reached.map(({ applied }) => applied))
   let after = from
+  const cascades: ChangeSet[] = []
   for (;;) {
     const [entries = []] = await writing.primary([
       {
@@ -60,8 +67,14 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
     const log = entries as unknown as readonly Entry[]
     after = (log.at(-1) as Entry).sequence
     const statements = await statementsFor(log, after, writing, catalog)
-    await Promise.all(
-      reached.filter(({ applied }) => applied < after).map(({ shard }) => apply(shard, statements, writing)),
+    const behind = reached.filter(({ applied }) => applied < after)
+    const done = await Promise.all(behind.map(({ shard }) => apply(shard, statements, writing)))
+    cascades.push(
+      ...(await changesOf(
+        done.filter((outcome) => outcome !== null),
+        writing,
+        catalog,
+      )),
     )
   }
   session.note(referencePosition, positionText(after))
@@ -73,6 +86,7 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
       },
     ])
   }
+  return cascades
 }
 
 /**
@@ -83,13 +97,16 @@ async function apply(
   shard: string,
   statements: readonly BoundStatement[],
   session: ClusterSession,
-): Promise<void> {
+): Promise<Outcome | null> {
+  const run = async (own: readonly BoundStatement[]): Promise<Outcome> => {
+    const results = await session.on(shard, tracked(own))
+    return { part: { database: shard, slots: null }, results }
+  }
   try {
-    await session.on(shard, statements)
+    return await run(statements)
   } catch (error) {
-    if (!(error instanceof ConstraintError)) return
-    const kept = statements.filter(({ text }) => !text.startsWith('DELETE'))
-    await session.on(shard, kept).catch(() => undefined)
+    if (!(error instanceof ConstraintError)) return null
+    return run(statements.filter(({ text }) => !text.startsWith('DELETE'))).catch(() => null)
   }
 }
 

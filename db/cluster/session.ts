@@ -33,6 +33,8 @@ export interface ClusterSession {
   readonly read: ReadonlyMap<string, string>
   /** The same, for calls that write though the request reads. */
   writing(): ClusterSession
+  /** The same, for calls that replicas may not answer. */
+  onPrimary(): ClusterSession
   /** A session of its own, for an answer that others may have as well. */
   toFill(terms: { readonly seen: ReadonlyMap<string, string>; readonly primary: boolean }): ClusterSession
   run(site: Site, statementsOf: (part: Part) => readonly BoundStatement[]): Promise<Outcome[]>
@@ -72,6 +74,7 @@ export function openSession(
       noteLater(bookmarks, database, bookmark)
     },
     writing: () => (reads ? openSession(cluster, { reads: false, seen, ...background }, bookmarks) : session),
+    onPrimary: () => openSession(cluster, { reads, seen, primary: true, ...background }, bookmarks),
     toFill: (terms) => openSession(cluster, { reads: true, ...terms, ...background }),
     run: (site, statementsOf) => cluster.run(site, statementsOf, session),
     on: (database, statements) => cluster.database(database).batch(statements, session),

@@ -16,16 +16,16 @@ export class StoreUnavailable extends Error {
 
 /**
  * Stops asking a store that fails, and lets one call through now and then to see whether it is back. Calls fail at once
- * in the meantime: nothing queues behind a dead store.
+ * in the meantime: nothing queues behind a dead store. Reads that are too slow say nothing of renewals, which are given more
+ * time: a store that takes them must hear of every write.
  */
 export class CircuitBreaker implements CacheStore {
   readonly name: string
   readonly maxTtlMs: number
   readonly isLocal: boolean
   readonly #store: CacheStore
-  #failures = 0
-  #pauseMs = firstPauseMs
-  #closedAgainAt = 0
+  readonly #reads = new Circuit()
+  readonly #renewals = new Circuit()
 
   constructor(store: CacheStore) {
     this.#store = store
@@ -39,22 +39,28 @@ export class CircuitBreaker implements CacheStore {
   }
 
   read(keys: readonly string[]) {
-    return this.#guard(() => this.#store.read(keys))
+    return this.#reads.guard(() => this.#store.read(keys))
   }
 
   begin(missing: readonly Stored[], lease: Lease | null) {
-    return this.#guard(() => this.#store.begin(missing, lease))
+    return this.#reads.guard(() => this.#store.begin(missing, lease))
   }
 
   fill(entry: Stored | null, lease: Lease | null) {
-    return this.#guard(() => this.#store.fill(entry, lease))
+    return this.#reads.guard(() => this.#store.fill(entry, lease))
   }
 
   renew(generations: readonly Renewal[]) {
-    return this.#guard(() => this.#store.renew(generations))
+    return this.#renewals.guard(() => this.#store.renew(generations))
   }
+}
 
-  async #guard<T>(call: () => Promise<T>): Promise<T> {
+class Circuit {
+  #failures = 0
+  #pauseMs = firstPauseMs
+  #closedAgainAt = 0
+
+  async guard<T>(call: () => Promise<T>): Promise<T> {
     if (this.#failures >= maxFailures) {
       const now = Date.now()
       if (now < this.#closedAgainAt) throw new StoreUnavailable()

@@ -156,7 +156,7 @@ export class ConsistentCache {
       if (!pending || query.directives.noCache || tries >= maxJoins) {
         return this.#begin(state, query, this.#fillAlone(query, look, seen, read, refreshes))
       }
-      const joined = await this.#join(query, pending, look, seen)
+      const joined = await this.#join(query, state, pending, look, seen)
       if (joined) return joined
       // Things have changed meanwhile: whoever else has seen that shares the next fill.
       const again = await this.#looks.ask(query, this.#first.get(query.key)).catch(() => null)
@@ -182,11 +182,23 @@ export class ConsistentCache {
   }
 
   /** Waits for another's fill; null when what it found is not for this session, or may be from before its time. */
-  async #join(query: CacheQuery, pending: Pending, look: Look, seen: ReadonlyMap<string, string>) {
+  async #join(
+    query: CacheQuery,
+    state: string,
+    pending: Pending,
+    look: Look,
+    seen: ReadonlyMap<string, string>,
+  ) {
+    const { directives } = query
     const result = await within(maxSharedReadMs, pending.result)
-    if (result === null) return null
+    if (result === null) {
+      // Whoever began it is gone, or stuck: the first of those who waited begins anew, and the others join that.
+      if (this.#pending.get(state) === pending) this.#pending.delete(state)
+      return null
+    }
     const { served, generations } = result
-    if (isBehind(served.bookmarks, seen)) return null
+    if (isBehind(served.bookmarks, seen) || served.ageMs > (directives.maxAgeMs ?? Number.POSITIVE_INFINITY))
+      return null
     if (!look.generations.includes(null)) return served
     // A generation that is missing says nothing: what the fill began with must be what is there now.
     const now = await this.#looks.generations(query).catch(() => null)

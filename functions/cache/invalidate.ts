@@ -43,7 +43,7 @@ export async function invalidate(
 }
 
 /** Changes that one sweep of a database looks at. */
-const sweptAtOnce = 500
+const sweptAtOnce = 100
 
 /**
  * Goes through the change log of a database from where the last sweep ended, and replaces the generations that no writer has

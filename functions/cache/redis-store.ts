@@ -5,6 +5,9 @@ import { generationText, generationTtlMs } from './generation.ts'
 /** Longest life of an entry, in milliseconds. */
 const dayMs = 86_400_000
 
+/** Longest time of a renewal, in milliseconds. */
+const renewalTimeoutMs = 1000
+
 /** Gives a lease back if it is still one's own: another may have it by now. */
 const giveBack =
   "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
@@ -33,18 +36,23 @@ export class RedisStore implements CacheStore {
   readonly isLocal = false
   readonly maxTtlMs = dayMs
   readonly #redis: Redis
+  /** For renewals, which a write waits for: the store may be far from the isolate, and must hear of it. */
+  readonly #patient: Redis
 
   /** @param timeoutMs longest time of a call; one that takes longer has failed */
   constructor(url: string, token: string, timeoutMs: number) {
-    this.#redis = new Redis({
-      url,
-      token,
-      enableAutoPipelining: false,
-      automaticDeserialization: false,
-      enableTelemetry: false,
-      retry: { retries: 0 },
-      signal: () => AbortSignal.timeout(timeoutMs),
-    })
+    const open = (ms: number) =>
+      new Redis({
+        url,
+        token,
+        enableAutoPipelining: false,
+        automaticDeserialization: false,
+        enableTelemetry: false,
+        retry: { retries: 0 },
+        signal: () => AbortSignal.timeout(ms),
+      })
+    this.#redis = open(timeoutMs)
+    this.#patient = open(Math.max(timeoutMs, renewalTimeoutMs))
   }
 
   mayHaveForgotten(): boolean {
@@ -91,10 +99,16 @@ export class RedisStore implements CacheStore {
     if (generations.length === 0) return
     const keys = generations.map(({ key }) => key)
     const texts = generations.map(({ generation }) => generationText(generation))
-    const done = await this.#redis.eval(renewAll, keys, [String(generationTtlMs), ...texts]).catch(() => null)
+    const done = await this.#patient.eval(renewAll, keys, [String(generationTtlMs), ...texts]).catch(answered)
     if (Number(done) === keys.length) return
     // One that is full refuses what is new, and still lets go of what is old: what is missing is as good as replaced.
-    const gone: unknown = await this.#redis.del(...keys)
+    const gone: unknown = await this.#patient.del(...keys)
     if (typeof gone !== 'number') throw new Error('the store did not take a generation')
   }
+}
+
+/** Nothing, for a store that has answered with an error; one that has not is not asked once more. */
+function answered(error: unknown): null {
+  if (error instanceof Error && error.name === 'UpstashError') return null
+  throw error
 }

@@ -41,10 +41,16 @@ export function cachePlanOf(plan: ReadPlan, catalog: Catalog): CachePlan | null 
   const colocated = new Set<Table>()
   const byValue = isPinnedByValue(plan)
   if (!collect(plan.root, byValue, tables, colocated, catalog)) return null
+  // What lies elsewhere is asked there, with its own policies, and has none in the tree any more.
+  const gathered = plan.gathers.map(({ policy }) => policy)
+  if (!gathered.every((policy) => collectPolicy(policy, tables, catalog))) return null
   tables.delete(plan.root.table)
-  const isRootAlone = !readsAgain(plan.root, plan.root.table)
+  const isRootAlone =
+    !readsAgain(plan.root, plan.root.table) &&
+    !gathered.some((policy) => policyReads(policy, plan.root.table))
   const root = isRootAlone ? rootOf(plan, byValue) : null
   if (root === null) tables.add(plan.root.table)
+  if (root?.kind !== 'value') for (const table of colocated) tables.add(table)
   for (const table of tables) colocated.delete(table)
   const all = [plan.root.table, ...tables, ...colocated]
   const settings = all.map(({ cache }) => cache)
@@ -123,10 +129,7 @@ function collectPolicy(policy: RowPolicy, tables: Set<Table>, catalog: Catalog):
 
 /** Whether an embedded resource or a policy reads the root's table as well. */
 function readsAgain(resource: ResourcePlan, table: Table): boolean {
-  const inPolicy = (policy: RowPolicy): boolean =>
-    policy.kind === 'every'
-      ? policy.policies.some(inPolicy)
-      : policy.kind === 'condition' && (policy.reads?.includes(table.name) ?? true)
+  const inPolicy = (policy: RowPolicy) => policyReads(policy, table)
   if (inPolicy(resource.policy)) return true
   return embedsOf(resource.output).some(
     ({ embed }) =>
@@ -135,6 +138,12 @@ function readsAgain(resource: ResourcePlan, table: Table): boolean {
       (embed.junction !== null && inPolicy(embed.junction.policy)) ||
       readsAgain(embed.resource, table),
   )
+}
+
+/** Whether a policy reads a table, or may. */
+function policyReads(policy: RowPolicy, table: Table): boolean {
+  if (policy.kind === 'every') return policy.policies.some((part) => policyReads(part, table))
+  return policy.kind === 'condition' && (policy.reads?.includes(table.name) ?? true)
 }
 
 function rootOf({ root }: ReadPlan, byValue: boolean): CachePlan['root'] {

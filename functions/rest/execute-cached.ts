@@ -75,8 +75,14 @@ export async function seeLastWrites(
   { store, prefix }: Invalidator,
   who: string | null,
   session: ClusterSession,
-): Promise<void> {
-  if (who === null || store.isLocal) return
-  const [text] = await store.read([lastWritesKey(prefix, who)]).catch(() => [null])
-  for (const [database, bookmark] of LastWrites.parse(text)) session.note(database, bookmark)
+): Promise<ClusterSession> {
+  if (who === null || store.isLocal) return session
+  try {
+    const [text] = await store.read([lastWritesKey(prefix, who)])
+    for (const [database, bookmark] of LastWrites.parse(text)) session.note(database, bookmark)
+    return session
+  } catch {
+    // Nobody knows what they have written: replicas may lack it.
+    return session.onPrimary()
+  }
 }

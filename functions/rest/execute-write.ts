@@ -4,6 +4,7 @@
  */
 
 import type { ChangeSet } from '../../db/changes/change-log.ts'
+import { changesOf, ownResults, tracked } from '../../db/changes/track-changes.ts'
 import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
@@ -19,7 +20,6 @@ import { AtollError, errors } from '../errors.ts'
 import { compileRollback, type RollbackNotes } from './compile-rollback.ts'
 import { affectedRows, type CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
-import { changesOf, ownResults, tracked } from './execute-changes.ts'
 import { runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
@@ -47,8 +47,14 @@ export interface BoundWrite extends Bindings {
   readonly compiled: CompiledWrite
   readonly rights: Rights
   readonly payload: Payload
-  /** Is told what was changed, before anybody is answered; null when nobody wants to know. */
-  readonly onChanges: ((changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>) | null
+  readonly aftermath: Aftermath
+}
+
+/** What follows a commit, before anybody is answered. What fails then is no error of the write. */
+export interface Aftermath {
+  /** Is told what was changed; null when nobody wants to know. */
+  readonly changed: ((changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>) | null
+  readonly failed: (error: unknown) => void
 }
 
 /** What one database did. */
@@ -76,7 +82,8 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   if (copied && compiled.keys) await tryOnCopies(bound, compiled.keys, session)
   const rowsOf = ({ slots }: Part) =>
     slots === null ? rows : rows.filter(({ slot }) => slot === null || slots.has(slot))
-  const { onChanges } = plan.preferences.tx === 'rollback' ? { onChanges: null } : bound
+  const undone = plan.preferences.tx === 'rollback'
+  const tracks = bound.aftermath.changed !== null && !undone
   const answered = await runReserving(
     bound,
     rows,
@@ -84,16 +91,14 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
     session,
     (part) => {
       const statements = statementsFor(bound, rowsOf(part))
-      return onChanges === null ? statements : tracked(statements)
+      return tracks ? tracked(statements) : statements
     },
     rowsOf,
   ).catch(async (error) => {
     throw error instanceof TakenError ? await explainTaken(error, bound, rows, session) : error
   })
-  const changes = onChanges === null ? [] : await changesOf(answered, session)
-  const outcomes = onChanges === null ? answered : answered.map(withOwnResults)
-  if (copied && plan.preferences.tx !== 'rollback') await copyReferences(session, bound.rights.catalog)
-  if (changes.length > 0) await onChanges?.(changes, session)
+  const outcomes = tracks ? answered.map(withOwnResults) : answered
+  if (!undone) await carryOn(bound, tracks ? answered : [], copied, session)
   const results = await Promise.all(
     outcomes.map((outcome) => resultOf(bound, outcome, rowsOf(outcome.part), session)),
   )
@@ -101,6 +106,23 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   if (done.length < results.length) throw failureOf(outcomes, results)
   if (done.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
   return joined(done, plan)
+}
+
+/** After the commit: what was written reaches copies and cache, or the relay is told that it has not. */
+async function carryOn(
+  { aftermath, rights: { catalog } }: BoundWrite,
+  answered: readonly Outcome[],
+  copied: boolean,
+  session: ClusterSession,
+): Promise<void> {
+  try {
+    const changes = await changesOf(answered, session, catalog)
+    const cascades = copied ? await copyReferences(session, catalog) : []
+    const all = [...changes, ...cascades]
+    if (all.length > 0) await aftermath.changed?.(all, session)
+  } catch (error) {
+    aftermath.failed(error)
+  }
 }
 
 function withOwnResults(outcome: Outcome): Outcome {

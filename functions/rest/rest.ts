@@ -12,6 +12,7 @@ import type { AtollConfig } from '../config.ts'
 import { type AtollEnv, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
+import { aftermathOf } from './aftermath.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { type CachePlan, cachePlanOf } from './cache-plan.ts'
 import { CompileCache } from './compile-cache.ts'
@@ -20,7 +21,6 @@ import { type CompiledWrite, compileWrite } from './compile-write.ts'
 import { executeRead } from './execute.ts'
 import { cacheKey, executeCached, seeLastWrites } from './execute-cached.ts'
 import { executeWrite, type WriteResult } from './execute-write.ts'
-import { invalidating } from './invalidating.ts'
 import { ranked } from './media.ts'
 import { describeApi } from './openapi.ts'
 import { type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
@@ -122,8 +122,9 @@ export function createRest(
     const bindings = { operands: shape.operands, rights }
     const { cache } = visit.services
     if (cache === null || cachePlan === null) {
-      if (cache !== null) await seeLastWrites(cache, identityOf(visit.caller), session)
-      const result = await executeRead(plan, compiled, bindings, session, catalog)
+      if (readDirectives(raw.headers).onlyIfCached) throw errors.notCached()
+      const own = cache === null ? session : await seeLastWrites(cache, identityOf(visit.caller), session)
+      const result = await executeRead(plan, compiled, bindings, own, catalog)
       timing.mark('transaction')
       const answer = await answerOf(result, plan, compiled.columns)
       return respond(answer, result.missing, plan, responseInput(raw, url, shape, plan))
@@ -154,7 +155,7 @@ export function createRest(
     const changes = plan.action === 'delete' || (payload.rows.length > 0 && setsSomething(plan))
     const result = changes
       ? await executeWrite(
-          { plan, compiled, operands: shape.operands, rights, payload, onChanges: invalidating(visit) },
+          { plan, compiled, operands: shape.operands, rights, payload, aftermath: aftermathOf(visit) },
           session,
         )
       : nothingWritten(plan)

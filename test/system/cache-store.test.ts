@@ -121,7 +121,7 @@ describe.runIf(hasRedis)('a store behind the bridge', () => {
   it.each([
     ['down', { down: 'error' }],
     ['gone', { down: 'hang-up' }],
-    ['slow', { delayMs: 400 }],
+    ['slow', { delayMs: 1300 }],
     ['out of its mind', { nonsense: true }],
   ] as const)('that is %s has failed, in time', async (_, fault) => {
     const store = new RedisStore(bridge.url, bridge.token, 100)

@@ -139,6 +139,44 @@ describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that
     expect(statusOf(await ask(2))).not.toMatch('hit')
   })
 
+  it('hear of every table that an answer is made from: embeds beside a policy, and policies of rows that lie elsewhere', async () => {
+    const found = await isolates.ask(
+      0,
+      'customers?support_rep_id=not.is.null&select=id,rep:support_rep_id&limit=1',
+    )
+    const [mine] = (await found.json()) as { id: number; rep: number }[]
+    const token = await new SignJWT({ role: 'support', sub: String(mine?.rep) })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(jwtSecret))
+    const headers = { Authorization: `Bearer ${token}`, apikey: publishableKey }
+    const asked = async (path: string) =>
+      (await (await isolates.ask(1, path, { headers })).json()) as Record<string, unknown[]>[]
+    const own = `customers?id=eq.${mine?.id}&select=id,invoices(id)`
+    const before = (await asked(own))[0]?.invoices?.length ?? 0
+    const invoice = { customer_id: mine?.id, invoice_date: '2026-01-01 00:00:00', total: 1 }
+    const made = await isolates.ask(0, 'invoices', {
+      method: 'POST',
+      headers: json,
+      body: JSON.stringify(invoice),
+    })
+    expect(made.status).toBe(201)
+    expect((await asked(own))[0]?.invoices).toHaveLength(before + 1)
+    // Items are gathered from all shards; which of them count, the policy reads off customers.
+    const [item] = (await asked(
+      `invoice_items?customer_id=eq.${mine?.id}&select=track_id&limit=1`,
+    )) as unknown as { track_id: number }[]
+    const track = `tracks?id=eq.${item?.track_id}&select=id,invoice_items(customer_id)`
+    const customersOf = async () =>
+      (await asked(track))[0]?.invoice_items?.map((row) => (row as { customer_id: number }).customer_id)
+    expect(await customersOf()).toContain(mine?.id)
+    expect(
+      (await patch(0, `customers?id=eq.${mine?.id}`, { support_rep_id: mine?.rep === 4 ? 5 : 4 })).status,
+    ).toBe(204)
+    await new Promise((done) => setTimeout(done, 50))
+    expect(await customersOf()).not.toContain(mine?.id)
+  })
+
   it('do what Cache-Control asks', async () => {
     const ask = (control: string) =>
       isolates.ask(0, 'customers?id=eq.9&select=id', { headers: { 'Cache-Control': control } })

@@ -1,18 +1,12 @@
 /**
- * Tells what a write has changed: its transaction asks the change log, where cascades and the app's own triggers are noted
- * as well.
+ * Tells what transactions have changed: they ask the change log themselves, where cascades and the app's own triggers are
+ * noted as well.
  * @module
  */
-import {
-  type ChangeSet,
-  changeOf,
-  logAfter,
-  logBefore,
-  maxListed,
-  tablesChanged,
-} from '../../db/changes/change-log.ts'
-import type { BoundStatement, Outcome, Row } from '../../db/cluster/cluster.ts'
-import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { BoundStatement, Outcome, Row } from '../cluster/cluster.ts'
+import type { ClusterSession } from '../cluster/session.ts'
+import { type ChangeSet, changeOf, logAfter, logBefore, maxListed, tablesChanged } from './change-log.ts'
 
 /** A transaction's statements, with the questions to the change log around them. */
 export function tracked(statements: readonly BoundStatement[]): readonly BoundStatement[] {
@@ -25,7 +19,11 @@ export function ownResults(results: readonly (readonly Row[])[]): readonly (read
 }
 
 /** What tracked transactions have changed. */
-export async function changesOf(outcomes: readonly Outcome[], session: ClusterSession): Promise<ChangeSet[]> {
+export async function changesOf(
+  outcomes: readonly Outcome[],
+  session: ClusterSession,
+  catalog: Catalog,
+): Promise<ChangeSet[]> {
   const sets = await Promise.all(
     outcomes.map(async (outcome): Promise<ChangeSet | null> => {
       if ('error' in outcome) return null
@@ -35,8 +33,14 @@ export async function changesOf(outcomes: readonly Outcome[], session: ClusterSe
       const upTo = changes[0]?.sequence ?? before
       if (changes.length === 0) return null
       if (changes.length <= maxListed) return { database: part.database, changes, upTo, tables: null }
+      // Whoever has swept the log meanwhile may have cut it off: then any table may have changed.
       const [rows = []] = await session.writing().on(part.database, [tablesChanged(before, upTo)])
-      return { database: part.database, changes, upTo, tables: rows.map(({ name }) => name as string) }
+      return {
+        database: part.database,
+        changes,
+        upTo,
+        tables: rows.length > 0 ? rows.map(({ name }) => name as string) : [...catalog.tables.keys()],
+      }
     }),
   )
   return sets.filter((set) => set !== null)
