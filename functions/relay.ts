@@ -5,7 +5,9 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
+import type { Catalog, Table } from '../db/catalog/catalog.ts'
 import { copyReferences } from '../db/cluster/reference-copies.ts'
+import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/unique-values.ts'
 import { sweepChanges } from './cache/invalidate.ts'
 import { defaultConfig } from './config.ts'
@@ -32,13 +34,16 @@ export function createRelay(
   state: DurableObjectState,
   env: Env,
 ) => Relay & DurableObject<Env> {
-  const catalog = buildCatalog(app.tables)
   // It has time, and asks for more at once than a read does.
   const config = { ...defaultConfig, ...app.config, cacheTimeoutMs: 5000 }
   const servicesOf = servicesFor(config, app.migrations ?? [])
-  const unique = [...catalog.tables.values()].filter(
-    ({ uniqueAcrossShards }) => uniqueAcrossShards.length > 0,
-  )
+
+  // Most isolates never run it: the catalog is read by those that do.
+  let known: Catalog | undefined
+  const catalogOf = () => {
+    known ??= buildCatalog(app.tables)
+    return known
+  }
 
   return class Relay extends DurableObject<Env> {
     async wake(): Promise<void> {
@@ -57,10 +62,9 @@ export function createRelay(
     }
 
     /** Each part by itself: one that fails leaves the others alone, and is tried again. */
-    async #sweep(
-      { cluster, cache }: Services,
-      session: ReturnType<Services['cluster']['open']>,
-    ): Promise<boolean> {
+    async #sweep({ cluster, cache }: Services, session: ClusterSession): Promise<boolean> {
+      const catalog = catalogOf()
+      const unique = [...catalog.tables.values()].filter((table) => table.uniqueAcrossShards.length > 0)
       const work: (readonly [string, () => Promise<unknown>])[] = [
         ['reference copies', () => copyReferences(session, catalog)],
         ...(cache ? cluster.databases : []).map(
@@ -75,7 +79,7 @@ export function createRelay(
           (name) => [`log of ${name}`, () => session.on(name, [trimLog])] as const,
         ),
         ...(unique.length > 0 && cluster.sharded ? cluster.databases : []).map(
-          (name) => [`unique values of ${name}`, () => this.#sweepOrphans(session, name)] as const,
+          (name) => [`unique values of ${name}`, () => this.#sweepOrphans(session, name, unique)] as const,
         ),
       ]
       let failed = false
@@ -90,7 +94,7 @@ export function createRelay(
       return failed
     }
 
-    async #sweepOrphans(session: ReturnType<Services['cluster']['open']>, database: string): Promise<void> {
+    async #sweepOrphans(session: ClusterSession, database: string, unique: readonly Table[]): Promise<void> {
       const key = `unique:${database}`
       const after = (await this.ctx.storage.get<string>(key)) ?? null
       const swept = await sweepOrphans(session, database, unique, after)

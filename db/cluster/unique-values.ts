@@ -12,6 +12,7 @@
 import type { Column, Table } from '../catalog/catalog.ts'
 import { quoteName } from '../quote.ts'
 import type { BoundStatement, Part, Row } from './cluster.ts'
+import { pause } from './database.ts'
 import type { ClusterSession } from './session.ts'
 import { keySlot } from './slots.ts'
 
@@ -67,7 +68,7 @@ export async function reserve(
     )
     const waiting = held.filter((entry) => absent.get(entry) === 'pending')
     open = matching(claims, [...waiting, ...free])
-    if (waiting.length > 0) await new Promise((done) => setTimeout(done, waitMs))
+    if (waiting.length > 0) await pause(waitMs)
   }
   return { taken, contended: open.length > 0 }
 }

@@ -2,6 +2,7 @@
  * Answers from the cache, and fills it. `README.md` tells the protocol and argues why it is right.
  * @module
  */
+import { pause } from '../../db/cluster/database.ts'
 import { laterOf } from '../../db/cluster/session.ts'
 import { RecentMap } from '../recent-map.ts'
 import { type CacheEntry, entryText } from './cache-entry.ts'
@@ -17,7 +18,7 @@ import {
   type Served,
   served,
 } from './cache-query.ts'
-import type { CacheStore } from './cache-store.ts'
+import type { CacheStore, Lease } from './cache-store.ts'
 import { Coalescer, within } from './coalescer.ts'
 import type { FirstLevel } from './first-level.ts'
 import {
@@ -34,9 +35,7 @@ import { type Look, StoreLook } from './store-look.ts'
 type Read = (terms: FillTerms) => Promise<Filled>
 
 /** A fill that others wait for. */
-interface Pending {
-  readonly result: Promise<{ readonly served: Served; readonly generations: readonly string[] }>
-}
+type Pending = Promise<{ readonly served: Served; readonly generations: readonly string[] }>
 
 export interface CacheOptions {
   readonly prefix: string
@@ -168,17 +167,14 @@ export class ConsistentCache {
   }
 
   /** Lets others join a fill until it comes to its end. */
-  async #begin(state: string, query: CacheQuery, result: Pending['result']): Promise<Served> {
-    this.#pending.set(state, { result })
-    const settled = result.then(
-      () => undefined,
-      () => undefined,
-    )
-    void settled.then(() => {
-      if (this.#pending.get(state)?.result === result) this.#pending.delete(state)
-    })
-    query.later(settled)
-    return (await result).served
+  async #begin(state: string, query: CacheQuery, pending: Pending): Promise<Served> {
+    this.#pending.set(state, pending)
+    query.later(pending.catch(() => null))
+    try {
+      return (await pending).served
+    } finally {
+      if (this.#pending.get(state) === pending) this.#pending.delete(state)
+    }
   }
 
   /** Waits for another's fill; null when what it found is not for this session, or may be from before its time. */
@@ -189,16 +185,15 @@ export class ConsistentCache {
     look: Look,
     seen: ReadonlyMap<string, string>,
   ) {
-    const { directives } = query
-    const result = await within(maxSharedReadMs, pending.result)
+    const oldest = query.directives.maxAgeMs ?? Number.POSITIVE_INFINITY
+    const result = await within(maxSharedReadMs, pending)
     if (result === null) {
       // Whoever began it is gone, or stuck: the first of those who waited begins anew, and the others join that.
       if (this.#pending.get(state) === pending) this.#pending.delete(state)
       return null
     }
     const { served, generations } = result
-    if (isBehind(served.bookmarks, seen) || served.ageMs > (directives.maxAgeMs ?? Number.POSITIVE_INFINITY))
-      return null
+    if (isBehind(served.bookmarks, seen) || served.ageMs > oldest) return null
     if (!look.generations.includes(null)) return served
     // A generation that is missing says nothing: what the fill began with must be what is there now.
     const now = await this.#looks.generations(query).catch(() => null)
@@ -211,12 +206,11 @@ export class ConsistentCache {
     seen: ReadonlyMap<string, string>,
     read: Read,
     refreshes: boolean,
-  ): Promise<{ served: Served; generations: readonly string[] }> {
+  ): Pending {
     const { leaseMs, maxEntryLength } = this.#options
     const missing = query.tags.filter((_, i) => look.generations[i] === null)
-    const lease = this.#store.isLocal
-      ? null
-      : { key: `${await this.#looks.entryKey(query.key)}:lease`, token: crypto.randomUUID(), ttlMs: leaseMs }
+    const key = this.#store.isLocal ? null : await this.#looks.entryKey(query.key)
+    const lease = key === null ? null : { key: `${key}:lease`, token: crypto.randomUUID(), ttlMs: leaseMs }
     let begun: Awaited<ReturnType<CacheStore['begin']>>
     try {
       begun = await this.#store.begin(
@@ -274,21 +268,16 @@ export class ConsistentCache {
       tookMs: Date.now() - began,
     }
     if (keeps) this.#first.put(query.key, own, asked)
-    if (!this.#store.isLocal)
-      query.later(this.#keep(query.key, keeps ? own : null, granted).catch(() => null))
+    if (key) query.later(this.#keep(key, keeps ? own : null, granted).catch(() => null))
     return {
       served: { ...direct(filled, 'uri-miss'), stored: keeps, ttlMs },
       generations: ids,
     }
   }
 
-  async #keep(
-    key: string,
-    entry: CacheEntry | null,
-    lease: Parameters<CacheStore['fill']>[1],
-  ): Promise<void> {
+  async #keep(key: string, entry: CacheEntry | null, lease: Lease | null): Promise<void> {
     const stored = entry && {
-      key: await this.#looks.entryKey(key),
+      key,
       value: await entryText(entry),
       ttlMs: Math.max(1, Math.round(entry.until - Date.now())),
     }
@@ -299,7 +288,7 @@ export class ConsistentCache {
   async #await(query: CacheQuery, seen: ReadonlyMap<string, string>) {
     let last: { hit: Served | null; generations: Generation[]; asked: number } | null = null
     for (let waited = 0; waited < this.#options.leaseMs; waited += lookAgainMs) {
-      await new Promise((done) => setTimeout(done, lookAgainMs))
+      await pause(lookAgainMs)
       const look = await this.#looks.ask(query, null).catch(() => null)
       if (look === null || look.generations.includes(null)) return last
       const hit = this.#hit(query, look, seen)

@@ -59,6 +59,16 @@ export function parseGeneration(text: string): Generation {
   return { id, at, bookmarks, upTo }
 }
 
+/** What the store has under a generation's key; null when that is missing. */
+export function readGeneration(text: string | null | undefined): Generation | null {
+  return text ? parseGeneration(text) : null
+}
+
+/** Where the generation of a tag lies in the store. */
+export function generationKey(prefix: string, tag: string): string {
+  return `${prefix}:g:${tag}`
+}
+
 /**
  * Whether a read under this generation must come from the primary: nobody knows which write made the one before it, and a
  * replica may not have it yet.
@@ -92,17 +102,14 @@ export function bulkTag(table: string, database: string): string {
 /** The shard map: which database a value lies on. Who moves slots replaces it. */
 export const mapTag = 'map@'
 
-/** The tags of a change, apart from its table's. */
-export function narrowTags({ table, key, value }: Change, database: string): string[] {
-  return [rowTag(table, key, database), ...(value === null ? [] : [valueTag(table, value, database)])]
+/** The tags of a change. */
+export function tagsOfChange({ table, key, value }: Change, database: string): string[] {
+  const row = rowTag(table, key, database)
+  return [tableTag(table, database), row, ...(value === null ? [] : [valueTag(table, value, database)])]
 }
 
 /** The tags of what a transaction changed. */
 export function tagsOf({ database, changes, tables }: ChangeSet): string[] {
   if (tables !== null) return tables.flatMap((table) => [tableTag(table, database), bulkTag(table, database)])
-  return [
-    ...new Set(
-      changes.flatMap((change) => [tableTag(change.table, database), ...narrowTags(change, database)]),
-    ),
-  ]
+  return [...new Set(changes.flatMap((change) => tagsOfChange(change, database)))]
 }

@@ -9,11 +9,11 @@ import type { CacheStore, Renewal } from './cache-store.ts'
 import {
   bulkTag,
   type Generation,
+  generationKey,
   makeGeneration,
-  narrowTags,
-  parseGeneration,
-  tableTag,
+  readGeneration,
   tagsOf,
+  tagsOfChange,
 } from './generation.ts'
 
 export interface Invalidator {
@@ -37,7 +37,7 @@ export async function invalidate(
 ): Promise<void> {
   const generations = sets.flatMap((set) => {
     const generation = makeGeneration(bookmarks, set.upTo)
-    return tagsOf(set).map((tag): Renewal => ({ key: `${prefix}:g:${tag}`, generation }))
+    return tagsOf(set).map((tag): Renewal => ({ key: generationKey(prefix, tag), generation }))
   })
   await store.renew([...generations, ...beside]).finally(() => wrote?.(sets.flatMap(tagsOf)))
 }
@@ -91,14 +91,11 @@ async function replaceMissed(
   const wanted = new Map<string, { sequence: number; bulk: string }>()
   for (const change of set.changes) {
     const bulk = bulkTag(change.table, set.database)
-    const tags = [tableTag(change.table, set.database), ...narrowTags(change, set.database)]
-    for (const tag of tags) wanted.set(tag, { sequence: change.sequence, bulk })
+    for (const tag of tagsOfChange(change, set.database)) wanted.set(tag, { sequence: change.sequence, bulk })
   }
   const tags = [...new Set([...wanted.keys(), ...[...wanted.values()].map(({ bulk }) => bulk)])]
-  const found = await store.read(tags.map((tag) => `${prefix}:g:${tag}`))
-  const known = new Map<string, Generation | null>(
-    tags.map((tag, i) => [tag, found[i] ? parseGeneration(found[i]) : null]),
-  )
+  const found = await store.read(tags.map((tag) => generationKey(prefix, tag)))
+  const known = new Map<string, Generation | null>(tags.map((tag, i) => [tag, readGeneration(found[i])]))
   const missed = [...wanted].filter(([tag, { sequence, bulk }]) => {
     const own = known.get(tag) ?? null
     // What is missing is no entry's; what a writer has replaced at this change or after it, is done.
@@ -106,7 +103,7 @@ async function replaceMissed(
   })
   const generation = makeGeneration(bookmarks, set.upTo)
   await store
-    .renew(missed.map(([tag]) => ({ key: `${prefix}:g:${tag}`, generation })))
+    .renew(missed.map(([tag]) => ({ key: generationKey(prefix, tag), generation })))
     .finally(() => wrote?.([...wanted.keys()]))
   return missed.length
 }

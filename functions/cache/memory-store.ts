@@ -1,5 +1,5 @@
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
-import { generationText, generationTtlMs, parseGeneration, renewed, replicaLagMs } from './generation.ts'
+import { generationText, generationTtlMs, readGeneration, renewed, replicaLagMs } from './generation.ts'
 
 interface Kept {
   readonly value: string
@@ -51,8 +51,7 @@ export class MemoryStore implements CacheStore {
 
   async renew(generations: readonly Renewal[]): Promise<void> {
     for (const { key, generation } of generations) {
-      const before = this.#get(key)
-      const value = generationText(renewed(generation, before === null ? null : parseGeneration(before)))
+      const value = generationText(renewed(generation, readGeneration(this.#get(key))))
       this.#set({ key, value, ttlMs: generationTtlMs })
     }
   }

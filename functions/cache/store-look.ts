@@ -7,7 +7,7 @@ import { type CacheQuery, isCurrent } from './cache-query.ts'
 import type { CacheStore } from './cache-store.ts'
 import { Coalescer } from './coalescer.ts'
 import type { Held } from './first-level.ts'
-import { type Generation, parseGeneration } from './generation.ts'
+import { type Generation, generationKey, readGeneration } from './generation.ts'
 import { LastWrites, lastWritesKey } from './last-writes.ts'
 
 /** How long one request waits for what another asks, in milliseconds: that may have been ended in the middle. */
@@ -46,7 +46,7 @@ export class StoreLook {
         ...(query.who === null ? [] : [lastWritesKey(this.#prefix, query.who)]),
         ...(wantsEntry ? [await this.entryKey(query.key)] : []),
       ])
-      const generations = query.tags.map((_, i) => (found[i] ? parseGeneration(found[i]) : null))
+      const generations = query.tags.map((_, i) => readGeneration(found[i]))
       const lastWrites = LastWrites.parse(query.who === null ? null : found[query.tags.length])
       const text = wantsEntry ? (found.at(-1) ?? null) : null
       if (held === null) {
@@ -78,11 +78,11 @@ export class StoreLook {
 
   async generations({ tags }: CacheQuery): Promise<(Generation | null)[]> {
     const found = await this.#store.read(tags.map((tag) => this.generationKey(tag)))
-    return found.map((text) => (text === null ? null : parseGeneration(text)))
+    return found.map(readGeneration)
   }
 
   generationKey(tag: string): string {
-    return `${this.#prefix}:g:${tag}`
+    return generationKey(this.#prefix, tag)
   }
 
   async entryKey(key: string): Promise<string> {

@@ -3,8 +3,7 @@
  * @module
  */
 
-import type { ChangeSet } from '../../db/changes/change-log.ts'
-import { changesOf, ownResults, tracked } from '../../db/changes/track-changes.ts'
+import { ownResults, tracked } from '../../db/changes/track-changes.ts'
 import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
@@ -12,7 +11,7 @@ import {
   RolledBack,
   rollbackPrefix,
 } from '../../db/cluster/constraint-error.ts'
-import { copyReferences, deleteCopiesText } from '../../db/cluster/reference-copies.ts'
+import { deleteCopiesText } from '../../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import type { Rights } from '../access/rights.ts'
@@ -20,6 +19,7 @@ import { AtollError, errors } from '../errors.ts'
 import { compileRollback, type RollbackNotes } from './compile-rollback.ts'
 import { affectedRows, type CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
+import { type Aftermath, carryOn } from './execute-aftermath.ts'
 import { runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
@@ -48,13 +48,6 @@ export interface BoundWrite extends Bindings {
   readonly rights: Rights
   readonly payload: Payload
   readonly aftermath: Aftermath
-}
-
-/** What follows a commit, before anybody is answered. What fails then is no error of the write. */
-export interface Aftermath {
-  /** Is told what was changed; null when nobody wants to know. */
-  readonly changed: ((changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>) | null
-  readonly failed: (error: unknown) => void
 }
 
 /** What one database did. */
@@ -106,23 +99,6 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   if (done.length < results.length) throw failureOf(outcomes, results)
   if (done.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
   return joined(done, plan)
-}
-
-/** After the commit: what was written reaches copies and cache, or the relay is told that it has not. */
-async function carryOn(
-  { aftermath, rights: { catalog } }: BoundWrite,
-  answered: readonly Outcome[],
-  copied: boolean,
-  session: ClusterSession,
-): Promise<void> {
-  try {
-    const changes = await changesOf(answered, session, catalog)
-    const cascades = copied ? await copyReferences(session, catalog) : []
-    const all = [...changes, ...cascades]
-    if (all.length > 0) await aftermath.changed?.(all, session)
-  } catch (error) {
-    aftermath.failed(error)
-  }
 }
 
 function withOwnResults(outcome: Outcome): Outcome {

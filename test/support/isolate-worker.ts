@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import tables from '../../db/app/tables.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { createRelay } from '../../functions/relay.ts'
-import { wrapDatabase } from './wrap-database.ts'
+import { countingCalls } from './wrap-database.ts'
 
 const { CACHE_TIMEOUT_MS = '50' } = env as { CACHE_TIMEOUT_MS?: string }
 const app = { tables, config: { cacheTimeoutMs: Number(CACHE_TIMEOUT_MS) } }
@@ -11,30 +11,12 @@ const gateway = createGateway(app)
 let calls = 0
 let counted: Record<string, unknown> | undefined
 
-const counting = (database: D1Database) =>
-  wrapDatabase((constraint) => {
-    const session = database.withSession(constraint)
-    return {
-      session,
-      getBookmark: () => session.getBookmark(),
-      around: (call) => {
-        calls++
-        return call()
-      },
-    }
-  })
-
 export const Relay = createRelay(app)
 
 export default {
   async fetch(request: Request, env: Record<string, unknown>, context: ExecutionContext): Promise<Response> {
     if (new URL(request.url).pathname === '/calls') return new Response(String(calls))
-    counted ??= Object.fromEntries(
-      Object.entries(env).map(([name, value]) => [
-        name,
-        /^(?:DB|SHARD_\d+)$/.test(name) ? counting(value as D1Database) : value,
-      ]),
-    )
+    counted ??= countingCalls(env, () => calls++)
     return gateway.fetch(request, counted as never, context)
   },
 }

@@ -24,3 +24,25 @@ export function wrapDatabase(open: (constraint: string) => OpenedDatabase): D1Da
   }
   return { withSession } as unknown as D1Database
 }
+
+/** An environment whose databases tell of each call. */
+export function countingCalls(env: Record<string, unknown>, count: () => void): Record<string, unknown> {
+  const counting = (database: D1Database) =>
+    wrapDatabase((constraint) => {
+      const session = database.withSession(constraint)
+      return {
+        session,
+        getBookmark: () => session.getBookmark(),
+        around: (call) => {
+          count()
+          return call()
+        },
+      }
+    })
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [
+      name,
+      /^(?:DB|SHARD_\d+)$/.test(name) ? counting(value as D1Database) : value,
+    ]),
+  )
+}

@@ -1,0 +1,58 @@
+/**
+ * What follows a write's commit: copies of reference tables, and the cache.
+ * @module
+ */
+import type { ChangeSet } from '../../db/changes/change-log.ts'
+import { changesOf } from '../../db/changes/track-changes.ts'
+import type { Outcome } from '../../db/cluster/cluster.ts'
+import { copyReferences } from '../../db/cluster/reference-copies.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import { identityOf } from '../access/caller.ts'
+import { invalidate } from '../cache/invalidate.ts'
+import type { Visit } from '../context.ts'
+import { emit } from '../events.ts'
+import type { BoundWrite } from './execute-write.ts'
+
+/** What follows a commit, before anybody is answered. What fails then is no error of the write. */
+export interface Aftermath {
+  /** Is told what was changed; null when nobody wants to know. */
+  readonly changed: ((changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>) | null
+  readonly failed: (error: unknown) => void
+}
+
+/**
+ * What is done with a write's changes before it is answered. That the cache store does not take them is no error of the
+ * write, which is committed: the relay delivers them.
+ */
+export function aftermathOf({ caller, services, later }: Visit): Aftermath {
+  const { cache, lastWrites, relay } = services
+  const failed = (error: unknown) => {
+    emit({ kind: 'invalidation-failed', error })
+    if (relay) later(relay.wake())
+  }
+  if (cache === null) return { changed: null, failed }
+  const changed = async (changes: readonly ChangeSet[], { bookmarks }: ClusterSession): Promise<void> => {
+    const who = identityOf(caller)
+    if (who !== null) lastWrites.note(who, bookmarks)
+    const beside = who === null ? [] : [lastWrites.renewal(cache.prefix, who)]
+    await invalidate(cache, changes, bookmarks, beside).catch(failed)
+  }
+  return { changed, failed }
+}
+
+/** After the commit: what was written reaches copies and cache, or the relay is told that it has not. */
+export async function carryOn(
+  { aftermath, rights: { catalog } }: BoundWrite,
+  answered: readonly Outcome[],
+  copied: boolean,
+  session: ClusterSession,
+): Promise<void> {
+  try {
+    const changes = await changesOf(answered, session, catalog)
+    const cascades = copied ? await copyReferences(session, catalog) : []
+    const all = [...changes, ...cascades]
+    if (all.length > 0) await aftermath.changed?.(all, session)
+  } catch (error) {
+    aftermath.failed(error)
+  }
+}
