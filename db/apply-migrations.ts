@@ -1,4 +1,5 @@
-import { systemObjects } from './system/system-objects.ts'
+import { quoteName, quoteText } from './quote.ts'
+import { addedColumns, systemObjects } from './system/system-objects.ts'
 import type { MigrationDatabase } from './wrangler-database.ts'
 
 export interface Migration {
@@ -24,6 +25,7 @@ export async function applyMigrations(
   await database.batch(
     [stateTable, ...systemObjects, ...ownObjects].map((statement) => database.prepare(statement)),
   )
+  await addColumns(database)
   const { results } = await database.prepare('SELECT name FROM d1_migrations').all<{ name: string }>()
   const done = new Set(results.map((row) => row.name))
   const applied: string[] = []
@@ -37,4 +39,22 @@ export async function applyMigrations(
     applied.push(name)
   }
   return applied
+}
+
+/** Gives tables that an older Atoll made the columns that they lack. */
+async function addColumns(database: MigrationDatabase): Promise<void> {
+  const tables = [...new Set(addedColumns.map(([table]) => table))]
+  const { results } = await database
+    .prepare(
+      `SELECT t.value AS "table", c.name FROM json_each(${quoteText(JSON.stringify(tables))}) AS t, pragma_table_info(t.value) AS c`,
+    )
+    .all<{ table: string; name: string }>()
+  const present = new Set(results.map(({ table, name }) => `${table}.${name}`))
+  const lacking = addedColumns.filter(([table, column]) => !present.has(`${table}.${column}`))
+  if (lacking.length === 0) return
+  await database.batch(
+    lacking.map(([table, column, type]) =>
+      database.prepare(`ALTER TABLE ${quoteName(table)} ADD COLUMN ${quoteName(column)} ${type}`),
+    ),
+  )
 }

@@ -34,6 +34,11 @@ export interface TableOptions<Row> {
   readonly computed?: Readonly<Record<string, ComputedColumn>>
   /** How answers made from its rows are kept; `false`: not at all. Default: kept, and served only while nothing has changed. */
   readonly cache?: CacheOptions | false
+  /**
+   * Whether jobs and webhooks that changes of its rows start are given the rows' values before and after. They are kept in the
+   * change log until then. Default false: they are given keys and names of changed columns.
+   */
+  readonly logValues?: boolean
   /** SQL names of the text columns that full-text search finds; their index is kept by triggers. */
   readonly searchable?: readonly string[]
 }

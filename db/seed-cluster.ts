@@ -26,6 +26,8 @@ export async function seedCluster(
     if (name === primaryName) continue
     await database.prepare('UPDATE _atoll_shard SET reference_sequence = ?').bind(last).run()
   }
+  // Rows that were there from the beginning start no jobs, and no cache knows them yet.
+  for (const database of databases.values()) await database.prepare('DELETE FROM _atoll_changes').run()
 }
 
 function rowsFor(

@@ -17,19 +17,51 @@ import { emit } from './events.ts'
 export interface AppDatabases {
   readonly database: DrizzleD1Database
   readonly shards: Shards
+  /** A database by the name of its binding. */
+  open(name: string): DrizzleD1Database
+  /** The name of a database that was given out here; null for others. */
+  nameOf(database: DrizzleD1Database): string | null
+  /** Notes that rows were written by another way. */
+  wrote(name: string): void
+  /** Notes that a database has new jobs. */
+  sent(name: string): void
   /** Carries on what was written, as far as anything was. */
   settle(): Promise<void>
 }
 
+/** @param later keeps the isolate alive for work after the answer */
 export function openAppDatabases(
-  { cluster, bindings, cache, relay }: Services,
+  { cluster, bindings, cache, relay, registry }: Services,
   catalog: Catalog,
+  later: (work: Promise<unknown>) => void,
 ): AppDatabases {
   const written = new Set<string>()
-  const open = (name: string) => drizzle(noting(bindings.get(name) as D1Database, () => written.add(name)))
+  const withJobs = new Set<string>()
+  const given = new Map<string, DrizzleD1Database>()
+  const open = (name: string) => {
+    const database =
+      given.get(name) ?? drizzle(noting(bindings.get(name) as D1Database, () => written.add(name)))
+    given.set(name, database)
+    return database
+  }
   const namesAt = async (site: Site) => {
     const session = cluster.open({ reads: true, seen: new Map() })
     return (await cluster.partsOf(site, session)).map(({ database }) => database)
+  }
+  const carryOn = async () => {
+    const session = cluster.open({ reads: false, seen: new Map() })
+    try {
+      const copied = written.has(cluster.primary) ? await copyReferences(session, catalog) : []
+      if (!cache) return
+      // A store of this isolate alone: another's sweep may have taken from the log what it must hear of.
+      const all = cache.store.isLocal ? [...written].map((database) => everythingOn(database, catalog)) : []
+      await invalidate(cache, [...copied, ...all], session.bookmarks)
+      for (const name of written) await sweepChanges(cache, session, name, catalog)
+    } catch (error) {
+      // What is written stays written; the relay carries it on.
+      emit({ kind: 'invalidation-failed', error })
+      await relay?.repair().catch(() => undefined)
+    }
   }
   return {
     database: open(cluster.primary),
@@ -40,21 +72,16 @@ export function openAppDatabases(
       },
       all: async () => (await namesAt({ kind: 'everywhere' })).map(open),
     },
+    open,
+    nameOf: (database) => [...given].find(([, one]) => one === database)?.[0] ?? null,
+    wrote: (name) => void written.add(name),
+    sent: (name) => void withJobs.add(name),
     async settle() {
-      if (written.size === 0) return
-      const session = cluster.open({ reads: false, seen: new Map() })
-      try {
-        const copied = written.has(cluster.primary) ? await copyReferences(session, catalog) : []
-        if (!cache) return
-        // A store of this isolate alone: another's sweep may have taken from the log what it must hear of.
-        const all = cache.store.isLocal ? [...written].map((database) => everythingOn(database, catalog)) : []
-        await invalidate(cache, [...copied, ...all], session.bookmarks)
-        for (const name of written) await sweepChanges(cache, session, name)
-      } catch (error) {
-        // What is written stays written; the relay carries it on.
-        emit({ kind: 'invalidation-failed', error })
-        await relay?.wake().catch(() => undefined)
-      }
+      if (written.size > 0) await carryOn()
+      const waiting = registry.subscriptions.size > 0 ? [...withJobs, ...written] : withJobs
+      if (relay) for (const name of new Set(waiting)) later(relay.carry(name).catch(() => undefined))
+      written.clear()
+      withJobs.clear()
     },
   }
 }

@@ -46,6 +46,20 @@ export interface AtollConfig {
   readonly cacheMemoryTtlMs: number
   /** What the keys in the cache store begin with. Default `atoll`. */
   readonly cachePrefix: string
+  /** How long a job that was sent to its queue may wait there before it is sent again, in seconds; doubled each time. Default 60. */
+  readonly jobResendSeconds: number
+  /** How long a Worker may be silent before the jobs that it runs are taken from it, in seconds. Default 60. */
+  readonly jobLeaseSeconds: number
+  /** How long jobs that have ended are kept to be looked at, in seconds. Default 3600. */
+  readonly jobKeepSeconds: number
+  /** How long a change waits in the log for those who follow it before it is given up, in seconds. Default 604,800: a week. */
+  readonly changeLogMaxAgeSeconds: number
+  /** How many changes wait there, per database. Default 1,000,000. */
+  readonly changeLogMaxRows: number
+  /** Whether webhooks may be delivered to private and loopback addresses. Default false. */
+  readonly webhooksToPrivateAddresses: boolean
+  /** Where names in webhooks' addresses are looked up, DNS over HTTPS as JSON; null: nowhere. Default Cloudflare's. */
+  readonly webhookResolver: string | null
   /** How many request shapes an isolate keeps compiled. Default 1000. */
   readonly compiledShapes: number
 }
@@ -71,6 +85,13 @@ export const defaultConfig: AtollConfig = {
   cacheMaxEntryLength: 262_144,
   cacheMemoryTtlMs: 5000,
   cachePrefix: 'atoll',
+  jobResendSeconds: 60,
+  jobLeaseSeconds: 60,
+  jobKeepSeconds: 3600,
+  changeLogMaxAgeSeconds: 604_800,
+  changeLogMaxRows: 1_000_000,
+  webhooksToPrivateAddresses: false,
+  webhookResolver: 'https://cloudflare-dns.com/dns-query',
   compiledShapes: 1000,
 }
 
@@ -102,4 +123,10 @@ export function readKeys(env: Env): Keys {
     jwtSecret: env.ATOLL_JWT_SECRET ?? '',
     jwksUrl: env.ATOLL_JWKS_URL ?? '',
   }
+}
+
+/** A variable or secret that the app's own declarations name. */
+export function readSetting(env: Env, name: string): string | undefined {
+  const value = (env as unknown as Record<string, unknown>)[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
 }

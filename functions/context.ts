@@ -13,7 +13,12 @@ import type { Invalidator } from './cache/invalidate.ts'
 import { LastWrites } from './cache/last-writes.ts'
 import { MemoryStore } from './cache/memory-store.ts'
 import { RedisStore } from './cache/redis-store.ts'
-import { type AtollConfig, type Keys, readKeys, readRedis } from './config.ts'
+import { type AtollConfig, type Keys, readKeys, readRedis, readSetting } from './config.ts'
+import type { Engine } from './engine.ts'
+import type { JobLimit, JobLimitAccess } from './jobs/job-limit.ts'
+import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
+import { PayloadStore } from './jobs/payload-store.ts'
+import type { JobMessage } from './jobs/run-batch.ts'
 import type { Relay } from './relay.ts'
 import { SessionTokens } from './rest/session-token.ts'
 
@@ -27,8 +32,14 @@ export interface Env {
   readonly ATOLL_JWKS_URL?: string
   readonly UPSTASH_REDIS_REST_URL?: string
   readonly UPSTASH_REDIS_REST_TOKEN?: string
-  /** Repairs what could not be done at once. */
+  /** Carries on what was written: one for each database. */
   readonly RELAY?: DurableObjectNamespace<Relay>
+  /** Counts the jobs that are under way: one for each name that has a limit. */
+  readonly JOB_LIMITS?: DurableObjectNamespace<JobLimit>
+  /** Carries jobs; others are `QUEUE_HIGH` and so on. */
+  readonly QUEUE?: Queue<JobMessage>
+  /** Files, and large payloads of jobs. */
+  readonly BUCKET?: R2Bucket
   /** `off` switches the rate limits off. */
   readonly ATOLL_RATE_LIMITS?: string
   readonly KEY_RATE_LIMIT?: RateLimit
@@ -55,9 +66,24 @@ export interface Services {
   readonly lastWrites: LastWrites
   /** Null when nothing is cached. */
   readonly cache: Caching | null
-  /** Repairs what could not be done at once; null when there is none, as in some tests. */
-  readonly relay: { wake(): Promise<void> } | null
+  /** Carries on what was written; null when there is none, as in some tests. */
+  readonly relay: RelayAccess | null
   readonly limits: Limits | null
+  readonly registry: JobRegistry
+  /** Queues by the names that jobs call them by. */
+  readonly queues: ReadonlyMap<string, Queue<JobMessage>>
+  readonly jobLimit: ((name: string) => JobLimitAccess) | null
+  readonly payloads: PayloadStore
+  /** Variables and secrets that the app's declarations name. */
+  readonly setting: ReadSetting
+}
+
+/** What the relays are asked. */
+export interface RelayAccess {
+  /** To look after copies and caches soon: all of them, or one database's. */
+  repair(database?: string): Promise<void>
+  /** To see to the jobs of a database, at once or in some time. */
+  carry(database: string, inMs?: number): Promise<void>
 }
 
 /** One request, who sends it, and what it may use. */
@@ -80,17 +106,20 @@ export function visitOf(c: Context<AtollEnv>): Visit {
   return { raw: c.req.raw, caller, services, later: (work) => c.executionCtx.waitUntil(work) }
 }
 
-/** Services of an environment, for one gateway; made once for each. */
-export function servicesFor(config: AtollConfig, migrations: readonly string[]): (env: Env) => Services {
-  const made = new WeakMap<Env, Services>()
+const made = new WeakMap<Engine, WeakMap<Env, Services>>()
+
+/** Services of an environment, made once in an isolate: requests and jobs share a cache. */
+export function servicesFor(engine: Engine): (env: Env) => Services {
+  const known = made.get(engine) ?? new WeakMap<Env, Services>()
+  made.set(engine, known)
   return (env) => {
-    const services = made.get(env) ?? createServices(env, config, migrations)
-    made.set(env, services)
+    const services = known.get(env) ?? createServices(env, engine)
+    known.set(env, services)
     return services
   }
 }
 
-function createServices(env: Env, config: AtollConfig, migrations: readonly string[]): Services {
+function createServices(env: Env, { config, migrations, registry }: Engine): Services {
   const keys = readKeys(env)
   const bindings = databasesOf(env)
   const cluster = new Cluster(bindings, { migrations, timeoutMs: config.databaseTimeoutMs })
@@ -105,6 +134,11 @@ function createServices(env: Env, config: AtollConfig, migrations: readonly stri
     cache: cachingFor(env, config),
     relay: relayOf(env),
     limits: limitsOf(env, config),
+    registry,
+    queues: queuesOf(env),
+    jobLimit: jobLimitOf(env),
+    payloads: new PayloadStore(env.BUCKET ?? null),
+    setting: (name) => readSetting(env, name),
   }
 }
 
@@ -125,9 +159,32 @@ function cachingFor(env: Env, config: AtollConfig): Caching | null {
   return { store, prefix, answers, wrote: (tags) => answers.wrote(tags) }
 }
 
-function relayOf({ RELAY }: Env): Services['relay'] {
-  // A stub belongs to the request that made it, so each call makes its own.
-  return RELAY ? { wake: async () => RELAY.getByName('relay').wake() } : null
+/** A stub belongs to the request that made it, so each call makes its own. */
+export function relayOf({ RELAY }: Env): RelayAccess | null {
+  if (!RELAY) return null
+  return {
+    repair: async (database = 'DB') => RELAY.getByName(database).repair(database),
+    carry: async (database, inMs = 0) => RELAY.getByName(database).carry(database, inMs),
+  }
+}
+
+function jobLimitOf({ JOB_LIMITS }: Env): Services['jobLimit'] {
+  if (!JOB_LIMITS) return null
+  return (name) => ({
+    take: async (request) => JOB_LIMITS.getByName(name).take(request),
+    release: async (ids) => JOB_LIMITS.getByName(name).release(ids),
+  })
+}
+
+/** `QUEUE` is the queue `default`, `QUEUE_HIGH` the queue `high`. */
+function queuesOf(env: Env): Services['queues'] {
+  const found = Object.entries(env).flatMap(([binding, queue]) => {
+    const [, name = 'default'] = /^QUEUE(?:_([A-Z0-9_]+))?$/.exec(binding) ?? [null, null]
+    return name === null
+      ? []
+      : [[name.toLowerCase().replaceAll('_', '-'), queue as Queue<JobMessage>] as const]
+  })
+  return new Map(found)
 }
 
 /** `DB` and the shards, by the names of their bindings. */

@@ -9,9 +9,21 @@ import type { z } from 'zod'
 import type { Caller } from './access/caller.ts'
 import type { AtollConfig } from './config.ts'
 import type { AtollEnv } from './context.ts'
+import type { Jobs } from './jobs/send-jobs.ts'
 
 export type { Caller } from './access/caller.ts'
 export type { AtollEnv } from './context.ts'
+export {
+  changes,
+  defineJob,
+  giveUp,
+  type JobContext,
+  type JobManifest,
+  type RowChange,
+  retryAfter,
+} from './jobs/define-job.ts'
+export { defineWebhook, type WebhookManifest } from './jobs/define-webhook.ts'
+export { type Jobs, sending } from './jobs/send-jobs.ts'
 
 /**
  * The app's configuration; what is left out has the default that `AtollConfig` names.
@@ -54,6 +66,8 @@ export interface FunctionContext<Input> {
   readonly database: DrizzleD1Database
   /** The databases that hold distributed rows. */
   readonly shards: Shards
+  /** Sends jobs. */
+  readonly jobs: Jobs
 }
 
 /** Where distributed rows lie, for code that asks the databases itself. */
@@ -104,10 +118,10 @@ export function defineFunction<Input extends z.ZodObject>(
 /** Hono apps of `functions/app/routes/`, by the names that they are served under at `/functions/v1/<name>`. */
 export type RouteManifest = Readonly<Record<string, Hono<RouteEnv>>>
 
-/** What a route's handlers find in their context: `c.var.caller`, `c.var.database`, `c.var.shards`,
+/** What a route's handlers find in their context: `c.var.caller`, `c.var.database`, `c.var.shards`, `c.var.jobs`,
  * `c.var.services`. */
 export interface RouteEnv extends AtollEnv {
-  readonly Variables: AtollEnv['Variables'] & { database: DrizzleD1Database; shards: Shards }
+  readonly Variables: AtollEnv['Variables'] & { database: DrizzleD1Database; shards: Shards; jobs: Jobs }
 }
 
 export { refuse } from './errors.ts'

@@ -24,7 +24,63 @@ export interface RelayFailedEvent {
   readonly error: unknown
 }
 
-export type AtollEvent = InternalErrorEvent | InvalidationFailedEvent | RelayFailedEvent
+/** A consumer of the change log stayed behind for so long that it has lost changes. */
+export interface ChangesDroppedEvent {
+  readonly kind: 'changes-dropped'
+  readonly database: string
+  readonly consumer: string
+  /** Sequence of the last change that it has lost. */
+  readonly upTo: number
+}
+
+/** A try of a job failed: it will be tried again, or is among the dead letters now. */
+export interface JobFailedEvent {
+  readonly kind: 'job-failed' | 'job-dead'
+  readonly id: string
+  readonly name: string
+  readonly attempt: number
+  readonly error: unknown
+}
+
+/** What became of a job could not be noted; it is run again when its lease is over. */
+export interface JobNotEndedEvent {
+  readonly kind: 'job-not-ended'
+  readonly id: string
+  readonly name: string
+  readonly error: unknown
+}
+
+/** A database could not be asked for the jobs that messages name; the messages come again. */
+export interface JobsNotClaimedEvent {
+  readonly kind: 'jobs-not-claimed'
+  readonly database: string
+  readonly error: unknown
+}
+
+/** A queue did not take messages; they are sent again. */
+export interface QueueRefusedEvent {
+  readonly kind: 'queue-refused'
+  readonly queue: string
+  readonly messages: number
+  readonly error: unknown
+}
+
+/** Jobs name a queue that is not bound; they go by the default one. */
+export interface NoSuchQueueEvent {
+  readonly kind: 'no-such-queue'
+  readonly queue: string
+}
+
+export type AtollEvent =
+  | InternalErrorEvent
+  | InvalidationFailedEvent
+  | RelayFailedEvent
+  | ChangesDroppedEvent
+  | JobFailedEvent
+  | JobNotEndedEvent
+  | JobsNotClaimedEvent
+  | QueueRefusedEvent
+  | NoSuchQueueEvent
 
 /** Writes an event to the Worker's log, as one line of JSON. */
 export function emit(event: AtollEvent): void {

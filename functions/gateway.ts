@@ -4,28 +4,17 @@
  */
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
-import { buildCatalog } from '../db/catalog/build-catalog.ts'
-import type { TableDeclarations } from '../db/define.ts'
 import type { Caller } from './access/caller.ts'
 import { limitRate } from './access/rate-limit.ts'
-import { type AtollConfig, defaultConfig } from './config.ts'
+import type { AtollConfig } from './config.ts'
 import { type AtollEnv, type Services, servicesFor } from './context.ts'
-import type { FunctionManifest, RouteManifest } from './define.ts'
 import { createDocs } from './docs/docs.ts'
+import { type App, engineOf } from './engine.ts'
 import { AtollError, errors } from './errors.ts'
 import { emit } from './events.ts'
+import { createJobsApi } from './jobs/jobs-api.ts'
 import { createRest } from './rest/rest.ts'
 import { createRoutes } from './routes.ts'
-
-/** What an app brings. */
-export interface App {
-  readonly tables: TableDeclarations
-  readonly config: Partial<AtollConfig>
-  readonly functions?: FunctionManifest
-  readonly routes?: RouteManifest
-  /** Names of the migrations that every database must have; none are asked for when left out. */
-  readonly migrations?: readonly string[]
-}
 
 /** Headers that browser code may read. */
 const exposedHeaders =
@@ -38,11 +27,11 @@ const exposedOfCached = `${exposedOfSessions}, Age, Cache-Status, ETag`
 const exposedOfRefusals = `${exposedHeaders}, Proxy-Status, Retry-After, WWW-Authenticate`
 
 export function createGateway(app: App): Hono<AtollEnv> {
-  const config: AtollConfig = { ...defaultConfig, ...app.config }
-  const catalog = buildCatalog(app.tables)
+  const engine = engineOf(app)
+  const { config, catalog } = engine
 
   const woken = new WeakSet<Services>()
-  const servicesOf = servicesFor(config, app.migrations ?? [])
+  const servicesOf = servicesFor(engine)
   const gateway = new Hono<AtollEnv>({ strict: false })
   gateway.onError((error, c) => errorResponse(error, c.req.raw))
   gateway.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
@@ -52,7 +41,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
     c.set('services', services)
     if (services.relay && !woken.has(services)) {
       woken.add(services)
-      c.executionCtx.waitUntil(services.relay.wake())
+      c.executionCtx.waitUntil(services.relay.repair())
     }
     c.set('caller', await admit(c.req.raw.headers, services))
     await next()
@@ -60,6 +49,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
 
   gateway.route('/rest/v1', createRest(catalog, app.functions ?? {}, config, app.migrations ?? []))
   gateway.route('/functions/v1', createRoutes(app.routes ?? {}, catalog))
+  gateway.route('/jobs/v1', createJobsApi(config))
   gateway.route('/docs', createDocs())
   gateway.get('/', (c) => c.redirect('/docs'))
   return gateway

@@ -1,29 +1,33 @@
 /**
- * The relay: a Durable Object whose alarm repairs what could not be done at once. It goes through the change logs for cache
- * generations that no writer has replaced, brings copies of reference tables up, and takes away orphaned lookup entries.
+ * The relays: a Durable Object for each database, so that there is never more than one at work on it. Its alarm carries on what
+ * was written: it makes jobs of changes and sends those whose time has come; and every now and then it repairs what could not
+ * be done at once: copies of reference tables, cache generations, orphaned lookup entries. A round that fails is repeated.
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import { buildCatalog } from '../db/catalog/build-catalog.ts'
-import type { Catalog, Table } from '../db/catalog/catalog.ts'
+import type { Table } from '../db/catalog/catalog.ts'
+import { type Consumer, pruneChanges } from '../db/changes/consumers.ts'
 import { copyReferences } from '../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/unique-values.ts'
 import { sweepChanges } from './cache/invalidate.ts'
-import { defaultConfig } from './config.ts'
 import { type Env, type Services, servicesFor } from './context.ts'
+import { type App, type Engine, engineOf } from './engine.ts'
 import { emit } from './events.ts'
-import type { App } from './gateway.ts'
+import { cleanUp } from './jobs/clean-up.ts'
+import { dispatch } from './jobs/dispatch.ts'
+import { runSchedules } from './jobs/schedules.ts'
+import { startFromChanges } from './jobs/start-from-changes.ts'
 
-/** What others ask of it. */
+/** What others ask of the relay that has a database's name. */
 export interface Relay extends Rpc.DurableObjectBranded {
-  /** Looks soon, and from then on every now and then. */
-  wake(): Promise<void>
+  /** Looks soon at all that may need repair; the primary database's tells the others. */
+  repair(database: string): Promise<void>
+  /** Looks at changes and jobs, at once or in some milliseconds. */
+  carry(database: string, inMs: number): Promise<void>
 }
 
-const trimLog = { text: 'DELETE FROM _atoll_changes', parameters: [] }
-
-/** How soon it looks when it is woken, and how often in any case, in milliseconds. */
+/** How soon it repairs when it is told, and how often in any case, in milliseconds. */
 const soonMs = 500
 const pauseMs = 60_000
 
@@ -34,71 +38,149 @@ export function createRelay(
   state: DurableObjectState,
   env: Env,
 ) => Relay & DurableObject<Env> {
-  // It has time, and asks for more at once than a read does.
-  const config = { ...defaultConfig, ...app.config, cacheTimeoutMs: 5000 }
-  const servicesOf = servicesFor(config, app.migrations ?? [])
-
-  // Most isolates never run it: the catalog is read by those that do.
-  let known: Catalog | undefined
-  const catalogOf = () => {
-    known ??= buildCatalog(app.tables)
-    return known
+  // Most isolates never run it: the app is read by those that do. It has time, and asks for more at once than a read does.
+  let own: { readonly engine: Engine; readonly servicesOf: (env: Env) => Services } | undefined
+  const read = () => {
+    const engine = engineOf(app)
+    own ??= {
+      engine,
+      servicesOf: servicesFor({ ...engine, config: { ...engine.config, cacheTimeoutMs: 5000 } }),
+    }
+    return own
   }
 
   return class Relay extends DurableObject<Env> {
-    async wake(): Promise<void> {
-      const due = await this.ctx.storage.getAlarm()
-      const soon = Date.now() + soonMs
-      if (due === null || due > soon) await this.ctx.storage.setAlarm(soon)
+    /** When it is to repair; at once when it has just come up. */
+    #repairAt = 0
+    readonly #refusals = { inARow: 0 }
+
+    async repair(database: string): Promise<void> {
+      this.#repairAt = Math.min(this.#repairAt, Date.now() + soonMs)
+      await this.#wakeAt(Date.now() + soonMs, database)
+    }
+
+    async carry(database: string, inMs: number): Promise<void> {
+      await this.#wakeAt(Date.now() + inMs, database)
+    }
+
+    async #wakeAt(at: number, database: string): Promise<void> {
+      const [due, known] = await Promise.all([
+        this.ctx.storage.getAlarm(),
+        this.ctx.storage.get<string>('database'),
+      ])
+      // An alarm is not told the name of its object.
+      if (known !== database) await this.ctx.storage.put('database', database)
+      if (due === null || due > at) await this.ctx.storage.setAlarm(at)
     }
 
     override async alarm(): Promise<void> {
+      const { engine, servicesOf } = read()
       const services = servicesOf(this.env)
       const session = services.cluster.open({ reads: false, seen: new Map() })
-      const failed = await this.#sweep(services, session)
-      // Who woke it meanwhile is not put off.
-      const due = await this.ctx.storage.getAlarm()
-      if (due === null) await this.ctx.storage.setAlarm(Date.now() + (failed ? soonMs * 4 : pauseMs))
+      const name = (await this.ctx.storage.get<string>('database')) ?? services.cluster.primary
+      const round: Round = { engine, services, session, name, wants: [Date.now() + pauseMs], failed: false }
+      const repairs = this.#repairAt <= Date.now()
+      if (repairs) this.#repairAt = Date.now() + pauseMs
+      await this.#carryOn(round, repairs)
+      if (repairs) await this.#repair(round)
+      if (round.failed) {
+        this.#repairAt = Math.min(this.#repairAt, Date.now() + soonMs * 4)
+        round.wants.push(Date.now() + soonMs * 4)
+      }
+      await this.#wakeAt(Math.min(...round.wants), name)
     }
 
-    /** Each part by itself: one that fails leaves the others alone, and is tried again. */
-    async #sweep({ cluster, cache }: Services, session: ClusterSession): Promise<boolean> {
-      const catalog = catalogOf()
-      const unique = [...catalog.tables.values()].filter((table) => table.uniqueAcrossShards.length > 0)
-      const work: (readonly [string, () => Promise<unknown>])[] = [
-        ['reference copies', () => copyReferences(session, catalog)],
-        ...(cache ? cluster.databases : []).map(
-          (name) =>
-            [
-              `changes of ${name}`,
-              () => sweepChanges(cache as NonNullable<typeof cache>, session, name),
-            ] as const,
-        ),
-        // Nobody else reads the log: it must not grow.
-        ...(cache ? [] : cluster.databases).map(
-          (name) => [`log of ${name}`, () => session.on(name, [trimLog])] as const,
-        ),
-        ...(unique.length > 0 && cluster.sharded ? cluster.databases : []).map(
-          (name) => [`unique values of ${name}`, () => this.#sweepOrphans(session, name, unique)] as const,
-        ),
-      ]
-      let failed = false
-      for (const [what, run] of work) {
-        try {
-          await run()
-        } catch (error) {
-          failed = true
-          emit({ kind: 'relay-failed', what, error })
+    async #carryOn(round: Round, all: boolean): Promise<void> {
+      const { engine, services, session, name } = round
+      if (name === services.cluster.primary) {
+        await part(round, 'schedules', () => runSchedules(services, session))
+      }
+      await part(round, `jobs from changes of ${name}`, async () => {
+        await startFromChanges(services, engine.catalog, session, name)
+      })
+      await part(round, `jobs of ${name}`, async () => {
+        const names = new Set(services.registry.byName.keys())
+        // Jobs that the app no longer has must come to an end as well.
+        if (all) for (const row of await namesOf(session, name)) names.add(row)
+        return dispatch(services, engine.config, session, name, [...names], this.#refusals)
+      })
+    }
+
+    async #repair(round: Round): Promise<void> {
+      const { engine, services, session, name } = round
+      const { cluster, cache, registry } = services
+      const { catalog, config } = engine
+      if (name === cluster.primary) {
+        await part(round, 'reference copies', async () => void (await copyReferences(session, catalog)))
+        for (const shard of cluster.shards) {
+          await part(round, `relay of ${shard}`, () => services.relay?.repair(shard))
         }
       }
-      return failed
+      if (cache) {
+        await part(
+          round,
+          `changes of ${name}`,
+          async () => void (await sweepChanges(cache, session, name, catalog)),
+        )
+      }
+      const consumers: Consumer[] = [
+        ...(cache ? (['cache'] as const) : []),
+        ...(registry.subscriptions.size > 0 ? (['jobs'] as const) : []),
+      ]
+      await part(round, `log of ${name}`, async () => {
+        const bounds = { maxAgeMs: config.changeLogMaxAgeSeconds * 1000, maxRows: config.changeLogMaxRows }
+        for (const { consumer, upTo } of await pruneChanges(session, name, consumers, bounds)) {
+          emit({ kind: 'changes-dropped', database: name, consumer, upTo })
+        }
+      })
+      await part(round, `ended jobs of ${name}`, async () => {
+        const after = (await this.ctx.storage.get<string>('payloads')) ?? null
+        await this.ctx.storage.put('payloads', await cleanUp(services, config, session, name, after))
+      })
+      const unique = [...catalog.tables.values()].filter((table) => table.uniqueAcrossShards.length > 0)
+      if (unique.length > 0 && cluster.sharded) {
+        await part(round, `unique values of ${name}`, () => this.#sweepOrphans(session, name, unique))
+      }
     }
 
     async #sweepOrphans(session: ClusterSession, database: string, unique: readonly Table[]): Promise<void> {
-      const key = `unique:${database}`
-      const after = (await this.ctx.storage.get<string>(key)) ?? null
+      const after = (await this.ctx.storage.get<string>('unique')) ?? null
       const swept = await sweepOrphans(session, database, unique, after)
-      await this.ctx.storage.put(key, swept.after)
+      await this.ctx.storage.put('unique', swept.after)
     }
   }
+}
+
+/** One time that the alarm rings. */
+interface Round {
+  readonly engine: Engine
+  readonly services: Services
+  readonly session: ClusterSession
+  /** The relay's database. */
+  readonly name: string
+  /** When it wants to ring again, in milliseconds since 1970. */
+  readonly wants: number[]
+  failed: boolean
+}
+
+/** Each part by itself: one that fails leaves the others alone, and is tried again. */
+async function part(
+  round: Round,
+  what: string,
+  // biome-ignore lint/suspicious/noConfusingVoidType: what a part has no wish to say
+  run: () => Promise<number | null | void> | undefined,
+): Promise<void> {
+  try {
+    const wanted = await run()
+    if (typeof wanted === 'number') round.wants.push(wanted)
+  } catch (error) {
+    round.failed = true
+    emit({ kind: 'relay-failed', what, error })
+  }
+}
+
+async function namesOf(session: ClusterSession, database: string): Promise<string[]> {
+  const text = 'SELECT DISTINCT name FROM _atoll_jobs WHERE due IS NOT NULL'
+  const [rows = []] = await session.on(database, [{ text, parameters: [] }])
+  return rows.map(({ name }) => name as string)
 }

@@ -162,3 +162,43 @@ export const invoiceItems = sqliteTable(
     index('invoice_items_customer_id_idx').on(table.customerId),
   ],
 )
+
+/** Receipts that were sent, kept by a job. */
+export const receipts = sqliteTable(
+  'receipts',
+  {
+    id: text('id')
+      .primaryKey()
+      .$defaultFn(() => crypto.randomUUID()),
+    invoiceId: integer('invoice_id')
+      .notNull()
+      .references(() => invoices.id, { onDelete: 'cascade' }),
+    customerId: integer('customer_id')
+      .notNull()
+      .references(() => customers.id, { onDelete: 'cascade' }),
+    email: text('email').notNull(),
+    sentAt: text('sent_at')
+      .notNull()
+      .$defaultFn(() => new Date().toISOString()),
+  },
+  (table) => [
+    index('receipts_invoice_id_idx').on(table.invoiceId),
+    index('receipts_customer_id_idx').on(table.customerId),
+  ],
+)
+
+/** What each artist has sold, kept by a job. */
+export const artistSales = sqliteTable('artist_sales', {
+  artistId: integer('artist_id')
+    .primaryKey()
+    .references(() => artists.id, { onDelete: 'cascade' }),
+  units: integer('units').notNull(),
+  cents: integer('cents').notNull(),
+})
+
+/** What was sold on each day, rolled up every night. */
+export const dailySales = sqliteTable('daily_sales', {
+  day: text('day').primaryKey(),
+  invoices: integer('invoices').notNull(),
+  cents: integer('cents').notNull(),
+})

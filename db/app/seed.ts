@@ -177,6 +177,10 @@ export default defineSeed(async (database) => {
     sql`INSERT INTO playlist_tracks (playlist_id, track_id)
         SELECT playlists.id, tracks.id FROM playlists JOIN tracks
         ON playlists.id = 1 OR (tracks.id * 7 + playlists.id * 13) % (20 + playlists.id) = 0`,
+    // What jobs would have kept.
+    sql`INSERT INTO artist_sales (artist_id, units, cents)
+        SELECT artist_id, sum(quantity), CAST(sum(round(invoice_items.unit_price * 100) * quantity) AS INTEGER)
+        FROM invoice_items JOIN tracks ON tracks.id = track_id JOIN albums ON albums.id = album_id GROUP BY artist_id`,
   ]) {
     await database.run(statement)
   }

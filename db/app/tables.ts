@@ -1,6 +1,6 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { type Access, defineTables, distributed, reference } from '../define.ts'
+import { type Access, defineTables, distributed, local, reference } from '../define.ts'
 import * as schema from './schema.ts'
 
 /*
@@ -14,6 +14,9 @@ const forEverybody = {
   authenticated: { select: true },
   support: { select: true },
 } as const
+
+/** Figures of the house. */
+const forStaff = { support: { select: true } } as const
 
 /** Whom to write to; nothing about where they live. */
 const contacts = { select: { columns: ['id', 'firstName', 'lastName', 'title', 'email'] } } as const
@@ -65,5 +68,14 @@ export default defineTables({
     },
   }),
   invoices: distributed(schema.invoices, { by: 'customerId', access: ofTheCustomer }),
-  invoiceItems: distributed(schema.invoiceItems, { by: 'customerId', access: ofTheCustomer }),
+  // Who sums up sales must know what an item was before it changed.
+  invoiceItems: distributed(schema.invoiceItems, {
+    by: 'customerId',
+    access: ofTheCustomer,
+    logValues: true,
+  }),
+  receipts: distributed(schema.receipts, { by: 'customerId', access: ofTheCustomer }),
+
+  artistSales: local(schema.artistSales, { access: forStaff }),
+  dailySales: local(schema.dailySales, { access: forStaff }),
 })

@@ -26,7 +26,7 @@ export class SchemaError extends Error {
 export interface Draft
   extends Omit<
     Table,
-    'relations' | 'placement' | 'rights' | 'keysElsewhere' | 'uniqueAcrossShards' | 'cache'
+    'relations' | 'placement' | 'rights' | 'keysElsewhere' | 'uniqueAcrossShards' | 'cache' | 'logValues'
   > {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]
@@ -77,6 +77,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       placement: placements.get(draft.name) as Placement,
       relations: relations.get(draft.name) ?? [],
       cache: readCache(draft.declaration),
+      logValues: draft.declaration.options.logValues ?? false,
     })
   }
   return { tables, fingerprint: fingerprintOf(tables) }

@@ -23,6 +23,8 @@ export interface Table {
   readonly uniqueAcrossShards: readonly string[]
   /** How answers made from its rows are kept; null: not at all. */
   readonly cache: { readonly ttlMs: number; readonly maxStaleMs: number } | null
+  /** Whether the change log keeps the old and new values of its rows. */
+  readonly logValues: boolean
   /** Relations that start here, in both directions of every foreign key and through join tables. */
   readonly relations: readonly Relation[]
   /** Foreign keys to tables that are not served. */

@@ -11,6 +11,18 @@ export interface Change {
   readonly value: string | null
 }
 
+/** One row of the log, with all that it says. */
+export interface LoggedChange extends Change {
+  readonly operation: 'insert' | 'update' | 'delete'
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Names of the columns that an update changed; null for other operations. */
+  readonly columns: readonly string[] | null
+  /** JSON of the row's values as they are stored; null unless the table asks for them, and for very large rows. */
+  readonly old: string | null
+  readonly new: string | null
+}
+
 /** What a transaction changed. */
 export interface ChangeSet {
   readonly database: string
@@ -50,5 +62,16 @@ export function changeOf(row: Row): Change {
     table: row.name as string,
     key: row.key as string,
     value: (row.value as string | null) ?? null,
+  }
+}
+
+export function loggedChangeOf(row: Row): LoggedChange {
+  return {
+    ...changeOf(row),
+    operation: row.operation as LoggedChange['operation'],
+    at: Number(row.at),
+    columns: row.columns == null ? null : (JSON.parse(row.columns as string) as string[]),
+    old: (row.old as string | null) ?? null,
+    new: (row.new as string | null) ?? null,
   }
 }

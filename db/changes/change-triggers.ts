@@ -1,9 +1,10 @@
 /**
  * The change log: triggers on every served table note each row that changes, in the transaction that changes it, whoever
- * writes. What follows a change (so far the cache) reads it there.
+ * writes. What follows a change (the cache, jobs, webhooks) reads it there.
  * @module
  */
-import type { Catalog, Table } from '../catalog/catalog.ts'
+import { type Catalog, type Column, storedColumns, type Table } from '../catalog/catalog.ts'
+import { joinBalanced } from '../join-balanced.ts'
 import { quoteName, quoteText } from '../quote.ts'
 
 export const changeTriggerPrefix = '_atoll_change_of_'
@@ -16,9 +17,11 @@ export function changeTriggers(catalog: Catalog, isPrimary: boolean): Map<string
   return new Map(tables.flatMap(triggersOf))
 }
 
+type Version = 'new' | 'old'
+
 function triggersOf(table: Table): [name: string, sql: string][] {
   const { placement } = table
-  const identity = (row: 'new' | 'old') => {
+  const identity = (row: Version) => {
     const column = (name: string) =>
       // JSON holds no blobs.
       table.columns.get(name)?.type === 'blob'
@@ -28,8 +31,12 @@ function triggersOf(table: Table): [name: string, sql: string][] {
     const by = placement.kind === 'distributed' ? `CAST(${row}.${quoteName(placement.by)} AS TEXT)` : 'NULL'
     return `json_array(${key.join(', ')}), ${by}`
   }
-  const log = (row: 'new' | 'old', operation: string, when = '') =>
-    `INSERT INTO _atoll_changes (name, operation, key, value, at) SELECT ${quoteText(table.name)}, ${quoteText(operation)}, ${identity(row)}, CAST(unixepoch('subsec') * 1000 AS INTEGER)${when};`
+  const valuesOf = (row: Version, has: boolean) => (has && table.logValues ? rowValues(table, row) : 'NULL')
+  const log = (row: Version, operation: 'insert' | 'update' | 'delete', when = '') => {
+    const columns = operation === 'update' ? changedColumns(table) : 'NULL'
+    const values = `${valuesOf('old', operation !== 'insert')}, ${valuesOf('new', operation !== 'delete')}`
+    return `INSERT INTO _atoll_changes (name, operation, key, value, at, columns, old, new) SELECT ${quoteText(table.name)}, ${quoteText(operation)}, ${identity(row)}, CAST(unixepoch('subsec') * 1000 AS INTEGER), ${columns}, ${values}${when};`
+  }
   const trigger = (operation: string, body: string): [string, string] => {
     const name = `${changeTriggerPrefix}${table.name}_${operation}`
     return [
@@ -45,3 +52,33 @@ function triggersOf(table: Table): [name: string, sql: string][] {
     trigger('delete', log('old', 'delete')),
   ]
 }
+
+/** JSON array of the names of columns whose values an update has changed. */
+function changedColumns(table: Table): string {
+  const changed = storedColumns(table).map(
+    ({ name }) =>
+      `CASE WHEN new.${quoteName(name)} IS NOT old.${quoteName(name)} THEN ${quoteText(`,${JSON.stringify(name)}`)} ELSE '' END`,
+  )
+  return `'[' || substr(${concatenated(changed)}, 2) || ']'`
+}
+
+/** Bytes of a row beyond which its values are not logged: as JSON they must stay below what D1 takes as one text. */
+const maxValueBytes = 300_000
+
+/** JSON object of a row's values as SQLite stores them, blobs as hexadecimal digits; null for a row that is too large. */
+function rowValues(table: Table, row: Version): string {
+  const columns = storedColumns(table)
+  const sizes = columns.map(({ name }) => `ifnull(octet_length(${row}.${quoteName(name)}), 0)`)
+  const pairs = columns.map(
+    (column) => `${quoteText(`,${JSON.stringify(column.name)}:`)} || ${jsonValue(column, row)}`,
+  )
+  return `CASE WHEN ${joinBalanced(sizes, ' + ')} <= ${maxValueBytes} THEN '{' || substr(${concatenated(pairs)}, 2) || '}' END`
+}
+
+/** Blobs may be stored in columns of any type. */
+function jsonValue({ name }: Column, row: Version): string {
+  const value = `${row}.${quoteName(name)}`
+  return `json_quote(CASE typeof(${value}) WHEN 'blob' THEN hex(${value}) ELSE ${value} END)`
+}
+
+const concatenated = (terms: readonly string[]) => `(${joinBalanced(terms, ' || ')})`

@@ -52,9 +52,13 @@ export function routedSlot(id: string): number | null {
  * the time that they were made at.
  */
 export function makeRoutedId(slot: number, now = Date.now()): string {
+  return base32(slot, 3) + makeUlid(now)
+}
+
+/** A new ULID: 10 characters of time in milliseconds, 16 random. */
+export function makeUlid(now = Date.now()): string {
   const random = crypto.getRandomValues(new Uint8Array(16))
-  const tail = Array.from(random, (byte) => digits[byte & 31]).join('')
-  return base32(slot, 3) + base32(now, 10) + tail
+  return base32(now, 10) + Array.from(random, (byte) => digits[byte & 31]).join('')
 }
 
 function base32(value: number, length: number): string {

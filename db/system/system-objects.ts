@@ -3,6 +3,8 @@
  * @module
  */
 
+import { jobObjects } from './job-objects.ts'
+
 /** In every database. */
 export const systemObjects: readonly string[] = [
   // A row in the guard aborts the transaction that puts it there; its text says why.
@@ -27,9 +29,17 @@ export const systemObjects: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS _atoll_unique_tokens_at ON _atoll_unique_tokens (at)',
   // Rows that changed, in the order of their transactions; triggers write it. And how far each reader of it has come.
   `CREATE TABLE IF NOT EXISTS _atoll_changes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,
-   operation TEXT NOT NULL, key TEXT NOT NULL, value TEXT, at INTEGER NOT NULL)`,
+   operation TEXT NOT NULL, key TEXT NOT NULL, value TEXT, at INTEGER NOT NULL, columns TEXT, old TEXT, new TEXT)`,
   'CREATE TABLE IF NOT EXISTS _atoll_cursors (consumer TEXT PRIMARY KEY, sequence INTEGER NOT NULL)',
   'CREATE TABLE IF NOT EXISTS _atoll_state (key TEXT PRIMARY KEY, value TEXT NOT NULL)',
+  ...jobObjects,
+]
+
+/** Columns that tables of an older Atoll lack: table, column, type. */
+export const addedColumns: readonly (readonly [table: string, column: string, type: string])[] = [
+  ['_atoll_changes', 'columns', 'TEXT'],
+  ['_atoll_changes', 'old', 'TEXT'],
+  ['_atoll_changes', 'new', 'TEXT'],
 ]
 
 /** In the primary database only. */

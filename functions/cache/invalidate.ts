@@ -3,7 +3,9 @@
  * What could not be delivered, a sweep of the change log delivers later.
  * @module
  */
+import type { Catalog } from '../../db/catalog/catalog.ts'
 import { type ChangeSet, changeOf } from '../../db/changes/change-log.ts'
+import { advance, foundLost, lostChanges, readChanges } from '../../db/changes/consumers.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { CacheStore, Renewal } from './cache-store.ts'
 import {
@@ -47,7 +49,7 @@ const sweptAtOnce = 100
 
 /**
  * Goes through the change log of a database from where the last sweep ended, and replaces the generations that no writer has
- * replaced since. Then the log is cut off there.
+ * replaced since.
  *
  * @returns how many tags had been missed
  */
@@ -55,30 +57,26 @@ export async function sweepChanges(
   invalidator: Invalidator,
   session: ClusterSession,
   database: string,
+  catalog: Catalog,
 ): Promise<number> {
   const writing = session.writing()
   let missed = 0
   for (;;) {
-    const [rows = []] = await writing.on(database, [
-      {
-        text: `SELECT sequence, name, key, value FROM _atoll_changes WHERE sequence > ifnull((SELECT sequence FROM _atoll_cursors WHERE consumer = 'cache'), 0) ORDER BY sequence LIMIT ${sweptAtOnce}`,
-        parameters: [],
-      },
+    const [lost = [], rows = []] = await writing.on(database, [
+      lostChanges('cache'),
+      { text: readChanges('sequence, name, key, value', 'cache', sweptAtOnce), parameters: [] },
     ])
+    if (lost.length > 0) {
+      const upTo = Number(lost[0]?.sequence)
+      const tables = [...catalog.tables.keys()]
+      await invalidate(invalidator, [{ database, changes: [], upTo, tables }], session.bookmarks)
+      await writing.on(database, [foundLost('cache', upTo)])
+    }
     if (rows.length === 0) return missed
     const changes = rows.map(changeOf)
     const upTo = changes.at(-1)?.sequence ?? 0
     missed += await replaceMissed(invalidator, { database, changes, upTo, tables: null }, session.bookmarks)
-    await writing.on(database, [
-      {
-        text: "INSERT INTO _atoll_cursors VALUES ('cache', CAST(?1 AS INTEGER)) ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)",
-        parameters: [String(upTo)],
-      },
-      {
-        text: 'DELETE FROM _atoll_changes WHERE sequence <= CAST(?1 AS INTEGER)',
-        parameters: [String(upTo)],
-      },
-    ])
+    await writing.on(database, [advance('cache', upTo)])
   }
 }
 

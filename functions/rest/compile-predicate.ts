@@ -1,4 +1,5 @@
 import type { ColumnType } from '../../db/catalog/catalog.ts'
+import { joinBalanced } from '../../db/join-balanced.ts'
 import { quoteName } from '../../db/quote.ts'
 import { errors } from '../errors.ts'
 import { fieldValue, type TypedSql } from './compile-field.ts'
@@ -15,7 +16,7 @@ import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from
 import type { ComparePredicate, FieldPlan, Predicate } from './plan.ts'
 import type { Operator, Value } from './request.ts'
 import { type SearchOperator, searchQuery } from './search-query.ts'
-import { type Bindable, joinBalanced, type Parameters } from './sql.ts'
+import type { Bindable, Parameters } from './sql.ts'
 
 const comparisons: Readonly<Partial<Record<Operator, string>>> = {
   eq: '=',

@@ -3,12 +3,12 @@
  * @module
  */
 
+import { joinBalanced } from '../../db/join-balanced.ts'
 import { quoteText } from '../../db/quote.ts'
 import type { CastType } from './casts.ts'
 import { castTo, fieldValue, type TypedSql, toJson, toText } from './compile-field.ts'
 import type { ColumnOutput } from './plan.ts'
 import type { AggregateName } from './request.ts'
-import { joinBalanced } from './sql.ts'
 
 /** One value of a row under its name. */
 export interface Entry {

@@ -13,11 +13,13 @@ import type { Visit } from '../context.ts'
 import { emit } from '../events.ts'
 import type { BoundWrite } from './execute-write.ts'
 
-/** What follows a commit, before anybody is answered. What fails then is no error of the write. */
+/** What follows a commit. What fails then is no error of the write. */
 export interface Aftermath {
-  /** Is told what was changed; null when nobody wants to know. */
+  /** Is told what was changed, before anybody is answered; null when nobody wants to know. */
   readonly changed: ((changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>) | null
   readonly failed: (error: unknown) => void
+  /** Has the jobs started, after the answer, that changes on these databases start. */
+  readonly start: (databases: readonly string[], changes: readonly ChangeSet[] | null) => void
 }
 
 /**
@@ -25,34 +27,47 @@ export interface Aftermath {
  * write, which is committed: the relay delivers them.
  */
 export function aftermathOf({ caller, services, later }: Visit): Aftermath {
-  const { cache, lastWrites, relay } = services
+  const { cache, lastWrites, relay, registry } = services
   const failed = (error: unknown) => {
     emit({ kind: 'invalidation-failed', error })
-    if (relay) later(relay.wake())
+    if (relay) later(relay.repair())
   }
-  if (cache === null) return { changed: null, failed }
+  const starts = ({ tables, changes }: ChangeSet) =>
+    [...(tables ?? []), ...changes.map(({ table }) => table)].some((table) =>
+      registry.subscriptions.has(table),
+    )
+  const start: Aftermath['start'] = (databases, changes) => {
+    if (!relay || registry.subscriptions.size === 0) return
+    const named = changes === null ? databases : changes.filter(starts).map(({ database }) => database)
+    for (const database of new Set(named)) later(relay.carry(database).catch(() => undefined))
+  }
+  if (cache === null) return { changed: null, failed, start }
   const changed = async (changes: readonly ChangeSet[], { bookmarks }: ClusterSession): Promise<void> => {
     const who = identityOf(caller)
     if (who !== null) lastWrites.note(who, bookmarks)
     const beside = who === null ? [] : [lastWrites.renewal(cache.prefix, who)]
     await invalidate(cache, changes, bookmarks, beside).catch(failed)
   }
-  return { changed, failed }
+  return { changed, failed, start }
 }
 
-/** After the commit: what was written reaches copies and cache, or the relay is told that it has not. */
+/** After the commit: what was written reaches copies, cache and jobs, or the relay is told that it has not. */
 export async function carryOn(
   { aftermath, rights: { catalog } }: BoundWrite,
-  answered: readonly Outcome[],
+  outcomes: readonly Outcome[],
+  tracks: boolean,
   copied: boolean,
   session: ClusterSession,
 ): Promise<void> {
+  const written = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome.part.database]))
   try {
-    const changes = await changesOf(answered, session, catalog)
+    const changes = await changesOf(tracks ? outcomes : [], session, catalog)
     const cascades = copied ? await copyReferences(session, catalog) : []
     const all = [...changes, ...cascades]
+    aftermath.start(written, tracks ? all : null)
     if (all.length > 0) await aftermath.changed?.(all, session)
   } catch (error) {
+    aftermath.start(written, null)
     aftermath.failed(error)
   }
 }

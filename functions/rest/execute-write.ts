@@ -91,7 +91,7 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
     throw error instanceof TakenError ? await explainTaken(error, bound, rows, session) : error
   })
   const outcomes = tracks ? answered.map(withOwnResults) : answered
-  if (!undone) await carryOn(bound, tracks ? answered : [], copied, session)
+  if (!undone) await carryOn(bound, answered, tracks, copied, session)
   const results = await Promise.all(
     outcomes.map((outcome) => resultOf(bound, outcome, rowsOf(outcome.part), session)),
   )

@@ -12,6 +12,7 @@ import type { AtollConfig } from '../config.ts'
 import { type AtollEnv, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
+import { createJobs } from '../jobs/send-jobs.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { type CachePlan, cachePlanOf } from './cache-plan.ts'
 import { CompileCache } from './compile-cache.ts'
@@ -177,10 +178,12 @@ export function createRest(
       catalog,
       config,
     )
-    const { database, shards, settle } = openAppDatabases(services, catalog)
-    const run = definition.run({ input: input as never, caller, database, shards })
+    const databases = openAppDatabases(services, catalog, visit.later)
+    const { database, shards } = databases
+    const jobs = createJobs(services, databases)
+    const run = definition.run({ input: input as never, caller, database, shards, jobs })
     // What was written is carried on, whether the function then fails or not.
-    const returned = await run.finally(settle)
+    const returned = await run.finally(databases.settle)
     if (definition.returns.kind === 'nothing') return new Response(null, { status: 204 })
     if (table === null) return Response.json(returned ?? null, { headers: { Vary: 'Accept, Prefer, Range' } })
     const one = definition.returns.kind === 'row'

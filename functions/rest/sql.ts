@@ -2,6 +2,8 @@
  * Writing SQL text: names, literals, and the statement that holds them.
  * @module
  */
+
+import { joinBalanced } from '../../db/join-balanced.ts'
 import { quoteText } from '../../db/quote.ts'
 import { errors } from '../errors.ts'
 import type { JsonStep } from './request.ts'
@@ -115,16 +117,6 @@ export function jsonPath(path: readonly JsonStep[]): string {
     return `."${at}"`
   })
   return quoteText(`$${steps.join('')}`)
-}
-
-/**
- * Joins terms with an operator as a balanced tree, since SQLite allows expressions of depth 100 only and reads
- * a chain as one level per term.
- */
-export function joinBalanced(terms: readonly string[], operator: string): string {
-  if (terms.length <= 2) return terms.join(operator)
-  const middle = terms.length >> 1
-  return `(${joinBalanced(terms.slice(0, middle), operator)})${operator}(${joinBalanced(terms.slice(middle), operator)})`
 }
 
 /** All of the terms, or true when there are none. */

@@ -119,11 +119,13 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     async on(_: string, [first]: readonly { text: string; parameters: readonly unknown[] }[]) {
       await step()
       if (!first?.text.startsWith('SELECT')) {
-        swept = Math.max(swept, Number(first?.parameters[0]))
+        swept = Math.max(swept, Number(first?.parameters[1]))
         return []
       }
       sweepSession.bookmarks.set('DB', bookmarkOf(log.length))
+      // Nothing is ever lost here, and these are the changes.
       return [
+        [],
         log.slice(swept).map(({ register }, i) => ({
           sequence: swept + i + 1,
           name: 'registers',
@@ -302,10 +304,12 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     while (running) {
       await sleep(600)
       const before = log.length
-      const isDone = await code.sweepChanges(invalidator, sweepSession as never, 'DB').then(
-        () => true,
-        () => false,
-      )
+      const isDone = await code
+        .sweepChanges(invalidator, sweepSession as never, 'DB', { tables: new Map() } as never)
+        .then(
+          () => true,
+          () => false,
+        )
       if (!isDone) continue
       for (const entry of writes.flat()) {
         if (entry.sequence <= before) entry.deliveredAt = Math.min(entry.deliveredAt, Date.now())

@@ -22,6 +22,24 @@ export type Database = {
         }
         Relationships: [{ foreignKeyName: 'albums_artist_id_fkey'; columns: ['artist_id']; isOneToOne: false; referencedRelation: 'artists'; referencedColumns: ['id'] }]
       }
+      artist_sales: {
+        Row: {
+          artist_id: number
+          units: number
+          cents: number
+        }
+        Insert: {
+          artist_id?: number
+          units: number
+          cents: number
+        }
+        Update: {
+          artist_id?: number
+          units?: number
+          cents?: number
+        }
+        Relationships: [{ foreignKeyName: 'artist_sales_artist_id_fkey'; columns: ['artist_id']; isOneToOne: true; referencedRelation: 'artists'; referencedColumns: ['id'] }]
+      }
       artists: {
         Row: {
           id: number
@@ -84,6 +102,24 @@ export type Database = {
           support_rep_id?: number | null
         }
         Relationships: [{ foreignKeyName: 'customers_support_rep_id_fkey'; columns: ['support_rep_id']; isOneToOne: false; referencedRelation: 'employees'; referencedColumns: ['id'] }]
+      }
+      daily_sales: {
+        Row: {
+          day: string
+          invoices: number
+          cents: number
+        }
+        Insert: {
+          day: string
+          invoices: number
+          cents: number
+        }
+        Update: {
+          day?: string
+          invoices?: number
+          cents?: number
+        }
+        Relationships: []
       }
       employees: {
         Row: {
@@ -261,6 +297,30 @@ export type Database = {
           name?: string | null
         }
         Relationships: []
+      }
+      receipts: {
+        Row: {
+          id: string
+          invoice_id: number
+          customer_id: number
+          email: string
+          sent_at: string
+        }
+        Insert: {
+          id?: string
+          invoice_id: number
+          customer_id: number
+          email: string
+          sent_at?: string
+        }
+        Update: {
+          id?: string
+          invoice_id?: number
+          customer_id?: number
+          email?: string
+          sent_at?: string
+        }
+        Relationships: [{ foreignKeyName: 'receipts_invoice_id_fkey'; columns: ['invoice_id']; isOneToOne: false; referencedRelation: 'invoices'; referencedColumns: ['id'] }, { foreignKeyName: 'receipts_customer_id_fkey'; columns: ['customer_id']; isOneToOne: false; referencedRelation: 'customers'; referencedColumns: ['id'] }]
       }
       tracks: {
         Row: {

@@ -58,8 +58,6 @@ export async function startIsolates(
     miniflare.getD1Database(binding, 'isolate0') as unknown as Promise<D1Database>
   const all = new Map(await Promise.all(databases.map(async (name) => [name, await database(name)] as const)))
   await prepareDatabases({ databases: async () => all } as never, buildCatalog(tables))
-  // The rows that were put in are in the change log, which the relay goes through once.
-  for (const one of all.values()) await one.prepare('DELETE FROM _atoll_changes').run()
   const workers = await Promise.all(
     Array.from({ length: count }, (_, i) => miniflare.getWorker(`isolate${i}`)),
   )

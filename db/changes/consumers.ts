@@ -1,0 +1,124 @@
+/**
+ * Those who read the change log of a database: each has a cursor, and the log is cut off behind the last of them.
+ * @module
+ */
+import type { BoundStatement, Row } from '../cluster/cluster.ts'
+import type { ClusterSession } from '../cluster/session.ts'
+import { quoteText } from '../quote.ts'
+
+/** `cache` replaces generations, `jobs` starts jobs. */
+export type Consumer = 'cache' | 'jobs'
+
+const cursorOf = (consumer: Consumer) =>
+  `ifnull((SELECT sequence FROM _atoll_cursors WHERE consumer = ${quoteText(consumer)}), 0)`
+
+/** The next changes that a consumer has not seen. */
+export function readChanges(columns: string, consumer: Consumer, limit: number): string {
+  return `SELECT ${columns} FROM _atoll_changes WHERE sequence > ${cursorOf(consumer)} ORDER BY sequence LIMIT ${limit}`
+}
+
+/** Notes that a consumer has seen all changes up to one. */
+export function advance(consumer: Consumer, upTo: number): BoundStatement {
+  return {
+    text: 'INSERT INTO _atoll_cursors VALUES (?1, CAST(?2 AS INTEGER)) ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)',
+    parameters: [consumer, String(upTo)],
+  }
+}
+
+/** Fails, and with it its transaction, when a consumer's cursor is elsewhere: another one has worked in its name. */
+export function cursorIsAt(consumer: Consumer, sequence: number): BoundStatement {
+  return {
+    text: `INSERT INTO _atoll_guard SELECT 'atoll/cursor' WHERE ${cursorOf(consumer)} <> CAST(?1 AS INTEGER)`,
+    parameters: [String(sequence)],
+  }
+}
+
+/** Where a consumer's cursor is. */
+export function readCursor(consumer: Consumer): BoundStatement {
+  return { text: `SELECT ${cursorOf(consumer)} AS sequence`, parameters: [] }
+}
+
+/** Tells by a row up to where changes were dropped that a consumer had not seen. */
+export function lostChanges(consumer: Consumer): BoundStatement {
+  return {
+    text: `SELECT sequence FROM _atoll_cursors WHERE consumer = ${quoteText(`${consumer}:lost`)}`,
+    parameters: [],
+  }
+}
+
+/** Notes that a consumer has done what must be done about lost changes. */
+export function foundLost(consumer: Consumer, upTo: number): BoundStatement {
+  return {
+    text: 'DELETE FROM _atoll_cursors WHERE consumer = ?1 AND sequence <= CAST(?2 AS INTEGER)',
+    parameters: [`${consumer}:lost`, String(upTo)],
+  }
+}
+
+/** How long and how large a log may grow behind a consumer that does not come on. */
+export interface LogBounds {
+  readonly maxAgeMs: number
+  readonly maxRows: number
+}
+
+/** Changes that were dropped before a consumer had seen them. */
+export interface DroppedChanges {
+  readonly consumer: Consumer
+  readonly upTo: number
+}
+
+/**
+ * Cuts the log off behind the last of its consumers. A consumer that stays behind by more than the bounds loses changes, so
+ * that the database does not fill up; it is noted that it did.
+ */
+export async function pruneChanges(
+  session: ClusterSession,
+  database: string,
+  consumers: readonly Consumer[],
+  bounds: LogBounds,
+  now = Date.now(),
+): Promise<DroppedChanges[]> {
+  const [found = []] = await session.on(database, [
+    {
+      text: `SELECT ifnull((SELECT max(sequence) FROM _atoll_changes), 0) AS last, ifnull((SELECT min(sequence) FROM _atoll_changes), 0) AS first,
+        ifnull((SELECT at FROM _atoll_changes ORDER BY sequence LIMIT 1), 0) AS at,
+        (SELECT json_group_object(consumer, sequence) FROM _atoll_cursors) AS cursors`,
+      parameters: [],
+    },
+  ])
+  const { last, first, at, cursors } = found[0] as Row
+  if (last === 0) return []
+  const known = JSON.parse(cursors as string) as Record<string, number>
+  const seen = consumers.map((consumer) => ({ consumer, sequence: known[consumer] ?? 0 }))
+  const passed = Math.min(Number(last), ...seen.map(({ sequence }) => sequence))
+  const bySize = Number(last) - bounds.maxRows
+  const byAge =
+    Number(at) < now - bounds.maxAgeMs ? await lastBefore(session, database, now - bounds.maxAgeMs) : 0
+  const upTo = Math.max(passed, bySize, byAge)
+  if (upTo < Number(first)) return []
+  const dropped = seen.filter(({ sequence }) => sequence < upTo).map(({ consumer }) => ({ consumer, upTo }))
+  await session.on(database, [
+    ...dropped.flatMap(({ consumer }) => [
+      {
+        text: 'INSERT OR REPLACE INTO _atoll_cursors VALUES (?1, CAST(?2 AS INTEGER))',
+        parameters: [`${consumer}:lost`, String(upTo)],
+      },
+      advance(consumer, upTo),
+    ]),
+    {
+      text: 'DELETE FROM _atoll_changes WHERE sequence <= CAST(?1 AS INTEGER)',
+      parameters: [String(upTo)],
+    },
+  ])
+  return dropped
+}
+
+async function lastBefore(session: ClusterSession, database: string, at: number): Promise<number> {
+  // Times follow the order of the log but for a clock that was put back, which costs no more than a few rows' age.
+  const [rows = []] = await session.on(database, [
+    {
+      text: 'SELECT ifnull(max(sequence), 0) AS sequence FROM _atoll_changes WHERE at < CAST(?1 AS INTEGER)',
+      parameters: [String(at)],
+    },
+  ])
+  return Number(rows[0]?.sequence ?? 0)
+}

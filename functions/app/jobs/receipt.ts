@@ -1,0 +1,23 @@
+import { eq } from 'drizzle-orm'
+import { customers, invoices, receipts } from '../../../db/app/schema.ts'
+import { changes, defineJob } from '../../define.ts'
+
+/** Sends the receipt of a new invoice to its customer: here, to the log. */
+export default defineJob({
+  name: 'receipt',
+  on: changes('invoices', 'insert'),
+  queue: 'high',
+  run: async ({ input, home, once }) => {
+    const invoiceId = Number(input.key.id)
+    const [invoice] = await home
+      .select({ total: invoices.total, customerId: invoices.customerId, email: customers.email })
+      .from(invoices)
+      .innerJoin(customers, eq(customers.id, invoices.customerId))
+      .where(eq(invoices.id, invoiceId))
+    // It was taken away before anybody came to send its receipt.
+    if (!invoice) return
+    const { email, customerId, total } = invoice
+    const isNew = await once([home.insert(receipts).values({ invoiceId, customerId, email })])
+    if (isNew) console.log(`mail to ${email}: your receipt for invoice ${invoiceId}, ${total.toFixed(2)}`)
+  },
+})

@@ -1,0 +1,47 @@
+/**
+ * An app as the engine sees it, read once in an isolate: its catalog, jobs and configuration.
+ * @module
+ */
+import { buildCatalog } from '../db/catalog/build-catalog.ts'
+import type { Catalog } from '../db/catalog/catalog.ts'
+import type { TableDeclarations } from '../db/define.ts'
+import { type AtollConfig, defaultConfig } from './config.ts'
+import type { FunctionManifest, RouteManifest } from './define.ts'
+import type { JobManifest } from './jobs/define-job.ts'
+import type { WebhookManifest } from './jobs/define-webhook.ts'
+import { createJobRegistry, type EngineJob, type JobRegistry } from './jobs/job-registry.ts'
+import { webhookJob } from './jobs/webhook-job.ts'
+
+/** What an app brings. */
+export interface App {
+  readonly tables: TableDeclarations
+  readonly config: Partial<AtollConfig>
+  readonly functions?: FunctionManifest
+  readonly routes?: RouteManifest
+  readonly jobs?: JobManifest
+  readonly webhooks?: WebhookManifest
+  /** Names of the migrations that every database must have; none are asked for when left out. */
+  readonly migrations?: readonly string[]
+}
+
+export interface Engine {
+  readonly config: AtollConfig
+  readonly catalog: Catalog
+  readonly registry: JobRegistry
+  readonly migrations: readonly string[]
+}
+
+const read = new WeakMap<App, Engine>()
+
+/** @throws SchemaError or JobsError for an app that cannot be served */
+export function engineOf(app: App): Engine {
+  const known = read.get(app)
+  if (known) return known
+  const config = { ...defaultConfig, ...app.config }
+  const catalog = buildCatalog(app.tables)
+  const webhooks = (app.webhooks ?? []).map((webhook) => webhookJob(webhook, config))
+  const registry = createJobRegistry([...((app.jobs ?? []) as readonly EngineJob[]), ...webhooks], catalog)
+  const engine = { config, catalog, registry, migrations: app.migrations ?? [] }
+  read.set(app, engine)
+  return engine
+}

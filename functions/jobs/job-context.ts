@@ -1,0 +1,153 @@
+/**
+ * What a job is given while it runs, and the ways in which it ends early.
+ * @module
+ */
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { Row } from '../../db/cluster/cluster.ts'
+import { ConstraintError } from '../../db/cluster/constraint-error.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import { type AppDatabases, openAppDatabases } from '../app-databases.ts'
+import type { Services } from '../context.ts'
+import type { Engine } from '../engine.ts'
+import type { JobContext, OnceOptions } from './define-job.ts'
+import { boundStatementOf } from './drizzle-statement.ts'
+import { type ClaimedJob, insertJobs, markEffect, noteProgress, noteStep } from './job-rows.ts'
+import { createJobs, knownJob, makeJob, siteOfValue } from './send-jobs.ts'
+
+/** Somebody has cancelled the job. */
+export class Cancelled extends Error {
+  override readonly name = 'Cancelled'
+
+  constructor() {
+    super('the job has been cancelled')
+  }
+}
+
+/** Another Worker runs the job by now; what this one has to say of it no longer counts. */
+export class TakenOver extends Error {
+  override readonly name = 'TakenOver'
+
+  constructor() {
+    super('the job was taken over by another Worker')
+  }
+}
+
+/** One try of a job. */
+export interface Run {
+  readonly context: JobContext<unknown>
+  readonly databases: AppDatabases
+  /** Databases other than the job's own where it has left marks of effects. */
+  readonly places: ReadonlySet<string>
+  readonly abort: AbortController
+}
+
+export interface RunTerms {
+  readonly job: ClaimedJob
+  readonly input: unknown
+  /** The database that has the job. */
+  readonly database: string
+  readonly token: string
+  readonly leaseMs: number
+  /** Results of steps that are done, as JSON by name. */
+  readonly steps: ReadonlyMap<string, string>
+  readonly later: (work: Promise<unknown>) => void
+}
+
+export async function openRun(terms: RunTerms, engine: Engine, services: Services): Promise<Run> {
+  const { job, token } = terms
+  const databases = openAppDatabases(services, engine.catalog, terms.later)
+  const session = services.cluster.open({ reads: false, seen: new Map() })
+  const abort = new AbortController()
+  const places = new Set<string>()
+  const steps = new Map(terms.steps)
+  const until = () => Date.now() + terms.leaseMs
+  let effects = 0
+
+  /** What the job's row answered to who has the token: whether to go on. */
+  const goOn = (row: Row | undefined) => {
+    if (!row) throw new TakenOver()
+    if (row.cancel === 1) throw new Cancelled()
+  }
+  const context: JobContext<unknown> = {
+    input: terms.input,
+    id: job.id,
+    name: job.name,
+    attempt: job.attempts,
+    signal: abort.signal,
+    database: databases.database,
+    shards: databases.shards,
+    home: job.value === null ? databases.database : await databases.shards.of(job.value),
+    jobs: createJobs(services, databases),
+    once: (statements, options = {}) => {
+      const effect = options.name ?? `#${effects++}`
+      abort.signal.throwIfAborted()
+      return commitOnce({ job, effect, options, statements, services, databases, session, places })
+    },
+    async step(name, work) {
+      const known = steps.get(name)
+      if (known !== undefined) return JSON.parse(known)
+      abort.signal.throwIfAborted()
+      const result = JSON.stringify((await work()) ?? null)
+      const answers = await session.on(terms.database, noteStep(job.id, token, until(), name, result))
+      goOn(answers[1]?.[0])
+      steps.set(name, result)
+      return JSON.parse(result)
+    },
+    async progress(percent, note) {
+      const statement = noteProgress(job.id, token, until(), percent, note ?? null)
+      const [rows = []] = await session.on(terms.database, [statement])
+      goOn(rows[0])
+    },
+  }
+  return { context, databases, places, abort }
+}
+
+interface Effect {
+  readonly job: ClaimedJob
+  readonly effect: string
+  readonly options: OnceOptions
+  readonly statements: readonly BatchItem<'sqlite'>[]
+  readonly services: Services
+  readonly databases: AppDatabases
+  readonly session: ClusterSession
+  readonly places: Set<string>
+}
+
+/** Commits an effect and the mark that it has happened, in one transaction where the rows are. */
+async function commitOnce(work: Effect): Promise<boolean> {
+  const { job, effect, options, statements, services, databases, session, places } = work
+  const value = options.of === undefined ? job.value : options.of === null ? null : String(options.of)
+  const site = siteOfValue(value)
+  const { cluster, registry, payloads } = services
+  const [expected] = await cluster.partsOf(site, session)
+  // Ids of jobs name their database, so they are made for where the effect is expected to be.
+  const sent = await Promise.all(
+    (options.send ?? []).map(({ job: { name }, input, options: how }) =>
+      makeJob(knownJob(registry, name), input, how, expected?.database ?? cluster.primary, payloads),
+    ),
+  )
+  const bound = statements.map(boundStatementOf)
+  const outbox = sent.length === 0 ? [] : [insertJobs(sent)]
+  const [outcome] = await cluster.run(
+    site,
+    ({ database }) => {
+      if (outbox.length > 0 && database !== expected?.database) throw new Error('the rows have just moved')
+      return [markEffect(job.id, effect, Date.now()), ...bound, ...outbox]
+    },
+    session,
+  )
+  if (!outcome) throw new Error('no database is where the effect belongs')
+  const { database } = outcome.part
+  if (!job.id.startsWith(`${database}.`)) places.add(database)
+  if ('error' in outcome) {
+    if (isMark(outcome.error)) return false
+    throw outcome.error
+  }
+  databases.wrote(database)
+  if (sent.length > 0) databases.sent(database)
+  return true
+}
+
+function isMark(error: unknown): boolean {
+  return error instanceof ConstraintError && error.subject.startsWith('_atoll_job_effects.')
+}

@@ -1,0 +1,177 @@
+/**
+ * Sends jobs: puts their rows into a database, by themselves or in the transaction of a write. The relay carries them on.
+ * @module
+ */
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { DrizzleD1Database } from 'drizzle-orm/d1'
+import { makeUlid, slotOf } from '../../db/cluster/slots.ts'
+import type { AppDatabases } from '../app-databases.ts'
+import type { Services } from '../context.ts'
+import { errors } from '../errors.ts'
+import type { Job } from './define-job.ts'
+import { boundStatementOf, resultOf } from './drizzle-statement.ts'
+import type { JobRegistry, RegisteredJob } from './job-registry.ts'
+import { insertJobs, type NewJob } from './job-rows.ts'
+
+export interface SendOptions {
+  /** How long it waits before its first try. Default 0. */
+  readonly delaySeconds?: number
+  /**
+   * While a job of this name has the same key, another one is not put in. Keys count within a database: that of `of`, or of the
+   * write that it is sent with.
+   */
+  readonly deduplicationKey?: string
+  /** When it gives its key up: `started`, so that what comes later is not missed, or `finished`. Default `finished`. */
+  readonly deduplicateUntil?: 'started' | 'finished'
+  /** Jobs of one name with the same key run one after the other, in the order in which they were sent. */
+  readonly orderingKey?: string
+  /** Name of the queue that carries it. Default: the job's. */
+  readonly queue?: string
+  /** The distribution value of what it is about: it lies beside those rows. Default: it lies in `DB`. */
+  readonly of?: string | number
+}
+
+/** A job and what it is sent with. */
+export interface Sending {
+  readonly job: Job<never>
+  readonly input: unknown
+  readonly options: SendOptions
+}
+
+/**
+ * A job to send with a write.
+ *
+ * @example await jobs.sendWith(database, [database.insert(notes).values(note)], [sending(index, { id: note.id })])
+ */
+export function sending<Input>(job: Job<Input>, input: Input, options: SendOptions = {}): Sending {
+  return { job: job as Job<never>, input, options }
+}
+
+export interface SentJob {
+  /** Its own, or that of the job that has its deduplication key. */
+  readonly id: string
+  /** Whether another job had the key. */
+  readonly isDuplicate: boolean
+}
+
+/** Sends the app's jobs. */
+export interface Jobs {
+  /**
+   * Sends a job: when this is done, it is committed.
+   *
+   * @throws AtollError `JOB002` for an input that its schema refuses
+   */
+  send<Input>(job: Job<Input>, input: Input, options?: SendOptions): Promise<SentJob>
+  /**
+   * Commits Drizzle statements and jobs in one transaction: both, or neither.
+   *
+   * @param database where: `database`, or one of `shards`
+   * @returns what the statements answered
+   */
+  sendWith(
+    database: DrizzleD1Database,
+    statements: readonly BatchItem<'sqlite'>[],
+    sendings: readonly Sending[],
+  ): Promise<readonly unknown[]>
+}
+
+export function createJobs(services: Services, databases: AppDatabases): Jobs {
+  const { registry, payloads } = services
+  return {
+    async send(job, input, options = {}) {
+      return sendTo(services, databases, knownJob(registry, job.name), input, options)
+    },
+    async sendWith(database, statements, sendings) {
+      const name = databases.nameOf(database)
+      if (name === null) throw new Error('sendWith takes a database that this request was given')
+      const jobs = await Promise.all(
+        sendings.map(({ job, input, options }) =>
+          makeJob(knownJob(registry, job.name), input, options, name, payloads),
+        ),
+      )
+      const session = services.cluster.open({ reads: false, seen: new Map() })
+      const results = await session.on(name, [...statements.map(boundStatementOf), insertJobs(jobs)])
+      databases.wrote(name)
+      databases.sent(name)
+      return statements.map((statement, i) => resultOf(statement, results[i] ?? []))
+    },
+  }
+}
+
+/** Sends one job by itself, to the database of what it is about. */
+export async function sendTo(
+  { cluster, payloads }: Pick<Services, 'cluster' | 'payloads'>,
+  databases: Pick<AppDatabases, 'sent'>,
+  job: RegisteredJob,
+  input: unknown,
+  options: SendOptions,
+): Promise<SentJob> {
+  const session = cluster.open({ reads: false, seen: new Map() })
+  const { of } = options
+  const name = of === undefined ? cluster.primary : await cluster.ownerOf(String(of), session)
+  const made = await makeJob(job, input, options, name, payloads)
+  const [rows = []] = await session.on(name, [insertJobs([made])])
+  const id = rows[0]?.id as string
+  if (id !== made.id && made.payload === null) await payloads.remove([made.id])
+  databases.sent(name)
+  return { id, isDuplicate: id !== made.id }
+}
+
+/** Checks a job's input, and makes its row; a large payload is stored at once. */
+export async function makeJob(
+  job: RegisteredJob,
+  input: unknown,
+  options: SendOptions,
+  database: string,
+  payloads: Services['payloads'],
+  now = Date.now(),
+): Promise<NewJob> {
+  const {
+    delaySeconds = 0,
+    deduplicationKey,
+    deduplicateUntil = 'finished',
+    orderingKey,
+    queue,
+    of,
+  } = options
+  if (!(delaySeconds >= 0 && Number.isFinite(delaySeconds))) {
+    throw errors.invalidSend(`delaySeconds is a number of at least 0, not ${String(delaySeconds)}`)
+  }
+  if (delaySeconds > 0 && orderingKey !== undefined) {
+    throw errors.invalidSend(
+      'A job with an orderingKey cannot have delaySeconds: others would wait behind it.',
+    )
+  }
+  // What arrives is JSON, so that is what is checked.
+  const payload = JSON.stringify(input) ?? 'null'
+  const checked = await job.input.safeParseAsync(JSON.parse(payload))
+  if (!checked.success) throw errors.invalidJobInput(job.name, checked.error.issues)
+  const id = `${database}.${makeUlid(now)}`
+  return {
+    id,
+    name: job.name,
+    queue: queue ?? job.queue,
+    payload: await payloads.put(id, payload),
+    value: of === undefined ? null : String(of),
+    lane: orderingKey ?? null,
+    key: deduplicationKey ?? null,
+    key_until: deduplicationKey === undefined ? null : deduplicateUntil,
+    due: Math.round(now + delaySeconds * 1000),
+    created: now,
+    deadline: job.deadlineMs === null ? null : now + job.deadlineMs,
+  }
+}
+
+/** @throws AtollError for a name that the app's manifest lacks */
+export function knownJob({ byName }: JobRegistry, name: string): RegisteredJob {
+  const job = byName.get(name)
+  if (!job) throw errors.unknownJob(name)
+  return job
+}
+
+/** Where what a job is about lies. */
+export function siteOfValue(value: string | null) {
+  return value === null
+    ? ({ kind: 'primary' } as const)
+    : ({ kind: 'slots', slots: [slotOf(value)] } as const)
+}

@@ -1,0 +1,157 @@
+/**
+ * Makes jobs of committed changes: in one transaction the jobs are put in and the cursor moves, so that a change starts its
+ * jobs once, whatever fails.
+ * @module
+ */
+import type { Catalog, Column, Table } from '../../db/catalog/catalog.ts'
+import { type LoggedChange, loggedChangeOf } from '../../db/changes/change-log.ts'
+import { advance, cursorIsAt, readChanges, readCursor } from '../../db/changes/consumers.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import { makeUlid } from '../../db/cluster/slots.ts'
+import type { Services } from '../context.ts'
+import type { RowChange } from './define-job.ts'
+import type { Subscription } from './job-registry.ts'
+import { insertJobs, type NewJob } from './job-rows.ts'
+
+/** Changes that are looked at in one transaction, and characters of payload that it holds: D1 takes 2,000,000 bytes. */
+const changesAtOnce = 200
+const charactersAtOnce = 500_000
+
+const columns = 'sequence, name, key, value, operation, at, columns, old, new'
+
+/** @returns how many jobs were put in */
+export async function startFromChanges(
+  { registry, payloads }: Pick<Services, 'registry' | 'payloads'>,
+  catalog: Catalog,
+  session: ClusterSession,
+  database: string,
+): Promise<number> {
+  if (registry.subscriptions.size === 0) return 0
+  let started = 0
+  for (;;) {
+    const [cursor = [], rows = []] = await session.on(database, [
+      readCursor('jobs'),
+      { text: readChanges(columns, 'jobs', changesAtOnce), parameters: [] },
+    ])
+    const at = Number(cursor[0]?.sequence)
+    const changes = rows.map(loggedChangeOf)
+    if (changes.length === 0) return started
+    const jobs: NewJob[] = []
+    let characters = 0
+    let upTo = at
+    for (const change of changes) {
+      if (characters > charactersAtOnce) break
+      for (const job of await jobsOf(change, registry.subscriptions, catalog, database, payloads)) {
+        characters += job.payload?.length ?? 0
+        jobs.push(job)
+      }
+      upTo = change.sequence
+    }
+    await session.on(database, [
+      cursorIsAt('jobs', at),
+      ...(jobs.length === 0 ? [] : [insertJobs(jobs)]),
+      advance('jobs', upTo),
+    ])
+    started += jobs.length
+    if (changes.length < changesAtOnce && upTo === changes.at(-1)?.sequence) return started
+  }
+}
+
+/** The jobs that a change starts. Those of one name and row run one after the other. */
+async function jobsOf(
+  logged: LoggedChange,
+  subscriptions: ReadonlyMap<string, readonly Subscription[]>,
+  catalog: Catalog,
+  database: string,
+  payloads: Services['payloads'],
+): Promise<NewJob[]> {
+  const table = catalog.tables.get(logged.table)
+  const subscribed = (subscriptions.get(logged.table) ?? []).filter(({ filter }) => concerns(filter, logged))
+  if (!table || subscribed.length === 0) return []
+  const change = changeOf(logged, table, database)
+  const payload = JSON.stringify(change)
+  const now = Date.now()
+  return Promise.all(
+    subscribed
+      .filter(({ filter }) => filter.when?.(change) ?? true)
+      .map(async ({ job: { name, queue, deadlineMs } }): Promise<NewJob> => {
+        const id = `${database}.${makeUlid(now)}`
+        return {
+          id,
+          name,
+          queue,
+          payload: await payloads.put(id, payload),
+          value: logged.value,
+          lane: `${logged.table} ${logged.key}`,
+          key: null,
+          key_until: null,
+          due: now,
+          created: now,
+          deadline: deadlineMs === null ? null : now + deadlineMs,
+        }
+      }),
+  )
+}
+
+function concerns({ operations, columns }: Subscription['filter'], change: LoggedChange): boolean {
+  if (!operations.includes(change.operation)) return false
+  if (columns === undefined || change.operation !== 'update') return true
+  return columns.some((column) => change.columns?.includes(column))
+}
+
+/** A change as jobs are given it. */
+export function changeOf(logged: LoggedChange, table: Table, database: string): RowChange {
+  const { operation, value, columns, at, sequence } = logged
+  const key = parseExact(logged.key) as unknown[]
+  const names = table.primaryKey.length > 0 ? table.primaryKey : ['rowid']
+  return {
+    table: table.name,
+    operation,
+    key: Object.fromEntries(
+      names.map((name, i) => [name, shown(key[i], table.columns.get(name) ?? null)] as const),
+    ),
+    value,
+    columns,
+    old: valuesOf(logged.old, table),
+    new: valuesOf(logged.new, table),
+    at: new Date(at).toISOString(),
+    database,
+    sequence,
+  }
+}
+
+function valuesOf(text: string | null, table: Table): RowChange['old'] {
+  if (text === null) return null
+  const values = Object.entries(parseExact(text) as Record<string, unknown>)
+  return Object.fromEntries(
+    values.map(([name, value]) => [name, shown(value, table.columns.get(name) ?? null)]),
+  )
+}
+
+/** A stored value as the data API shows it. */
+function shown(value: unknown, column: Column | null): unknown {
+  if (value === null || column === null) return value
+  switch (column.type) {
+    case 'boolean':
+      return value === 1
+    case 'timestamp':
+      return typeof value === 'number' ? new Date(value * 1000).toISOString() : value
+    case 'timestamp_ms':
+      return typeof value === 'number' ? new Date(value).toISOString() : value
+    case 'json':
+      return typeof value === 'string' ? parseExact(value) : value
+    case 'blob':
+      return typeof value === 'string' ? `\\x${value.toLowerCase()}` : value
+    default:
+      return value
+  }
+}
+
+/** JSON, but integers that JavaScript's numbers cannot hold are text. */
+function parseExact(text: string): unknown {
+  const reviver = (_: string, value: unknown, { source }: { readonly source?: string } = {}) =>
+    typeof value === 'number' && !Number.isSafeInteger(value) && source && /^-?\d+$/.test(source)
+      ? source
+      : value
+  return JSON.parse(text, reviver as (key: string, value: unknown) => unknown)
+}
