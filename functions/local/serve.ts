@@ -19,11 +19,15 @@ export interface LocalOptions {
   readonly persistTo: string | null
   /** The Worker's entry file; the app's own when left out. */
   readonly entry?: string
+  /** Whether such an entry exports the classes and handlers of the app's own: relay, limits, queues. */
+  readonly isWhole?: boolean
   /** Bindings of databases, in the place of those that `wrangler.toml` names. */
   readonly databases?: readonly string[]
   /** Set over the variables of `wrangler.toml` and `.dev.vars`. */
   readonly variables?: Readonly<Record<string, string>>
   readonly logLevel?: LogLevel
+  /** Whether what the Worker itself logs is left out. */
+  readonly isQuiet?: boolean
 }
 
 export interface LocalServer {
@@ -70,13 +74,15 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
       ...(worker as V4WorkerOptions),
       name: 'atoll',
       ...(options.databases === undefined ? {} : { d1Databases }),
-      // The relay is a class of the app's own Worker.
-      ...(options.entry === undefined ? {} : { durableObjects: {} }),
+      ...(options.entry === undefined || options.isWhole
+        ? {}
+        : { durableObjects: {}, queueConsumers: {}, queueProducers: {} }),
       bindings: { ...(worker.bindings as Record<string, string>), ...options.variables },
       modules: [{ type: 'ESModule', path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }],
       host: '127.0.0.1',
       port: options.port,
       ...(options.logLevel === undefined ? {} : { log: new Log(options.logLevel) }),
+      ...(options.isQuiet ? { handleStructuredLogs: () => undefined } : {}),
     })
     return {
       ...converted,

@@ -1,0 +1,230 @@
+/**
+ * A run in which the Worker's process is killed (`kill -9`) at random moments while clients write rows that start jobs. It is
+ * started again on the same state each time, and at the end everything is counted: each committed invoice must have one receipt,
+ * each order one note, and artists must have sold what was sold.
+ * @module
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LogLevel } from 'miniflare'
+import tables from '../../db/app/tables.ts'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { prepareDatabases } from '../../functions/local/prepare.ts'
+import { type LocalServer, root, startLocal } from '../../functions/local/serve.ts'
+import { childProcesses } from '../../functions/local/state-lock.ts'
+
+export interface KillRun {
+  readonly kills: number
+  /** How likely a message is lost by its queue, and as likely doubled. */
+  readonly trouble: number
+  readonly seed: number
+  /** Longest time that jobs may take to come to an end after the last kill, in milliseconds. */
+  readonly drainMs: number
+  readonly tell?: (line: string) => void
+}
+
+/** What was found in the end. */
+export interface KillCounts {
+  readonly kills: number
+  /** Requests that were answered with 201, and those that the kill left without an answer. */
+  readonly acknowledged: number
+  readonly unanswered: number
+  /** Acknowledged invoices that are not there. */
+  readonly missing: readonly number[]
+  readonly invoices: number
+  /** Invoices by how many receipts, or notes, they lack or have too many. */
+  readonly lost: readonly number[]
+  readonly doubled: readonly number[]
+  /** Units by which what artists have sold differs from what was sold. */
+  readonly unitsOff: number
+  readonly deadLetters: number
+  /** Tries that jobs needed beyond the first. */
+  readonly repeated: number
+}
+
+const secretKey = 'sb_secret_kill_run'
+const clients = 3
+const firstId = 100_000
+
+export async function runKills({
+  kills,
+  trouble,
+  seed,
+  drainMs,
+  tell = () => undefined,
+}: KillRun): Promise<KillCounts> {
+  const random = randomFrom(seed)
+  const persistTo = mkdtempSync(join(tmpdir(), 'atoll-kills-'))
+  const server = await startLocal({
+    port: 0,
+    persistTo,
+    entry: join(root, 'test', 'support', 'jobs-worker.ts'),
+    isWhole: true,
+    logLevel: LogLevel.NONE,
+    isQuiet: true,
+    variables: {
+      ATOLL_SECRET_KEY: secretKey,
+      ATOLL_RATE_LIMITS: 'off',
+      RESEND_SECONDS: '1',
+      LEASE_SECONDS: '2',
+      TROUBLE: String(trouble),
+    },
+  })
+  const log = new WriteLog()
+  try {
+    await prepareDatabases(server, buildCatalog(tables))
+    for (let kill = 1; kill <= kills; kill++) {
+      const writing = new AbortController()
+      const writers = Array.from({ length: clients }, () => write(server, log, writing.signal))
+      await sleep(100 + random() * 1200)
+      killWorkers()
+      writing.abort()
+      await Promise.all(writers)
+      await server.reload()
+      if (kill % 20 === 0) tell(`${kill} kills, ${log.acknowledged.size} writes acknowledged`)
+    }
+    await drain(server, drainMs)
+    return { kills, ...(await countAll(server, log)) }
+  } finally {
+    await server.stop()
+    rmSync(persistTo, { recursive: true, force: true })
+  }
+}
+
+/** What the clients know of their writes. */
+class WriteLog {
+  next = firstId
+  readonly acknowledged = new Set<number>()
+  readonly unanswered = new Set<number>()
+}
+
+async function post(server: LocalServer, path: string, body: unknown): Promise<number | null> {
+  try {
+    const headers = { apikey: secretKey, 'Content-Type': 'application/json' }
+    const response = await fetch(new URL(path, server.url), {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    })
+    await response.arrayBuffer()
+    return response.status
+  } catch {
+    return null
+  }
+}
+
+/** Writes invoices with items through the data API, and orders through a route, until the server is gone. */
+async function write(server: LocalServer, log: WriteLog, { aborted }: AbortSignal): Promise<void> {
+  while (!aborted) {
+    const id = log.next++
+    const customer = 1 + (id % 50)
+    const isOrder = id % 3 === 0
+    const status = isOrder
+      ? await post(server, '/functions/v1/orders', { id, customerId: customer })
+      : await post(server, '/rest/v1/invoices', {
+          id,
+          customer_id: customer,
+          invoice_date: '2026-01-01',
+          total: 1,
+        })
+    if (status !== 201) {
+      log.unanswered.add(id)
+      if (status === null) return
+      continue
+    }
+    log.acknowledged.add(id)
+    const item = {
+      id,
+      invoice_id: id,
+      customer_id: customer,
+      track_id: 1 + (id % 90),
+      unit_price: 1,
+      quantity: 1 + (id % 3),
+    }
+    if ((await post(server, '/rest/v1/invoice_items', item)) === null) return
+  }
+}
+
+/** Ends the Worker's process as a machine that loses power does. */
+function killWorkers(): void {
+  for (const pid of childProcesses()) {
+    if (commandOf(pid).includes('workerd')) process.kill(pid, 'SIGKILL')
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+async function rowsOf<Row>(server: LocalServer, text: string): Promise<Row[]> {
+  const databases = [...(await server.databases()).values()]
+  const parts = await Promise.all(databases.map((database) => database.prepare(text).all<Row>()))
+  return parts.flatMap(({ results }) => results)
+}
+
+/** Waits until no change and no job waits any more. */
+async function drain(server: LocalServer, ms: number): Promise<void> {
+  const end = Date.now() + ms
+  const waiting = `SELECT (SELECT count(*) FROM _atoll_jobs WHERE finished IS NULL)
+    + (SELECT count(*) FROM _atoll_changes WHERE sequence > ifnull((SELECT sequence FROM _atoll_cursors WHERE consumer = 'jobs'), 0)) AS n`
+  for (;;) {
+    // Whoever asks wakes the relays.
+    await fetch(new URL('/functions/v1/sales', server.url), { headers: { apikey: secretKey } }).then((one) =>
+      one.text(),
+    )
+    const left = (await rowsOf<{ n: number }>(server, waiting)).reduce((sum, { n }) => sum + n, 0)
+    if (left === 0) return
+    if (Date.now() > end) throw new Error(`${left} changes and jobs are left after ${ms} ms`)
+    await sleep(300)
+  }
+}
+
+async function countAll(server: LocalServer, log: WriteLog): Promise<Omit<KillCounts, 'kills'>> {
+  const invoices = await rowsOf<{ id: number; receipts: number; notes: number }>(
+    server,
+    `SELECT id, (SELECT count(*) FROM receipts WHERE invoice_id = invoices.id AND email <> 'note') AS receipts,
+     (SELECT count(*) FROM receipts WHERE invoice_id = invoices.id AND email = 'note') AS notes FROM invoices WHERE id >= ${firstId}`,
+  )
+  const isOrder = (id: number) => id % 3 === 0
+  const sold = await rowsOf<{ n: number }>(server, 'SELECT ifnull(sum(quantity), 0) AS n FROM invoice_items')
+  const summed = await rowsOf<{ n: number }>(server, 'SELECT ifnull(sum(units), 0) AS n FROM artist_sales')
+  const dead = await rowsOf(server, 'SELECT id FROM _atoll_dead_letters')
+  const tries = await rowsOf<{ n: number }>(
+    server,
+    'SELECT ifnull(sum(attempts - 1), 0) AS n FROM _atoll_jobs',
+  )
+  const sum = (rows: readonly { n: number }[]) => rows.reduce((total, { n }) => total + n, 0)
+  const there = new Set(invoices.map(({ id }) => id))
+  const wrong = (is: (found: number, wanted: number) => boolean) =>
+    invoices
+      .filter(({ id, receipts, notes }) => is(receipts, 1) || is(notes, isOrder(id) ? 1 : 0))
+      .map(({ id }) => id)
+  return {
+    acknowledged: log.acknowledged.size,
+    unanswered: log.unanswered.size,
+    missing: [...log.acknowledged].filter((id) => !there.has(id)),
+    invoices: invoices.length,
+    lost: wrong((found, wanted) => found < wanted),
+    doubled: wrong((found, wanted) => found > wanted),
+    unitsOff: sum(summed) - sum(sold),
+    deadLetters: dead.length,
+    repeated: sum(tries),
+  }
+}
+
+/** Mulberry32: small, and good enough to choose moments. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

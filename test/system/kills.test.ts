@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest'
+import { runKills } from '../faults/kill-run.ts'
+
+/** `ATOLL_KILLS=200 npm test -- test/system/kills` kills more often. */
+const kills = Number(process.env.ATOLL_KILLS ?? 5)
+const seed = Number(process.env.ATOLL_SEED ?? 7)
+
+it(`every committed write has its effects once, though the Worker is killed ${kills} times and queues lose and double`, {
+  timeout: 90_000 + kills * 8000,
+}, async () => {
+  const counts = await runKills({ kills, seed, trouble: 0.1, drainMs: 60_000, tell: console.log })
+  console.log(JSON.stringify(counts))
+  expect(counts).toMatchObject({ missing: [], lost: [], doubled: [], unitsOff: 0, deadLetters: 0 })
+  // There was something to lose and to double.
+  expect(counts.acknowledged).toBeGreaterThan(kills)
+  expect(counts.invoices).toBeGreaterThanOrEqual(counts.acknowledged)
+  expect(counts.repeated).toBeGreaterThan(0)
+})
