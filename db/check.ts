@@ -1,15 +1,17 @@
 /**
- * Part of `npm run check`: reads the app's schema as the Worker will, and says why it cannot be served.
+ * Part of `npm run check`: reads the app's schema and jobs as the Worker will, and says why they cannot be served.
  * @module
  */
-import tables from './app/tables.ts'
+import { JobsError } from '../functions/jobs/job-registry.ts'
+import { app } from '../functions/join-app.ts'
+import { readApp } from '../functions/read-app.ts'
 import { SchemaError } from './catalog/build-catalog.ts'
-import { readSchema } from './catalog/read-schema.ts'
 
 try {
-  console.log(`The schema can be served: ${readSchema(tables).tables.size} tables.`)
+  const { catalog, registry } = readApp(app)
+  console.log(`The app can be served: ${catalog.tables.size} tables, ${registry.byName.size} kinds of jobs.`)
 } catch (error) {
-  if (!(error instanceof SchemaError)) throw error
+  if (!(error instanceof SchemaError || error instanceof JobsError)) throw error
   console.error(error.message)
   process.exit(1)
 }

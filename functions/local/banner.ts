@@ -1,3 +1,4 @@
+import type { JobRegistry } from '../jobs/job-registry.ts'
 import type { LocalKeys } from './keys.ts'
 import type { Prepared } from './prepare.ts'
 
@@ -7,6 +8,7 @@ export function banner(
   keys: LocalKeys,
   { migrations, seeded }: Prepared,
   hasRedis: boolean,
+  { byName, schedules }: JobRegistry,
 ): string {
   const url = `http://localhost:${address.port}`
   const done = [
@@ -21,6 +23,7 @@ export function banner(
     API    ${url}/rest/v1
     Docs   ${url}/docs
     Cache  ${hasRedis ? 'Redis, shared by all isolates' : 'in memory: isolates do not share it, and keep answers for 5 seconds at most'}
+    Jobs   ${url}/jobs/v1/jobs (with the secret key): ${byName.size} kinds, ${schedules.length} of them by a schedule
 
   With curl:
 

@@ -5,10 +5,11 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SchemaError } from '../../db/catalog/build-catalog.ts'
-import { readSchema } from '../../db/catalog/read-schema.ts'
+import { JobsError } from '../jobs/job-registry.ts'
+import { readApp } from '../read-app.ts'
 import { banner } from './banner.ts'
 import { ensureLocalKeys } from './keys.ts'
-import { loadTables } from './load-tables.ts'
+import { loadApp } from './load-app.ts'
 import { prepareDatabases } from './prepare.ts'
 import { type LocalServer, root, startLocal } from './serve.ts'
 import { claimState, noteChildren, releaseState } from './state-lock.ts'
@@ -36,7 +37,7 @@ function readArguments() {
 
 async function main(): Promise<void> {
   const { port, persistTo, redis } = readArguments()
-  const catalog = readSchema(await loadTables(root))
+  const { catalog, registry } = readApp(await loadApp(root))
   const keys = ensureLocalKeys(join(root, '.dev.vars'))
   await claimState(persistTo)
   const store = redis ? await startRedis() : null
@@ -45,7 +46,9 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => void stop(server, persistTo, store))
   process.once('SIGTERM', () => void stop(server, persistTo, store))
   const prepared = await prepareDatabases(server, catalog)
-  console.log(banner(server.url, keys, prepared, store !== null || 'UPSTASH_REDIS_REST_URL' in keys))
+  console.log(
+    banner(server.url, keys, prepared, store !== null || 'UPSTASH_REDIS_REST_URL' in keys, registry),
+  )
   let reloading = Promise.resolve()
   watchFolders([join(root, 'functions'), join(root, 'db')], () => {
     reloading = reloading.then(() => reload(server, persistTo))
@@ -74,7 +77,7 @@ async function stop(
 /** Takes up changed code, schema and migrations; what cannot be served leaves the server as it is. */
 async function reload(server: LocalServer, persistTo: string): Promise<void> {
   try {
-    const catalog = readSchema(await loadTables(root))
+    const { catalog } = readApp(await loadApp(root))
     await server.reload()
     noteChildren(persistTo)
     const { migrations } = await prepareDatabases(server, catalog)
@@ -88,7 +91,7 @@ try {
   await main()
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof SchemaError) console.error(message)
+  if (error instanceof SchemaError || error instanceof JobsError) console.error(message)
   else if (/EADDRINUSE|address already in use/i.test(message)) {
     console.error(`The port is taken. Choose another:\n  ${usage}`)
   } else console.error(`${message}\n  ${usage}`)

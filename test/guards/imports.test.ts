@@ -6,11 +6,9 @@ const root = join(import.meta.dirname, '..', '..')
 
 /** The Worker and the scripts, which join app and engine. */
 const joins = new Set([
-  'functions/index.ts',
+  'functions/join-app.ts',
   'functions/local/prepare.ts',
-  'functions/local/dev.ts',
   'functions/local/types.ts',
-  'db/check.ts',
   'db/migrate.ts',
   'db/shards.ts',
 ])
