@@ -14,6 +14,8 @@ export interface Contender {
   headers?(i: number): Readonly<Record<string, string>>
   /** A write in the place of a read; null: a read. */
   write?(i: number): string | null
+  /** What writes are sent as. Default PATCH. */
+  readonly method?: 'PATCH' | 'POST'
 }
 
 export interface Scenario {
@@ -130,7 +132,7 @@ class Comparison {
             if (body === null) return { ...request, path, headers }
             return {
               ...request,
-              method: 'PATCH',
+              method: contender.method ?? 'PATCH',
               path,
               body,
               headers: { ...headers, 'content-type': 'application/json' },

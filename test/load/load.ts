@@ -3,7 +3,7 @@
  * prints how they compare; and Atoll once more with nothing kept of the statements that it compiles. On a shared machine only the ratios mean much.
  *
  * `npm run load -- page` runs the scenarios whose name holds the word; `npm run load -- scale` counts calls to databases;
- * `npm run load -- cache` compares answers from the cache.
+ * `npm run load -- cache` compares answers from the cache, `npm run load -- jobs` measures the change log and jobs.
  *
  * Talks to loopback only; ends by itself after scenarios x rounds x contenders x seconds.
  * @module
@@ -13,6 +13,7 @@ import { SignJWT } from 'jose'
 import { startTestServer } from '../support/local-server.ts'
 import { runCache } from './cache.ts'
 import { compare, type Scenario, type Settings } from './compare.ts'
+import { runJobs } from './jobs.ts'
 import { runScale } from './scale.ts'
 
 const { values, positionals } = parseArgs({
@@ -28,8 +29,10 @@ const settings: Settings = {
   rounds: Number(values.rounds),
   connections: Number(values.connections),
 }
-if (positionals[0] === 'scale' || positionals[0] === 'cache') {
-  await (positionals[0] === 'scale' ? runScale() : runCache(settings))
+const runs = { scale: runScale, cache: runCache, jobs: runJobs }
+const [chosenRun = ''] = positionals
+if (Object.hasOwn(runs, chosenRun)) {
+  await runs[chosenRun as keyof typeof runs](settings)
   process.exit()
 }
 const jwtSecret = 'a-secret-of-the-load-runs-that-is-long-enough'
