@@ -71,6 +71,12 @@ export interface NoSuchQueueEvent {
   readonly queue: string
 }
 
+/** Jobs of a name that has a limit wait, since JOB_LIMITS is not bound. */
+export interface NoJobLimitsEvent {
+  readonly kind: 'no-job-limits'
+  readonly name: string
+}
+
 export type AtollEvent =
   | InternalErrorEvent
   | InvalidationFailedEvent
@@ -81,6 +87,7 @@ export type AtollEvent =
   | JobsNotClaimedEvent
   | QueueRefusedEvent
   | NoSuchQueueEvent
+  | NoJobLimitsEvent
 
 /** Writes an event to the Worker's log, as one line of JSON. */
 export function emit(event: AtollEvent): void {

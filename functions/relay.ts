@@ -179,8 +179,12 @@ async function part(
   }
 }
 
+/** Names of jobs that are due some time; each is looked up in the index, however many jobs have it. */
+const namesText = `WITH RECURSIVE n(name) AS (SELECT min(name) FROM _atoll_jobs WHERE due IS NOT NULL UNION ALL
+  SELECT (SELECT min(name) FROM _atoll_jobs WHERE due IS NOT NULL AND name > n.name) FROM n WHERE n.name IS NOT NULL)
+  SELECT name FROM n WHERE name IS NOT NULL`
+
 async function namesOf(session: ClusterSession, database: string): Promise<string[]> {
-  const text = 'SELECT DISTINCT name FROM _atoll_jobs WHERE due IS NOT NULL'
-  const [rows = []] = await session.on(database, [{ text, parameters: [] }])
+  const [rows = []] = await session.on(database, [{ text: namesText, parameters: [] }])
   return rows.map(({ name }) => name as string)
 }

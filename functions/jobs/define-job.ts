@@ -37,7 +37,7 @@ export interface ChangeFilter {
   readonly operations: readonly ChangeOperation[]
   /** Of updates, those that changed one of these columns. Default all. */
   readonly columns?: readonly string[]
-  /** Which of them. Asked when the change is picked up; what it throws puts the change off. Default all. */
+  /** Which of them. Asked when the change is picked up; if it throws, the change lies among the dead letters. Default all. */
   readonly when?: (change: RowChange) => boolean
 }
 

@@ -93,8 +93,11 @@ async function takePlaces(
     names.map(async (name, i) => {
       const ids = (lists[i] ?? []).map(({ id }) => id as string)
       if (ids.length === 0) return []
-      // Nobody counts: then they go one at a time for each database.
-      if (services.jobLimit === null) return ids.slice(0, 1)
+      // Nobody counts, so none may go.
+      if (services.jobLimit === null) {
+        emit({ kind: 'no-job-limits', name })
+        return []
+      }
       const limit = services.registry.byName.get(name)?.concurrency ?? 1
       return services.jobLimit(name).take({ database, ids, limit, holdMs })
     }),

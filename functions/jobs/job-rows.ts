@@ -45,7 +45,10 @@ export function insertJobs(jobs: readonly NewJob[]): BoundStatement {
   return { text: insertText, parameters: [JSON.stringify(jobs)] }
 }
 
-/** Jobs whose time has come, as rows of `id`, `queue` and `name`; they count as sent, and are sent again if nobody begins them. */
+/**
+ * Jobs whose time has come, as rows of `id`, `queue` and `name`; they count as sent, and are sent again if nobody begins them.
+ * They come in the index's order, by name: no more rows are read than are taken.
+ */
 export function takeDue(
   names: readonly string[],
   now: number,
@@ -56,7 +59,7 @@ export function takeDue(
     text: `UPDATE _atoll_jobs SET state = 'sent', token = NULL, sends = sends + 1,
       due = CAST(?2 AS INTEGER) + (CAST(?3 AS INTEGER) << min(sends, 6)) WHERE sequence IN
       (SELECT sequence FROM _atoll_jobs WHERE name IN (SELECT value FROM json_each(?1)) AND due <= CAST(?2 AS INTEGER)
-      ORDER BY due LIMIT CAST(?4 AS INTEGER)) RETURNING id, queue, name`,
+      LIMIT CAST(?4 AS INTEGER)) RETURNING id, queue, name`,
     parameters: [JSON.stringify(names), String(now), String(resendMs), String(limit)],
   }
 }
@@ -223,6 +226,16 @@ export function giveUpOn(id: string, token: string, now: number, error: string):
     },
     { text: `DELETE FROM _atoll_jobs ${own}`, parameters: [id, token] },
   ]
+}
+
+/** Puts jobs that cannot even be begun among the dead letters. */
+export function insertDead(jobs: readonly NewJob[], error: string): BoundStatement {
+  return {
+    text: `INSERT INTO _atoll_dead_letters (id, name, queue, payload, value, lane, created, attempts, error, died)
+      SELECT value->>'id', value->>'name', value->>'queue', value->>'payload', value->>'value', value->>'lane', value->>'created',
+      0, ?2, value->>'created' FROM json_each(?1)`,
+    parameters: [JSON.stringify(jobs), error],
+  }
 }
 
 /** Sends a dead letter once more, as if it were new. Answers with its id when there is one. */

@@ -94,7 +94,12 @@ export function createJobsApi({ maxBodyBytes }: AtollConfig) {
     const job = await find(c)
     if (job.state === 'dead') throw errors.wrongJobState(job.state, 'It is over: discard it.')
     const { session, database } = at(c, job.id)
-    await session.on(database, cancel(job.id, Date.now()))
+    const [, , [row] = []] = await session.on(database, cancel(job.id, Date.now()))
+    // One that was on its way has a place that nobody else would give back.
+    const { byName } = c.var.services.registry
+    if (row?.state === 'cancelled' && byName.get(job.name)?.concurrency != null) {
+      await c.var.services.jobLimit?.(job.name).release([job.id])
+    }
     c.executionCtx.waitUntil(carry(c.var.services, database))
     return c.json(await find(c), 202)
   })

@@ -9,9 +9,10 @@ import { advance, cursorIsAt, readChanges, readCursor } from '../../db/changes/c
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { makeUlid } from '../../db/cluster/slots.ts'
 import type { Services } from '../context.ts'
+import { AtollError } from '../errors.ts'
 import type { RowChange } from './define-job.ts'
 import type { Subscription } from './job-registry.ts'
-import { insertJobs, type NewJob } from './job-rows.ts'
+import { insertDead, insertJobs, type NewJob } from './job-rows.ts'
 
 /** Changes that are looked at in one transaction, and characters of payload that it holds: D1 takes 2,000,000 bytes. */
 const changesAtOnce = 200
@@ -37,24 +38,41 @@ export async function startFromChanges(
     const changes = rows.map(loggedChangeOf)
     if (changes.length === 0) return started
     const jobs: NewJob[] = []
+    const dead: NewJob[] = []
     let characters = 0
     let upTo = at
     for (const change of changes) {
       if (characters > charactersAtOnce) break
-      for (const job of await jobsOf(change, registry.subscriptions, catalog, database, payloads)) {
+      for (const { job, isWanted } of await jobsOf(
+        change,
+        registry.subscriptions,
+        catalog,
+        database,
+        payloads,
+      )) {
         characters += job.payload?.length ?? 0
-        jobs.push(job)
+        if (isWanted) jobs.push(job)
+        else dead.push(job)
       }
       upTo = change.sequence
     }
     await session.on(database, [
       cursorIsAt('jobs', at),
       ...(jobs.length === 0 ? [] : [insertJobs(jobs)]),
+      ...(dead.length === 0
+        ? []
+        : [insertDead(dead, 'its filter `when` threw an error; a retry goes without it')]),
       advance('jobs', upTo),
     ])
     started += jobs.length
     if (changes.length < changesAtOnce && upTo === changes.at(-1)?.sequence) return started
   }
+}
+
+interface Started {
+  readonly job: NewJob
+  /** False when that could not be found out. */
+  readonly isWanted: boolean
 }
 
 /** The jobs that a change starts. Those of one name and row run one after the other. */
@@ -64,33 +82,57 @@ async function jobsOf(
   catalog: Catalog,
   database: string,
   payloads: Services['payloads'],
-): Promise<NewJob[]> {
+): Promise<Started[]> {
   const table = catalog.tables.get(logged.table)
   const subscribed = (subscriptions.get(logged.table) ?? []).filter(({ filter }) => concerns(filter, logged))
   if (!table || subscribed.length === 0) return []
   const change = changeOf(logged, table, database)
-  const payload = JSON.stringify(change)
   const now = Date.now()
-  return Promise.all(
-    subscribed
-      .filter(({ filter }) => filter.when?.(change) ?? true)
-      .map(async ({ job: { name, queue, deadlineMs } }): Promise<NewJob> => {
-        const id = `${database}.${makeUlid(now)}`
-        return {
-          id,
-          name,
-          queue,
-          payload: await payloads.put(id, payload),
-          value: logged.value,
-          lane: `${logged.table} ${logged.key}`,
-          key: null,
-          key_until: null,
-          due: now,
-          created: now,
-          deadline: deadlineMs === null ? null : now + deadlineMs,
-        }
-      }),
+  const started = await Promise.all(
+    subscribed.map(async ({ filter, job: { name, queue, deadlineMs } }): Promise<Started | null> => {
+      const isWanted = asksFor(filter, change)
+      if (isWanted === false) return null
+      const id = `${database}.${makeUlid(now)}`
+      const job = {
+        id,
+        name,
+        queue,
+        payload: await payloadOf(change, id, payloads),
+        value: logged.value,
+        lane: `${logged.table} ${logged.key}`,
+        key: null,
+        key_until: null,
+        due: now,
+        created: now,
+        deadline: deadlineMs === null ? null : now + deadlineMs,
+      }
+      return { job, isWanted: isWanted === true }
+    }),
   )
+  return started.filter((one) => one !== null)
+}
+
+/** Null when the filter fails: one that always does must not hold up all other changes. */
+function asksFor({ when }: Subscription['filter'], change: RowChange): boolean | null {
+  try {
+    return when?.(change) ?? true
+  } catch {
+    return null
+  }
+}
+
+/** Without R2, a change whose values are too large goes without them. */
+async function payloadOf(
+  change: RowChange,
+  id: string,
+  payloads: Services['payloads'],
+): Promise<string | null> {
+  try {
+    return await payloads.put(id, JSON.stringify(change))
+  } catch (error) {
+    if (!(error instanceof AtollError)) throw error
+    return JSON.stringify({ ...change, old: null, new: null } satisfies RowChange)
+  }
 }
 
 function concerns({ operations, columns }: Subscription['filter'], change: LoggedChange): boolean {

@@ -10,10 +10,16 @@ import { createBench } from '../support/job-bench.ts'
 
 let seen: RowChange[] = []
 let fails = 0
+let throws = false
 const follow = defineJob({
   name: 'follow',
   on: [
-    changes('genres', ['insert', 'update', 'delete']),
+    changes('genres', ['insert', 'update', 'delete'], {
+      when: () => {
+        if (throws) throw new Error('a bug')
+        return true
+      },
+    }),
     changes('customers', 'update', { columns: ['city'] }),
     changes('invoices', 'insert', { when: ({ value }) => value === '7' }),
     changes('invoice_items', ['insert', 'update', 'delete']),
@@ -163,6 +169,22 @@ describe('the change log', () => {
     ])
     await bench.drain()
     expect(told().sort()).toEqual(['insert genres {"id":948}', 'insert genres {"id":949}'])
+  })
+})
+
+describe('a filter that throws', () => {
+  it('puts the change among the dead letters, and holds up nothing', async () => {
+    const { database } = bench.open()
+    await database.insert(genres).values({ id: 951, name: 'x' })
+    throws = true
+    await bench.relay()
+    throws = false
+    await database.insert(genres).values({ id: 952, name: 'x' })
+    await bench.drain()
+    expect(told()).toEqual(['insert genres {"id":952}'])
+    const dead = await bench.rows<{ id: string; payload: string }>('SELECT * FROM _atoll_dead_letters')
+    expect(dead).toMatchObject([{ name: 'follow', error: expect.stringContaining('`when`') }])
+    expect(JSON.parse(dead[0]?.payload ?? '')).toMatchObject({ table: 'genres', key: { id: 951 } })
   })
 })
 
