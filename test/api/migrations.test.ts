@@ -28,6 +28,21 @@ describe('applyMigrations', () => {
     const mended: Migration = { name: '0003_third.sql', statements: ['UPDATE m SET a = 100'] }
     expect(await applyMigrations(database, [first, mended])).toEqual(['0003_third.sql'])
   })
+
+  it('gives tables of an older Atoll the columns that they lack', async () => {
+    const old = (env as unknown as { ALONE: D1Database }).ALONE
+    await old.batch(
+      [
+        'DROP TABLE IF EXISTS _atoll_changes',
+        'CREATE TABLE _atoll_changes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, operation TEXT, key TEXT, value TEXT, at INTEGER)',
+        "INSERT INTO _atoll_changes (name) VALUES ('kept')",
+      ].map((text) => old.prepare(text)),
+    )
+    await applyMigrations(old, [])
+    await applyMigrations(old, [])
+    const { results } = await old.prepare('SELECT name, columns, old, new FROM _atoll_changes').all()
+    expect(results).toEqual([{ name: 'kept', columns: null, old: null, new: null }])
+  })
 })
 
 describe('reconcileSearch', () => {

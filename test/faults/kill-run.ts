@@ -180,7 +180,13 @@ async function drain(server: LocalServer, ms: number): Promise<void> {
     )
     const left = (await rowsOf<{ n: number }>(server, waiting)).reduce((sum, { n }) => sum + n, 0)
     if (left === 0) return
-    if (Date.now() > end) throw new Error(`${left} changes and jobs are left after ${ms} ms`)
+    if (Date.now() > end) {
+      const jobs = await rowsOf(
+        server,
+        `SELECT id, name, state, due - unixepoch() * 1000 AS due_ms, sends, attempts, error FROM _atoll_jobs WHERE finished IS NULL LIMIT 5`,
+      )
+      throw new Error(`${left} changes and jobs are left after ${ms} ms: ${JSON.stringify(jobs)}`)
+    }
     await sleep(300)
   }
 }
