@@ -67,7 +67,7 @@ export async function runKills({
     variables: {
       ATOLL_SECRET_KEY: secretKey,
       ATOLL_RATE_LIMITS: 'off',
-      RESEND_SECONDS: '1',
+      RESEND_SECONDS: '0.25',
       LEASE_SECONDS: '2',
       TROUBLE: String(trouble),
     },
@@ -78,11 +78,11 @@ export async function runKills({
     for (let kill = 1; kill <= kills; kill++) {
       const writing = new AbortController()
       const writers = Array.from({ length: clients }, () => write(server, log, writing.signal))
-      await sleep(100 + random() * 1200)
+      await sleep(100 + random() * 1500)
       killWorkers()
       writing.abort()
       await Promise.all(writers)
-      await server.reload()
+      await isBack(server)
       if (kill % 20 === 0) tell(`${kill} kills, ${log.acknowledged.size} writes acknowledged`)
     }
     await drain(server, drainMs)
@@ -145,6 +145,19 @@ async function write(server: LocalServer, log: WriteLog, { aborted }: AbortSigna
     }
     if ((await post(server, '/rest/v1/invoice_items', item)) === null) return
   }
+}
+
+/** Miniflare starts the process again by itself. */
+async function isBack(server: LocalServer): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    const answer = await fetch(new URL('/functions/v1/sales', server.url), {
+      headers: { apikey: secretKey },
+    }).catch(() => null)
+    await answer?.arrayBuffer().catch(() => null)
+    if (answer?.ok) return
+    await sleep(50)
+  }
+  throw new Error('the Worker did not come back')
 }
 
 /** Ends the Worker's process as a machine that loses power does. */
