@@ -9,7 +9,9 @@ import { changeTriggerPrefix, changeTriggers } from './changes/change-triggers.t
 import { evenRanges, type SlotRange } from './cluster/shard-map.ts'
 import { slotCount } from './cluster/slots.ts'
 import { readMap } from './read-map.ts'
+import type { StorageDeclarations } from './storage-policy.ts'
 import { copyReferenceTables } from './system/copy-reference-tables.ts'
+import { declareBuckets } from './system/declare-buckets.ts'
 import { fillLookups } from './system/fill-lookups.ts'
 import { reconcileTriggers } from './system/reconcile-triggers.ts'
 import { referenceTriggerPrefix, referenceTriggers } from './system/reference-triggers.ts'
@@ -32,6 +34,7 @@ export async function migrateCluster(
   databases: ClusterDatabases,
   catalog: Catalog,
   migrations: readonly Migration[],
+  storage: StorageDeclarations = {},
 ): Promise<MigrationReport[]> {
   const [primary, ...shards] = [...databases]
   if (!primary) throw new Error('there is no database bound as DB')
@@ -46,6 +49,7 @@ export async function migrateCluster(
   if (shards.length > 0) {
     await reconcileTriggers(primary[1], referenceTriggerPrefix, referenceTriggers(catalog))
   }
+  await declareBuckets(primary[1], storage)
   await makeShardMap(databases, catalog)
   if (shards.length > 0) {
     const done = await fillLookups(databases, await readMap(databases), catalog)

@@ -5,6 +5,7 @@
  * @module
  */
 import { parseArgs } from 'node:util'
+import storage from './app/storage.ts'
 import tables from './app/tables.ts'
 import { buildCatalog } from './catalog/build-catalog.ts'
 import { migrateCluster } from './migrate-cluster.ts'
@@ -16,7 +17,8 @@ const { values } = parseArgs({
 })
 const { databases, close } = await openDatabases({ remote: values.remote, persistTo: values['persist-to'] })
 try {
-  const reports = await migrateCluster(databases, buildCatalog(tables), readMigrations(appMigrations))
+  const migrations = readMigrations(appMigrations)
+  const reports = await migrateCluster(databases, buildCatalog(tables), migrations, storage)
   for (const { database, applied, done } of reports) {
     const lines = [...applied.map((name) => `applied ${name}`), ...done]
     for (const line of lines.length === 0 ? ['nothing to do'] : lines) console.log(`${database}: ${line}`)

@@ -60,6 +60,10 @@ export interface AtollConfig {
   readonly webhooksToPrivateAddresses: boolean
   /** Where names in webhooks' addresses are looked up, DNS over HTTPS as JSON; null: nowhere. Default Cloudflare's. */
   readonly webhookResolver: string | null
+  /** Largest file, in bytes. Default 5,000,000,000. */
+  readonly storageMaxObjectBytes: number
+  /** How long an upload in parts may rest before it is cleared away, in seconds. Default 86,400: a day. */
+  readonly uploadExpirySeconds: number
   /** How many request shapes an isolate keeps compiled. Default 1000. */
   readonly compiledShapes: number
 }
@@ -92,6 +96,8 @@ export const defaultConfig: AtollConfig = {
   changeLogMaxRows: 1_000_000,
   webhooksToPrivateAddresses: false,
   webhookResolver: 'https://cloudflare-dns.com/dns-query',
+  storageMaxObjectBytes: 5_000_000_000,
+  uploadExpirySeconds: 86_400,
   compiledShapes: 1000,
 }
 

@@ -21,6 +21,7 @@ import { PayloadStore } from './jobs/payload-store.ts'
 import type { JobMessage } from './jobs/run-batch.ts'
 import type { Relay } from './relay.ts'
 import { SessionTokens } from './rest/session-token.ts'
+import { AddressSigner } from './storage/signed-address.ts'
 
 /** Bindings of `wrangler.toml` and secrets of `.dev.vars`. */
 export interface Env {
@@ -74,6 +75,9 @@ export interface Services {
   readonly queues: ReadonlyMap<string, Queue<JobMessage>>
   readonly jobLimit: ((name: string) => JobLimitAccess) | null
   readonly payloads: PayloadStore
+  /** Where the bytes of files are; null when no bucket is bound. */
+  readonly files: R2Bucket | null
+  readonly addresses: AddressSigner
   /** Variables and secrets that the app's declarations name. */
   readonly setting: ReadSetting
 }
@@ -138,6 +142,8 @@ function createServices(env: Env, { config, migrations, registry }: Engine): Ser
     queues: queuesOf(env),
     jobLimit: jobLimitOf(env),
     payloads: new PayloadStore(env.BUCKET ?? null),
+    files: env.BUCKET ?? null,
+    addresses: new AddressSigner(`${keys.secret}\n${keys.jwtSecret}`),
     setting: (name) => readSetting(env, name),
   }
 }

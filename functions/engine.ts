@@ -5,12 +5,14 @@
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
 import type { Catalog } from '../db/catalog/catalog.ts'
 import type { TableDeclarations } from '../db/define.ts'
+import type { StorageDeclarations } from '../db/storage-policy.ts'
 import { type AtollConfig, defaultConfig } from './config.ts'
 import type { FunctionManifest, RouteManifest } from './define.ts'
 import type { JobManifest } from './jobs/define-job.ts'
 import type { WebhookManifest } from './jobs/define-webhook.ts'
 import { createJobRegistry, type EngineJob, type JobRegistry } from './jobs/job-registry.ts'
 import { webhookJob } from './jobs/webhook-job.ts'
+import { storageJobs } from './storage/storage-jobs.ts'
 
 /** What an app brings. */
 export interface App {
@@ -20,6 +22,7 @@ export interface App {
   readonly routes?: RouteManifest
   readonly jobs?: JobManifest
   readonly webhooks?: WebhookManifest
+  readonly storage?: StorageDeclarations
   /** Names of the migrations that every database must have; none are asked for when left out. */
   readonly migrations?: readonly string[]
 }
@@ -40,7 +43,10 @@ export function engineOf(app: App): Engine {
   const config = { ...defaultConfig, ...app.config }
   const catalog = buildCatalog(app.tables)
   const webhooks = (app.webhooks ?? []).map((webhook) => webhookJob(webhook, config))
-  const registry = createJobRegistry([...((app.jobs ?? []) as readonly EngineJob[]), ...webhooks], catalog)
+  const registry = createJobRegistry(
+    [...((app.jobs ?? []) as readonly EngineJob[]), ...webhooks, ...storageJobs],
+    catalog,
+  )
   const engine = { config, catalog, registry, migrations: app.migrations ?? [] }
   read.set(app, engine)
   return engine

@@ -77,6 +77,16 @@ export interface NoJobLimitsEvent {
   readonly name: string
 }
 
+/** Files were compared with their rows, and did not agree; or uploads were cleared away. */
+export interface FilesSweptEvent {
+  readonly kind: 'files-swept'
+  /** Bytes that no row named, which were taken away. */
+  readonly orphans: number
+  /** Keys in R2 that rows name and that are not there. */
+  readonly missing: readonly string[]
+  readonly uploads: number
+}
+
 export type AtollEvent =
   | InternalErrorEvent
   | InvalidationFailedEvent
@@ -88,6 +98,7 @@ export type AtollEvent =
   | QueueRefusedEvent
   | NoSuchQueueEvent
   | NoJobLimitsEvent
+  | FilesSweptEvent
 
 /** Writes an event to the Worker's log, as one line of JSON. */
 export function emit(event: AtollEvent): void {

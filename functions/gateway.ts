@@ -15,6 +15,7 @@ import { emit } from './events.ts'
 import { createJobsApi } from './jobs/jobs-api.ts'
 import { createRest } from './rest/rest.ts'
 import { createRoutes } from './routes.ts'
+import { createStorage } from './storage/storage.ts'
 
 /** Headers that browser code may read. */
 const exposedHeaders =
@@ -23,6 +24,8 @@ const exposedHeaders =
 const exposedOfSessions = `${exposedHeaders}, Atoll-Session, Atoll-Missing-Shards`
 /** And those of the cache. */
 const exposedOfCached = `${exposedOfSessions}, Age, Cache-Status, ETag`
+/** And those of files and uploads in parts. */
+const exposedOfFiles = `${exposedHeaders}, Accept-Ranges, ETag, Last-Modified, Upload-Offset, Upload-Length, Upload-Expires, Upload-Defer-Length, Upload-Metadata, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm`
 /** And those that say why something was refused. */
 const exposedOfRefusals = `${exposedHeaders}, Proxy-Status, Retry-After, WWW-Authenticate`
 
@@ -49,6 +52,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
 
   gateway.route('/rest/v1', createRest(catalog, app.functions ?? {}, config, app.migrations ?? []))
   gateway.route('/functions/v1', createRoutes(app.routes ?? {}, catalog))
+  gateway.route('/storage/v1', createStorage(app.storage ?? {}, config))
   gateway.route('/jobs/v1', createJobsApi(config))
   gateway.route('/docs', createDocs())
   gateway.get('/', (c) => c.redirect('/docs'))
@@ -78,7 +82,8 @@ function corsFor(config: AtollConfig) {
     if (c.req.method !== 'OPTIONS') {
       return simple(c, async () => {
         await next()
-        if (c.res.status >= 400) c.header('Access-Control-Expose-Headers', exposedOfRefusals)
+        if (c.req.path.startsWith('/storage/v1')) c.header('Access-Control-Expose-Headers', exposedOfFiles)
+        else if (c.res.status >= 400) c.header('Access-Control-Expose-Headers', exposedOfRefusals)
         else if (c.res.headers.has('cache-status')) {
           c.header('Access-Control-Expose-Headers', exposedOfCached)
         } else if (c.res.headers.has('atoll-session') || c.res.headers.has('atoll-missing-shards')) {

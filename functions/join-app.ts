@@ -3,6 +3,7 @@
  * @module
  */
 import journal from '../db/app/migrations/meta/_journal.json' with { type: 'json' }
+import storage from '../db/app/storage.ts'
 import tables from '../db/app/tables.ts'
 import config from './app/config.ts'
 import jobs from './app/jobs/index.ts'
@@ -13,4 +14,4 @@ import type { App } from './engine.ts'
 
 const migrations = journal.entries.map(({ tag }) => `${tag}.sql`)
 
-export const app: App = { tables, config, functions, routes, jobs, webhooks, migrations }
+export const app: App = { tables, config, functions, routes, jobs, webhooks, storage, migrations }

@@ -18,6 +18,7 @@ import { cleanUp } from './jobs/clean-up.ts'
 import { dispatch } from './jobs/dispatch.ts'
 import { runSchedules } from './jobs/schedules.ts'
 import { startFromChanges } from './jobs/start-from-changes.ts'
+import { sweepFiles } from './storage/sweep-files.ts'
 
 /** What others ask of the relay that has a database's name. */
 export interface Relay extends Rpc.DurableObjectBranded {
@@ -112,6 +113,8 @@ export function createRelay(
       const { catalog, config } = engine
       if (name === cluster.primary) {
         await part(round, 'reference copies', async () => void (await copyReferences(session, catalog)))
+        const { files } = services
+        if (files) await part(round, 'files', () => this.#sweepFiles(files, session))
         for (const shard of cluster.shards) {
           await part(round, `relay of ${shard}`, () => services.relay?.repair(shard))
         }
@@ -141,6 +144,12 @@ export function createRelay(
       if (unique.length > 0 && cluster.sharded) {
         await part(round, `unique values of ${name}`, () => this.#sweepOrphans(session, name, unique))
       }
+    }
+
+    async #sweepFiles(files: R2Bucket, session: ClusterSession): Promise<void> {
+      const after = (await this.ctx.storage.get<string>('files')) ?? null
+      const swept = await sweepFiles(files, session, after)
+      await this.ctx.storage.put('files', swept.after)
     }
 
     async #sweepOrphans(session: ClusterSession, database: string, unique: readonly Table[]): Promise<void> {

@@ -4,6 +4,7 @@
  */
 
 import { jobObjects } from './job-objects.ts'
+import { storageObjects } from './storage-objects.ts'
 
 /** In every database. */
 export const systemObjects: readonly string[] = [
@@ -52,4 +53,5 @@ export const primaryObjects: readonly string[] = [
   // Keys of rows of reference tables, in the order in which they changed; triggers write it.
   `CREATE TABLE IF NOT EXISTS _atoll_reference_log (sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,
    key TEXT NOT NULL)`,
+  ...storageObjects,
 ]

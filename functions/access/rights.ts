@@ -47,7 +47,7 @@ export class Rights {
   constructor(catalog: Catalog, caller: Caller) {
     this.catalog = catalog
     this.caller = caller
-    this.#policyCaller = noting(caller, this.#claimsRead)
+    this.#policyCaller = policyCallerOf(caller, this.#claimsRead)
   }
 
   /** Whether the secret key is calling, who may do everything. */
@@ -163,7 +163,7 @@ export class Rights {
 }
 
 /** The caller as policies see them; what they read of the claims is noted by name. */
-function noting(caller: Caller, read: Set<string>): PolicyCaller {
+export function policyCallerOf(caller: Caller, read = new Set<string>()): PolicyCaller {
   const claim = (name: string) => {
     read.add(name)
     return Object.hasOwn(caller.claims, name) ? (caller.claims[name] ?? null) : null

@@ -5,6 +5,7 @@
 import { Cron } from 'croner'
 import { z } from 'zod'
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { Services } from '../context.ts'
 import {
   type AnyJob,
   type ChangeFilter,
@@ -16,10 +17,13 @@ import {
 /** Variables and secrets by name. */
 export type ReadSetting = (name: string) => string | undefined
 
-/** A job of the app, or one that the engine makes, which may read settings as well. */
+/** What jobs of the engine's own work with. */
+export type EngineServices = Pick<Services, 'setting' | 'files' | 'cluster'>
+
+/** A job of the app, or one of the engine's own. */
 export interface EngineJob extends Omit<AnyJob, 'run'> {
   // biome-ignore lint/suspicious/noExplicitAny: what a job is given depends on what it declares
-  run(context: JobContext<any>, read: ReadSetting): Promise<unknown>
+  run(context: JobContext<any>, services: EngineServices): Promise<unknown>
 }
 
 /** A job with its defaults. */

@@ -144,7 +144,7 @@ async function runJob(job: ClaimedJob, steps: ReadonlyMap<string, string>, work:
     if (!input.success) throw new GiveUp(`its input is not what it takes: ${input.error.message}`)
     run = await openRun({ ...work, job, input: input.data, steps }, work.engine, work.services)
     work.under.set(job.id, run)
-    await withinTime(registered, run, work.services.setting)
+    await withinTime(registered, run, work.services)
   } catch (error) {
     failure = error ?? new Error('the job threw nothing')
   }
@@ -183,7 +183,7 @@ function isLate({ deadline }: ClaimedJob): boolean {
 async function withinTime(
   { run, timeoutMs }: RegisteredJob,
   { context, abort }: Run,
-  setting: Services['setting'],
+  services: Services,
 ): Promise<void> {
   const timer = setTimeout(
     () => abort.abort(new Error(`the job took longer than ${timeoutMs / 1000} seconds`)),
@@ -193,7 +193,7 @@ async function withinTime(
     abort.signal.addEventListener('abort', () => fail(abort.signal.reason), { once: true })
   })
   try {
-    await Promise.race([run(context, setting), aborted])
+    await Promise.race([run(context, services), aborted])
   } finally {
     clearTimeout(timer)
   }

@@ -23,7 +23,7 @@ export function webhookJob(webhook: Webhook, config: AtollConfig): EngineJob {
     retry: { ...defaultRetry, ...webhook.retry },
     timeoutSeconds,
     ...(concurrency === undefined ? {} : { concurrency }),
-    run: (context: JobContext<RowChange>, read: ReadSetting) => deliver(webhook, config, read, context),
+    run: (context: JobContext<RowChange>, { setting }) => deliver(webhook, config, setting, context),
   }
 }
 

@@ -2,6 +2,7 @@
  * Gets a local server's databases ready: migrated and seeded.
  * @module
  */
+import storage from '../../db/app/storage.ts'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { migrateCluster } from '../../db/migrate-cluster.ts'
 import { appMigrations, readMigrations } from '../../db/migrations.ts'
@@ -18,7 +19,7 @@ export interface Prepared {
 export async function prepareDatabases(server: LocalServer, catalog: Catalog): Promise<Prepared> {
   const migrations = readMigrations(appMigrations)
   const databases = await server.databases()
-  const reports = await migrateCluster(databases, catalog, migrations)
+  const reports = await migrateCluster(databases, catalog, migrations, storage)
   const loadSeed = async () => (await import('../../db/app/seed.ts')).default
   const seeded = await seedOnce(databases, loadSeed, migrations, catalog)
   const applied = new Set(reports.flatMap((report) => report.applied))

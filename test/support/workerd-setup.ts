@@ -1,4 +1,5 @@
 import { env } from 'cloudflare:workers'
+import storage from '../../db/app/storage.ts'
 import tables from '../../db/app/tables.ts'
 import type { Migration } from '../../db/apply-migrations.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
@@ -21,7 +22,7 @@ interface TestEnv {
 const { DB, SHARD_1, SHARD_2, SHARD_3, MIGRATIONS, SEED_ROWS } = env as unknown as TestEnv
 const databases = new Map(Object.entries({ DB, SHARD_1, SHARD_2, SHARD_3 }))
 const catalog = buildCatalog(tables)
-const [primary] = await migrateCluster(databases, catalog, JSON.parse(MIGRATIONS) as Migration[])
+const [primary] = await migrateCluster(databases, catalog, JSON.parse(MIGRATIONS) as Migration[], storage)
 if (primary && primary.applied.length > 0) {
   await seedCluster(databases, JSON.parse(SEED_ROWS) as SeedRows[], catalog)
 }

@@ -223,8 +223,11 @@ describe('a webhook', () => {
     const hook = { name: 'h', on: changes('genres', 'insert'), url, secret: 'SECRET' }
     const job = webhookJob(hook, { ...defaultConfig, webhookResolver: `${origin}/dns`, ...config })
     const input = { table: 'genres', operation: 'insert', key: { id: 1 } } as unknown as RowChange
-    return job.run({ id: 'DB.1', input, signal: AbortSignal.timeout(5000) } as never, (name) =>
-      name === 'SECRET' ? secret : undefined,
+    return job.run(
+      { id: 'DB.1', input, signal: AbortSignal.timeout(5000) } as never,
+      {
+        setting: (name: string) => (name === 'SECRET' ? secret : undefined),
+      } as never,
     )
   }
 

@@ -1,0 +1,85 @@
+/**
+ * What an app declares of files: which buckets there are, and who may do what in them.
+ * @module
+ */
+import { type SQL, sql } from 'drizzle-orm'
+import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { PolicyCaller } from './policy.ts'
+
+/** An object's row, as conditions see it. */
+export const storedObjects = sqliteTable('_atoll_objects', {
+  bucket: text('bucket').notNull(),
+  name: text('name').notNull(),
+  mime: text('mime').notNull(),
+  owner: text('owner'),
+})
+
+/** An object, for conditions. */
+export const policyObject = {
+  bucket: storedObjects.bucket,
+  /** Its path in the bucket: `7/2026/invoice.pdf`. */
+  name: storedObjects.name,
+  /** The `sub` of who wrote it; null when that was the secret key. */
+  owner: storedObjects.owner,
+  /** Its content type. */
+  mime: storedObjects.mime,
+  /** A folder of its path, the first is 1; null when there are not so many. */
+  folder: (n: number): SQL<string | null> => folderOf(n),
+} as const
+
+function folderOf(n: number): SQL<string | null> {
+  let rest: SQL = sql`${storedObjects.name}`
+  for (let i = 1; i < n; i++) rest = sql`substr(${rest}, nullif(instr(${rest}, '/'), 0) + 1)`
+  return sql<string | null>`substr(${rest}, 1, nullif(instr(${rest}, '/'), 0) - 1)`
+}
+
+export type PolicyObject = typeof policyObject
+
+/**
+ * A Drizzle condition over object and caller, or plainly true or false. What is not true is denied, null as well.
+ *
+ * @example ({ caller, object }) => eq(object.folder(1), caller.sub)
+ */
+export type ObjectCondition = (context: {
+  readonly caller: PolicyCaller
+  readonly object: PolicyObject
+}) => SQL | boolean | undefined
+
+/** What one role may do with a bucket's objects; what is left out is denied. */
+export interface ObjectGrants {
+  /** Download, list, look at, sign addresses of. */
+  readonly select?: true | ObjectCondition
+  /** Upload to names that are free. */
+  readonly insert?: true | ObjectCondition
+  /** Replace; asked of what is there and of what comes in its place. */
+  readonly update?: true | ObjectCondition
+  readonly delete?: true | ObjectCondition
+}
+
+export interface BucketOptions {
+  /** Whether everybody may download its objects, whatever `access` says. Default false. */
+  readonly public?: boolean
+  /** Largest object, in bytes. Default: the app's `storageMaxObjectBytes`. */
+  readonly maxBytes?: number
+  /** Content types that it takes; `image/*` for all of a kind. Default all. */
+  readonly mimeTypes?: readonly string[]
+  /** Grants by role; the secret key may do everything. Default none. */
+  readonly access?: Readonly<Record<string, ObjectGrants>>
+}
+
+/** Buckets by their names. */
+export type StorageDeclarations = Readonly<Record<string, BucketOptions>>
+
+/**
+ * Declares the buckets of `db/app/storage.ts`; they are made when the databases are migrated. Others may be made by the secret
+ * key, which alone can use them, but for downloads from public ones.
+ *
+ * @example
+ * export default defineStorage({
+ *   covers: { public: true, mimeTypes: ['image/*'], maxBytes: 1_000_000 },
+ *   documents: { access: { authenticated: { select: ({ caller, object }) => eq(object.folder(1), caller.sub) } } },
+ * })
+ */
+export function defineStorage<const D extends StorageDeclarations>(declarations: D): D {
+  return declarations
+}

@@ -1,0 +1,97 @@
+/**
+ * Who may do what with objects: policies of the app's declared buckets, as SQL over an object's row.
+ * @module
+ */
+import { type SQL, sql } from 'drizzle-orm'
+import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+import type { BoundStatement } from '../../db/cluster/cluster.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import { type ObjectGrants, policyObject, type StorageDeclarations } from '../../db/storage-policy.ts'
+import { type Caller, identityOf } from '../access/caller.ts'
+import { policyCallerOf } from '../access/rights.ts'
+import { errors } from '../errors.ts'
+
+export type ObjectOperation = keyof ObjectGrants
+
+/** A condition in SQL over `_atoll_objects`. */
+export interface ObjectRule {
+  readonly text: string
+  readonly parameters: readonly (string | number | null)[]
+}
+
+/** What a condition is asked about an object that is not there yet. */
+export interface Candidate {
+  readonly bucket: string
+  readonly name: string
+  readonly mime: string
+  readonly owner: string | null
+}
+
+const everything: ObjectRule = { text: '1', parameters: [] }
+const nothing: ObjectRule = { text: '0', parameters: [] }
+const dialect = new SQLiteSyncDialect()
+
+/** What one caller may do with objects. */
+export class ObjectRights {
+  readonly #caller: Caller
+  readonly #declarations: StorageDeclarations
+
+  constructor(declarations: StorageDeclarations, caller: Caller) {
+    this.#declarations = declarations
+    this.#caller = caller
+  }
+
+  /** Whether the secret key is calling. */
+  get unbounded(): boolean {
+    return this.#caller.role === 'service_role'
+  }
+
+  /** The `sub` of the caller's token, which owns what it writes. */
+  get owner(): string | null {
+    return identityOf(this.#caller) === null ? null : (this.#caller.claims.sub as string)
+  }
+
+  /** Which objects of a bucket an operation may touch. */
+  rule(bucket: string, operation: ObjectOperation): ObjectRule {
+    if (this.unbounded) return everything
+    const declared = Object.hasOwn(this.#declarations, bucket) ? this.#declarations[bucket] : undefined
+    const access = declared?.access ?? {}
+    const grants = Object.hasOwn(access, this.#caller.role) ? access[this.#caller.role] : undefined
+    const grant = grants?.[operation]
+    if (grant === undefined) return nothing
+    const answer = grant === true || grant({ caller: policyCallerOf(this.#caller), object: policyObject })
+    if (typeof answer === 'boolean') return answer ? everything : nothing
+    if (answer === undefined) return nothing
+    return ruleOf(answer)
+  }
+
+  /** The error for what is denied: those who have not signed in are asked to. */
+  denied(): Error {
+    return errors.storageDenied(this.#caller.signedIn)
+  }
+
+  /**
+   * Asks whether an object may be as it is going to be.
+   *
+   * @throws AtollError when it may not
+   */
+  async check(session: ClusterSession, operation: 'insert' | 'update', candidate: Candidate): Promise<void> {
+    const rule = this.rule(candidate.bucket, operation)
+    if (rule.text === '1') return
+    const [rows = []] = rule.text === '0' ? [] : await session.primary([askOf(rule, candidate)])
+    if (rows[0]?.allowed !== 1) throw this.denied()
+  }
+}
+
+function ruleOf(condition: SQL): ObjectRule {
+  const { sql: text, params } = dialect.sqlToQuery(sql`${condition}`)
+  return { text: `coalesce((${text}), 0)`, parameters: params as ObjectRule['parameters'] }
+}
+
+function askOf({ text, parameters }: ObjectRule, { bucket, name, mime, owner }: Candidate): BoundStatement {
+  return {
+    text: `SELECT (${text}) <> 0 AS allowed FROM (SELECT ? AS bucket, ? AS name, ? AS mime, ? AS owner) AS _atoll_objects`,
+    // The condition comes first in the text.
+    parameters: [...parameters, bucket, name, mime, owner],
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Takes bytes in while they flow: counted, hashed and stored in R2, without more of them in memory than one part.
+ * @module
+ */
+import { errors } from '../errors.ts'
+
+/** Bytes of a part, of all but the last: R2 wants at least 5 MiB, and all the same. */
+export const partBytes = 8 * 1024 * 1024
+
+export type Chunks = AsyncIterable<Uint8Array>
+
+/** What came in. */
+export interface Received {
+  readonly size: number
+  /** With its quotation marks. */
+  readonly etag: string
+  /** Hexadecimal. */
+  readonly sha256: string
+}
+
+/** Checksums that the client has given, as bytes. */
+export interface WantedChecksums {
+  readonly 'SHA-256'?: Uint8Array
+  readonly MD5?: Uint8Array
+}
+
+export interface ReceiveTerms {
+  readonly files: R2Bucket
+  /** Key in R2. */
+  readonly blob: string
+  readonly mime: string
+  readonly maxBytes: number
+  readonly wanted: WantedChecksums
+  /** Is told of an upload in parts before its first part, so that somebody can clear it away. */
+  readonly began: (multipart: string) => Promise<void>
+}
+
+/** Several hashes of the same bytes. */
+class Digests {
+  readonly #streams: ReadonlyMap<keyof WantedChecksums, InstanceType<typeof crypto.DigestStream>>
+  readonly #writers: readonly WritableStreamDefaultWriter[]
+
+  constructor(names: readonly (keyof WantedChecksums)[]) {
+    this.#streams = new Map(names.map((name) => [name, new crypto.DigestStream(name)]))
+    this.#writers = [...this.#streams.values()].map((stream) => stream.getWriter())
+    // Who fails does so at the end, or not at all when nobody asks.
+    for (const stream of this.#streams.values()) stream.digest.catch(() => undefined)
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.write(chunk)))
+  }
+
+  async end(): Promise<ReadonlyMap<keyof WantedChecksums, Uint8Array>> {
+    await Promise.all(this.#writers.map((writer) => writer.close()))
+    return new Map(
+      await Promise.all(
+        [...this.#streams].map(async ([name, { digest }]) => [name, new Uint8Array(await digest)] as const),
+      ),
+    )
+  }
+
+  abandon(): void {
+    for (const writer of this.#writers) writer.abort().catch(() => undefined)
+  }
+}
+
+/**
+ * Stores bytes whose number is not known before their end: what fits into a part in one go, more in parts.
+ *
+ * @throws AtollError when they are too many or not those that were promised; then nothing of them is left
+ */
+export async function receiveChunks(chunks: Chunks, terms: ReceiveTerms): Promise<Received> {
+  const { files, blob, maxBytes, wanted, mime } = terms
+  const digests = new Digests(['SHA-256', ...(wanted.MD5 ? (['MD5'] as const) : [])])
+  const options = { httpMetadata: { contentType: mime } }
+  const buffer = new PartBuffer()
+  const parts: R2UploadedPart[] = []
+  let upload: R2MultipartUpload | null = null
+  let size = 0
+  try {
+    for await (const chunk of chunks) {
+      size += chunk.byteLength
+      if (size > maxBytes) throw errors.objectTooLarge(maxBytes)
+      await digests.add(chunk)
+      for (const part of buffer.add(chunk)) {
+        if (upload === null) {
+          upload = await files.createMultipartUpload(blob, options)
+          await terms.began(upload.uploadId)
+        }
+        parts.push(await upload.uploadPart(parts.length + 1, part))
+      }
+    }
+    const sums = await digests.end()
+    checkSums(sums, wanted)
+    const sha256 = hex(sums.get('SHA-256') as Uint8Array)
+    if (upload === null) {
+      const stored = await files.put(blob, buffer.rest(), options)
+      return { size, etag: stored.httpEtag, sha256 }
+    }
+    const rest = buffer.rest()
+    if (rest.byteLength > 0) parts.push(await upload.uploadPart(parts.length + 1, rest))
+    const stored = await upload.complete(parts)
+    return { size, etag: stored.httpEtag, sha256 }
+  } catch (error) {
+    digests.abandon()
+    await (upload ? upload.abort() : files.delete(blob)).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Stores a body of known length in one go, as it flows. */
+export async function receiveBody(
+  body: ReadableStream<Uint8Array>,
+  length: number,
+  { files, blob, maxBytes, wanted, mime }: ReceiveTerms,
+): Promise<Received> {
+  if (length > maxBytes) throw errors.objectTooLarge(maxBytes)
+  const digests = new Digests(['SHA-256', ...(wanted.MD5 ? (['MD5'] as const) : [])])
+  const hashing = new TransformStream<Uint8Array, Uint8Array>({
+    async transform(chunk, controller) {
+      await digests.add(chunk)
+      controller.enqueue(chunk)
+    },
+  })
+  const fixed = new FixedLengthStream(length)
+  const flow = body.pipeThrough(hashing).pipeTo(fixed.writable)
+  // Its failure is that of the put as well, which is told.
+  flow.catch(() => undefined)
+  try {
+    const stored = await files.put(blob, fixed.readable, { httpMetadata: { contentType: mime } })
+    await flow
+    const sums = await digests.end()
+    checkSums(sums, wanted)
+    return { size: stored.size, etag: stored.httpEtag, sha256: hex(sums.get('SHA-256') as Uint8Array) }
+  } catch (error) {
+    digests.abandon()
+    await files.delete(blob).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Collects bytes until they are a part. One part's memory, used again and again. */
+export class PartBuffer {
+  #bytes = new Uint8Array(0)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** Parts that are full now. Each must be used before the next is asked for. */
+  *add(chunk: Uint8Array): Generator<Uint8Array> {
+    for (let from = 0; from < chunk.byteLength; ) {
+      const taken = Math.min(partBytes - this.#length, chunk.byteLength - from)
+      this.#reserve(this.#length + taken)
+      this.#bytes.set(chunk.subarray(from, from + taken), this.#length)
+      this.#length += taken
+      from += taken
+      if (this.#length < partBytes) continue
+      yield this.#bytes.subarray(0, partBytes)
+      this.#length = 0
+    }
+  }
+
+  /** What is too little for a part. */
+  rest(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Small bodies take little. */
+  #reserve(length: number): void {
+    if (length <= this.#bytes.byteLength) return
+    const grown = new Uint8Array(Math.min(partBytes, Math.max(length, this.#bytes.byteLength * 2)))
+    grown.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = grown
+  }
+}
+
+function checkSums(found: ReadonlyMap<keyof WantedChecksums, Uint8Array>, wanted: WantedChecksums): void {
+  for (const [name, bytes] of Object.entries(wanted) as [keyof WantedChecksums, Uint8Array][]) {
+    if (hex(found.get(name) ?? new Uint8Array()) !== hex(bytes)) throw errors.checksumMismatch(name)
+  }
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

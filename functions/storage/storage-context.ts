@@ -1,0 +1,73 @@
+/**
+ * What the handlers of `/storage/v1` work with.
+ * @module
+ */
+import type { Context } from 'hono'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { StorageDeclarations } from '../../db/storage-policy.ts'
+import type { AtollConfig } from '../config.ts'
+import type { AtollEnv, Services } from '../context.ts'
+import { errors } from '../errors.ts'
+import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
+import { ObjectRights } from './object-access.ts'
+
+/** What the app says of files. */
+export interface StorageTerms {
+  readonly declarations: StorageDeclarations
+  readonly config: AtollConfig
+}
+
+/** One request. */
+export interface StorageVisit extends StorageTerms {
+  readonly services: Services
+  readonly files: R2Bucket
+  readonly session: ClusterSession
+  readonly rights: ObjectRights
+  readonly raw: Request
+  readonly later: (work: Promise<unknown>) => void
+}
+
+export type StorageEnv = {
+  readonly Bindings: AtollEnv['Bindings']
+  readonly Variables: AtollEnv['Variables'] & { storage: StorageVisit }
+}
+
+export function visitStorage(c: Context<StorageEnv>, terms: StorageTerms): StorageVisit {
+  const { services, caller } = c.var
+  if (services.files === null) throw errors.noFiles()
+  return {
+    ...terms,
+    services,
+    files: services.files,
+    // What a client has written, it sees: rows are read where they are written.
+    session: services.cluster.open({ reads: false, seen: new Map() }),
+    rights: new ObjectRights(terms.declarations, caller),
+    raw: c.req.raw,
+    later: (work) => c.executionCtx.waitUntil(work),
+  }
+}
+
+/** @throws AtollError when there is none of the name */
+export async function findBucket({ session }: Pick<StorageVisit, 'session'>, id: string): Promise<Bucket> {
+  const [rows = []] = await session.primary([readBucket(id)])
+  if (!rows[0]) throw errors.noBucket()
+  return bucketOf(rows[0])
+}
+
+/** Largest object that a bucket takes, in bytes. */
+export function maxBytesOf({ maxBytes }: Bucket, { storageMaxObjectBytes }: AtollConfig): number {
+  return Math.min(maxBytes ?? storageMaxObjectBytes, storageMaxObjectBytes)
+}
+
+/** The type without its parameters, if the bucket takes it. */
+export function checkMime({ mimeTypes }: Bucket, mime: string): string {
+  const [type = ''] = mime.toLowerCase().split(';')
+  const bare = type.trim()
+  if (!/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(bare)) throw errors.mimeNotAllowed(mime)
+  const isTaken = (taken: string) =>
+    taken === '*/*' ||
+    taken.toLowerCase() === bare ||
+    (taken.endsWith('/*') && bare.startsWith(taken.slice(0, -1).toLowerCase()))
+  if (mimeTypes !== null && !mimeTypes.some(isTaken)) throw errors.mimeNotAllowed(bare)
+  return mime
+}

@@ -1,0 +1,70 @@
+/**
+ * `/storage/v1`: files, as Supabase Storage's clients ask for them. Bytes are in R2, what they are called and whose they are in `DB`.
+ * Source: https://supabase.com/docs/reference/javascript/storage-createbucket and its neighbours.
+ * @module
+ */
+import { Hono } from 'hono'
+import type { StorageDeclarations } from '../../db/storage-policy.ts'
+import type { AtollConfig } from '../config.ts'
+import { AtollError, errors } from '../errors.ts'
+import { emit } from '../events.ts'
+import { createBucketRoutes } from './bucket-routes.ts'
+import { createObjectRoutes } from './object-routes.ts'
+import { type StorageEnv, visitStorage } from './storage-context.ts'
+import { createTusRoutes } from './tus-routes.ts'
+
+/** What clients know errors by, beside our codes. */
+const names: Readonly<Record<string, string>> = {
+  STORE001: 'Bucket not found',
+  STORE002: 'not_found',
+  STORE003: 'Duplicate',
+  STORE004: 'Duplicate',
+  STORE005: 'Payload too large',
+  STORE006: 'invalid_mime_type',
+  STORE007: 'Invalid Input',
+  STORE008: 'InvalidKey',
+  STORE009: 'Unauthorized',
+  STORE010: 'InvalidRequest',
+  STORE012: 'InvalidSignature',
+}
+
+export function createStorage(declarations: StorageDeclarations, config: AtollConfig) {
+  const area = new Hono<StorageEnv>({ strict: false })
+  area.onError((error, c) => {
+    const told = error instanceof AtollError ? error : errors.internal(error)
+    if (told.status === 500) {
+      emit({
+        kind: 'internal-error',
+        method: c.req.method,
+        path: new URL(c.req.url).pathname,
+        error: told.cause,
+      })
+    }
+    const { body, status, headers } = told
+    const shown = { statusCode: String(status), error: names[body.code] ?? body.code, ...body }
+    const answer = new Response(c.req.method === 'HEAD' ? null : JSON.stringify(shown), { status, headers })
+    answer.headers.set('Content-Type', 'application/json; charset=utf-8')
+    if (new URL(c.req.url).pathname.includes('/upload/resumable'))
+      answer.headers.set('Tus-Resumable', '1.0.0')
+    return answer
+  })
+  area.use(async (c, next) => {
+    c.set('storage', visitStorage(c, { declarations, config }))
+    await next()
+  })
+  area.route('/bucket', createBucketRoutes())
+  area.route('/object', createObjectRoutes())
+  area.route('/upload/resumable', createTusRoutes())
+  area.all('/render/*', () => {
+    throw errors.notTransformed()
+  })
+  // Nothing of ours stands in front of it that would have to be told.
+  area.delete('/cdn/:bucket{.+}', (c) => {
+    if (!c.var.storage.rights.unbounded) throw c.var.storage.rights.denied()
+    return c.json({ message: 'success' })
+  })
+  area.all('*', () => {
+    throw errors.invalidPath()
+  })
+  return area
+}

@@ -1,0 +1,247 @@
+/**
+ * `/storage/v1/upload/resumable`: uploads that go on where they were cut off, by tus 1.0 with creation (with upload, with the length
+ * later), termination, expiration and checksum. Source: https://tus.io/protocols/resumable-upload
+ * @module
+ */
+import { type Context, Hono } from 'hono'
+import { errors } from '../errors.ts'
+import { dropUpload, finishUpload } from './finish-upload.ts'
+import { checkBucketName, checkObjectName } from './object-name.ts'
+import { chunksOf } from './read-form.ts'
+import { LockLost, lockMs, receivePart } from './receive-part.ts'
+import { checkMime, findBucket, maxBytesOf, type StorageEnv, type StorageVisit } from './storage-context.ts'
+import { describe, findPlace, newBlob } from './store-object.ts'
+import { beginUpload, lockUpload, readUpload, type Upload, unlockUpload, uploadOf } from './upload-rows.ts'
+
+type Visiting = Context<StorageEnv>
+
+const version = '1.0.0'
+const chunkType = 'application/offset+octet-stream'
+const algorithms: Readonly<Record<string, { readonly name: string; readonly bytes: number }>> = {
+  sha1: { name: 'SHA-1', bytes: 20 },
+  sha256: { name: 'SHA-256', bytes: 32 },
+  md5: { name: 'MD5', bytes: 16 },
+}
+
+export function createTusRoutes() {
+  const area = new Hono<StorageEnv>({ strict: false })
+  area.use(async (c, next) => {
+    const method = methodOf(c)
+    if (method !== 'OPTIONS' && c.req.header('tus-resumable') !== version) throw errors.tusVersion()
+    await next()
+    c.header('Tus-Resumable', version)
+  })
+  // With a signed address, its token stands for the right; what follows knows the upload's name, which nobody can guess.
+  for (const base of ['/', '/sign']) {
+    area.on('OPTIONS', base, options)
+    area.post(base, create)
+    area.all(`${base === '/' ? '' : base}/:id`, (c) => {
+      switch (methodOf(c)) {
+        case 'HEAD':
+          return head(c)
+        case 'PATCH':
+          return patch(c)
+        case 'DELETE':
+          return terminate(c)
+        default:
+          throw errors.invalidStorageRequest('tus has HEAD, PATCH and DELETE here')
+      }
+    })
+  }
+  return area
+}
+
+/** Some clients can send no PATCH. */
+function methodOf(c: Visiting): string {
+  return (c.req.method === 'POST' && c.req.header('x-http-method-override')) || c.req.method
+}
+
+function options(c: Visiting): Response {
+  c.header('Tus-Version', version)
+  c.header(
+    'Tus-Extension',
+    'creation,creation-with-upload,creation-defer-length,termination,expiration,checksum',
+  )
+  c.header('Tus-Max-Size', String(c.var.storage.config.storageMaxObjectBytes))
+  c.header('Tus-Checksum-Algorithm', Object.keys(algorithms).join(','))
+  return c.body(null, 204)
+}
+
+async function create(c: Visiting): Promise<Response> {
+  const { storage } = c.var
+  const said = readMetadata(c.req.header('upload-metadata') ?? '')
+  const bucket = await findBucket(storage, checkBucketName(said.get('bucketName')))
+  const name = checkObjectName(said.get('objectName'))
+  const mime = checkMime(bucket, said.get('contentType') ?? 'application/octet-stream')
+  const { cacheControl, metadata } = describe(
+    mime,
+    said.get('cacheControl') ?? null,
+    said.get('metadata') ?? null,
+  )
+  const deferred = c.req.header('upload-defer-length')
+  if (deferred !== undefined && deferred !== '1')
+    throw errors.invalidStorageRequest('Upload-Defer-Length is 1')
+  const size = deferred === '1' ? null : wholeNumber(c.req.header('upload-length'), 'Upload-Length')
+  const max = maxBytesOf(bucket, storage.config)
+  if ((size ?? 0) > max) throw errors.objectTooLarge(max)
+  const granted = await grantOf(c, bucket.version, `${bucket.id}/${name}`)
+  const upsert = granted?.upsert ?? c.req.header('x-upsert') === 'true'
+  const owner = granted ? granted.owner : storage.rights.owner
+  const rights = granted ? null : storage.rights
+  await findPlace(storage, { bucket: bucket.id, name, upsert, owner, rights }, mime)
+  const expires = Date.now() + storage.config.uploadExpirySeconds * 1000
+  const row = { id: crypto.randomUUID(), bucket: bucket.id, name, blob: newBlob(bucket.id), multipart: '' }
+  await storage.session.primary([
+    beginUpload({ ...row, mime, owner, upsert, size, cacheControl, metadata, expires }),
+  ])
+  const { pathname, origin } = new URL(c.req.url)
+  c.header('Location', `${origin}${pathname.replace(/\/+$/, '')}/${row.id}`)
+  c.header('Upload-Expires', new Date(expires).toUTCString())
+  const withBytes = c.req.header('content-type') === chunkType
+  if (!withBytes && size !== 0) return c.body(null, 201)
+  const received = await takeIn(c, row.id, 0, withBytes, granted !== null)
+  c.header('Upload-Offset', String(received))
+  return c.body(null, 201)
+}
+
+/** What a signed address grants; null when there is none. */
+async function grantOf(c: Visiting, bucketVersion: string, path: string) {
+  const token = c.req.header('x-signature')
+  if (token === undefined) return null
+  const grant = await c.var.storage.services.addresses.verify(token, 'upload', path)
+  if (grant.version !== bucketVersion)
+    throw errors.badSignature('it was signed for another bucket of this name')
+  return grant
+}
+
+async function head(c: Visiting): Promise<Response> {
+  const { storage } = c.var
+  const upload = await findUpload(c)
+  // Its last bytes came, and then somebody died: the client takes it to be there.
+  if (upload.received === upload.size)
+    await withLock(storage, upload.id, (own) => finishUpload(storage, own, null))
+  c.header('Upload-Offset', String(upload.received))
+  if (upload.size === null) c.header('Upload-Defer-Length', '1')
+  else c.header('Upload-Length', String(upload.size))
+  c.header('Upload-Expires', new Date(upload.expires).toUTCString())
+  c.header('Cache-Control', 'no-store')
+  return c.body(null, 200)
+}
+
+async function patch(c: Visiting): Promise<Response> {
+  if (c.req.header('content-type') !== chunkType) throw errors.tusType(chunkType)
+  const offset = wholeNumber(c.req.header('upload-offset'), 'Upload-Offset')
+  const { id } = await findUpload(c)
+  const received = await takeIn(c, id, offset, true, false)
+  c.header('Upload-Offset', String(received))
+  return c.body(null, 204)
+}
+
+/** Takes in the body, and makes the upload an object when that was all. */
+async function takeIn(
+  c: Visiting,
+  id: string,
+  offset: number,
+  withBytes: boolean,
+  isGranted: boolean,
+): Promise<number> {
+  const { storage } = c.var
+  const checksum = readChecksum(c.req.header('upload-checksum'))
+  return withLock(storage, id, async (locked, lock) => {
+    if (offset !== locked.received) throw errors.uploadOffset(locked.received)
+    const bucket = await findBucket(storage, locked.bucket)
+    const maxBytes = maxBytesOf(bucket, storage.config)
+    const size = sizeOf(c, locked, maxBytes)
+    const body = withBytes ? c.req.raw.body : null
+    const before = { ...locked, size }
+    const upload = body
+      ? await receivePart(storage, before, chunksOf(body), { lock, checksum, maxBytes })
+      : before
+    c.header('Upload-Expires', new Date(upload.expires).toUTCString())
+    // Rights were asked when it was begun; those of who is calling are asked again when it is done.
+    const isSigned = isGranted || new URL(c.req.url).pathname.includes('/resumable/sign/')
+    if (upload.received === size) await finishUpload(storage, upload, isSigned ? null : storage.rights)
+    return upload.received
+  })
+}
+
+/** Who did not say the length at first says it later, once. */
+function sizeOf(c: Visiting, { size, received }: Upload, maxBytes: number): number | null {
+  const text = c.req.header('upload-length')
+  if (size !== null || text === undefined || methodOf(c) !== 'PATCH') return size
+  const said = wholeNumber(text, 'Upload-Length')
+  if (said < received || said > maxBytes) throw errors.objectTooLarge(maxBytes)
+  return said
+}
+
+async function terminate(c: Visiting): Promise<Response> {
+  const { id } = await findUpload(c)
+  await withLock(c.var.storage, id, (upload) => dropUpload(c.var.storage, upload))
+  return c.body(null, 204)
+}
+
+/** An upload that the caller has begun; others' are not there. */
+async function findUpload(c: Visiting): Promise<Upload> {
+  const { session, rights } = c.var.storage
+  const [rows = []] = await session.primary([readUpload(c.req.param('id') ?? '')])
+  if (!rows[0]) throw errors.noUpload()
+  const upload = uploadOf(rows[0])
+  const isSigned = new URL(c.req.url).pathname.includes('/resumable/sign/')
+  const isTheirs = isSigned || rights.unbounded || upload.owner === rights.owner
+  if (!isTheirs || upload.expires <= Date.now()) throw errors.noUpload()
+  return upload
+}
+
+/** Nobody else touches the upload meanwhile. */
+async function withLock<Result>(
+  { session }: Pick<StorageVisit, 'session'>,
+  id: string,
+  work: (upload: Upload, lock: string) => Promise<Result>,
+): Promise<Result> {
+  const lock = crypto.randomUUID()
+  const [rows = []] = await session.primary([lockUpload(id, lock, Date.now(), lockMs)])
+  if (!rows[0]) throw errors.uploadLocked()
+  try {
+    return await work(uploadOf(rows[0]), lock)
+  } catch (error) {
+    throw error instanceof LockLost ? errors.uploadLocked() : error
+  } finally {
+    await session.primary([unlockUpload(id, lock)]).catch(() => undefined)
+  }
+}
+
+function wholeNumber(text: string | undefined, name: string): number {
+  const number = text !== undefined && /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(number)) throw errors.invalidStorageRequest(`${name} is a whole number`)
+  return number
+}
+
+/** `key base64,key base64`. */
+function readMetadata(text: string): ReadonlyMap<string, string> {
+  try {
+    const pairs = text.split(',').flatMap((pair) => {
+      const [key = '', value = ''] = pair.trim().split(' ')
+      if (key === '') return []
+      const bytes = Uint8Array.from(atob(value), (char) => char.charCodeAt(0))
+      return [[key, new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)] as const]
+    })
+    return new Map(pairs)
+  } catch {
+    throw errors.invalidStorageRequest('Upload-Metadata is no list of keys and base64')
+  }
+}
+
+function readChecksum(text: string | undefined) {
+  if (text === undefined) return null
+  const [name = '', encoded = ''] = text.split(' ')
+  const algorithm = Object.hasOwn(algorithms, name) ? algorithms[name] : undefined
+  if (!algorithm)
+    throw errors.invalidStorageRequest(`Upload-Checksum knows ${Object.keys(algorithms).join(', ')}`)
+  try {
+    const value = Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0))
+    if (value.length === algorithm.bytes) return { algorithm: algorithm.name, value }
+  } catch {
+    // It is told below.
+  }
+  throw errors.invalidStorageRequest('Upload-Checksum holds no such checksum in base64')
+}
