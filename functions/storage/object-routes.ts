@@ -57,28 +57,28 @@ export function createObjectRoutes() {
   area.post('/copy', async (c) =>
     c.json(await copyOrMove(c.var.storage, await readJson(c.req.raw, naming), 'copy')),
   )
-  area.post('/upload/sign/:bucket/:name{.+}', signUpload)
-  area.put('/upload/sign/:bucket/:name{.+}', uploadSigned)
-  area.post('/sign/:bucket/:name{.+}', signDownload)
+  area.post('/upload/sign/:bucket/:name{[^]+}', signUpload)
+  area.put('/upload/sign/:bucket/:name{[^]+}', uploadSigned)
+  area.post('/sign/:bucket/:name{[^]+}', signDownload)
   area.post('/sign/:bucket', signDownloads)
-  area.get('/sign/:bucket/:name{.+}', downloadSigned)
-  area.get('/info/public/:bucket/:name{.+}', async (c) =>
+  area.get('/sign/:bucket/:name{[^]+}', downloadSigned)
+  area.get('/info/public/:bucket/:name{[^]+}', async (c) =>
     c.json(objectInfo(await findPublic(c, 'info/public'))),
   )
-  area.get('/info/authenticated/:bucket/:name{.+}', async (c) =>
+  area.get('/info/authenticated/:bucket/:name{[^]+}', async (c) =>
     c.json(objectInfo(await find(c.var.storage, ...place(c, 'info/authenticated')))),
   )
-  area.get('/info/:bucket/:name{.+}', async (c) =>
+  area.get('/info/:bucket/:name{[^]+}', async (c) =>
     c.json(objectInfo(await find(c.var.storage, ...place(c, 'info')))),
   )
-  area.get('/public/:bucket/:name{.+}', async (c) => serve(c, await findPublic(c, 'public'), true))
-  area.get('/authenticated/:bucket/:name{.+}', async (c) =>
+  area.get('/public/:bucket/:name{[^]+}', async (c) => serve(c, await findPublic(c, 'public'), true))
+  area.get('/authenticated/:bucket/:name{[^]+}', async (c) =>
     serve(c, await find(c.var.storage, ...place(c, 'authenticated')), false),
   )
-  area.get('/:bucket/:name{.+}', async (c) => serve(c, await find(c.var.storage, ...place(c, '')), false))
-  area.post('/:bucket/:name{.+}', async (c) => store(c, c.req.header('x-upsert') === 'true', false))
-  area.put('/:bucket/:name{.+}', async (c) => store(c, true, true))
-  area.delete('/:bucket/:name{.+}', async (c) => {
+  area.get('/:bucket/:name{[^]+}', async (c) => serve(c, await find(c.var.storage, ...place(c, '')), false))
+  area.post('/:bucket/:name{[^]+}', async (c) => store(c, c.req.header('x-upsert') === 'true', false))
+  area.put('/:bucket/:name{[^]+}', async (c) => store(c, true, true))
+  area.delete('/:bucket/:name{[^]+}', async (c) => {
     const [bucket, name] = place(c, '')
     const removed = await remove(c.var.storage, bucket, [name])
     if (removed.length === 0) throw errors.noObject()

@@ -92,7 +92,17 @@ async function create(c: Visiting): Promise<Response> {
   const expires = Date.now() + storage.config.uploadExpirySeconds * 1000
   const row = { id: crypto.randomUUID(), bucket: bucket.id, name, blob: newBlob(bucket.id), multipart: '' }
   await storage.session.primary([
-    beginUpload({ ...row, mime, owner, upsert, size, cacheControl, metadata, expires }),
+    beginUpload({
+      ...row,
+      mime,
+      owner,
+      upsert,
+      secret: storage.rights.unbounded && !granted,
+      size,
+      cacheControl,
+      metadata,
+      expires,
+    }),
   ])
   const { pathname, origin } = new URL(c.req.url)
   c.header('Location', `${origin}${pathname.replace(/\/+$/, '')}/${row.id}`)
@@ -147,7 +157,7 @@ async function takeIn(
 ): Promise<number> {
   const { storage } = c.var
   const checksum = readChecksum(c.req.header('upload-checksum'))
-  return withLock(storage, id, async (locked, lock) => {
+  const work = withLock(storage, id, async (locked, lock) => {
     if (offset !== locked.received) throw errors.uploadOffset(locked.received)
     const bucket = await findBucket(storage, locked.bucket)
     const maxBytes = maxBytesOf(bucket, storage.config)
@@ -163,6 +173,9 @@ async function takeIn(
     if (upload.received === size) await finishUpload(storage, upload, isSigned ? null : storage.rights)
     return upload.received
   })
+  // A client that goes away does not stop it: what came is stored, and the lock is given back.
+  storage.later(work.catch(() => undefined))
+  return work
 }
 
 /** Who did not say the length at first says it later, once. */
@@ -187,7 +200,7 @@ async function findUpload(c: Visiting): Promise<Upload> {
   if (!rows[0]) throw errors.noUpload()
   const upload = uploadOf(rows[0])
   const isSigned = new URL(c.req.url).pathname.includes('/resumable/sign/')
-  const isTheirs = isSigned || rights.unbounded || upload.owner === rights.owner
+  const isTheirs = isSigned || rights.unbounded || (!upload.secret && upload.owner === rights.owner)
   if (!isTheirs || upload.expires <= Date.now()) throw errors.noUpload()
   return upload
 }

@@ -23,6 +23,8 @@ export interface Upload {
   readonly metadata: string | null
   readonly owner: string | null
   readonly upsert: boolean
+  /** Whether it is the secret key's own. */
+  readonly secret: boolean
   /** Milliseconds since 1970. */
   readonly expires: number
 }
@@ -39,17 +41,26 @@ export function beginUpload(upload: {
   readonly mime: string
   readonly owner: string | null
   readonly upsert: boolean
+  readonly secret?: boolean
   readonly size?: number | null
   readonly cacheControl?: string
   readonly metadata?: string | null
   readonly expires?: number
 }): BoundStatement {
   const now = Date.now()
-  const row = { size: null, cacheControl: '', metadata: null, expires: now + dayMs, ...upload, now }
+  const row = {
+    secret: false,
+    size: null,
+    cacheControl: '',
+    metadata: null,
+    expires: now + dayMs,
+    ...upload,
+    now,
+  }
   return {
-    text: `INSERT INTO _atoll_uploads (id, bucket, name, blob, multipart, size, mime, cache_control, metadata, owner, upsert, created, expires)
+    text: `INSERT INTO _atoll_uploads (id, bucket, name, blob, multipart, size, mime, cache_control, metadata, owner, upsert, secret, created, expires)
       SELECT value->>'id', value->>'bucket', value->>'name', value->>'blob', value->>'multipart', value->>'size', value->>'mime',
-      value->>'cacheControl', value->>'metadata', value->>'owner', value->>'upsert', value->>'now', value->>'expires'
+      value->>'cacheControl', value->>'metadata', value->>'owner', value->>'upsert', value->>'secret', value->>'now', value->>'expires'
       FROM json_each(json_array(json(?1)))`,
     parameters: [JSON.stringify(row)],
   }
@@ -60,7 +71,7 @@ export function endUpload(id: string): BoundStatement {
 }
 
 const columns =
-  'id, bucket, name, blob, multipart, size, received, parts, tail, mime, cache_control, metadata, owner, upsert, expires'
+  'id, bucket, name, blob, multipart, size, received, parts, tail, mime, cache_control, metadata, owner, upsert, secret, expires'
 
 export function readUpload(id: string): BoundStatement {
   return { text: `SELECT ${columns} FROM _atoll_uploads WHERE id = ?1`, parameters: [id] }
@@ -82,6 +93,7 @@ export function uploadOf(row: Row): Upload {
     metadata: row.metadata as string | null,
     owner: row.owner as string | null,
     upsert: row.upsert === 1,
+    secret: row.secret === 1,
     expires: Number(row.expires),
   }
 }

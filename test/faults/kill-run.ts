@@ -4,7 +4,7 @@
  * each order one note, and artists must have sold what was sold.
  * @module
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +13,7 @@ import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { prepareDatabases } from '../../functions/local/prepare.ts'
 import { type LocalServer, root, startLocal } from '../../functions/local/serve.ts'
-import { childProcesses } from '../../functions/local/state-lock.ts'
+import { killWorkers } from '../support/kill-workers.ts'
 
 export interface KillRun {
   readonly kills: number
@@ -158,21 +158,6 @@ async function isBack(server: LocalServer): Promise<void> {
     await sleep(50)
   }
   throw new Error('the Worker did not come back')
-}
-
-/** Ends the Worker's process as a machine that loses power does. */
-function killWorkers(): void {
-  for (const pid of childProcesses()) {
-    if (commandOf(pid).includes('workerd')) process.kill(pid, 'SIGKILL')
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 async function rowsOf<Row>(server: LocalServer, text: string): Promise<Row[]> {
