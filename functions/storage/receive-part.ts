@@ -19,7 +19,9 @@ export interface PartTerms {
   readonly maxBytes: number
 }
 
-export const tailKey = ({ id }: Pick<Upload, 'id'>) => `uploads/${id}/tail`
+export const tailPrefix = 'uploads/'
+export const tailKey = ({ id }: Pick<Upload, 'id'>) => `${tailPrefix}${id}/tail`
+export const uploadOfTail = (key: string) => key.slice(tailPrefix.length, key.lastIndexOf('/'))
 
 /** Somebody else has taken the upload over. */
 export class LockLost extends Error {

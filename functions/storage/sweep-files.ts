@@ -6,6 +6,7 @@
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { emit } from '../events.ts'
 import { dropUpload } from './finish-upload.ts'
+import { tailPrefix, uploadOfTail } from './receive-part.ts'
 import { expiredUploads, uploadOf } from './upload-rows.ts'
 
 const prefix = 'objects/'
@@ -34,6 +35,7 @@ export async function sweepFiles(
   minAgeMs = orphanAgeMs,
 ): Promise<Swept> {
   const uploads = await dropExpired(files, session, now)
+  const tails = await findLeftTails(files, session, now - minAgeMs)
   const listed = await files.list({
     prefix,
     limit: pageSize,
@@ -53,9 +55,10 @@ export async function sweepFiles(
     },
   ])
   const known = new Set([...named, ...pending].map((row) => row.blob as string))
-  const orphans = listed.objects
+  const blobs = listed.objects
     .filter(({ key, uploaded }) => !known.has(key) && uploaded.getTime() <= now - minAgeMs)
     .map(({ key }) => key)
+  const orphans = [...blobs, ...tails]
   const there = new Set(keys)
   const missing = named
     .filter((row) => !there.has(row.blob as string) && Number(row.updated) <= now - minAgeMs)
@@ -65,6 +68,21 @@ export async function sweepFiles(
     emit({ kind: 'files-swept', orphans: orphans.length, missing, uploads })
   }
   return { orphans, missing, uploads, after: end }
+}
+
+/** Tails of uploads that are no more. There are never many. */
+async function findLeftTails(files: R2Bucket, session: ClusterSession, before: number): Promise<string[]> {
+  const { objects } = await files.list({ prefix: tailPrefix, limit: pageSize })
+  const old = objects.filter(({ uploaded }) => uploaded.getTime() <= before).map(({ key }) => key)
+  if (old.length === 0) return []
+  const [rows = []] = await session.primary([
+    {
+      text: 'SELECT id FROM _atoll_uploads WHERE id IN (SELECT value FROM json_each(?1))',
+      parameters: [JSON.stringify(old.map(uploadOfTail))],
+    },
+  ])
+  const known = new Set(rows.map((row) => row.id as string))
+  return old.filter((key) => !known.has(uploadOfTail(key)))
 }
 
 const uploadsAtOnce = 50
