@@ -33,9 +33,9 @@ export async function copyOrMove(visit: StorageVisit, naming: Naming, what: 'cop
     if (!rows[0]) throw errors.objectExists()
     return { message: 'Successfully moved', Id: source.id, Key }
   }
-  await findPlace(visit, wanted, source.mime)
+  const { found } = await findPlace(visit, wanted, source.mime)
   const copied = await copyBytes(visit, source, newBlob(target.id))
-  const { id } = await commitObject(visit, wanted, { ...source, ...copied }, source)
+  const { id } = await commitObject(visit, wanted, { ...source, ...copied }, source, [], found)
   return { Id: id, Key }
 }
 

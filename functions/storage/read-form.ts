@@ -78,17 +78,3 @@ export async function readForm(body: ReadableStream<Uint8Array>, contentType: st
   }
   return { fields, mime, file: chunks() }
 }
-
-/** A body's chunks. */
-export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader()
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return
-      yield value
-    }
-  } finally {
-    reader.releaseLock()
-  }
-}

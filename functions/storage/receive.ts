@@ -35,6 +35,42 @@ export interface ReceiveTerms {
   readonly began: (multipart: string) => Promise<void>
 }
 
+/** Bytes that are read at a time: many small chunks cost more than few large ones. */
+const readBytes = 256 * 1024
+
+/** A body's chunks. */
+export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = readerOf(body)
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (value && value.byteLength > 0) yield value
+      if (done) return
+    }
+  } finally {
+    reader.release()
+  }
+}
+
+interface ChunkReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
+  release(): void
+}
+
+function readerOf(body: ReadableStream<Uint8Array>): ChunkReader {
+  try {
+    const reader = body.getReader({ mode: 'byob' })
+    return {
+      read: () => reader.readAtLeast(readBytes, new Uint8Array(readBytes)),
+      release: () => reader.releaseLock(),
+    }
+  } catch {
+    // A stream that is not of bytes by nature.
+    const reader = body.getReader()
+    return { read: () => reader.read(), release: () => reader.releaseLock() }
+  }
+}
+
 /** Several hashes of the same bytes. */
 class Digests {
   readonly #streams: ReadonlyMap<keyof WantedChecksums, InstanceType<typeof crypto.DigestStream>>
@@ -117,16 +153,16 @@ export async function receiveBody(
 ): Promise<Received> {
   if (length > maxBytes) throw errors.objectTooLarge(maxBytes)
   const digests = new Digests(['SHA-256', ...(wanted.MD5 ? (['MD5'] as const) : [])])
-  const hashing = new TransformStream<Uint8Array, Uint8Array>({
-    async transform(chunk, controller) {
-      await digests.add(chunk)
-      controller.enqueue(chunk)
-    },
-  })
   const fixed = new FixedLengthStream(length)
-  const flow = body.pipeThrough(hashing).pipeTo(fixed.writable)
-  // Its failure is that of the put as well, which is told.
-  flow.catch(() => undefined)
+  const writer = fixed.writable.getWriter()
+  const flow = (async () => {
+    for await (const chunk of chunksOf(body)) {
+      await Promise.all([digests.add(chunk), writer.write(chunk)])
+    }
+    await writer.close()
+  })()
+  // Its failure is that of the put as well, which is told; nobody waits for bytes that do not come.
+  flow.catch((error) => writer.abort(error).catch(() => undefined))
   try {
     const stored = await files.put(blob, fixed.readable, { httpMetadata: { contentType: mime } })
     await flow

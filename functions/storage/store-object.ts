@@ -3,12 +3,16 @@
  * are nobody's, and a job takes them away. Whatever fails in between leaves the old object whole.
  * @module
  */
+
+import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import { makeUlid } from '../../db/cluster/slots.ts'
 import { errors } from '../errors.ts'
+import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
 import type { ObjectRights } from './object-access.ts'
 import { objectOf, putObject, readObject, type StoredObject } from './object-rows.ts'
-import { chunksOf, readForm } from './read-form.ts'
+import { readForm } from './read-form.ts'
 import {
+  chunksOf,
   type Received,
   type ReceiveTerms,
   receiveBody,
@@ -79,11 +83,10 @@ async function store(
   announcedBytes = 0,
 ): Promise<StoredObject> {
   const { session, files, config, raw } = visit
-  const bucket = await findBucket(visit, wanted.bucket)
+  const { bucket, found } = await findPlace(visit, wanted, mime)
   const maxBytes = maxBytesOf(bucket, config)
   if (announcedBytes > maxBytes) throw errors.objectTooLarge(maxBytes)
   checkMime(bucket, mime)
-  await findPlace(visit, wanted, mime)
   const blob = newBlob(wanted.bucket)
   let multipart: string | null = null
   const received = await receive({
@@ -103,35 +106,37 @@ async function store(
     if (multipart !== null) await session.primary([endUpload(blob)]).catch(() => undefined)
     throw error
   })
-  const object = await commitObject(
-    visit,
-    wanted,
-    { ...received, blob },
-    described(),
-    multipart === null ? [] : [endUpload(blob)],
-  )
-  return object
+  const beside = multipart === null ? [] : [endUpload(blob)]
+  return commitObject(visit, wanted, { ...received, blob }, described(), beside, found)
+}
+
+/** The bucket, and what has the name there; null when it is free. */
+export interface Place {
+  readonly bucket: Bucket
+  readonly found: StoredObject | null
 }
 
 /**
  * Whether the name is free, or what is there may be replaced.
  *
- * @returns what is there
+ * @throws AtollError when the caller may not write it so
  */
 export async function findPlace(
   { session }: Pick<StorageVisit, 'session'>,
   { bucket, name, upsert, mustExist, owner, rights }: NewObject,
   mime: string,
-): Promise<StoredObject | null> {
+): Promise<Place> {
   const candidate = { bucket, name, mime, owner }
   const rule = rights?.rule(bucket, 'update') ?? { text: '1', parameters: [] }
-  const [rows = [], [may] = []] = await session.primary([
+  const [[bucketRow] = [], rows = [], [may] = []] = await session.primary([
+    readBucket(bucket),
     readObject(bucket, name),
     {
       text: `SELECT (${rule.text}) <> 0 AS allowed FROM _atoll_objects WHERE bucket = ? AND name = ?`,
       parameters: [...rule.parameters, bucket, name],
     },
   ])
+  if (!bucketRow) throw errors.noBucket()
   const found = rows[0] ? objectOf(rows[0]) : null
   const replaces = found !== null && upsert
   await rights?.check(session, replaces || mustExist ? 'update' : 'insert', candidate)
@@ -139,25 +144,32 @@ export async function findPlace(
   // That a name is taken is told to those who could have written it.
   if (found !== null && !upsert) throw errors.objectExists()
   if (replaces && may?.allowed !== 1) throw rights?.denied() ?? errors.objectExists()
-  return found
+  return { bucket: bucketOf(bucketRow), found }
 }
 
 /** Times that a commit is tried when others write the same name. */
 const maxTries = 4
 
-/** Makes what came in the object of its name. Its bytes are taken away again when that fails. */
+/**
+ * Makes what came in the object of its name. Its bytes are taken away again when that fails.
+ *
+ * @param beside what is committed with it
+ * @param seen what had the name when the caller's right to write it was found; asked again when something else has it by now
+ */
 export async function commitObject(
   visit: StorageVisit,
   wanted: NewObject,
   received: Omit<Received, 'sha256'> & { readonly blob: string; readonly sha256: string | null },
   { mime, cacheControl, metadata }: Described,
-  beside: readonly Parameters<StorageVisit['session']['primary']>[0][number][] = [],
+  beside: readonly BoundStatement[] = [],
+  seen: StoredObject | null | undefined = undefined,
 ): Promise<StoredObject> {
   const { session, services } = visit
   const { blob, size, etag, sha256 } = received
   try {
     for (let tries = 1; tries <= maxTries; tries++) {
-      const old = await findPlace(visit, wanted, mime)
+      const isKnown = tries === 1 && seen !== undefined
+      const old = isKnown ? seen : (await findPlace(visit, wanted, mime)).found
       const now = Date.now()
       const object: StoredObject = {
         id: old?.id ?? crypto.randomUUID(),

@@ -3,7 +3,8 @@
  * prints how they compare; and Atoll once more with nothing kept of the statements that it compiles. On a shared machine only the ratios mean much.
  *
  * `npm run load -- page` runs the scenarios whose name holds the word; `npm run load -- scale` counts calls to databases;
- * `npm run load -- cache` compares answers from the cache, `npm run load -- jobs` measures the change log and jobs.
+ * `npm run load -- cache` compares answers from the cache, `npm run load -- jobs` measures the change log and jobs,
+ * `npm run load -- storage` files.
  *
  * Talks to loopback only; ends by itself after scenarios x rounds x contenders x seconds.
  * @module
@@ -15,6 +16,7 @@ import { runCache } from './cache.ts'
 import { compare, type Scenario, type Settings } from './compare.ts'
 import { runJobs } from './jobs.ts'
 import { runScale } from './scale.ts'
+import { runStorage } from './storage.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,7 +31,7 @@ const settings: Settings = {
   rounds: Number(values.rounds),
   connections: Number(values.connections),
 }
-const runs = { scale: runScale, cache: runCache, jobs: runJobs }
+const runs = { scale: runScale, cache: runCache, jobs: runJobs, storage: runStorage }
 const [chosenRun = ''] = positionals
 if (Object.hasOwn(runs, chosenRun)) {
   await runs[chosenRun as keyof typeof runs](settings)
