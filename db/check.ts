@@ -5,13 +5,17 @@
 import { JobsError } from '../functions/jobs/job-registry.ts'
 import { app } from '../functions/join-app.ts'
 import { readApp } from '../functions/read-app.ts'
+import { StorageError } from '../functions/storage/check-storage.ts'
 import { SchemaError } from './catalog/build-catalog.ts'
 
 try {
   const { catalog, registry } = readApp(app)
-  console.log(`The app can be served: ${catalog.tables.size} tables, ${registry.byName.size} kinds of jobs.`)
+  console.log(
+    `The app can be served: ${catalog.tables.size} tables, ${registry.byName.size} kinds of jobs, ${Object.keys(app.storage ?? {}).length} buckets.`,
+  )
 } catch (error) {
-  if (!(error instanceof SchemaError || error instanceof JobsError)) throw error
+  if (!(error instanceof SchemaError || error instanceof JobsError || error instanceof StorageError))
+    throw error
   console.error(error.message)
   process.exit(1)
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { SQL } from 'drizzle-orm'
+import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
 import type { ColumnType } from './catalog/catalog.ts'
 import { makeRoutedId, slotCount } from './cluster/slots.ts'
@@ -153,5 +154,23 @@ export type Seed = (database: SeedDatabase) => Promise<void>
  * @example export default defineSeed(async (database) => { await database.insert(genres).values({ name: 'Rock' }) })
  */
 export function defineSeed(seed: Seed): Seed {
+  return seed
+}
+
+/** What a seed of files works with. */
+export interface FileSeedContext {
+  /** `DB` first, then the shards; each has its part of the distributed rows. */
+  readonly databases: readonly DrizzleD1Database[]
+  put(bucket: string, name: string, body: Uint8Array | string, mime: string): Promise<void>
+}
+
+export type FileSeed = (context: FileSeedContext) => Promise<void>
+
+/**
+ * Files for local development, beside the rows that the seed has put in.
+ *
+ * @example export default defineFileSeed(({ put }) => put('covers', '1.png', bytes, 'image/png'))
+ */
+export function defineFileSeed(seed: FileSeed): FileSeed {
   return seed
 }

@@ -36,7 +36,6 @@ export function openAppDatabases(
   later: (work: Promise<unknown>) => void,
 ): AppDatabases {
   const written = new Set<string>()
-  const withJobs = new Set<string>()
   const given = new Map<string, DrizzleD1Database>()
   const open = (name: string) => {
     const database =
@@ -75,13 +74,15 @@ export function openAppDatabases(
     open,
     nameOf: (database) => [...given].find(([, one]) => one === database)?.[0] ?? null,
     wrote: (name) => void written.add(name),
-    sent: (name) => void withJobs.add(name),
+    sent: (name) => {
+      if (relay) later(relay.carry(name).catch(() => undefined))
+    },
     async settle() {
       if (written.size > 0) await carryOn()
-      const waiting = registry.subscriptions.size > 0 ? [...withJobs, ...written] : withJobs
-      if (relay) for (const name of new Set(waiting)) later(relay.carry(name).catch(() => undefined))
+      if (relay && registry.subscriptions.size > 0) {
+        for (const name of written) later(relay.carry(name).catch(() => undefined))
+      }
       written.clear()
-      withJobs.clear()
     },
   }
 }

@@ -179,6 +179,7 @@ function jobLimitOf({ JOB_LIMITS }: Env): Services['jobLimit'] {
   return (name) => ({
     take: async (request) => JOB_LIMITS.getByName(name).take(request),
     release: async (ids) => JOB_LIMITS.getByName(name).release(ids),
+    renew: async (ids, holdMs) => JOB_LIMITS.getByName(name).renew(ids, holdMs),
   })
 }
 

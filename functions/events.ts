@@ -102,7 +102,18 @@ export type AtollEvent =
 
 /** Writes an event to the Worker's log, as one line of JSON. */
 export function emit(event: AtollEvent): void {
-  console.error(JSON.stringify(event, (_, value) => (value instanceof Error ? describe(value) : value)))
+  console.error(textOf(event))
+}
+
+/** What was thrown may be anything, also what JSON cannot hold; then its kind is told at least. */
+function textOf(event: AtollEvent): string {
+  const plain = (_: string, value: unknown) =>
+    value instanceof Error ? describe(value) : typeof value === 'bigint' ? String(value) : value
+  try {
+    return JSON.stringify(event, plain)
+  } catch {
+    return JSON.stringify({ kind: event.kind, error: 'it cannot be shown' })
+  }
 }
 
 function describe(error: Error) {

@@ -51,17 +51,33 @@ export function createRelay(
   }
 
   return class Relay extends DurableObject<Env> {
-    /** When it is to repair; at once when it has just come up. */
-    #repairAt = 0
-    readonly #refusals = { inARow: 0 }
+    /** When it is to repair, as its storage has it; null: not read yet. */
+    #repairAt: number | null = null
+    readonly #refusals = { inARow: 0, until: 0 }
+    #failures = 0
 
     async repair(database: string): Promise<void> {
-      this.#repairAt = Math.min(this.#repairAt, Date.now() + soonMs)
+      await this.#repairBy(Date.now() + soonMs)
       await this.#wakeAt(Date.now() + soonMs, database)
     }
 
     async carry(database: string, inMs: number): Promise<void> {
       await this.#wakeAt(Date.now() + inMs, database)
+    }
+
+    async #repairBy(at: number): Promise<void> {
+      const known = await this.#readRepairAt()
+      if (known > at) await this.#setRepairAt(at)
+    }
+
+    async #readRepairAt(): Promise<number> {
+      this.#repairAt ??= (await this.ctx.storage.get<number>('repairAt')) ?? 0
+      return this.#repairAt
+    }
+
+    async #setRepairAt(at: number): Promise<void> {
+      this.#repairAt = at
+      await this.ctx.storage.put('repairAt', at)
     }
 
     async #wakeAt(at: number, database: string): Promise<void> {
@@ -80,14 +96,15 @@ export function createRelay(
       const session = services.cluster.open({ reads: false, seen: new Map() })
       const name = (await this.ctx.storage.get<string>('database')) ?? services.cluster.primary
       const round: Round = { engine, services, session, name, wants: [Date.now() + pauseMs], failed: false }
-      const repairs = this.#repairAt <= Date.now()
-      if (repairs) this.#repairAt = Date.now() + pauseMs
+      const repairs = (await this.#readRepairAt()) <= Date.now()
+      if (repairs) await this.#setRepairAt(Date.now() + pauseMs)
       await this.#carryOn(round, repairs)
       if (repairs) await this.#repair(round)
       if (round.failed) {
-        this.#repairAt = Math.min(this.#repairAt, Date.now() + soonMs * 4)
-        round.wants.push(Date.now() + soonMs * 4)
-      }
+        const again = Date.now() + Math.min(pauseMs, soonMs * 4 * 2 ** this.#failures++)
+        await this.#repairBy(again)
+        round.wants.push(again)
+      } else this.#failures = 0
       await this.#wakeAt(Math.min(...round.wants), name)
     }
 
@@ -97,7 +114,8 @@ export function createRelay(
         await part(round, 'schedules', () => runSchedules(services, session))
       }
       await part(round, `jobs from changes of ${name}`, async () => {
-        await startFromChanges(services, engine.catalog, session, name)
+        const isLeft = await startFromChanges(services, engine.catalog, session, name)
+        return isLeft ? Date.now() : null
       })
       await part(round, `jobs of ${name}`, async () => {
         const names = new Set(services.registry.byName.keys())

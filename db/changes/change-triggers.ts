@@ -57,7 +57,7 @@ function triggersOf(table: Table): [name: string, sql: string][] {
 function changedColumns(table: Table): string {
   const changed = storedColumns(table).map(
     ({ name }) =>
-      `CASE WHEN new.${quoteName(name)} IS NOT old.${quoteName(name)} THEN ${quoteText(`,${JSON.stringify(name)}`)} ELSE '' END`,
+      `CASE WHEN new.${quoteName(name)} IS NOT old.${quoteName(name)} COLLATE BINARY THEN ${quoteText(`,${JSON.stringify(name)}`)} ELSE '' END`,
   )
   return `'[' || substr(${concatenated(changed)}, 2) || ']'`
 }

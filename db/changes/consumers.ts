@@ -96,6 +96,10 @@ export async function pruneChanges(
   const upTo = Math.max(passed, bySize, byAge)
   if (upTo < Number(first)) return []
   const dropped = seen.filter(({ sequence }) => sequence < upTo).map(({ consumer }) => ({ consumer, upTo }))
+  // A long log is cut off in several transactions: others write meanwhile.
+  for (let to = Number(first) + prunedAtOnce; to < upTo; to += prunedAtOnce) {
+    if (to < passed) await session.on(database, [cutOff(to)])
+  }
   await session.on(database, [
     ...dropped.flatMap(({ consumer }) => [
       {
@@ -104,12 +108,18 @@ export async function pruneChanges(
       },
       advance(consumer, upTo),
     ]),
-    {
-      text: 'DELETE FROM _atoll_changes WHERE sequence <= CAST(?1 AS INTEGER)',
-      parameters: [String(upTo)],
-    },
+    cutOff(upTo),
   ])
   return dropped
+}
+
+const prunedAtOnce = 10_000
+
+function cutOff(upTo: number): BoundStatement {
+  return {
+    text: 'DELETE FROM _atoll_changes WHERE sequence <= CAST(?1 AS INTEGER)',
+    parameters: [String(upTo)],
+  }
 }
 
 async function lastBefore(session: ClusterSession, database: string, at: number): Promise<number> {

@@ -18,13 +18,14 @@
  * | key | while a job has it, no other of its name can |
  * | key_until | `started` or `finished`: when it gives the key up |
  * | places | databases other than this one where it has left marks of effects, a JSON array |
+ * | lapsed | how often a Worker fell silent over it: such a job is run alone |
  * | token | of whoever runs it: what another one says of it no longer counts |
  */
 export const jobObjects: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS _atoll_jobs (sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
    queue TEXT NOT NULL, state TEXT NOT NULL, due INTEGER, payload TEXT, value TEXT, lane TEXT, key TEXT,
    key_until TEXT, created INTEGER NOT NULL, deadline INTEGER, sends INTEGER NOT NULL DEFAULT 0,
-   attempts INTEGER NOT NULL DEFAULT 0, token TEXT, cancel INTEGER NOT NULL DEFAULT 0, percent REAL, note TEXT,
+   attempts INTEGER NOT NULL DEFAULT 0, token TEXT, lapsed INTEGER NOT NULL DEFAULT 0, cancel INTEGER NOT NULL DEFAULT 0, percent REAL, note TEXT,
    error TEXT, finished INTEGER, places TEXT)`,
   'CREATE INDEX IF NOT EXISTS _atoll_jobs_due ON _atoll_jobs (name, due) WHERE due IS NOT NULL',
   `CREATE UNIQUE INDEX IF NOT EXISTS _atoll_jobs_key ON _atoll_jobs (name, key) WHERE key IS NOT NULL`,
@@ -49,7 +50,7 @@ export const jobObjects: readonly string[] = [
    WITHOUT ROWID`,
   // Jobs that were given up.
   `CREATE TABLE IF NOT EXISTS _atoll_dead_letters (id TEXT PRIMARY KEY, name TEXT NOT NULL, queue TEXT NOT NULL, payload TEXT,
-   value TEXT, lane TEXT, created INTEGER NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL, died INTEGER NOT NULL)`,
+   value TEXT, lane TEXT, created INTEGER NOT NULL, attempts INTEGER NOT NULL, error TEXT NOT NULL, died INTEGER NOT NULL, places TEXT)`,
 ]
 
 /** Only the first in its lane that is not finished may be let go. */

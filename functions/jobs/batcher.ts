@@ -1,18 +1,22 @@
 /**
  * Puts together what several ask for at the same time: while one call is under way, what comes waits for the next.
  */
-export class Batcher<Item> {
-  readonly #send: (items: readonly Item[]) => Promise<unknown>
-  #waiting: { readonly items: Item[]; readonly call: Promise<unknown> } | null = null
+export class Batcher<Item, Result> {
+  readonly #send: (items: readonly Item[]) => Promise<readonly Result[]>
+  #waiting: { readonly items: Item[]; readonly call: Promise<readonly Result[]> } | null = null
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(send: (items: readonly Item[]) => Promise<unknown>) {
+  /** @param send answers with a result for each item */
+  constructor(send: (items: readonly Item[]) => Promise<readonly Result[]>) {
     this.#send = send
   }
 
-  /** @throws what the call did that these items were part of */
-  async add(items: readonly Item[]): Promise<void> {
-    if (items.length === 0) return
+  /**
+   * @returns the results of these items
+   * @throws what the call did that these items were part of
+   */
+  async add(items: readonly Item[]): Promise<readonly Result[]> {
+    if (items.length === 0) return []
     if (this.#waiting === null) {
       const batch: Item[] = []
       const call = this.#last
@@ -24,7 +28,9 @@ export class Batcher<Item> {
       this.#waiting = { items: batch, call }
       this.#last = call
     }
-    this.#waiting.items.push(...items)
-    await this.#waiting.call
+    const { items: own, call } = this.#waiting
+    const first = own.length
+    own.push(...items)
+    return (await call).slice(first, first + items.length)
   }
 }

@@ -15,6 +15,9 @@ const atOnce = 500
 const markAgeMs = 30 * 86_400_000
 const payloadAgeMs = 86_400_000
 
+/** How long a Worker may go on with a job that it has lost: Cloudflare ends it then. In milliseconds. */
+const longestRunMs = 960_000
+
 export type CleanUpServices = Pick<Services, 'payloads' | 'bindings'>
 
 /**
@@ -31,8 +34,8 @@ export async function cleanUp(
   for (;;) {
     const now = Date.now()
     const [gone = []] = await session.on(database, [
-      dropFinished(now - config.jobKeepSeconds * 1000, atOnce),
-      dropOldEffects(now - markAgeMs),
+      dropFinished(now - Math.max(config.jobKeepSeconds * 1000, longestRunMs), atOnce),
+      dropOldEffects(database, now - markAgeMs),
     ])
     await forgetJobs(services, session, database, gone)
     if (gone.length < atOnce) break
@@ -61,7 +64,12 @@ export async function forgetJobs(
       if (bindings.has(place)) places.set(place, [...(places.get(place) ?? []), row.id as string])
     }
   }
-  for (const [place, ids] of places) await session.on(place, forget(ids))
+  const before = Date.now() - longestRunMs
+  for (const [place, ids] of places) {
+    // One that cannot be reached keeps its marks, and holds up no other.
+    const forgotten = session.on(place, forget(ids, before))
+    await (place === database ? forgotten : forgotten.catch(() => undefined))
+  }
   await payloads.remove(gone.flatMap((row) => (row.stored === 1 ? [row.id as string] : [])))
 }
 

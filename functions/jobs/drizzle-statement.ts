@@ -3,6 +3,7 @@
  * @module
  */
 import type { BatchItem } from 'drizzle-orm/batch'
+import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
 
 /** What Drizzle's own batches are made of: `drizzle-orm/d1/session.js`. */
@@ -14,7 +15,18 @@ interface Prepared {
 const prepare = (statement: BatchItem<'sqlite'>) =>
   (statement as unknown as { _prepare(): Prepared })._prepare()
 
-export function boundStatementOf(statement: BatchItem<'sqlite'>): BoundStatement {
+/**
+ * @param database where it is going to be run
+ * @throws when it was made for another
+ */
+export function boundStatementOf(
+  statement: BatchItem<'sqlite'>,
+  database: DrizzleD1Database,
+): BoundStatement {
+  const [made, runs] = [statement, database].map((one) => (one as { session?: object }).session)
+  if (made !== undefined && made !== runs) {
+    throw new Error('a statement was made by another database than the one that it is to be committed on')
+  }
   const { sql, params } = prepare(statement).getQuery()
   return { text: sql, parameters: params as BoundStatement['parameters'] }
 }

@@ -11,7 +11,7 @@ import type { Services } from '../context.ts'
 import type { Engine } from '../engine.ts'
 import type { JobContext, OnceOptions } from './define-job.ts'
 import { boundStatementOf } from './drizzle-statement.ts'
-import { type ClaimedJob, insertJobs, markEffect, noteProgress, noteStep } from './job-rows.ts'
+import { type ClaimedJob, insertJobs, markEffect, noteProgress, noteStep, stepsOf } from './job-rows.ts'
 import { createJobs, knownJob, makeJob, siteOfValue } from './send-jobs.ts'
 
 /** Somebody has cancelled the job. */
@@ -48,8 +48,6 @@ export interface RunTerms {
   readonly database: string
   readonly token: string
   readonly leaseMs: number
-  /** Results of steps that are done, as JSON by name. */
-  readonly steps: ReadonlyMap<string, string>
   readonly later: (work: Promise<unknown>) => void
 }
 
@@ -59,7 +57,7 @@ export async function openRun(terms: RunTerms, engine: Engine, services: Service
   const session = services.cluster.open({ reads: false, seen: new Map() })
   const abort = new AbortController()
   const places = new Set<string>()
-  const steps = new Map(terms.steps)
+  const steps = await readSteps(job, terms.database, session)
   const until = () => Date.now() + terms.leaseMs
   let effects = 0
 
@@ -78,8 +76,11 @@ export async function openRun(terms: RunTerms, engine: Engine, services: Service
     shards: databases.shards,
     home: job.value === null ? databases.database : await databases.shards.of(job.value),
     jobs: createJobs(services, databases),
-    once: (statements, options = {}) => {
-      const effect = options.name ?? `#${effects++}`
+    once: async (statements, options = {}) => {
+      if (options.name === undefined && effects++ > 0) {
+        throw new Error('a job with several effects names them: once(statements, { name })')
+      }
+      const effect = options.name ?? 'effect'
       abort.signal.throwIfAborted()
       return commitOnce({ job, effect, options, statements, services, databases, session, places })
     },
@@ -100,6 +101,17 @@ export async function openRun(terms: RunTerms, engine: Engine, services: Service
     },
   }
   return { context, databases, places, abort }
+}
+
+/** Results of steps that are done, as JSON by name. */
+async function readSteps(
+  { id, attempts }: ClaimedJob,
+  database: string,
+  session: ClusterSession,
+): Promise<Map<string, string>> {
+  if (attempts === 1) return new Map()
+  const [rows = []] = await session.on(database, [stepsOf(id)])
+  return new Map(rows.map(({ step, result }) => [step as string, result as string]))
 }
 
 interface Effect {
@@ -126,25 +138,27 @@ async function commitOnce(work: Effect): Promise<boolean> {
       makeJob(knownJob(registry, name), input, how, expected?.database ?? cluster.primary, payloads),
     ),
   )
-  const bound = statements.map(boundStatementOf)
-  const outbox = sent.length === 0 ? [] : [insertJobs(sent)]
+  const target = databases.open(expected?.database ?? cluster.primary)
+  const bound = statements.map((statement) => boundStatementOf(statement, target))
+  const outbox = insertJobs(sent)
   const [outcome] = await cluster.run(
     site,
     ({ database }) => {
       if (outbox.length > 0 && database !== expected?.database) throw new Error('the rows have just moved')
+      // An answer that is lost is no sign that nothing was written.
+      if (!job.id.startsWith(`${database}.`)) places.add(database)
+      databases.wrote(database)
       return [markEffect(job.id, effect, Date.now()), ...bound, ...outbox]
     },
     session,
   )
   if (!outcome) throw new Error('no database is where the effect belongs')
   const { database } = outcome.part
-  if (!job.id.startsWith(`${database}.`)) places.add(database)
+  if (sent.length > 0) databases.sent(database)
   if ('error' in outcome) {
     if (isMark(outcome.error)) return false
     throw outcome.error
   }
-  databases.wrote(database)
-  if (sent.length > 0) databases.sent(database)
   return true
 }
 

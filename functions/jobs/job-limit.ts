@@ -19,6 +19,8 @@ export interface JobLimitAccess {
   /** @returns the ids of those that may go; for the others, their database's relay is told when there is room */
   take(request: LimitRequest): Promise<readonly string[]>
   release(ids: readonly string[]): Promise<void>
+  /** Keeps places that are held for some more milliseconds. */
+  renew(ids: readonly string[], holdMs: number): Promise<void>
 }
 
 export interface JobLimit extends JobLimitAccess, Rpc.DurableObjectBranded {}
@@ -50,10 +52,23 @@ export class JobLimits extends DurableObject<Env> implements JobLimitAccess {
     return taken
   }
 
+  async renew(ids: readonly string[], holdMs: number): Promise<void> {
+    const until = Date.now() + holdMs
+    for (const id of ids) {
+      this.ctx.storage.sql.exec(
+        'INSERT INTO held VALUES (?, ?) ON CONFLICT DO UPDATE SET until = max(until, excluded.until)',
+        id,
+        until,
+      )
+    }
+  }
+
   async release(ids: readonly string[]): Promise<void> {
     const { sql } = this.ctx.storage
     for (const id of ids) sql.exec('DELETE FROM held WHERE id = ?', id)
-    const told = [...sql.exec<{ relay: string }>('SELECT relay FROM waiting LIMIT ?', toldAtOnce)]
+    const told = [
+      ...sql.exec<{ relay: string }>('SELECT relay FROM waiting ORDER BY random() LIMIT ?', toldAtOnce),
+    ]
     for (const { relay } of told) {
       sql.exec('DELETE FROM waiting WHERE relay = ?', relay)
       await relayOf(this.env)?.carry(relay)

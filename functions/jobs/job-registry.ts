@@ -39,10 +39,11 @@ export interface RegisteredJob {
   readonly run: EngineJob['run']
 }
 
-/** What changes of one table start. */
+/** A job that changes of a table start. */
 export interface Subscription {
   readonly job: RegisteredJob
-  readonly filter: ChangeFilter
+  /** A change that passes one of them starts it, once. */
+  readonly filters: readonly ChangeFilter[]
 }
 
 export interface Schedule {
@@ -99,9 +100,8 @@ export function createJobRegistry(jobs: readonly EngineJob[], catalog: Catalog):
     if (byName.has(job.name)) problems.push(`job ${job.name}: there are two of this name`)
     const registered = register(job)
     byName.set(job.name, registered)
-    for (const filter of filtersOf(job)) {
-      const known = subscriptions.get(filter.table) ?? []
-      subscriptions.set(filter.table, [...known, { job: registered, filter }])
+    for (const [table, filters] of Map.groupBy(filtersOf(job), (filter) => filter.table)) {
+      subscriptions.set(table, [...(subscriptions.get(table) ?? []), { job: registered, filters }])
     }
     if (job.cron !== undefined && isPattern(job.cron, job.timeZone ?? 'UTC')) {
       schedules.push(scheduleOf(registered, job.cron, job.timeZone ?? 'UTC'))

@@ -40,10 +40,27 @@ const insertText = `INSERT INTO _atoll_jobs (id, name, queue, state, due, payloa
   value->>'key', value->>'key_until', value->>'created', value->>'deadline' FROM json_each(?1) WHERE true
   ON CONFLICT (name, key) WHERE key IS NOT NULL DO UPDATE SET key = key RETURNING id`
 
+/** Bytes of jobs in one statement: D1 takes 2,000,000 as a parameter. */
+const maxStatementBytes = 1_500_000
+
 /** Puts jobs in, in their order; of one whose key is taken, it answers with the id of the job that has it. */
-export function insertJobs(jobs: readonly NewJob[]): BoundStatement {
-  return { text: insertText, parameters: [JSON.stringify(jobs)] }
+export function insertJobs(jobs: readonly NewJob[]): BoundStatement[] {
+  const lists: string[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const job of jobs) {
+    const text = JSON.stringify(job)
+    const own = encoder.encode(text).byteLength + 1
+    if (bytes + own > maxStatementBytes) {
+      lists.push([])
+      bytes = 0
+    }
+    lists.at(-1)?.push(text)
+    bytes += own
+  }
+  return lists.map((list) => ({ text: insertText, parameters: [`[${list.join(',')}]`] }))
 }
+
+const encoder = new TextEncoder()
 
 /**
  * Jobs whose time has come, as rows of `id`, `queue` and `name`; they count as sent, and are sent again if nobody begins them.
@@ -56,7 +73,7 @@ export function takeDue(
   limit: number,
 ): BoundStatement {
   return {
-    text: `UPDATE _atoll_jobs SET state = 'sent', token = NULL, sends = sends + 1,
+    text: `UPDATE _atoll_jobs SET lapsed = lapsed + (state = 'running'), state = 'sent', token = NULL, sends = sends + 1,
       due = CAST(?2 AS INTEGER) + (CAST(?3 AS INTEGER) << min(sends, 6)) WHERE sequence IN
       (SELECT sequence FROM _atoll_jobs WHERE name IN (SELECT value FROM json_each(?1)) AND due <= CAST(?2 AS INTEGER)
       LIMIT CAST(?4 AS INTEGER)) RETURNING id, queue, name`,
@@ -64,10 +81,10 @@ export function takeDue(
   }
 }
 
-/** Ids of jobs of one name whose time has come. */
+/** Jobs of one name whose time has come, as rows of `id` and `sends`. */
 export function listDue(name: string, now: number, limit: number): BoundStatement {
   return {
-    text: 'SELECT id FROM _atoll_jobs WHERE name = ?1 AND due <= CAST(?2 AS INTEGER) ORDER BY due LIMIT CAST(?3 AS INTEGER)',
+    text: 'SELECT id, sends FROM _atoll_jobs WHERE name = ?1 AND due <= CAST(?2 AS INTEGER) ORDER BY due LIMIT CAST(?3 AS INTEGER)',
     parameters: [name, String(now), String(limit)],
   }
 }
@@ -75,7 +92,7 @@ export function listDue(name: string, now: number, limit: number): BoundStatemen
 /** As `takeDue`, of certain jobs. */
 export function takeThese(ids: readonly string[], now: number, resendMs: number): BoundStatement {
   return {
-    text: `UPDATE _atoll_jobs SET state = 'sent', token = NULL, sends = sends + 1,
+    text: `UPDATE _atoll_jobs SET lapsed = lapsed + (state = 'running'), state = 'sent', token = NULL, sends = sends + 1,
       due = CAST(?2 AS INTEGER) + (CAST(?3 AS INTEGER) << min(sends, 6))
       WHERE id IN (SELECT value FROM json_each(?1)) AND due <= CAST(?2 AS INTEGER) RETURNING id, queue, name`,
     parameters: [JSON.stringify(ids), String(now), String(resendMs)],
@@ -85,7 +102,7 @@ export function takeThese(ids: readonly string[], now: number, resendMs: number)
 /** Puts off jobs that could not be sent. */
 export function putOff(ids: readonly string[], due: number): BoundStatement {
   return {
-    text: `UPDATE _atoll_jobs SET state = 'waiting', due = CAST(?2 AS INTEGER)
+    text: `UPDATE _atoll_jobs SET state = 'waiting', due = CAST(?2 AS INTEGER), sends = sends - 1
       WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'sent'`,
     parameters: [JSON.stringify(ids), String(due)],
   }
@@ -109,22 +126,29 @@ export function claim(
   token: string,
   now: number,
   leaseMs: number,
-): readonly BoundStatement[] {
-  const list = JSON.stringify(ids)
-  return [
-    {
-      text: `UPDATE _atoll_jobs SET state = 'running', attempts = attempts + 1, sends = 0, token = ?2,
+  { limited = [], alone = false }: ClaimTerms = {},
+): BoundStatement {
+  return {
+    text: `UPDATE _atoll_jobs SET state = 'running', attempts = attempts + 1, sends = 0, token = ?2,
         due = CAST(?3 AS INTEGER) + CAST(?4 AS INTEGER),
         key = CASE key_until WHEN 'started' THEN NULL ELSE key END WHERE id IN (SELECT value FROM json_each(?1))
-        AND (state = 'sent' OR (state IN ('waiting', 'running') AND due <= CAST(?3 AS INTEGER)))
+        AND (state = 'sent' OR (state IN ('waiting', 'running') AND due <= CAST(?3 AS INTEGER)
+        AND name NOT IN (SELECT value FROM json_each(?5)))) ${alone ? '' : 'AND lapsed = 0'}
         RETURNING id, name, payload, value, attempts, deadline, cancel, error, lane IS NOT NULL AS has_lane`,
-      parameters: [list, token, String(now), String(leaseMs)],
-    },
-    {
-      text: 'SELECT job, step, result FROM _atoll_job_steps WHERE job IN (SELECT value FROM json_each(?1))',
-      parameters: [list],
-    },
-  ]
+    parameters: [JSON.stringify(ids), token, String(now), String(leaseMs), JSON.stringify(limited)],
+  }
+}
+
+export interface ClaimTerms {
+  /** Names that need a place, which only those have that were sent. */
+  readonly limited?: readonly string[]
+  /** Whether it runs by itself, as those do under which a Worker may have died. */
+  readonly alone?: boolean
+}
+
+/** Results of a job's steps. */
+export function stepsOf(id: string): BoundStatement {
+  return { text: 'SELECT step, result FROM _atoll_job_steps WHERE job = ?1', parameters: [id] }
 }
 
 export function claimedJobOf(row: Row): ClaimedJob {
@@ -195,36 +219,34 @@ export function finish(
 ): BoundStatement {
   return {
     text: `UPDATE _atoll_jobs SET state = ?3, due = NULL, key = NULL, token = NULL, finished = CAST(?4 AS INTEGER), places = ?5,
-      percent = CASE ?3 WHEN 'done' THEN 100 ELSE percent END WHERE id = ?1 AND token = ?2`,
+      percent = CASE ?3 WHEN 'done' THEN 100 ELSE percent END WHERE id = ?1 AND token = ?2 RETURNING id`,
     parameters: [id, token, state, String(now), places.length === 0 ? null : JSON.stringify(places)],
   }
 }
 
-/** @param counts whether the try counts */
-export function tryAgain(
-  id: string,
-  token: string,
-  due: number,
-  error: string | null,
-  counts = true,
-): BoundStatement {
+export function tryAgain(id: string, token: string, due: number, error: string): BoundStatement {
   return {
-    text: `UPDATE _atoll_jobs SET state = 'waiting', due = CAST(?3 AS INTEGER), error = ifnull(?4, error), token = NULL,
-      attempts = attempts - CAST(?5 AS INTEGER) WHERE id = ?1 AND token = ?2`,
-    parameters: [id, token, String(due), error, counts ? '0' : '1'],
+    text: `UPDATE _atoll_jobs SET state = 'waiting', due = CAST(?3 AS INTEGER), error = ?4, token = NULL WHERE id = ?1 AND token = ?2 RETURNING id`,
+    parameters: [id, token, String(due), error],
   }
 }
 
 /** Moves a job to the dead letters. */
-export function giveUpOn(id: string, token: string, now: number, error: string): readonly BoundStatement[] {
+export function giveUpOn(
+  id: string,
+  token: string,
+  now: number,
+  error: string,
+  places: readonly string[],
+): readonly BoundStatement[] {
   const own = 'WHERE id = ?1 AND token = ?2'
   return [
     {
-      text: `INSERT OR REPLACE INTO _atoll_dead_letters (id, name, queue, payload, value, lane, created, attempts, error, died)
-        SELECT id, name, queue, payload, value, lane, created, attempts, ?3, CAST(?4 AS INTEGER) FROM _atoll_jobs ${own}`,
-      parameters: [id, token, error, String(now)],
+      text: `INSERT OR REPLACE INTO _atoll_dead_letters (id, name, queue, payload, value, lane, created, attempts, error, died, places)
+        SELECT id, name, queue, payload, value, lane, created, attempts, ?3, CAST(?4 AS INTEGER), ?5 FROM _atoll_jobs ${own}`,
+      parameters: [id, token, error, String(now), places.length === 0 ? null : JSON.stringify(places)],
     },
-    { text: `DELETE FROM _atoll_jobs ${own}`, parameters: [id, token] },
+    { text: `DELETE FROM _atoll_jobs ${own} RETURNING id`, parameters: [id, token] },
   ]
 }
 
@@ -242,8 +264,8 @@ export function insertDead(jobs: readonly NewJob[], error: string): BoundStateme
 export function revive(id: string, now: number): readonly BoundStatement[] {
   return [
     {
-      text: `INSERT INTO _atoll_jobs (id, name, queue, state, due, payload, value, lane, created)
-        SELECT id, name, queue, 'waiting', CAST(?2 AS INTEGER), payload, value, lane, created FROM _atoll_dead_letters WHERE id = ?1
+      text: `INSERT INTO _atoll_jobs (id, name, queue, state, due, payload, value, lane, created, places)
+        SELECT id, name, queue, 'waiting', CAST(?2 AS INTEGER), payload, value, lane, created, places FROM _atoll_dead_letters WHERE id = ?1
         RETURNING id`,
       parameters: [id, String(now)],
     },
@@ -275,7 +297,7 @@ export function discard(id: string): readonly BoundStatement[] {
       parameters: [id],
     },
     {
-      text: 'DELETE FROM _atoll_dead_letters WHERE id = ?1 RETURNING id, payload IS NULL AS stored',
+      text: 'DELETE FROM _atoll_dead_letters WHERE id = ?1 RETURNING id, payload IS NULL AS stored, places',
       parameters: [id],
     },
   ]
@@ -290,23 +312,30 @@ export function dropFinished(before: number, limit: number): BoundStatement {
   }
 }
 
-/** Takes away what jobs have left that are there no more. */
-export function forget(ids: readonly string[]): readonly BoundStatement[] {
+/**
+ * Takes away what jobs have left that are there no more.
+ *
+ * @param before marks that are younger stay: somebody who has lost the job may run it still
+ */
+export function forget(ids: readonly string[], before: number): readonly BoundStatement[] {
   const gone = `WHERE job IN (SELECT value FROM json_each(?1)) AND NOT EXISTS (SELECT 1 FROM _atoll_jobs WHERE id = job)
     AND NOT EXISTS (SELECT 1 FROM _atoll_dead_letters WHERE id = job)`
-  return ['_atoll_job_effects', '_atoll_job_steps'].map((table) => ({
-    text: `DELETE FROM ${table} ${gone}`,
-    parameters: [JSON.stringify(ids)],
-  }))
+  return [
+    {
+      text: `DELETE FROM _atoll_job_effects ${gone} AND at <= CAST(?2 AS INTEGER)`,
+      parameters: [JSON.stringify(ids), String(before)],
+    },
+    { text: `DELETE FROM _atoll_job_steps ${gone}`, parameters: [JSON.stringify(ids)] },
+  ]
 }
 
-/** Takes away marks of effects that nobody has taken away for long. */
-export function dropOldEffects(before: number): BoundStatement {
+/** Takes away marks of a database's own jobs that nobody has taken away for long. Of others' jobs it cannot know. */
+export function dropOldEffects(database: string, before: number): BoundStatement {
   return {
     text: `DELETE FROM _atoll_job_effects WHERE (job, effect) IN (SELECT job, effect FROM _atoll_job_effects
-      WHERE at <= CAST(?1 AS INTEGER) AND NOT EXISTS (SELECT 1 FROM _atoll_jobs WHERE id = job)
+      WHERE at <= CAST(?1 AS INTEGER) AND substr(job, 1, length(?2)) = ?2 AND NOT EXISTS (SELECT 1 FROM _atoll_jobs WHERE id = job)
       AND NOT EXISTS (SELECT 1 FROM _atoll_dead_letters WHERE id = job) LIMIT 500)`,
-    parameters: [String(before)],
+    parameters: [String(before), `${database}.`],
   }
 }
 

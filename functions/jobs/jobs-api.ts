@@ -92,7 +92,9 @@ export function createJobsApi({ maxBodyBytes }: AtollConfig) {
 
   area.post('/jobs/:id/cancel', async (c) => {
     const job = await find(c)
-    if (job.state === 'dead') throw errors.wrongJobState(job.state, 'It is over: discard it.')
+    if (['dead', 'done', 'cancelled'].includes(job.state)) {
+      throw errors.wrongJobState(job.state, 'It is over: discard it.')
+    }
     const { session, database } = at(c, job.id)
     const [, , [row] = []] = await session.on(database, cancel(job.id, Date.now()))
     // One that was on its way has a place that nobody else would give back.

@@ -6,7 +6,7 @@ import ipaddr from 'ipaddr.js'
 
 /** Names that never belong to the public internet (RFC 6761, RFC 8375, RFC 6762 and ICANN's `internal`). */
 const privateNames =
-  /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa|test|invalid|onion)$/
+  /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|lan|home|corp|home\.arpa|test|invalid|onion)$/
 
 /** Why an address may not be delivered to; null when it may. Names are not looked up here. */
 export function whyNotPublic(url: URL): string | null {
@@ -20,7 +20,11 @@ export function whyNotPublic(url: URL): string | null {
 
 /** Whether an IPv4 or IPv6 address is of the public internet. */
 export function isPublicAddress(address: string): boolean {
-  return ipaddr.process(address).range() === 'unicast'
+  const parsed = ipaddr.process(address)
+  // `::/96` holds IPv4 addresses of old (RFC 4291, 2.5.5.1).
+  const isOldForm =
+    parsed.kind() === 'ipv6' && (parsed as ipaddr.IPv6).parts.slice(0, 6).every((part) => part === 0)
+  return parsed.range() === 'unicast' && !isOldForm
 }
 
 /** What DNS over HTTPS answers in JSON: https://developers.cloudflare.com/1.1.1.1/encryption/dns-over-https/make-api-requests/dns-json/ */

@@ -3,7 +3,7 @@
  * so messages may come twice, late, or in any order.
  * @module
  */
-import type { BoundStatement } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { makeUlid } from '../../db/cluster/slots.ts'
 import { type Env, type Services, servicesFor } from '../context.ts'
@@ -59,7 +59,10 @@ export function databaseOf(id: string): string {
   return id.slice(0, Math.max(0, id.indexOf('.')))
 }
 
-/** Runs the jobs of one database: each by itself, so that none holds up the others. */
+/**
+ * Runs the jobs of one database: each by itself, so that none holds up the others. Those under which a Worker fell silent before
+ * come last and one at a time: if another one dies of them, it takes no others along.
+ */
 async function runOf(
   database: string,
   messages: readonly Message[],
@@ -70,47 +73,56 @@ async function runOf(
   const session = services.cluster.open({ reads: false, seen: new Map() })
   const token = makeUlid()
   const leaseMs = engine.config.jobLeaseSeconds * 1000
-  const ids = [...new Set(messages.map(({ body }) => body.id))]
-  let results: Awaited<ReturnType<ClusterSession['on']>>
-  try {
-    results = await session.on(database, claim(ids, token, Date.now(), leaseMs))
-  } catch (error) {
-    emit({ kind: 'jobs-not-claimed', database, error })
-    for (const message of messages) message.retry({ delaySeconds: againSeconds })
-    return
-  }
-  const jobs = new Map((results[0] ?? []).map((row) => [row.id as string, claimedJobOf(row)]))
-  const ends = new Batcher<BoundStatement>((statements) => session.on(database, statements))
+  const ends = new Batcher<BoundStatement, readonly Row[]>((statements) => session.on(database, statements))
   const under = new Map<string, Run>()
-  const beat = setInterval(
-    () => void prolongLeases(under, token, leaseMs, session, database).catch(() => undefined),
-    leaseMs / 3,
-  )
-  const work = { engine, services, session, database, token, leaseMs, later, ends, under }
+  const work: Work = { engine, services, session, database, token, leaseMs, later, ends, under }
+  const beat = setInterval(() => void prolongLeases(work).catch(() => undefined), leaseMs / 3)
   try {
-    await Promise.all(
-      messages.map(async (message) => {
-        const job = jobs.get(message.body.id)
-        // It is done, somebody runs it, or its time has not come; or it came twice in this very batch.
-        if (!job || !jobs.delete(job.id)) return message.ack()
-        const steps = new Map(
-          (results[1] ?? []).flatMap(({ job: of, step, result }) =>
-            of === job.id ? [[step as string, result as string] as const] : [],
-          ),
-        )
-        try {
-          await runJob(job, steps, work)
-          message.ack()
-        } catch (error) {
-          // Its end could not be noted: once its lease is over, it is run again.
-          emit({ kind: 'job-not-ended', id: job.id, name: job.name, error })
-          message.retry({ delaySeconds: againSeconds })
-        }
-      }),
-    )
+    const left = await runClaimed(messages, work, false)
+    for (const message of left) await runClaimed([message], work, true)
   } finally {
     clearInterval(beat)
   }
+}
+
+/** @returns messages of jobs that could not be claimed: it is done, somebody runs it, or it is to run alone */
+async function runClaimed(messages: readonly Message[], work: Work, alone: boolean): Promise<Message[]> {
+  const { services, session, database, token, leaseMs } = work
+  const ids = [...new Set(messages.map(({ body }) => body.id))]
+  const jobs = new Map<string, ClaimedJob>()
+  try {
+    const limited = [...services.registry.byName.values()].flatMap(({ name, concurrency }) =>
+      concurrency === null ? [] : [name],
+    )
+    const [rows = []] = await session.on(database, [
+      claim(ids, token, Date.now(), leaseMs, { limited, alone }),
+    ])
+    for (const row of rows) jobs.set(row.id as string, claimedJobOf(row))
+  } catch (error) {
+    emit({ kind: 'jobs-not-claimed', database, error })
+    for (const message of messages) message.retry({ delaySeconds: againSeconds })
+    return []
+  }
+  const left: Message[] = []
+  await Promise.all(
+    messages.map(async (message) => {
+      const job = jobs.get(message.body.id)
+      if (!job || !jobs.delete(job.id)) {
+        if (alone || job) message.ack()
+        else left.push(message)
+        return
+      }
+      try {
+        await runJob(job, work)
+        message.ack()
+      } catch (error) {
+        // Its end could not be noted: once its lease is over, it is run again.
+        emit({ kind: 'job-not-ended', id: job.id, name: job.name, error })
+        message.retry({ delaySeconds: againSeconds })
+      }
+    }),
+  )
+  return left
 }
 
 interface Work {
@@ -121,7 +133,7 @@ interface Work {
   readonly token: string
   readonly leaseMs: number
   readonly later: Later
-  readonly ends: Batcher<BoundStatement>
+  readonly ends: Batcher<BoundStatement, readonly Row[]>
   /** Runs that are under way, by their jobs' ids. */
   readonly under: Map<string, Run>
 }
@@ -133,7 +145,7 @@ interface End {
   readonly due: number | null
 }
 
-async function runJob(job: ClaimedJob, steps: ReadonlyMap<string, string>, work: Work): Promise<void> {
+async function runJob(job: ClaimedJob, work: Work): Promise<void> {
   const registered = work.services.registry.byName.get(job.name) ?? null
   let run: Run | null = null
   let failure: unknown = null
@@ -142,7 +154,7 @@ async function runJob(job: ClaimedJob, steps: ReadonlyMap<string, string>, work:
     const payload = JSON.parse(await work.services.payloads.get(job.id, job.payload))
     const input = await registered.input.safeParseAsync(payload)
     if (!input.success) throw new GiveUp(`its input is not what it takes: ${input.error.message}`)
-    run = await openRun({ ...work, job, input: input.data, steps }, work.engine, work.services)
+    run = await openRun({ ...work, job, input: input.data }, work.engine, work.services)
     work.under.set(job.id, run)
     await withinTime(registered, run, work.services)
   } catch (error) {
@@ -151,9 +163,10 @@ async function runJob(job: ClaimedJob, steps: ReadonlyMap<string, string>, work:
   // What it has written is carried on, whether it failed or not.
   await run?.databases.settle()
   const end = endOf(job, registered, failure, [...(run?.places ?? [])], work)
-  await work.ends.add(end.statements)
+  const noted = await work.ends.add(end.statements)
   work.under.delete(job.id)
-  if (registered?.concurrency != null && !(failure instanceof TakenOver)) {
+  // Of a job that is another Worker's by now, the place is that one's.
+  if (registered?.concurrency != null && (noted.at(-1)?.length ?? 0) > 0) {
     work.later(Promise.resolve(work.services.jobLimit?.(job.name).release([job.id])).catch(() => undefined))
   }
   // Whoever waits behind it in its lane may go now.
@@ -214,7 +227,7 @@ function endOf(
     return { statements: [finish(job.id, token, 'cancelled', now, places)], due: null }
   }
   const policy = registered?.retry ?? defaultRetry
-  const delay = failure instanceof RetryAfter ? failure.seconds * 1000 : retryDelayMs(policy, job.attempts)
+  const delay = failure instanceof RetryAfter ? waitOf(failure) : retryDelayMs(policy, job.attempts)
   const error = describe(failure)
   const isLast =
     failure instanceof GiveUp ||
@@ -227,31 +240,42 @@ function endOf(
     attempt: job.attempts,
     error: failure,
   })
-  if (isLast) return { statements: giveUpOn(job.id, token, now, error), due: null }
+  if (isLast) return { statements: giveUpOn(job.id, token, now, error, places), due: null }
   return { statements: [tryAgain(job.id, token, Math.round(now + delay), error)], due: now + delay }
 }
 
+const longestWaitMs = 366 * 86_400_000
+
+/** What a job asks for may be anything. */
+function waitOf({ seconds }: RetryAfter): number {
+  return seconds >= 0 ? Math.min(seconds * 1000, longestWaitMs) : 0
+}
+
 function describe(failure: unknown): string {
-  const text = failure instanceof Error ? `${failure.name}: ${failure.message}` : String(failure)
+  const text = failure instanceof Error ? `${failure.name}: ${failure.message}` : textOf(failure)
   return text.slice(0, maxErrorLength)
 }
 
+function textOf(failure: unknown): string {
+  try {
+    return String(failure)
+  } catch {
+    return 'something was thrown that is no text'
+  }
+}
+
 /** Prolongs the leases of what is under way, and ends what was cancelled or belongs to another Worker by now. */
-async function prolongLeases(
-  under: ReadonlyMap<string, Run>,
-  token: string,
-  leaseMs: number,
-  session: ClusterSession,
-  database: string,
-): Promise<void> {
+async function prolongLeases({ under, token, leaseMs, session, database, services }: Work): Promise<void> {
   const asked = [...under]
   if (asked.length === 0) return
   const ids = asked.map(([id]) => id)
   const [rows = []] = await session.on(database, [prolong(ids, token, Date.now() + leaseMs)])
   const cancelled = new Map(rows.map(({ id, cancel }) => [id as string, cancel === 1]))
-  for (const [id, { abort }] of asked) {
+  for (const [id, { abort, context }] of asked) {
     const isCancelled = cancelled.get(id)
     if (isCancelled === undefined && under.has(id)) abort.abort(new TakenOver())
     else if (isCancelled) abort.abort(new Cancelled())
+    const isLimited = services.registry.byName.get(context.name)?.concurrency != null
+    if (isCancelled === false && isLimited) await services.jobLimit?.(context.name).renew([id], leaseMs * 2)
   }
 }

@@ -56,7 +56,7 @@ export async function runSchedules(
       : []
     await session.primary([
       isUnchanged(keyOf(schedule), text),
-      ...(started.length > 0 ? [insertJobs(started)] : []),
+      ...insertJobs(started),
       {
         text: 'INSERT OR REPLACE INTO _atoll_state VALUES (?1, ?2)',
         parameters: [keyOf(schedule), JSON.stringify({ cron, timeZone, next } satisfies Kept)],

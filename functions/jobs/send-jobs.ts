@@ -90,8 +90,12 @@ export function createJobs(services: Services, databases: AppDatabases): Jobs {
         ),
       )
       const session = services.cluster.open({ reads: false, seen: new Map() })
-      const results = await session.on(name, [...statements.map(boundStatementOf), insertJobs(jobs)])
+      // An answer that is lost is no sign that nothing was written.
       databases.wrote(name)
+      const results = await session.on(name, [
+        ...statements.map((statement) => boundStatementOf(statement, database)),
+        ...insertJobs(jobs),
+      ])
       databases.sent(name)
       return statements.map((statement, i) => resultOf(statement, results[i] ?? []))
     },
@@ -110,7 +114,7 @@ export async function sendTo(
   const { of } = options
   const name = of === undefined ? cluster.primary : await cluster.ownerOf(String(of), session)
   const made = await makeJob(job, input, options, name, payloads)
-  const [rows = []] = await session.on(name, [insertJobs([made])])
+  const [rows = []] = await session.on(name, insertJobs([made]))
   const id = rows[0]?.id as string
   if (id !== made.id && made.payload === null) await payloads.remove([made.id])
   databases.sent(name)

@@ -10,39 +10,42 @@ import type { ClusterSession } from '../../db/cluster/session.ts'
 import { makeUlid } from '../../db/cluster/slots.ts'
 import type { Services } from '../context.ts'
 import { AtollError } from '../errors.ts'
-import type { RowChange } from './define-job.ts'
+import type { ChangeFilter, RowChange } from './define-job.ts'
 import type { Subscription } from './job-registry.ts'
 import { insertDead, insertJobs, type NewJob } from './job-rows.ts'
 
-/** Changes that are looked at in one transaction, and characters of payload that it holds: D1 takes 2,000,000 bytes. */
+/** Changes that are looked at in one transaction, and bytes of values that they hold: an isolate has 128 MB. */
 const changesAtOnce = 200
-const charactersAtOnce = 500_000
+const bytesAtOnce = 2_000_000
+
+/** Transactions in one round: other work of the relay waits meanwhile. */
+const roundsAtOnce = 25
 
 const columns = 'sequence, name, key, value, operation, at, columns, old, new'
 
-/** @returns how many jobs were put in */
+/** The next changes, the first in any case. */
+const nextChanges = `SELECT ${columns} FROM (SELECT *, sum(ifnull(octet_length(old), 0) + ifnull(octet_length(new), 0)) OVER (ORDER BY sequence
+  ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW) AS bytes_before FROM (${readChanges('*', 'jobs', changesAtOnce)})) WHERE ifnull(bytes_before, 0) <= ${bytesAtOnce}`
+
+/** @returns whether there are changes left to look at */
 export async function startFromChanges(
   { registry, payloads }: Pick<Services, 'registry' | 'payloads'>,
   catalog: Catalog,
   session: ClusterSession,
   database: string,
-): Promise<number> {
-  if (registry.subscriptions.size === 0) return 0
-  let started = 0
-  for (;;) {
+): Promise<boolean> {
+  if (registry.subscriptions.size === 0) return false
+  for (let round = 0; round < roundsAtOnce; round++) {
     const [cursor = [], rows = []] = await session.on(database, [
       readCursor('jobs'),
-      { text: readChanges(columns, 'jobs', changesAtOnce), parameters: [] },
+      { text: nextChanges, parameters: [] },
     ])
     const at = Number(cursor[0]?.sequence)
     const changes = rows.map(loggedChangeOf)
-    if (changes.length === 0) return started
+    if (changes.length === 0) return false
     const jobs: NewJob[] = []
     const dead: NewJob[] = []
-    let characters = 0
-    let upTo = at
     for (const change of changes) {
-      if (characters > charactersAtOnce) break
       for (const { job, isWanted } of await jobsOf(
         change,
         registry.subscriptions,
@@ -50,23 +53,21 @@ export async function startFromChanges(
         database,
         payloads,
       )) {
-        characters += job.payload?.length ?? 0
         if (isWanted) jobs.push(job)
         else dead.push(job)
       }
-      upTo = change.sequence
     }
+    const upTo = changes.at(-1)?.sequence ?? at
     await session.on(database, [
       cursorIsAt('jobs', at),
-      ...(jobs.length === 0 ? [] : [insertJobs(jobs)]),
+      ...insertJobs(jobs),
       ...(dead.length === 0
         ? []
         : [insertDead(dead, 'its filter `when` threw an error; a retry goes without it')]),
       advance('jobs', upTo),
     ])
-    started += jobs.length
-    if (changes.length < changesAtOnce && upTo === changes.at(-1)?.sequence) return started
   }
+  return true
 }
 
 interface Started {
@@ -84,13 +85,16 @@ async function jobsOf(
   payloads: Services['payloads'],
 ): Promise<Started[]> {
   const table = catalog.tables.get(logged.table)
-  const subscribed = (subscriptions.get(logged.table) ?? []).filter(({ filter }) => concerns(filter, logged))
+  const subscribed = (subscriptions.get(logged.table) ?? []).flatMap(({ job, filters }) => {
+    const own = filters.filter((filter) => concerns(filter, logged))
+    return own.length === 0 ? [] : [{ job, filters: own }]
+  })
   if (!table || subscribed.length === 0) return []
   const change = changeOf(logged, table, database)
   const now = Date.now()
   const started = await Promise.all(
-    subscribed.map(async ({ filter, job: { name, queue, deadlineMs } }): Promise<Started | null> => {
-      const isWanted = asksFor(filter, change)
+    subscribed.map(async ({ filters, job: { name, queue, deadlineMs } }): Promise<Started | null> => {
+      const isWanted = asksFor(filters, change)
       if (isWanted === false) return null
       const id = `${database}.${makeUlid(now)}`
       const job = {
@@ -113,9 +117,9 @@ async function jobsOf(
 }
 
 /** Null when the filter fails: one that always does must not hold up all other changes. */
-function asksFor({ when }: Subscription['filter'], change: RowChange): boolean | null {
+function asksFor(filters: Subscription['filters'], change: RowChange): boolean | null {
   try {
-    return when?.(change) ?? true
+    return filters.some(({ when }) => when?.(change) ?? true)
   } catch {
     return null
   }
@@ -135,7 +139,7 @@ async function payloadOf(
   }
 }
 
-function concerns({ operations, columns }: Subscription['filter'], change: LoggedChange): boolean {
+function concerns({ operations, columns }: ChangeFilter, change: LoggedChange): boolean {
   if (!operations.includes(change.operation)) return false
   if (columns === undefined || change.operation !== 'update') return true
   return columns.some((column) => change.columns?.includes(column))
@@ -170,9 +174,17 @@ function valuesOf(text: string | null, table: Table): RowChange['old'] {
   )
 }
 
-/** A stored value as the data API shows it. */
+/** A stored value as the data API shows it; one that is none of its column's type, as it is. */
 function shown(value: unknown, column: Column | null): unknown {
-  if (value === null || column === null) return value
+  try {
+    return column === null ? value : shownAs(value, column)
+  } catch {
+    return value
+  }
+}
+
+function shownAs(value: unknown, column: Column): unknown {
+  if (value === null) return value
   switch (column.type) {
     case 'boolean':
       return value === 1

@@ -23,7 +23,8 @@ export function banner(
     API    ${url}/rest/v1
     Docs   ${url}/docs
     Cache  ${hasRedis ? 'Redis, shared by all isolates' : 'in memory: isolates do not share it, and keep answers for 5 seconds at most'}
-    Jobs   ${url}/jobs/v1/jobs (with the secret key): ${byName.size} kinds, ${schedules.length} of them by a schedule
+    Files  ${url}/storage/v1, a cover: ${url}/storage/v1/object/public/covers/1.png
+    Jobs   ${url}/jobs/v1/jobs (with the secret key): ${[...byName.keys()].filter((name) => !name.startsWith('atoll:')).length} kinds, ${schedules.length} of them by a schedule
 
   With curl:
 

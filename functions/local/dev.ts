@@ -7,10 +7,12 @@ import { parseArgs } from 'node:util'
 import { SchemaError } from '../../db/catalog/build-catalog.ts'
 import { JobsError } from '../jobs/job-registry.ts'
 import { readApp } from '../read-app.ts'
+import { StorageError } from '../storage/check-storage.ts'
 import { banner } from './banner.ts'
 import { ensureLocalKeys } from './keys.ts'
 import { loadApp } from './load-app.ts'
 import { prepareDatabases } from './prepare.ts'
+import { seedFiles } from './seed-files.ts'
 import { type LocalServer, root, startLocal } from './serve.ts'
 import { claimState, noteChildren, releaseState } from './state-lock.ts'
 import { watchFolders } from './watch-folders.ts'
@@ -46,6 +48,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => void stop(server, persistTo, store))
   process.once('SIGTERM', () => void stop(server, persistTo, store))
   const prepared = await prepareDatabases(server, catalog)
+  await seedFiles(server, (await import('../../db/app/seed-files.ts')).default)
   console.log(
     banner(server.url, keys, prepared, store !== null || 'UPSTASH_REDIS_REST_URL' in keys, registry),
   )
@@ -91,7 +94,8 @@ try {
   await main()
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof SchemaError || error instanceof JobsError) console.error(message)
+  if (error instanceof SchemaError || error instanceof JobsError || error instanceof StorageError)
+    console.error(message)
   else if (/EADDRINUSE|address already in use/i.test(message)) {
     console.error(`The port is taken. Choose another:\n  ${usage}`)
   } else console.error(`${message}\n  ${usage}`)

@@ -42,7 +42,7 @@ export async function finishUpload(
   const received = { blob, size, etag, sha256: null }
   const object = await commitObject(visit, wanted, received, { mime, cacheControl, metadata }, [
     endUpload(upload.id),
-    hash,
+    ...hash,
   ])
   await files.delete(tailKey(upload)).catch(() => undefined)
   if (services.relay) later(services.relay.carry(primary).catch(() => undefined))

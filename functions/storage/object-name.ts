@@ -9,8 +9,25 @@ const bucketForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 /** Longest name of an object, in bytes of UTF-8: R2 takes keys of 1024. */
 const maxNameBytes = 900
 
+/** Words that stand in the place of a bucket in addresses of objects. */
+const reserved = new Set([
+  'authenticated',
+  'copy',
+  'info',
+  'list',
+  'list-v2',
+  'move',
+  'public',
+  'sign',
+  'upload',
+])
+
+export function isBucketName(name: string): boolean {
+  return bucketForm.test(name) && !reserved.has(name)
+}
+
 export function checkBucketName(name: unknown): string {
-  if (typeof name !== 'string' || !bucketForm.test(name)) throw errors.invalidBucketName()
+  if (typeof name !== 'string' || !isBucketName(name)) throw errors.invalidBucketName()
   return name
 }
 

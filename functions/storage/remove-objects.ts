@@ -16,8 +16,8 @@ export const readersMs = 60_000
 /** Most names in one call. */
 export const maxAtOnce = 1000
 
-/** A job that takes bytes away from R2, to be committed with what makes them nobody's. */
-export function deleteBlobs(blobs: readonly string[], database: string, now = Date.now()): BoundStatement {
+/** Puts in a job that takes bytes away from R2, to be committed with what makes them nobody's. */
+export function deleteBlobs(blobs: readonly string[], database: string, now = Date.now()): BoundStatement[] {
   return insertJobs([
     {
       id: `${database}.${makeUlid(now)}`,
@@ -44,7 +44,7 @@ export async function removeObjects(
   const blobs = objects.map(({ blob }) => blob)
   const { primary } = services.cluster
   // The job deletes only what no row names, so that versions which were not taken away here stay.
-  const [rows = []] = await session.primary([deleteObjects(blobs), deleteBlobs(blobs, primary)])
+  const [rows = []] = await session.primary([deleteObjects(blobs), ...deleteBlobs(blobs, primary)])
   wakeFor({ services, later })
   return rows.map(objectOf)
 }

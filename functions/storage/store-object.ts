@@ -186,7 +186,7 @@ export async function commitObject(
         created: old?.created ?? now,
         updated: now,
       }
-      const replaced = old === null ? [] : [deleteBlobs([old.blob], services.cluster.primary, now)]
+      const replaced = old === null ? [] : deleteBlobs([old.blob], services.cluster.primary, now)
       const [rows = []] = await session.primary([
         putObject(object, old?.blob ?? null),
         ...replaced,

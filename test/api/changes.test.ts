@@ -21,6 +21,7 @@ const follow = defineJob({
       },
     }),
     changes('customers', 'update', { columns: ['city'] }),
+    changes('customers', 'update', { columns: ['state'] }),
     changes('invoices', 'insert', { when: ({ value }) => value === '7' }),
     changes('invoice_items', ['insert', 'update', 'delete']),
   ],
@@ -169,6 +170,19 @@ describe('the change log', () => {
     ])
     await bench.drain()
     expect(told().sort()).toEqual(['insert genres {"id":948}', 'insert genres {"id":949}'])
+  })
+})
+
+describe('a job with several filters', () => {
+  it('is started once by a change that passes more than one of them', async () => {
+    const { shards } = bench.open()
+    const home = await shards.of(7)
+    await home
+      .update(customers)
+      .set({ city: sql`${customers.city} || 'x'`, state: 'Y' })
+      .where(eq(customers.id, 7))
+    await bench.drain()
+    expect(told()).toEqual(['update customers {"id":7}'])
   })
 })
 

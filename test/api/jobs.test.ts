@@ -192,6 +192,10 @@ describe('a large payload', () => {
     await bench.drain()
     expect(seen).toBe(70_000)
     expect(JSON.parse(await bench.services.payloads.get(id, null))).toEqual({ n: 1, text })
+    // However soon it may be forgotten: a Worker that has lost it may run it still, for some minutes.
+    await cleanUp(bench.services, { ...bench.engine.config, jobKeepSeconds: 0 }, bench.session(), 'DB', null)
+    expect(await jobRows()).toHaveLength(1)
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 1_200_000)
     await cleanUp(bench.services, { ...bench.engine.config, jobKeepSeconds: 0 }, bench.session(), 'DB', null)
     expect(await jobRows()).toEqual([])
     await expect(bench.services.payloads.get(id, null)).rejects.toThrow('is not in R2')
@@ -279,7 +283,7 @@ describe('messages', () => {
     for (let n = 0; n < 5; n++) await jobs.send(plain, { n })
     bench.refuse(true)
     await bench.relay()
-    expect(await jobRows()).toMatchObject(Array.from({ length: 5 }, () => ({ state: 'waiting' })))
+    expect(await jobRows()).toMatchObject(Array.from({ length: 5 }, () => ({ state: 'waiting', sends: 0 })))
     expect(Number((await jobRows())[0]?.due)).toBeGreaterThan(Date.now())
     bench.refuse(false)
     await bench.hurry()
@@ -291,7 +295,7 @@ describe('messages', () => {
     const { id } = await bench.open().jobs.send(plain, { n: 1 })
     await bench.relay()
     // It begins, and is never heard of again.
-    await bench.session().on('DB', claim(bench.take(), 'dead', Date.now(), 60_000))
+    await bench.session().on('DB', [claim(bench.take(), 'dead', Date.now(), 60_000)])
     expect((await bench.deliver([id])).acked).toEqual([id])
     expect(done).toEqual([])
     await bench.endLeases()
@@ -300,12 +304,31 @@ describe('messages', () => {
     expect(await jobRows()).toMatchObject([{ state: 'done', attempts: 2 }])
   })
 
+  it('of jobs that ran when a Worker died are run one at a time', async () => {
+    const { jobs } = bench.open()
+    for (let n = 0; n < 4; n++) await jobs.send(plain, { n })
+    await bench.relay()
+    await bench.session().on('DB', [claim(bench.take(), 'dead', Date.now(), 60_000)])
+    await bench.endLeases()
+    await bench.relay()
+    let running = 0
+    let most = 0
+    behave = async () => {
+      most = Math.max(most, ++running)
+      await new Promise((wake) => setTimeout(wake, 5))
+      running--
+    }
+    await bench.deliver(bench.take())
+    expect([done.length, most]).toEqual([4, 1])
+    expect((await jobRows()).map(({ attempts, lapsed }) => [attempts, lapsed])).toEqual(Array(4).fill([2, 1]))
+  })
+
   it('of a job that kills every Worker end as a dead letter', async () => {
     const { id } = await bench.open().jobs.send(plain, { n: 1 })
     for (let i = 0; i < 3; i++) {
       await bench.endLeases()
       await bench.relay()
-      await bench.session().on('DB', claim(bench.take(), `dead ${i}`, Date.now(), 60_000))
+      await bench.session().on('DB', [claim(bench.take(), `dead ${i}`, Date.now(), 60_000, { alone: true })])
     }
     await bench.endLeases()
     await bench.drain()
@@ -365,10 +388,28 @@ describe('an effect', () => {
     expect(await units()).toBe(1)
   })
 
+  it('must have a name when a job has several, and lies on the database that its statements were made for', async () => {
+    const failures: string[] = []
+    behave = async ({ database, shards, once }) => {
+      await once([addUnit(database, 1)])
+      await once([addUnit(database, 1)]).catch((error) => failures.push(String(error)))
+      const elsewhere = (await shards.all()).find((shard) => shard !== database)
+      if (!elsewhere) throw new Error('there are shards')
+      await once([addUnit(elsewhere, 1)], { name: 'b' }).catch((error) => failures.push(String(error)))
+    }
+    await bench.open().jobs.send(plain, { n: 1 })
+    await bench.drain()
+    expect(failures).toEqual([
+      expect.stringContaining('names them'),
+      expect.stringContaining('another database'),
+    ])
+    expect(await units()).toBe(1)
+  })
+
   it('may be one of several, on other databases than the job’s, and send jobs with it', async () => {
     behave = async ({ input: { n }, database, once, attempt }) => {
       if (n !== 1) return
-      await once([addUnit(database, 1)], { of: null, send: [sending(plain, { n: 2 })] })
+      await once([addUnit(database, 1)], { of: null, name: 'one', send: [sending(plain, { n: 2 })] })
       await once([addUnit(database, 1)], { of: null, name: 'another' })
       if (attempt === 1) throw new Error('once more')
     }
@@ -384,6 +425,7 @@ describe('an effect', () => {
     const marks = await bench.rows('SELECT * FROM _atoll_job_effects', ['DB'])
     expect(marks).toHaveLength(2)
     const [name] = id.split('.') as [string]
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 1_200_000)
     await cleanUp(bench.services, { ...bench.engine.config, jobKeepSeconds: 0 }, bench.session(), name, null)
     expect(await bench.rows('SELECT * FROM _atoll_job_effects')).toEqual([])
   })

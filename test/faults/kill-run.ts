@@ -116,8 +116,8 @@ async function post(server: LocalServer, path: string, body: unknown): Promise<n
 }
 
 /** Writes invoices with items through the data API, and orders through a route, until the server is gone. */
-async function write(server: LocalServer, log: WriteLog, { aborted }: AbortSignal): Promise<void> {
-  while (!aborted) {
+async function write(server: LocalServer, log: WriteLog, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
     const id = log.next++
     const customer = 1 + (id % 50)
     const isOrder = id % 3 === 0

@@ -9,6 +9,7 @@ const joins = new Set([
   'functions/join-app.ts',
   'functions/local/prepare.ts',
   'functions/local/types.ts',
+  'functions/local/dev.ts',
   'db/migrate.ts',
   'db/shards.ts',
 ])

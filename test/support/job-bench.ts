@@ -65,7 +65,7 @@ export function createBench(jobs: readonly AnyJob[], config: Partial<AtollConfig
     async relay(which: readonly string[] = databases): Promise<void> {
       for (const database of which) {
         await startFromChanges(services, engine.catalog, session(), database)
-        await dispatch(services, engine.config, session(), database, names, { inARow: 0 })
+        await dispatch(services, engine.config, session(), database, names, { inARow: 0, until: 0 })
       }
     },
     /** Takes all messages that are waiting. */

@@ -147,7 +147,7 @@ export const Relay = createRelay(app)
 const worker = createWorker(app)
 const trouble = Number(TROUBLE)
 
-/** Some messages are lost, some come twice, and batches come late and shuffled. */
+/** Some messages are lost, some come twice (in their batch, or in another at the same time), and batches come late and shuffled. */
 const troubled = (batch: MessageBatch<{ id: string }>) => {
   const messages = batch.messages.flatMap((message) => {
     const chance = Math.random()
@@ -165,6 +165,11 @@ export default {
   async queue(batch: MessageBatch<{ id: string }>, environment: never, context: ExecutionContext) {
     if (trouble === 0) return worker.queue(batch, environment, context)
     await pause(Math.random() * 200)
-    await worker.queue(troubled(batch), environment, context)
+    const { messages } = troubled(batch)
+    const again = messages.filter(() => Math.random() < trouble)
+    await Promise.all([
+      worker.queue({ messages }, environment, context),
+      pause(Math.random() * 100).then(() => worker.queue({ messages: again }, environment, context)),
+    ])
   },
 }

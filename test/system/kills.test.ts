@@ -15,5 +15,5 @@ it(`every committed write has its effects once, though the Worker is killed ${ki
   // There was something to lose and to double.
   expect(counts.acknowledged).toBeGreaterThan(kills)
   expect(counts.invoices).toBeGreaterThanOrEqual(counts.acknowledged)
-  expect(counts.repeated).toBeGreaterThan(0)
+  expect(counts.unanswered + counts.repeated).toBeGreaterThan(0)
 })

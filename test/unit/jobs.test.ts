@@ -88,17 +88,18 @@ describe('a batcher', () => {
   it('puts together what comes while a call is under way, and tells each of its own call', async () => {
     const calls: number[][] = []
     const ends: (() => void)[] = []
-    const batcher = new Batcher<number>(async (items) => {
+    const batcher = new Batcher<number, number>(async (items) => {
       calls.push([...items])
       await new Promise<void>((end) => ends.push(end))
       if (items.includes(3)) throw new Error('no')
+      return items.map((item) => item * 10)
     })
     const first = batcher.add([1])
     await new Promise((wake) => setTimeout(wake))
     const second = batcher.add([2])
     const third = batcher.add([3, 4])
     ends.shift()?.()
-    await first
+    expect(await first).toEqual([10])
     await new Promise((wake) => setTimeout(wake))
     const fourth = batcher.add([5])
     ends.shift()?.()
@@ -139,6 +140,8 @@ describe('the address of a webhook', () => {
       'http://169.254.169.254/latest/meta-data',
       'http://100.64.0.1/',
       'http://[::1]/',
+      'http://[::7f00:1]/',
+      'http://db.localdomain/',
       'http://[::]/',
       'http://[fe80::1]/',
       'http://[fd00::1]/',
