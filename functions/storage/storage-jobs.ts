@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import type { JobContext } from '../jobs/define-job.ts'
 import type { EngineJob, EngineServices } from '../jobs/job-registry.ts'
-import { hex } from './receive.ts'
+import { chunksOf, hex } from './receive.ts'
 import { deleteBlobsJob } from './remove-objects.ts'
 
 export const hashObjectJob = 'atoll:hash-object'
@@ -39,7 +39,10 @@ export const storageJobs: readonly EngineJob[] = [
       // It has been replaced or taken away meanwhile.
       if (!found) return
       const digest = new crypto.DigestStream('SHA-256')
-      await found.body.pipeTo(digest)
+      const writer = digest.getWriter()
+      // Read by ourselves: a pipe would read ahead without bound.
+      for await (const chunk of chunksOf(found.body)) await writer.write(chunk)
+      await writer.close()
       const sha256 = hex(new Uint8Array(await digest.digest))
       const session = cluster.open({ reads: false, seen: new Map() })
       await session.primary([
