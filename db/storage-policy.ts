@@ -24,13 +24,20 @@ export const policyObject = {
   /** Its content type. */
   mime: storedObjects.mime,
   /** A folder of its path, the first is 1; null when there are not so many. */
-  folder: (n: number): SQL<string | null> => folderOf(n),
+  folder: (n: number): SQL<string | null> => {
+    if (!Number.isInteger(n) || n < 1) throw new Error('folders are counted from 1')
+    return folderOf(n)
+  },
 } as const
 
+/** The name as a JSON array of its segments, of which all but the last are folders. */
 function folderOf(n: number): SQL<string | null> {
-  let rest: SQL = sql`${storedObjects.name}`
-  for (let i = 1; i < n; i++) rest = sql`substr(${rest}, nullif(instr(${rest}, '/'), 0) + 1)`
-  return sql<string | null>`substr(${rest}, 1, nullif(instr(${rest}, '/'), 0) - 1)`
+  const { name } = storedObjects
+  const segments = sql`'[' || replace(json_quote(${name}), '/', '","') || ']'`
+  const slashes = sql`length(${name}) - length(replace(${name}, '/', ''))`
+  return sql<
+    string | null
+  >`CASE WHEN ${slashes} >= ${sql.raw(String(n))} THEN json_extract(${segments}, ${sql.raw(`'$[${n - 1}]'`)}) END`
 }
 
 export type PolicyObject = typeof policyObject

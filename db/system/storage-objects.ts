@@ -11,11 +11,13 @@ export const storageObjects: readonly string[] = [
    blob TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mime TEXT NOT NULL, etag TEXT NOT NULL, sha256 TEXT, cache_control TEXT NOT NULL,
    metadata TEXT, owner TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY (bucket, name)) WITHOUT ROWID`,
   // Uploads in parts: tus, and bodies whose length nobody knows before their end. `parts` is JSON of R2's parts; `tail` counts bytes
-  // that are too few for a part yet and lie beside it; `size` is null while it is not known.
+  // that are too few for a part yet and lie under `tail_key`; `size` is null while it is not known. `caller` is who signed the address
+  // that it was begun with, `version` its bucket's. A row that is done is kept for those who ask how far it came.
   `CREATE TABLE IF NOT EXISTS _atoll_uploads (id TEXT PRIMARY KEY, bucket TEXT NOT NULL, name TEXT NOT NULL, blob TEXT NOT NULL,
    multipart TEXT NOT NULL, size INTEGER, received INTEGER NOT NULL DEFAULT 0, parts TEXT NOT NULL DEFAULT '[]',
-   tail INTEGER NOT NULL DEFAULT 0, mime TEXT NOT NULL, cache_control TEXT NOT NULL, metadata TEXT, owner TEXT,
-   upsert INTEGER NOT NULL, secret INTEGER NOT NULL DEFAULT 0, lock TEXT, lock_until INTEGER NOT NULL DEFAULT 0,
+   tail INTEGER NOT NULL DEFAULT 0, tail_key TEXT, mime TEXT NOT NULL, cache_control TEXT NOT NULL, metadata TEXT, owner TEXT,
+   upsert INTEGER NOT NULL, secret INTEGER NOT NULL DEFAULT 0, caller TEXT, said TEXT,
+   version TEXT, done INTEGER NOT NULL DEFAULT 0, lock TEXT, lock_until INTEGER NOT NULL DEFAULT 0,
    created INTEGER NOT NULL, expires INTEGER NOT NULL)`,
   'CREATE INDEX IF NOT EXISTS _atoll_uploads_expires ON _atoll_uploads (expires)',
 ]

@@ -5,7 +5,7 @@
 import { errors } from '../errors.ts'
 import { checkBucketName, checkObjectName } from './object-name.ts'
 import { moveObject, objectOf, readObject, type StoredObject } from './object-rows.ts'
-import { checkMime, findBucket, maxBytesOf, type StorageVisit } from './storage-context.ts'
+import { findBucket, maxBytesOf, type StorageVisit } from './storage-context.ts'
 import { commitObject, findPlace, newBlob } from './store-object.ts'
 
 export interface Naming {
@@ -21,7 +21,6 @@ export async function copyOrMove(visit: StorageVisit, naming: Naming, what: 'cop
   const source = await findReadable(visit, bucket, checkObjectName(naming.sourceKey), what)
   const target = await findBucket(visit, checkBucketName(naming.destinationBucket ?? bucket))
   const name = checkObjectName(naming.destinationKey)
-  checkMime(target, source.mime)
   if (source.size > maxBytesOf(target, config)) throw errors.objectTooLarge(maxBytesOf(target, config))
   const upsert = what === 'copy' && raw.headers.get('x-upsert') === 'true'
   const owner = what === 'move' ? source.owner : rights.owner

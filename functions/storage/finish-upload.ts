@@ -3,24 +3,35 @@
  * @module
  */
 import { makeUlid } from '../../db/cluster/slots.ts'
+import { AtollError, errors } from '../errors.ts'
 import { insertJobs } from '../jobs/job-rows.ts'
 import type { ObjectRights } from './object-access.ts'
 import type { StoredObject } from './object-rows.ts'
-import { tailKey } from './receive-part.ts'
-import type { StorageVisit } from './storage-context.ts'
+import { readTail } from './receive-part.ts'
+import { findBucket, type StorageVisit } from './storage-context.ts'
 import { hashObjectJob } from './storage-jobs.ts'
 import { commitObject } from './store-object.ts'
-import { endUpload, type Upload } from './upload-rows.ts'
+import { endUpload, type Upload, uploadDone } from './upload-rows.ts'
 
-/** @param rights of who uploads; null when the right was granted before */
+/**
+ * @param rights of who uploads, or of who signed the address for it
+ * @throws AtollError when it may not be there: then it is taken away
+ */
 export async function finishUpload(
   visit: StorageVisit,
   upload: Upload,
-  rights: ObjectRights | null,
+  rights: ObjectRights,
 ): Promise<StoredObject> {
   const { files, services, later } = visit
   const { bucket, name, upsert, owner, blob, mime, cacheControl, metadata } = upload
+  const place = await findBucket(visit, bucket)
+  // Its bytes, its type and its right were checked for another bucket of this name.
+  if (upload.version !== null && place.version !== upload.version) {
+    await dropUpload(visit, upload)
+    throw errors.noBucket()
+  }
   const { size, etag } = (await files.head(blob).then(stored)) ?? (await putTogether(files, upload))
+  if (size !== upload.size) throw new Error(`upload ${upload.id} has ${size} bytes`)
   const { primary } = services.cluster
   const now = Date.now()
   const hash = insertJobs([
@@ -40,11 +51,14 @@ export async function finishUpload(
   ])
   const wanted = { bucket, name, upsert, owner, rights }
   const received = { blob, size, etag, sha256: null }
-  const object = await commitObject(visit, wanted, received, { mime, cacheControl, metadata }, [
-    endUpload(upload.id),
-    ...hash,
-  ])
-  await files.delete(tailKey(upload)).catch(() => undefined)
+  const beside = [uploadDone(upload.id), ...hash]
+  const object = await commitObject(visit, wanted, received, { mime, cacheControl, metadata }, beside).catch(
+    async (error) => {
+      if (isRefusal(error)) await dropUpload(visit, upload)
+      throw error
+    },
+  )
+  if (upload.tailKey !== null) await files.delete(upload.tailKey).catch(() => undefined)
   if (services.relay) later(services.relay.carry(primary).catch(() => undefined))
   return object
 }
@@ -53,30 +67,34 @@ function stored(found: R2Object | null) {
   return found === null ? null : { size: found.size, etag: found.httpEtag }
 }
 
-async function putTogether(files: R2Bucket, upload: Upload) {
-  const options = { httpMetadata: { contentType: upload.mime } }
-  const tail =
-    upload.tail === 0 ? null : await files.get(tailKey(upload), { range: { offset: 0, length: upload.tail } })
-  if (upload.tail > 0 && !tail) throw new Error(`the tail of upload ${upload.id} is gone`)
-  const rest = tail ? await tail.arrayBuffer() : new ArrayBuffer(0)
-  if (upload.parts.length === 0)
-    return stored(await files.put(upload.blob, rest, options)) as { size: number; etag: string }
-  const multipart = files.resumeMultipartUpload(upload.blob, upload.multipart)
-  const last = rest.byteLength > 0 ? [await multipart.uploadPart(upload.parts.length + 1, rest)] : []
-  return stored(await multipart.complete([...upload.parts, ...last])) as { size: number; etag: string }
+/** Whether it would be refused again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof AtollError && error.status < 500
 }
 
-/** Takes an upload away with all that it has stored. */
+async function putTogether(files: R2Bucket, upload: Upload) {
+  const options = { httpMetadata: { contentType: upload.mime } }
+  const rest = await readTail(files, upload)
+  const { blob, parts, multipart } = upload
+  if (parts.length === 0)
+    return stored(await files.put(blob, rest, options)) as { size: number; etag: string }
+  const resumed = files.resumeMultipartUpload(blob, multipart)
+  const last = rest.byteLength > 0 ? [await resumed.uploadPart(parts.length + 1, rest)] : []
+  return stored(await resumed.complete([...parts, ...last])) as { size: number; etag: string }
+}
+
+/** Takes an upload away with all that it has stored; of one that is done, what is known of it. */
 export async function dropUpload(
   { files, session }: Pick<StorageVisit, 'files' | 'session'>,
   upload: Upload,
 ): Promise<void> {
-  if (upload.multipart) {
-    await files
-      .resumeMultipartUpload(upload.blob, upload.multipart)
-      .abort()
-      .catch(() => undefined)
+  if (!upload.isDone && upload.multipart) {
+    const multipart = files.resumeMultipartUpload(upload.blob, upload.multipart)
+    // R2 does not know it any more when it was put together.
+    await multipart.abort().catch((error) => {
+      if (!/does not exist|10024|NoSuchUpload/i.test(String(error))) throw error
+    })
   }
-  await files.delete([tailKey(upload)])
+  if (upload.tailKey !== null) await files.delete(upload.tailKey)
   await session.primary([endUpload(upload.id)])
 }

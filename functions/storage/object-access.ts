@@ -10,6 +10,7 @@ import { type ObjectGrants, policyObject, type StorageDeclarations } from '../..
 import { type Caller, identityOf } from '../access/caller.ts'
 import { policyCallerOf } from '../access/rights.ts'
 import { errors } from '../errors.ts'
+import type { SignedCaller } from './signed-address.ts'
 
 export type ObjectOperation = keyof ObjectGrants
 
@@ -39,6 +40,11 @@ export class ObjectRights {
   constructor(declarations: StorageDeclarations, caller: Caller) {
     this.#declarations = declarations
     this.#caller = caller
+  }
+
+  /** Who is calling, for those who come with an address that they have signed. */
+  get signed(): SignedCaller {
+    return { role: this.#caller.role, claims: this.#caller.claims }
   }
 
   /** Whether the secret key is calling. */
@@ -81,6 +87,14 @@ export class ObjectRights {
     const [rows = []] = rule.text === '0' ? [] : await session.primary([askOf(rule, candidate)])
     if (rows[0]?.allowed !== 1) throw this.denied()
   }
+}
+
+/** The rights of who signed an address. */
+export function rightsOfSigned(
+  declarations: StorageDeclarations,
+  { role, claims }: SignedCaller,
+): ObjectRights {
+  return new ObjectRights(declarations, { role, claims, signedIn: true, key: 'token' })
 }
 
 function ruleOf(condition: SQL): ObjectRule {

@@ -35,8 +35,8 @@ export function checkBucketName(name: unknown): string {
 export function checkObjectName(name: unknown): string {
   if (typeof name !== 'string' || name === '') throw errors.invalidObjectName('it is empty')
   if (!name.isWellFormed()) throw errors.invalidObjectName('it is no Unicode text')
-  // C0, DEL and C1, line and paragraph separators, and marks that make text run the other way.
-  if (/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]/u.test(name)) {
+  // C0, DEL and C1, what is no character, line and paragraph separators, and marks that make text run the other way.
+  if (/[\p{Cc}\p{Noncharacter_Code_Point}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(name)) {
     throw errors.invalidObjectName('it holds control characters')
   }
   if (name.includes('\\')) throw errors.invalidObjectName('it holds a backslash')

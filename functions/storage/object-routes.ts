@@ -7,13 +7,14 @@ import { z } from 'zod'
 import { errors } from '../errors.ts'
 import { copyOrMove } from './copy-object.ts'
 import { cursorOf, entryOf, listAll, listLevel, searchLevel, sortColumns } from './list-objects.ts'
+import { rightsOfSigned } from './object-access.ts'
 import { checkBucketName, nameFromPath } from './object-name.ts'
 import { objectInfo, objectOf, readObject, type StoredObject, shownObject } from './object-rows.ts'
 import { readJson } from './read-json.ts'
 import { maxAtOnce, removeObjects } from './remove-objects.ts'
 import { type ServeTerms, serveObject } from './serve-object.ts'
 import { findBucket, type StorageEnv, type StorageVisit } from './storage-context.ts'
-import { type NewObject, storeBody } from './store-object.ts'
+import { findPlace, type NewObject, storeBody } from './store-object.ts'
 
 type Visiting = Context<StorageEnv>
 
@@ -71,11 +72,11 @@ export function createObjectRoutes() {
   area.get('/info/:bucket/:name{[^]+}', async (c) =>
     c.json(objectInfo(await find(c.var.storage, ...place(c, 'info')))),
   )
-  area.get('/public/:bucket/:name{[^]+}', async (c) => serve(c, await findPublic(c, 'public'), true))
-  area.get('/authenticated/:bucket/:name{[^]+}', async (c) =>
-    serve(c, await find(c.var.storage, ...place(c, 'authenticated')), false),
+  area.get('/public/:bucket/:name{[^]+}', (c) => serve(c, () => findPublic(c, 'public'), true))
+  area.get('/authenticated/:bucket/:name{[^]+}', (c) =>
+    serve(c, () => find(c.var.storage, ...place(c, 'authenticated')), false),
   )
-  area.get('/:bucket/:name{[^]+}', async (c) => serve(c, await find(c.var.storage, ...place(c, '')), false))
+  area.get('/:bucket/:name{[^]+}', (c) => serve(c, () => find(c.var.storage, ...place(c, '')), false))
   area.post('/:bucket/:name{[^]+}', async (c) => store(c, c.req.header('x-upsert') === 'true', false))
   area.put('/:bucket/:name{[^]+}', async (c) => store(c, true, true))
   area.delete('/:bucket/:name{[^]+}', async (c) => {
@@ -98,10 +99,18 @@ export function createObjectRoutes() {
 /** Bucket and name in the path of an address, behind its first words. */
 function place(c: Visiting, words: string): [bucket: string, name: string] {
   const { pathname } = new URL(c.req.url)
-  const start = `/object/${words === '' ? '' : `${words}/`}`
-  const path = pathname.slice(pathname.indexOf(start) + start.length)
-  const slash = path.indexOf('/')
-  return [checkBucketName(decodeURIComponent(path.slice(0, slash))), nameFromPath(path.slice(slash + 1))]
+  // `/storage/v1/object`, and the words, each a segment however it is encoded.
+  const segments = pathname.split('/').slice(4 + (words === '' ? 0 : words.split('/').length))
+  const [bucket = '', ...rest] = segments
+  return [checkBucketName(decodedOr(bucket)), nameFromPath(rest.join('/'))]
+}
+
+function decodedOr(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
 }
 
 /** An object that the caller may see; one that they may not see is not there. */
@@ -131,9 +140,9 @@ async function findPublic(c: Visiting, words: string): Promise<StoredObject> {
   return objectOf(rows[0])
 }
 
-function serve(c: Visiting, object: StoredObject, isPublic: boolean): Promise<Response> {
+function serve(c: Visiting, look: () => Promise<StoredObject>, isPublic: boolean): Promise<Response> {
   const terms: ServeTerms = { isPublic, download: c.req.query('download') ?? null }
-  return serveObject(c.var.storage, object, terms)
+  return serveObject(c.var.storage, look, terms)
 }
 
 async function store(c: Visiting, upsert: boolean, mustExist: boolean): Promise<Response> {
@@ -284,7 +293,7 @@ async function downloadAddress(
     path,
     version,
     upsert: false,
-    owner: null,
+    caller: null,
     exp,
   })
   // Clients encode it themselves.
@@ -297,9 +306,12 @@ async function downloadSigned(c: Visiting): Promise<Response> {
   const token = c.req.query('token') ?? ''
   const { version } = await storage.services.addresses.verify(token, 'download', `${bucket}/${name}`)
   await checkVersion(storage, bucket, version)
-  const [rows = []] = await storage.session.primary([readObject(bucket, name)])
-  if (!rows[0]) throw errors.noObject()
-  return serve(c, objectOf(rows[0]), false)
+  const look = async () => {
+    const [rows = []] = await storage.session.primary([readObject(bucket, name)])
+    if (!rows[0]) throw errors.noObject()
+    return objectOf(rows[0])
+  }
+  return serve(c, look, false)
 }
 
 async function checkVersion(visit: StorageVisit, bucket: string, version: string): Promise<void> {
@@ -310,12 +322,12 @@ async function checkVersion(visit: StorageVisit, bucket: string, version: string
 
 async function signUpload(c: Visiting): Promise<Response> {
   const { storage } = c.var
+  const { rights } = storage
   const [bucket, name] = place(c, 'upload/sign')
   const upsert = c.req.header('x-upsert') === 'true'
   const { version } = await findBucket(storage, bucket)
-  const { rights } = storage
-  const { owner } = rights
-  await rights.check(storage.session, upsert ? 'update' : 'insert', { bucket, name, mime: '', owner })
+  // What it is decides later, with all rights asked again; who could not write anything there gets no address.
+  await mayComeToWrite(storage, { bucket, name, upsert, owner: rights.owner, rights })
   const path = `${bucket}/${name}`
   const exp = Math.floor(Date.now() / 1000) + uploadSeconds
   const token = await storage.services.addresses.sign({
@@ -323,10 +335,18 @@ async function signUpload(c: Visiting): Promise<Response> {
     path,
     version,
     upsert,
-    owner,
+    caller: rights.signed,
     exp,
   })
   return c.json({ url: `/object/upload/sign/${path}?token=${token}`, token })
+}
+
+/** A rule over the content type can be asked only when there is one. */
+async function mayComeToWrite(visit: StorageVisit, wanted: NewObject): Promise<void> {
+  const { rights, bucket } = wanted
+  const rules = [rights.rule(bucket, 'insert'), rights.rule(bucket, 'update')]
+  if (rules.some(({ text }) => text.includes('"mime"'))) return
+  await findPlace(visit, wanted, '')
 }
 
 async function uploadSigned(c: Visiting): Promise<Response> {
@@ -335,7 +355,7 @@ async function uploadSigned(c: Visiting): Promise<Response> {
   const token = c.req.query('token') ?? ''
   const grant = await storage.services.addresses.verify(token, 'upload', `${bucket}/${name}`)
   await checkVersion(storage, bucket, grant.version)
-  const wanted = { bucket, name, upsert: grant.upsert, owner: grant.owner, rights: null }
-  const { id } = await storeBody(storage, wanted)
+  const rights = rightsOfSigned(storage.declarations, grant.caller ?? { role: 'anon', claims: {} })
+  const { id } = await storeBody(storage, { bucket, name, upsert: grant.upsert, owner: rights.owner, rights })
   return c.json({ Id: id, Key: `${bucket}/${name}` })
 }

@@ -91,10 +91,11 @@ export function moveObject(from: StoredObject, bucket: string, name: string, now
 }
 
 /** Takes objects away by the versions that were seen; answers with their rows. */
-export function deleteObjects(blobs: readonly string[]): BoundStatement {
+export function deleteObjects(objects: readonly StoredObject[]): BoundStatement {
   return {
-    text: `DELETE FROM _atoll_objects WHERE blob IN (SELECT value FROM json_each(?1)) RETURNING ${objectColumns}`,
-    parameters: [JSON.stringify(blobs)],
+    text: `DELETE FROM _atoll_objects WHERE (bucket, name, blob) IN
+      (SELECT value->>0, value->>1, value->>2 FROM json_each(?1)) RETURNING ${objectColumns}`,
+    parameters: [JSON.stringify(objects.map(({ bucket, name, blob }) => [bucket, name, blob]))],
   }
 }
 

@@ -20,8 +20,6 @@ export interface PartTerms {
 }
 
 export const tailPrefix = 'uploads/'
-export const tailKey = ({ id }: Pick<Upload, 'id'>) => `${tailPrefix}${id}/tail`
-export const uploadOfTail = (key: string) => key.slice(tailPrefix.length, key.lastIndexOf('/'))
 
 /** Somebody else has taken the upload over. */
 export class LockLost extends Error {
@@ -37,16 +35,14 @@ export async function receivePart(
 ): Promise<Upload> {
   const { files } = visit
   const buffer = new PartBuffer()
-  if (upload.tail > 0) {
-    const tail = await files.get(tailKey(upload), { range: { offset: 0, length: upload.tail } })
-    if (!tail) throw new Error(`the tail of upload ${upload.id} is gone`)
-    // It is less than a part, so none is full.
-    for (const _ of buffer.add(new Uint8Array(await tail.arrayBuffer())));
-  }
+  // It is less than a part, so none is full.
+  for (const _ of buffer.add(await readTail(files, upload)));
   const digest = terms.checksum ? new crypto.DigestStream(terms.checksum.algorithm) : null
   digest?.digest.catch(() => undefined)
   const writer = digest?.getWriter()
   let current = upload
+  /** As the row has it. */
+  let known = upload
   let received = upload.received
   let beat = Date.now()
   try {
@@ -56,13 +52,17 @@ export async function receivePart(
         throw errors.objectTooLarge(upload.size ?? terms.maxBytes)
       await writer?.write(chunk)
       for (const part of buffer.add(chunk)) {
-        current = await addPart(visit, current, part)
+        // The lock is ours still, and R2's upload is known to the row before there is anything in it.
+        const multipart = current.multipart || (await beginMultipart(files, current))
+        known = { ...known, multipart }
+        await note(visit, known, terms.lock)
+        current = await addPart(files, { ...current, multipart }, part)
         // What has a checksum counts when it is known to be right.
-        if (!digest) await note(visit, current, terms.lock)
+        if (!digest) known = await note(visit, current, terms.lock)
         beat = Date.now()
       }
       if (Date.now() - beat > beatMs) {
-        await note(visit, digest ? upload : current, terms.lock)
+        await note(visit, known, terms.lock)
         beat = Date.now()
       }
     }
@@ -78,32 +78,47 @@ export async function receivePart(
   if (digest && terms.checksum && hex(new Uint8Array(await digest.digest)) !== hex(terms.checksum.value)) {
     throw errors.uploadChecksum()
   }
-  return keepTail(visit, current, buffer.rest(), terms.lock)
+  const kept = await keepTail(visit, current, buffer.rest(), terms.lock)
+  if (upload.tailKey !== null) await files.delete(upload.tailKey).catch(() => undefined)
+  return kept
 }
 
-async function addPart(
-  { files }: Pick<StorageVisit, 'files'>,
-  upload: Upload,
-  part: Uint8Array,
-): Promise<Upload> {
-  const multipart = upload.multipart
-    ? files.resumeMultipartUpload(upload.blob, upload.multipart)
-    : await files.createMultipartUpload(upload.blob, { httpMetadata: { contentType: upload.mime } })
+async function beginMultipart(files: R2Bucket, { blob, mime }: Upload): Promise<string> {
+  const { uploadId } = await files.createMultipartUpload(blob, { httpMetadata: { contentType: mime } })
+  return uploadId
+}
+
+/**
+ * Should two requests ever write the same part, the row has the etag of one of them, and R2 refuses to put the upload together
+ * with the other.
+ */
+async function addPart(files: R2Bucket, upload: Upload, part: Uint8Array): Promise<Upload> {
+  const multipart = files.resumeMultipartUpload(upload.blob, upload.multipart)
   const stored = await multipart.uploadPart(upload.parts.length + 1, part)
   const parts = [...upload.parts, { partNumber: stored.partNumber, etag: stored.etag }]
-  return { ...upload, multipart: multipart.uploadId, parts, received: parts.length * partBytes, tail: 0 }
+  return { ...upload, parts, received: parts.length * partBytes, tail: 0, tailKey: null }
 }
 
-/** The tail is written before the row counts it; what it begins with is what it was before. */
+/** The bytes that are too few for a part yet. */
+export async function readTail(files: R2Bucket, { id, tail, tailKey }: Upload): Promise<Uint8Array> {
+  if (tail === 0 || tailKey === null) return new Uint8Array()
+  const found = await files.get(tailKey)
+  const bytes = found ? new Uint8Array(await found.arrayBuffer()) : null
+  if (bytes?.byteLength !== tail) throw new Error(`the tail of upload ${id} is not what was stored`)
+  return bytes
+}
+
+/** Each tail has a key of its own, which counts once the row names it; the one before is nobody's then. */
 async function keepTail(
   visit: Pick<StorageVisit, 'files' | 'session' | 'config'>,
   upload: Upload,
   rest: Uint8Array,
   lock: string,
 ): Promise<Upload> {
-  if (rest.byteLength > 0) await visit.files.put(tailKey(upload), rest)
+  const tailKey = rest.byteLength > 0 ? `${tailPrefix}${upload.id}/${crypto.randomUUID()}` : null
+  if (tailKey !== null) await visit.files.put(tailKey, rest)
   const received = upload.parts.length * partBytes + rest.byteLength
-  return note(visit, { ...upload, received, tail: rest.byteLength }, lock)
+  return note(visit, { ...upload, received, tail: rest.byteLength, tailKey }, lock)
 }
 
 async function note(

@@ -44,7 +44,7 @@ export async function removeObjects(
   const blobs = objects.map(({ blob }) => blob)
   const { primary } = services.cluster
   // The job deletes only what no row names, so that versions which were not taken away here stay.
-  const [rows = []] = await session.primary([deleteObjects(blobs), ...deleteBlobs(blobs, primary)])
+  const [rows = []] = await session.primary([deleteObjects(objects), ...deleteBlobs(blobs, primary)])
   wakeFor({ services, later })
   return rows.map(objectOf)
 }

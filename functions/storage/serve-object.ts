@@ -4,7 +4,7 @@
  * @module
  */
 import { errors } from '../errors.ts'
-import { objectOf, readObject, type StoredObject } from './object-rows.ts'
+import type { StoredObject } from './object-rows.ts'
 import type { StorageVisit } from './storage-context.ts'
 
 export interface ServeTerms {
@@ -14,54 +14,61 @@ export interface ServeTerms {
   readonly download: string | null
 }
 
-/** Types that run in a browser as the site they come from. */
-const activeTypes =
-  /^(?:text\/(?:html|xml|xsl|javascript)|image\/svg\+xml|application\/(?:xhtml\+xml|xml|javascript|pdf\+xml))\b/i
+/** Types of which no browser makes more than a picture, a sound, text or a page of its own viewer. */
+const inertTypes =
+  /^(?:image\/(?!svg)[\w.-]+|audio\/[\w.+-]+|video\/[\w.+-]+|font\/[\w.-]+|text\/(?:plain|csv|markdown)|application\/(?:json|pdf|octet-stream|zip|gzip))(?:;|$)/
 
-/** @param object its row, as it was found */
+/** @param look finds its row, as far as the caller may have it */
 export async function serveObject(
-  visit: StorageVisit,
-  object: StoredObject,
+  { raw, files }: StorageVisit,
+  look: () => Promise<StoredObject>,
   terms: ServeTerms,
 ): Promise<Response> {
-  const { raw, files } = visit
-  for (let current = object, tries = 1; ; tries++) {
+  for (let tries = 1; tries <= 3; tries++) {
+    const current = await look()
     const headers = headersOf(current, terms)
     const verdict = conditionsOf(raw.headers, current)
     if (verdict !== 200) return new Response(null, { status: verdict, headers })
-    const range = rangeOf(raw.headers, current)
+    const isHead = raw.method === 'HEAD'
+    // RFC 9110, 14.2: ranges are for GET.
+    const range = isHead ? null : rangeOf(raw.headers, current)
     headers.set('Content-Length', String(range?.length ?? current.size))
     if (range) {
       headers.set('Content-Range', `bytes ${range.offset}-${range.offset + range.length - 1}/${current.size}`)
     }
     const status = range ? 206 : 200
-    if (raw.method === 'HEAD') return new Response(null, { status, headers })
+    if (isHead) return new Response(null, { status, headers })
     const found = await files.get(current.blob, range ? { range } : {})
     if (found) return new Response(found.body, { status, headers, encodeBody: 'manual' })
     // It was replaced, and its bytes are gone, between the two.
-    const [rows = []] = await visit.session.primary([readObject(current.bucket, current.name)])
-    if (!rows[0] || tries >= 3) throw errors.noObject()
-    current = objectOf(rows[0])
   }
+  throw errors.noObject()
 }
 
 function headersOf(object: StoredObject, { isPublic, download }: ServeTerms): Headers {
-  const isActive = activeTypes.test(object.mime)
+  const isInert = inertTypes.test(object.mime)
   const file = object.name.slice(object.name.lastIndexOf('/') + 1)
-  const saved = download ?? (isActive && !isPublic ? '' : null)
+  const saved = download ?? (isInert || isPublic ? null : '')
   const headers = new Headers({
     'Content-Type': object.mime,
     ETag: object.etag,
     'Last-Modified': new Date(object.updated).toUTCString(),
-    'Cache-Control': isPublic ? object.cacheControl : `private, ${object.cacheControl}`,
+    'Cache-Control': isPublic ? object.cacheControl : privately(object.cacheControl),
     'Accept-Ranges': 'bytes',
     'X-Content-Type-Options': 'nosniff',
   })
   // Whatever it is, it is not of this site: no scripts, no cookies.
-  if (isActive)
+  if (!isInert) {
     headers.set('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+  }
   if (saved !== null) headers.set('Content-Disposition', attachment(saved === '' ? file : saved))
   return headers
+}
+
+/** What the uploader said of caches, for those of one reader. */
+function privately(cacheControl: string): string {
+  const directives = cacheControl.split(',').map((directive) => directive.trim())
+  return ['private', ...directives.filter((one) => !/^(?:public|private|s-maxage\b)/i.test(one))].join(', ')
 }
 
 /** RFC 6266: the name in ASCII, and as it is. */

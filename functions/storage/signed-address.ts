@@ -1,27 +1,34 @@
 /**
- * Signed addresses: who has one may do one thing with one object for some time. The signature covers what, where, until when,
- * and which bucket of the name it is, so that none of these can be changed.
+ * Signed addresses: who has one may do one thing with one object for some time. The token is encrypted and authenticated (AES-GCM):
+ * it covers what, where, until when, and which bucket of the name it is, and tells nobody who made it.
  * @module
  */
 import { errors } from '../errors.ts'
 
 export type SignedPurpose = 'download' | 'upload'
 
-interface Grant {
+/** Whose rights an upload has: they are asked when it comes. */
+export interface SignedCaller {
+  readonly role: string
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+export interface AddressGrant {
   readonly purpose: SignedPurpose
   /** Bucket and name. */
   readonly path: string
   /** The bucket's version: a bucket that is made anew has another. */
   readonly version: string
   readonly upsert: boolean
-  /** Who owns what is uploaded. */
-  readonly owner: string | null
+  /** Who made it; null for downloads, whose right was found when it was made. */
+  readonly caller: SignedCaller | null
   /** Seconds since 1970. */
   readonly exp: number
 }
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+const ivBytes = 12
 
 export class AddressSigner {
   readonly #secret: string
@@ -32,10 +39,11 @@ export class AddressSigner {
   }
 
   /** @returns text that fits into an address */
-  async sign(grant: Grant): Promise<string> {
-    const body = encode(encoder.encode(JSON.stringify(grant)))
-    const signature = await crypto.subtle.sign('HMAC', await this.#readKey(), encoder.encode(body))
-    return `${body}.${encode(new Uint8Array(signature))}`
+  async sign(grant: AddressGrant): Promise<string> {
+    const iv = crypto.getRandomValues(new Uint8Array(ivBytes))
+    const text = encoder.encode(JSON.stringify(grant))
+    const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await this.#readKey(), text)
+    return encode(new Uint8Array([...iv, ...new Uint8Array(sealed)]))
   }
 
   /**
@@ -43,30 +51,33 @@ export class AddressSigner {
    *
    * @throws AtollError unless it is ours, for this purpose and path, and not over
    */
-  async verify(token: string, purpose: SignedPurpose, path: string, now = Date.now()): Promise<Grant> {
-    const [body = '', signature = ''] = token.split('.')
-    const bytes = decode(signature)
-    const isOurs =
-      bytes !== null &&
-      (await crypto.subtle.verify('HMAC', await this.#readKey(), bytes, encoder.encode(body)))
-    const json = isOurs ? decode(body) : null
-    if (json === null) throw errors.badSignature('its signature is none of this project')
-    const grant = JSON.parse(decoder.decode(json)) as Grant
+  async verify(token: string, purpose: SignedPurpose, path: string, now = Date.now()): Promise<AddressGrant> {
+    const grant = await this.#open(token)
+    if (grant === null) throw errors.badSignature('it is none of this project')
     if (grant.purpose !== purpose) throw errors.badSignature('it was signed for something else')
     if (grant.path !== path) throw errors.badSignature('it was signed for another object')
     if (grant.exp * 1000 <= now) throw errors.badSignature('it has expired')
     return grant
   }
 
+  async #open(token: string): Promise<AddressGrant | null> {
+    const bytes = decode(token)
+    if (bytes === null || bytes.length <= ivBytes) return null
+    try {
+      const [iv, sealed] = [bytes.subarray(0, ivBytes), bytes.subarray(ivBytes)]
+      const text = await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, await this.#readKey(), sealed)
+      return JSON.parse(decoder.decode(text)) as AddressGrant
+    } catch {
+      return null
+    }
+  }
+
   #readKey(): Promise<CryptoKey> {
     this.#key ??= (async () => {
-      const algorithm = { name: 'HMAC', hash: 'SHA-256' }
       // Another key than that of users' tokens, so that neither can stand in for the other.
       const bytes = encoder.encode(`atoll/signed-address\n${this.#secret}`)
-      return crypto.subtle.importKey('raw', await crypto.subtle.digest('SHA-256', bytes), algorithm, false, [
-        'sign',
-        'verify',
-      ])
+      const digest = await crypto.subtle.digest('SHA-256', bytes)
+      return crypto.subtle.importKey('raw', digest, 'AES-GCM', false, ['encrypt', 'decrypt'])
     })()
     return this.#key
   }

@@ -59,15 +59,22 @@ export function maxBytesOf({ maxBytes }: Bucket, { storageMaxObjectBytes }: Atol
   return Math.min(maxBytes ?? storageMaxObjectBytes, storageMaxObjectBytes)
 }
 
-/** The type without its parameters, if the bucket takes it. */
+const typeForm = /^([\w!#$&^.+-]+\/[\w!#$&^.+-]+)((?:\s*;\s*[\w-]+=(?:[\w.+-]+|"[\w.+ -]*"))*)\s*;?$/
+const maxTypeLength = 200
+
+/**
+ * A content type, if the bucket takes it: one type and plain parameters, so that everybody reads the same in it.
+ *
+ * @throws AtollError for any other
+ */
 export function checkMime({ mimeTypes }: Bucket, mime: string): string {
-  const [type = ''] = mime.toLowerCase().split(';')
-  const bare = type.trim()
-  if (!/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(bare)) throw errors.mimeNotAllowed(mime)
+  const [, bare, parameters = ''] = typeForm.exec(mime.trim()) ?? []
+  if (bare === undefined || mime.length > maxTypeLength) throw errors.mimeNotAllowed(mime)
+  const type = bare.toLowerCase()
   const isTaken = (taken: string) =>
     taken === '*/*' ||
-    taken.toLowerCase() === bare ||
-    (taken.endsWith('/*') && bare.startsWith(taken.slice(0, -1).toLowerCase()))
-  if (mimeTypes !== null && !mimeTypes.some(isTaken)) throw errors.mimeNotAllowed(bare)
-  return mime
+    taken.toLowerCase() === type ||
+    (taken.endsWith('/*') && type.startsWith(taken.slice(0, -1).toLowerCase()))
+  if (mimeTypes !== null && !mimeTypes.some(isTaken)) throw errors.mimeNotAllowed(type)
+  return type + parameters.replace(/\s*;\s*/g, '; ')
 }

@@ -5,6 +5,7 @@
  */
 
 import type { BoundStatement } from '../../db/cluster/cluster.ts'
+import { pause } from '../../db/cluster/database.ts'
 import { makeUlid } from '../../db/cluster/slots.ts'
 import { errors } from '../errors.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
@@ -32,8 +33,8 @@ export interface NewObject {
   /** Whether there must be another in whose place it comes. */
   readonly mustExist?: boolean
   readonly owner: string | null
-  /** Asked before and after the bytes have come in; null for who has a signed address. */
-  readonly rights: ObjectRights | null
+  /** Of who writes it, or of who signed the address; asked before and after the bytes have come in. */
+  readonly rights: ObjectRights
 }
 
 export interface Described {
@@ -59,7 +60,8 @@ export async function storeBody(visit: StorageVisit, wanted: NewObject): Promise
     return store(visit, wanted, described, (terms) => receiveChunks(form.file, terms), form.mime)
   }
   const length = Number(raw.headers.get('content-length') ?? Number.NaN)
-  const described = () => describe(type, raw.headers.get('cache-control'), metadataOf(raw.headers))
+  const described = (mime: string) =>
+    describe(mime, raw.headers.get('cache-control'), metadataOf(raw.headers))
   return store(
     visit,
     wanted,
@@ -77,16 +79,15 @@ export async function storeBody(visit: StorageVisit, wanted: NewObject): Promise
 async function store(
   visit: StorageVisit,
   wanted: NewObject,
-  described: () => Described,
+  described: (mime: string) => Described,
   receive: (terms: ReceiveTerms) => Promise<Received>,
-  mime: string,
+  said: string,
   announcedBytes = 0,
 ): Promise<StoredObject> {
   const { session, files, config, raw } = visit
-  const { bucket, found } = await findPlace(visit, wanted, mime)
+  const { bucket, found, mime } = await findPlace(visit, wanted, said)
   const maxBytes = maxBytesOf(bucket, config)
   if (announcedBytes > maxBytes) throw errors.objectTooLarge(maxBytes)
-  checkMime(bucket, mime)
   const blob = newBlob(wanted.bucket)
   let multipart: string | null = null
   const received = await receive({
@@ -107,13 +108,15 @@ async function store(
     throw error
   })
   const beside = multipart === null ? [] : [endUpload(blob)]
-  return commitObject(visit, wanted, { ...received, blob }, described(), beside, found)
+  return commitObject(visit, wanted, { ...received, blob }, described(mime), beside, found)
 }
 
 /** The bucket, and what has the name there; null when it is free. */
 export interface Place {
   readonly bucket: Bucket
   readonly found: StoredObject | null
+  /** The content type, as it is kept. */
+  readonly mime: string
 }
 
 /**
@@ -124,10 +127,9 @@ export interface Place {
 export async function findPlace(
   { session }: Pick<StorageVisit, 'session'>,
   { bucket, name, upsert, mustExist, owner, rights }: NewObject,
-  mime: string,
+  said: string,
 ): Promise<Place> {
-  const candidate = { bucket, name, mime, owner }
-  const rule = rights?.rule(bucket, 'update') ?? { text: '1', parameters: [] }
+  const rule = rights.rule(bucket, 'update')
   const [[bucketRow] = [], rows = [], [may] = []] = await session.primary([
     readBucket(bucket),
     readObject(bucket, name),
@@ -138,17 +140,20 @@ export async function findPlace(
   ])
   if (!bucketRow) throw errors.noBucket()
   const found = rows[0] ? objectOf(rows[0]) : null
+  const kept = bucketOf(bucketRow)
+  const mime = said === '' ? '' : checkMime(kept, said)
   const replaces = found !== null && upsert
-  await rights?.check(session, replaces || mustExist ? 'update' : 'insert', candidate)
+  const operation = replaces || mustExist ? 'update' : 'insert'
+  await rights.check(session, operation, { bucket, name, mime, owner })
   if (found === null && mustExist) throw errors.noObject()
   // That a name is taken is told to those who could have written it.
   if (found !== null && !upsert) throw errors.objectExists()
-  if (replaces && may?.allowed !== 1) throw rights?.denied() ?? errors.objectExists()
-  return { bucket: bucketOf(bucketRow), found }
+  if (replaces && may?.allowed !== 1) throw rights.denied()
+  return { bucket: kept, found, mime }
 }
 
 /** Times that a commit is tried when others write the same name. */
-const maxTries = 4
+const maxTries = 20
 
 /**
  * Makes what came in the object of its name. Its bytes are taken away again when that fails.
@@ -187,12 +192,16 @@ export async function commitObject(
         updated: now,
       }
       const replaced = old === null ? [] : deleteBlobs([old.blob], services.cluster.primary, now)
-      const [rows = []] = await session.primary([
-        putObject(object, old?.blob ?? null),
-        ...replaced,
-        ...beside,
-      ])
-      if (!rows[0]) continue
+      const [rows = []] = await session
+        .primary([putObject(object, old?.blob ?? null), isThere(blob), ...replaced, ...beside])
+        .catch((error) => {
+          if (isOvertaken(error)) return []
+          throw error
+        })
+      if (!rows[0]) {
+        await pause(Math.random() * 20)
+        continue
+      }
       if (old !== null) wakeFor(visit)
       return objectOf(rows[0])
     }
@@ -203,6 +212,20 @@ export async function commitObject(
     if (isAnswer(error)) await visit.files.delete(blob).catch(() => undefined)
     throw error
   }
+}
+
+const overtaken = 'atoll/overtaken'
+
+/** Fails, and with it the transaction, when somebody else was quicker: then nothing beside it is done either. */
+function isThere(blob: string): BoundStatement {
+  return {
+    text: `INSERT INTO _atoll_guard SELECT '${overtaken}' WHERE NOT EXISTS (SELECT 1 FROM _atoll_objects WHERE blob = ?1)`,
+    parameters: [blob],
+  }
+}
+
+function isOvertaken(error: unknown): boolean {
+  return error instanceof Error && String(error.cause).includes(overtaken)
 }
 
 /** Whether an error says that nothing was written. */

@@ -6,8 +6,8 @@
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { emit } from '../events.ts'
 import { dropUpload } from './finish-upload.ts'
-import { tailPrefix, uploadOfTail } from './receive-part.ts'
-import { expiredUploads, uploadOf } from './upload-rows.ts'
+import { lockMs, tailPrefix } from './receive-part.ts'
+import { expiredUploads, lockUpload, uploadOf } from './upload-rows.ts'
 
 const prefix = 'objects/'
 const pageSize = 500
@@ -72,23 +72,28 @@ export async function sweepFiles(
 
 /** Tails of uploads that are no more. There are never many. */
 async function findLeftTails(files: R2Bucket, session: ClusterSession, before: number): Promise<string[]> {
-  const { objects } = await files.list({ prefix: tailPrefix, limit: pageSize })
+  const { objects } = await files.list({ prefix: tailPrefix, limit: 1000 })
   const old = objects.filter(({ uploaded }) => uploaded.getTime() <= before).map(({ key }) => key)
   if (old.length === 0) return []
   const [rows = []] = await session.primary([
     {
-      text: 'SELECT id FROM _atoll_uploads WHERE id IN (SELECT value FROM json_each(?1))',
-      parameters: [JSON.stringify(old.map(uploadOfTail))],
+      text: 'SELECT tail_key FROM _atoll_uploads WHERE tail_key IS NOT NULL',
+      parameters: [],
     },
   ])
-  const known = new Set(rows.map((row) => row.id as string))
-  return old.filter((key) => !known.has(uploadOfTail(key)))
+  const known = new Set(rows.map((row) => row.tail_key as string))
+  return old.filter((key) => !known.has(key))
 }
 
 const uploadsAtOnce = 50
 
 async function dropExpired(files: R2Bucket, session: ClusterSession, now: number): Promise<number> {
   const [rows = []] = await session.primary([expiredUploads(now, uploadsAtOnce)])
-  for (const row of rows) await dropUpload({ files, session }, uploadOf(row))
+  for (const row of rows) {
+    // Whoever comes back to it just now finds it locked.
+    const lock = crypto.randomUUID()
+    const [locked = []] = await session.primary([lockUpload(row.id as string, lock, now, lockMs)])
+    if (locked[0]) await dropUpload({ files, session }, uploadOf(locked[0]))
+  }
   return rows.length
 }

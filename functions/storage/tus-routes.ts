@@ -6,9 +6,11 @@
 import { type Context, Hono } from 'hono'
 import { errors } from '../errors.ts'
 import { dropUpload, finishUpload } from './finish-upload.ts'
+import { type ObjectRights, rightsOfSigned } from './object-access.ts'
 import { checkBucketName, checkObjectName } from './object-name.ts'
 import { chunksOf } from './receive.ts'
 import { LockLost, lockMs, receivePart } from './receive-part.ts'
+import type { AddressGrant } from './signed-address.ts'
 import { checkMime, findBucket, maxBytesOf, type StorageEnv, type StorageVisit } from './storage-context.ts'
 import { describe, findPlace, newBlob } from './store-object.ts'
 import { beginUpload, lockUpload, readUpload, type Upload, unlockUpload, uploadOf } from './upload-rows.ts'
@@ -31,12 +33,14 @@ export function createTusRoutes() {
     await next()
     c.header('Tus-Resumable', version)
   })
-  // With a signed address, its token stands for the right; what follows knows the upload's name, which nobody can guess.
-  for (const base of ['/', '/sign']) {
-    area.on('OPTIONS', base, options)
-    area.post(base, create)
-    area.all(`${base === '/' ? '' : base}/:id`, (c) => {
+  // With a signed address, its token comes with each request and stands for the right.
+  for (const base of ['/sign', '']) {
+    area.on('OPTIONS', base || '/', options)
+    area.post(base || '/', create)
+    area.all(`${base}/:id{[0-9a-f-]{36}}`, (c) => {
       switch (methodOf(c)) {
+        case 'OPTIONS':
+          return options(c)
         case 'HEAD':
           return head(c)
         case 'PATCH':
@@ -69,14 +73,15 @@ function options(c: Visiting): Response {
 
 async function create(c: Visiting): Promise<Response> {
   const { storage } = c.var
-  const said = readMetadata(c.req.header('upload-metadata') ?? '')
-  const bucket = await findBucket(storage, checkBucketName(said.get('bucketName')))
-  const name = checkObjectName(said.get('objectName'))
-  const mime = checkMime(bucket, said.get('contentType') ?? 'application/octet-stream')
+  const said = c.req.header('upload-metadata') ?? ''
+  const named = readMetadata(said)
+  const bucket = await findBucket(storage, checkBucketName(named.get('bucketName')))
+  const name = checkObjectName(named.get('objectName'))
+  const mime = checkMime(bucket, named.get('contentType') ?? 'application/octet-stream')
   const { cacheControl, metadata } = describe(
     mime,
-    said.get('cacheControl') ?? null,
-    said.get('metadata') ?? null,
+    named.get('cacheControl') ?? null,
+    named.get('metadata') ?? null,
   )
   const deferred = c.req.header('upload-defer-length')
   if (deferred !== undefined && deferred !== '1')
@@ -84,20 +89,30 @@ async function create(c: Visiting): Promise<Response> {
   const size = deferred === '1' ? null : wholeNumber(c.req.header('upload-length'), 'Upload-Length')
   const max = maxBytesOf(bucket, storage.config)
   if ((size ?? 0) > max) throw errors.objectTooLarge(max)
-  const granted = await grantOf(c, bucket.version, `${bucket.id}/${name}`)
+  const granted = await grantOf(c, `${bucket.id}/${name}`)
+  if (granted && granted.version !== bucket.version) {
+    throw errors.badSignature('it was signed for another bucket of this name')
+  }
+  const rights = rightsOf(c, granted)
   const upsert = granted?.upsert ?? c.req.header('x-upsert') === 'true'
-  const owner = granted ? granted.owner : storage.rights.owner
-  const rights = granted ? null : storage.rights
+  const { owner } = rights
   await findPlace(storage, { bucket: bucket.id, name, upsert, owner, rights }, mime)
   const expires = Date.now() + storage.config.uploadExpirySeconds * 1000
-  const row = { id: crypto.randomUUID(), bucket: bucket.id, name, blob: newBlob(bucket.id), multipart: '' }
+  const id = crypto.randomUUID()
   await storage.session.primary([
     beginUpload({
-      ...row,
+      id,
+      bucket: bucket.id,
+      name,
+      blob: newBlob(bucket.id),
+      multipart: '',
       mime,
       owner,
       upsert,
-      secret: storage.rights.unbounded && !granted,
+      secret: granted === null && rights.unbounded,
+      caller: granted === null ? null : JSON.stringify(granted.caller),
+      said,
+      version: bucket.version,
       size,
       cacheControl,
       metadata,
@@ -105,34 +120,42 @@ async function create(c: Visiting): Promise<Response> {
     }),
   ])
   const { pathname, origin } = new URL(c.req.url)
-  c.header('Location', `${origin}${pathname.replace(/\/+$/, '')}/${row.id}`)
+  c.header('Location', `${origin}${pathname.replace(/\/+$/, '')}/${id}`)
   c.header('Upload-Expires', new Date(expires).toUTCString())
   const withBytes = c.req.header('content-type') === chunkType
   if (!withBytes && size !== 0) return c.body(null, 201)
-  const received = await takeIn(c, row.id, 0, withBytes, granted !== null)
+  const received = await takeIn(c, id, 0, withBytes, rights)
   c.header('Upload-Offset', String(received))
   return c.body(null, 201)
 }
 
 /** What a signed address grants; null when there is none. */
-async function grantOf(c: Visiting, bucketVersion: string, path: string) {
+async function grantOf(c: Visiting, path: string): Promise<AddressGrant | null> {
   const token = c.req.header('x-signature')
-  if (token === undefined) return null
-  const grant = await c.var.storage.services.addresses.verify(token, 'upload', path)
-  if (grant.version !== bucketVersion)
-    throw errors.badSignature('it was signed for another bucket of this name')
-  return grant
+  return token === undefined ? null : c.var.storage.services.addresses.verify(token, 'upload', path)
+}
+
+/** Rights of who signed the address, or of who is calling. */
+function rightsOf(c: Visiting, granted: AddressGrant | null): ObjectRights {
+  const { rights, declarations } = c.var.storage
+  return granted === null
+    ? rights
+    : rightsOfSigned(declarations, granted.caller ?? { role: 'anon', claims: {} })
 }
 
 async function head(c: Visiting): Promise<Response> {
   const { storage } = c.var
-  const upload = await findUpload(c)
+  const { upload, rights } = await findUpload(c)
   // Its last bytes came, and then somebody died: the client takes it to be there.
-  if (upload.received === upload.size)
-    await withLock(storage, upload.id, (own) => finishUpload(storage, own, null))
+  if (!upload.isDone && upload.received === upload.size) {
+    await withLock(storage, upload.id, async (own) => {
+      if (!own.isDone) await finishUpload(storage, own, rights)
+    })
+  }
   c.header('Upload-Offset', String(upload.received))
   if (upload.size === null) c.header('Upload-Defer-Length', '1')
   else c.header('Upload-Length', String(upload.size))
+  if (upload.said) c.header('Upload-Metadata', upload.said)
   c.header('Upload-Expires', new Date(upload.expires).toUTCString())
   c.header('Cache-Control', 'no-store')
   return c.body(null, 200)
@@ -141,8 +164,8 @@ async function head(c: Visiting): Promise<Response> {
 async function patch(c: Visiting): Promise<Response> {
   if (c.req.header('content-type') !== chunkType) throw errors.tusType(chunkType)
   const offset = wholeNumber(c.req.header('upload-offset'), 'Upload-Offset')
-  const { id } = await findUpload(c)
-  const received = await takeIn(c, id, offset, true, false)
+  const { upload, rights } = await findUpload(c)
+  const received = await takeIn(c, upload.id, offset, true, rights)
   c.header('Upload-Offset', String(received))
   return c.body(null, 204)
 }
@@ -153,12 +176,13 @@ async function takeIn(
   id: string,
   offset: number,
   withBytes: boolean,
-  isGranted: boolean,
+  rights: ObjectRights,
 ): Promise<number> {
   const { storage } = c.var
   const checksum = readChecksum(c.req.header('upload-checksum'))
   const work = withLock(storage, id, async (locked, lock) => {
     if (offset !== locked.received) throw errors.uploadOffset(locked.received)
+    if (locked.isDone) return locked.received
     const bucket = await findBucket(storage, locked.bucket)
     const maxBytes = maxBytesOf(bucket, storage.config)
     const size = sizeOf(c, locked, maxBytes)
@@ -168,9 +192,8 @@ async function takeIn(
       ? await receivePart(storage, before, chunksOf(body), { lock, checksum, maxBytes })
       : before
     c.header('Upload-Expires', new Date(upload.expires).toUTCString())
-    // Rights were asked when it was begun; those of who is calling are asked again when it is done.
-    const isSigned = isGranted || new URL(c.req.url).pathname.includes('/resumable/sign/')
-    if (upload.received === size) await finishUpload(storage, upload, isSigned ? null : storage.rights)
+    // Rights were asked when it was begun, and are asked again now that it is done.
+    if (upload.received === size) await finishUpload(storage, upload, rights)
     return upload.received
   })
   // A client that goes away does not stop it: what came is stored, and the lock is given back.
@@ -181,28 +204,37 @@ async function takeIn(
 /** Who did not say the length at first says it later, once. */
 function sizeOf(c: Visiting, { size, received }: Upload, maxBytes: number): number | null {
   const text = c.req.header('upload-length')
-  if (size !== null || text === undefined || methodOf(c) !== 'PATCH') return size
+  if (text === undefined || methodOf(c) !== 'PATCH') return size
   const said = wholeNumber(text, 'Upload-Length')
+  if (size !== null && said !== size) throw errors.invalidStorageRequest('Upload-Length cannot be changed')
   if (said < received || said > maxBytes) throw errors.objectTooLarge(maxBytes)
   return said
 }
 
 async function terminate(c: Visiting): Promise<Response> {
-  const { id } = await findUpload(c)
-  await withLock(c.var.storage, id, (upload) => dropUpload(c.var.storage, upload))
+  const { upload } = await findUpload(c)
+  await withLock(c.var.storage, upload.id, (own) => dropUpload(c.var.storage, own))
   return c.body(null, 204)
 }
 
-/** An upload that the caller has begun; others' are not there. */
-async function findUpload(c: Visiting): Promise<Upload> {
+/**
+ * An upload that the caller has begun, and whose rights it has; others' are not there. One that was begun with a signed address
+ * is theirs who have it.
+ */
+async function findUpload(c: Visiting): Promise<{ readonly upload: Upload; readonly rights: ObjectRights }> {
   const { session, rights } = c.var.storage
   const [rows = []] = await session.primary([readUpload(c.req.param('id') ?? '')])
   if (!rows[0]) throw errors.noUpload()
   const upload = uploadOf(rows[0])
-  const isSigned = new URL(c.req.url).pathname.includes('/resumable/sign/')
-  const isTheirs = isSigned || rights.unbounded || (!upload.secret && upload.owner === rights.owner)
-  if (!isTheirs || upload.expires <= Date.now()) throw errors.noUpload()
-  return upload
+  if (upload.expires <= Date.now()) throw errors.noUpload()
+  if (upload.caller !== null) {
+    const granted = await grantOf(c, `${upload.bucket}/${upload.name}`)
+    if (granted === null) throw errors.noUpload()
+    return { upload, rights: rightsOf(c, granted) }
+  }
+  const isTheirs = rights.unbounded || (!upload.secret && upload.owner === rights.owner)
+  if (!isTheirs) throw errors.noUpload()
+  return { upload, rights }
 }
 
 /** Nobody else touches the upload meanwhile. */

@@ -18,6 +18,8 @@ export interface Upload {
   readonly received: number
   readonly parts: readonly R2UploadedPart[]
   readonly tail: number
+  /** Where the tail lies in R2; each time elsewhere, so that nobody writes over another's. */
+  readonly tailKey: string | null
   readonly mime: string
   readonly cacheControl: string
   readonly metadata: string | null
@@ -25,6 +27,14 @@ export interface Upload {
   readonly upsert: boolean
   /** Whether it is the secret key's own. */
   readonly secret: boolean
+  /** Who signed the address that it was begun with, JSON; null when it was begun without one. */
+  readonly caller: string | null
+  /** `Upload-Metadata` as it was sent. */
+  readonly said: string | null
+  /** The bucket's version when it was begun. */
+  readonly version: string | null
+  /** Whether it is an object by now. */
+  readonly isDone: boolean
   /** Milliseconds since 1970. */
   readonly expires: number
 }
@@ -42,6 +52,9 @@ export function beginUpload(upload: {
   readonly owner: string | null
   readonly upsert: boolean
   readonly secret?: boolean
+  readonly caller?: string | null
+  readonly said?: string | null
+  readonly version?: string | null
   readonly size?: number | null
   readonly cacheControl?: string
   readonly metadata?: string | null
@@ -50,6 +63,9 @@ export function beginUpload(upload: {
   const now = Date.now()
   const row = {
     secret: false,
+    caller: null,
+    said: null,
+    version: null,
     size: null,
     cacheControl: '',
     metadata: null,
@@ -58,9 +74,9 @@ export function beginUpload(upload: {
     now,
   }
   return {
-    text: `INSERT INTO _atoll_uploads (id, bucket, name, blob, multipart, size, mime, cache_control, metadata, owner, upsert, secret, created, expires)
+    text: `INSERT INTO _atoll_uploads (id, bucket, name, blob, multipart, size, mime, cache_control, metadata, owner, upsert, secret, caller, said, version, created, expires)
       SELECT value->>'id', value->>'bucket', value->>'name', value->>'blob', value->>'multipart', value->>'size', value->>'mime',
-      value->>'cacheControl', value->>'metadata', value->>'owner', value->>'upsert', value->>'secret', value->>'now', value->>'expires'
+      value->>'cacheControl', value->>'metadata', value->>'owner', value->>'upsert', value->>'secret', value->>'caller', value->>'said', value->>'version', value->>'now', value->>'expires'
       FROM json_each(json_array(json(?1)))`,
     parameters: [JSON.stringify(row)],
   }
@@ -71,7 +87,15 @@ export function endUpload(id: string): BoundStatement {
 }
 
 const columns =
-  'id, bucket, name, blob, multipart, size, received, parts, tail, mime, cache_control, metadata, owner, upsert, secret, expires'
+  'id, bucket, name, blob, multipart, size, received, parts, tail, tail_key, mime, cache_control, metadata, owner, upsert, secret, caller, said, version, done, expires'
+
+/** Keeps the row of an upload that is an object now, for those who ask how far it came. */
+export function uploadDone(id: string): BoundStatement {
+  return {
+    text: `UPDATE _atoll_uploads SET done = 1, parts = '[]', tail = 0, tail_key = NULL, received = ifnull(size, received) WHERE id = ?1`,
+    parameters: [id],
+  }
+}
 
 export function readUpload(id: string): BoundStatement {
   return { text: `SELECT ${columns} FROM _atoll_uploads WHERE id = ?1`, parameters: [id] }
@@ -88,12 +112,17 @@ export function uploadOf(row: Row): Upload {
     received: Number(row.received),
     parts: JSON.parse(row.parts as string) as R2UploadedPart[],
     tail: Number(row.tail),
+    tailKey: row.tail_key as string | null,
     mime: row.mime as string,
     cacheControl: row.cache_control as string,
     metadata: row.metadata as string | null,
     owner: row.owner as string | null,
     upsert: row.upsert === 1,
     secret: row.secret === 1,
+    caller: row.caller as string | null,
+    said: row.said as string | null,
+    version: row.version as string | null,
+    isDone: row.done === 1,
     expires: Number(row.expires),
   }
 }
@@ -116,14 +145,14 @@ export function unlockUpload(id: string, lock: string): BoundStatement {
 
 /** Notes what is stored by now, and prolongs the lock; answers with a row as long as the lock is held. */
 export function noteReceived(
-  { id, received, parts, tail, size, multipart }: Upload,
+  { id, received, parts, tail, tailKey, size, multipart }: Upload,
   lock: string,
   lockUntil: number,
   expires: number,
 ): BoundStatement {
   return {
     text: `UPDATE _atoll_uploads SET received = CAST(?3 AS INTEGER), parts = ?4, tail = CAST(?5 AS INTEGER), size = CAST(?6 AS INTEGER),
-      lock_until = CAST(?7 AS INTEGER), expires = CAST(?8 AS INTEGER), multipart = ?9 WHERE id = ?1 AND lock = ?2 RETURNING id`,
+      lock_until = CAST(?7 AS INTEGER), expires = CAST(?8 AS INTEGER), multipart = ?9, tail_key = ?10 WHERE id = ?1 AND lock = ?2 RETURNING id`,
     parameters: [
       id,
       lock,
@@ -134,6 +163,7 @@ export function noteReceived(
       String(lockUntil),
       String(expires),
       multipart,
+      tailKey,
     ],
   }
 }

@@ -475,17 +475,13 @@ describe('a signed address', () => {
     expect(await get('sign/files/signed.txt', token)).toBe(200)
     expect(await get('sign/files/other.txt', token)).toBe(400)
     expect(await get('sign/open/signed.txt', token)).toBe(400)
-    const [body = '', signature = ''] = token.split('.')
-    const grant = JSON.parse(Buffer.from(body, 'base64url').toString())
-    const forged = Buffer.from(JSON.stringify({ ...grant, exp: grant.exp + 1000 })).toString('base64url')
-    for (const wrong of [
-      '',
-      'x',
-      `${forged}.${signature}`,
-      `${body}.${signature.slice(0, -2)}AA`,
-      `${body}.`,
-      body,
-    ]) {
+    const bytes = Buffer.from(token, 'base64url')
+    const forged = [0, 13, bytes.length - 1].map((at) => {
+      const copy = Buffer.from(bytes)
+      copy[at] = (copy[at] ?? 0) ^ 1
+      return copy.toString('base64url')
+    })
+    for (const wrong of ['', 'x', ...forged, token.slice(0, -2), `${token}AA`]) {
       expect([wrong, await get('sign/files/signed.txt', wrong)]).toEqual([wrong, 400])
     }
     const asUpload = await fetch(
