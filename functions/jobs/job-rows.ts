@@ -1,5 +1,7 @@
 /**
  * The statements over jobs' rows. What a row says, `db/system/job-objects.ts` tells.
+ *
+ * Longer than other files because it is one list: what can become of a row is seen in one place.
  * @module
  */
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { connect } from 'node:net'
 import { createClient } from '@supabase/supabase-js'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -446,6 +447,23 @@ describe('an upload', () => {
     const bucket = await server.miniflare.getR2Bucket('BUCKET')
     const { objects } = await bucket.list({ prefix: 'objects/narrow/' })
     expect(objects.map(({ size }) => size)).toEqual([9_500_000])
+  })
+
+  it('that ends before the length that it was announced with leaves nothing', async () => {
+    const bucket = await server.miniflare.getR2Bucket('BUCKET')
+    const keys = async () => (await bucket.list({ prefix: 'objects/files/' })).objects.map(({ key }) => key)
+    const before = await keys()
+    const { hostname, port } = new URL(server.address)
+    const socket = connect(Number(port), hostname)
+    await new Promise<void>((ready) => socket.once('connect', ready))
+    socket.write(
+      `POST /storage/v1/object/files/short.txt HTTP/1.1\r\nHost: x\r\napikey: ${secretKey}\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\nonly this`,
+    )
+    await new Promise((wake) => setTimeout(wake, 300))
+    socket.destroy()
+    await new Promise((wake) => setTimeout(wake, 300))
+    expect((await ask('GET', '/object/files/short.txt')).status).toBe(404)
+    expect(await keys()).toEqual(before)
   })
 
   it('says what is wrong with a form', async () => {

@@ -1,0 +1,91 @@
+/**
+ * `/storage/v1/object/list` and `list-v2`.
+ * @module
+ */
+import { z } from 'zod'
+import { errors } from '../errors.ts'
+import type { Visiting } from './find-object.ts'
+import { cursorOf, entryOf, listAll, listLevel, searchLevel, sortColumns } from './list-objects.ts'
+import { shownObject } from './object-rows.ts'
+import { readJson } from './read-json.ts'
+import { maxAtOnce } from './remove-objects.ts'
+import { findBucket } from './storage-context.ts'
+
+const sorting = z.object({
+  column: z.enum(sortColumns).catch('name').default('name'),
+  order: z.enum(['asc', 'desc']).catch('asc').default('asc'),
+})
+const listing = z.object({
+  prefix: z.string().max(1000).default(''),
+  limit: z.number().int().min(1).max(maxAtOnce).default(100),
+  offset: z.number().int().min(0).default(0),
+  search: z.string().max(1000).nullish(),
+  sortBy: sorting.nullish(),
+})
+const listingV2 = z.object({
+  prefix: z.string().max(1000).default(''),
+  limit: z.number().int().min(1).max(maxAtOnce).default(maxAtOnce),
+  cursor: z.string().max(4000).nullish(),
+  with_delimiter: z.boolean().default(false),
+  sortBy: sorting.nullish(),
+})
+export async function list(c: Visiting): Promise<Response> {
+  const { storage } = c.var
+  const { id: bucket } = await findBucket(storage, c.req.param('bucket') ?? '')
+  const { prefix, limit, offset, search, sortBy } = await readJson(c.req.raw, listing)
+  // Folders' names come with a slash behind them or without.
+  const folder = prefix.replace(/^\/+|\/+$/g, '')
+  const level = { bucket, prefix: folder === '' ? '' : `${folder}/`, after: '', limit }
+  const terms = {
+    search: search ?? '',
+    offset,
+    column: sortBy?.column ?? 'name',
+    isDescending: sortBy?.order === 'desc',
+  }
+  const [rows = []] = await storage.session.primary([
+    searchLevel(level, storage.rights.rule(bucket, 'select'), terms),
+  ])
+  return c.json(
+    rows.map((row) => {
+      const name = row.entry as string
+      const entry = entryOf(row)
+      if (entry.kind === 'object') return { ...shownObject(entry.object), name }
+      return { name, id: null, created_at: null, updated_at: null, last_accessed_at: null, metadata: null }
+    }),
+  )
+}
+
+export async function listV2(c: Visiting): Promise<Response> {
+  const { storage } = c.var
+  const { id: bucket } = await findBucket(storage, c.req.param('bucket') ?? '')
+  const { prefix, limit, cursor, with_delimiter: byFolder, sortBy } = await readJson(c.req.raw, listingV2)
+  const isDescending = sortBy?.order === 'desc' && byFolder
+  const level = { bucket, prefix, after: readCursor(cursor ?? null), limit: limit + 1, isDescending }
+  const rule = storage.rights.rule(bucket, 'select')
+  const [rows = []] = await storage.session.primary([
+    byFolder ? listLevel(level, rule) : listAll(level, rule),
+  ])
+  const entries = rows.slice(0, limit).map((row) => entryOf({ is_folder: null, ...row }))
+  const end = rows.length > limit ? entries.at(-1) : undefined
+  return c.json({
+    hasNext: end !== undefined,
+    ...(end === undefined ? {} : { nextCursor: writeCursor(cursorOf(end, isDescending)) }),
+    folders: entries.flatMap((entry) =>
+      entry.kind === 'folder' ? [{ name: entry.name.slice(0, -1), key: entry.name }] : [],
+    ),
+    objects: entries.flatMap((entry) =>
+      entry.kind === 'object' ? [{ ...shownObject(entry.object), key: entry.object.name }] : [],
+    ),
+  })
+}
+
+const writeCursor = (name: string) => btoa(encodeURIComponent(name))
+
+function readCursor(text: string | null): string {
+  if (text === null || text === '') return ''
+  try {
+    return decodeURIComponent(atob(text))
+  } catch {
+    throw errors.invalidStorageRequest('the cursor is none of ours')
+  }
+}
