@@ -9,8 +9,8 @@ import type { StorageVisit } from './storage-context.ts'
 import { noteReceived, type Upload } from './upload-rows.ts'
 
 /** How long a lock is held without news of its holder, and how often there is some, in milliseconds. */
-export const lockMs = 10_000
-const beatMs = 2500
+export const lockMs = 8000
+const beatMs = 2000
 
 export interface PartTerms {
   readonly lock: string

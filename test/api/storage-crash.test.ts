@@ -195,7 +195,8 @@ describe('a Worker that dies', () => {
       let died = 0
       for (let calls = 1; calls < 40; calls++) {
         let isOver = false
-        for (const lastHappens of [false, true]) {
+        // By turns it dies before the call and after it: one call's end is much like the next one's beginning.
+        for (const lastHappens of calls < 4 ? [false, true] : [calls % 2 === 0]) {
           const life = new Life(calls, lastHappens)
           await run(() => life)
           isOver = life.isOver
