@@ -193,10 +193,10 @@ describe('a Worker that dies', () => {
     'in the middle of %s leaves rows and bytes that agree',
     async (_, run) => {
       let died = 0
-      for (let calls = 1; calls < 40; calls++) {
+      for (let calls = 1; calls < 40; calls += calls < 12 ? 1 : 2) {
         let isOver = false
         // By turns it dies before the call and after it: one call's end is much like the next one's beginning.
-        for (const lastHappens of calls < 4 ? [false, true] : [calls % 2 === 0]) {
+        for (const lastHappens of calls < 4 ? [false, true] : [(calls >> 1) % 2 === 0]) {
           const life = new Life(calls, lastHappens)
           await run(() => life)
           isOver = life.isOver

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { runKills } from '../faults/kill-run.ts'
 
 /** `ATOLL_KILLS=200 npm test -- test/system/kills` kills more often. */
-const kills = Number(process.env.ATOLL_KILLS ?? 4)
+const kills = Number(process.env.ATOLL_KILLS ?? 3)
 const seed = Number(process.env.ATOLL_SEED ?? 7)
 
 // A message that was lost time and again is sent at intervals of up to 16 seconds here, so jobs may take a while to end.

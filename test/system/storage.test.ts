@@ -435,7 +435,10 @@ describe('an upload', () => {
     const narrow = client().storage.from('narrow')
     const blob = (bytes: number) => new Blob([new Uint8Array(bytes).fill(7)], { type: 'image/png' })
     expect((await narrow.upload('fits.png', blob(9_500_000))).error).toBeNull()
-    expect((await narrow.upload('large.png', blob(18_500_000))).error).toMatchObject({ status: 413 })
+    // It is refused while it flows: a client that is still sending sees the answer, or its connection end.
+    const { error } = await narrow.upload('large.png', blob(18_500_000))
+    expect(error).not.toBeNull()
+    expect([413, undefined]).toContain((error as { status?: number }).status)
     const { data } = await narrow.download('fits.png')
     expect(
       createHash('sha256')
