@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { unstable_readConfig } from 'wrangler'
 import { byShard } from './cluster/shard-names.ts'
+import { doorOptions, openDatabase } from './database-door.ts'
 import { type MigrationDatabase, wranglerDatabase } from './wrangler-database.ts'
 
 export const root = join(import.meta.dirname, '..')
@@ -30,19 +31,15 @@ export async function openDatabases(options: {
     return { databases, close: async () => undefined }
   }
   const persistTo = resolve(options.persistTo ?? join(root, '.wrangler', 'state'))
+  const d1Databases = Object.fromEntries(
+    bindings.map((entry) => [entry.binding, entry.database_id ?? entry.binding]),
+  )
   const miniflare = new Miniflare({
-    ...convertV4MiniflareOptions({
-      name: 'databases',
-      modules: true,
-      script: 'export default {}',
-      compatibilityDate: config.compatibility_date ?? '2026-11-01',
-      d1Databases: Object.fromEntries(
-        bindings.map((entry) => [entry.binding, entry.database_id ?? entry.binding]),
-      ),
-    }),
+    ...convertV4MiniflareOptions({ workers: [doorOptions(d1Databases)] }),
     resourcePersistencePath: join(persistTo, 'v3'),
   })
-  const open = async (name: string) =>
-    [name, (await miniflare.getD1Database(name)) as unknown as MigrationDatabase] as const
-  return { databases: new Map(await Promise.all(names.map(open))), close: () => miniflare.dispose() }
+  const databases = new Map(
+    names.map((name) => [name, openDatabase(miniflare, name) as unknown as MigrationDatabase] as const),
+  )
+  return { databases, close: () => miniflare.dispose() }
 }

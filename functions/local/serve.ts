@@ -8,6 +8,7 @@ import { type BuildOptions, build } from 'esbuild'
 import { convertV4MiniflareOptions, Log, type LogLevel, Miniflare, type V4WorkerOptions } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import { byShard } from '../../db/cluster/shard-names.ts'
+import { doorOptions, openDatabase } from '../../db/database-door.ts'
 import { copyAssets } from '../docs/copy-assets.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
@@ -71,14 +72,19 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
     const bundle = await build({ ...bundleOptions(entry), write: false })
     const { modulesRules: _, ...worker } = configured.workerOptions
     const converted = convertV4MiniflareOptions({
-      ...(worker as V4WorkerOptions),
-      name: 'atoll',
-      ...(options.databases === undefined ? {} : { d1Databases }),
-      ...(options.entry === undefined || options.isWhole
-        ? {}
-        : { durableObjects: {}, queueConsumers: {}, queueProducers: {} }),
-      bindings: { ...(worker.bindings as Record<string, string>), ...options.variables },
-      modules: [{ type: 'ESModule', path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }],
+      workers: [
+        {
+          ...(worker as V4WorkerOptions),
+          name: 'atoll',
+          ...(options.databases === undefined ? {} : { d1Databases }),
+          ...(options.entry === undefined || options.isWhole
+            ? {}
+            : { durableObjects: {}, queueConsumers: {}, queueProducers: {} }),
+          bindings: { ...(worker.bindings as Record<string, string>), ...options.variables },
+          modules: [{ type: 'ESModule', path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }],
+        },
+        doorOptions(d1Databases),
+      ],
       host: '127.0.0.1',
       port: options.port,
       ...(options.logLevel === undefined ? {} : { log: new Log(options.logLevel) }),
@@ -91,7 +97,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   }
   const miniflare = new Miniflare(await miniflareOptions())
   const url = await miniflare.ready
-  const database = (binding: string) => miniflare.getD1Database(binding) as unknown as Promise<D1Database>
+  const database = async (binding: string) => openDatabase(miniflare, binding)
   return {
     url,
     miniflare,

@@ -3,6 +3,7 @@
  * positions, or read from them how much others write.
  * @module
  */
+import { fromBase64Url, toBase64Url } from '../base64url.ts'
 import { errors } from '../errors.ts'
 
 /** Header that carries the token, in requests and in answers. */
@@ -54,20 +55,5 @@ export class SessionTokens {
     const digest = await crypto.subtle.digest('SHA-256', encoder.encode(`atoll-session\n${this.#secret}`))
     this.#key = await crypto.subtle.importKey('raw', digest, 'AES-GCM', false, ['encrypt', 'decrypt'])
     return this.#key
-  }
-}
-
-function toBase64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
-}
-
-function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | null {
-  try {
-    return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0))
-  } catch {
-    return null
   }
 }

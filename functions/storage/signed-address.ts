@@ -3,6 +3,7 @@
  * it covers what, where, until when, and which bucket of the name it is, and tells nobody who made it.
  * @module
  */
+import { fromBase64Url, toBase64Url } from '../base64url.ts'
 import { errors } from '../errors.ts'
 
 export type SignedPurpose = 'download' | 'upload'
@@ -43,7 +44,7 @@ export class AddressSigner {
     const iv = crypto.getRandomValues(new Uint8Array(ivBytes))
     const text = encoder.encode(JSON.stringify(grant))
     const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await this.#readKey(), text)
-    return encode(new Uint8Array([...iv, ...new Uint8Array(sealed)]))
+    return toBase64Url(new Uint8Array([...iv, ...new Uint8Array(sealed)]))
   }
 
   /**
@@ -61,7 +62,7 @@ export class AddressSigner {
   }
 
   async #open(token: string): Promise<AddressGrant | null> {
-    const bytes = decode(token)
+    const bytes = fromBase64Url(token)
     if (bytes === null || bytes.length <= ivBytes) return null
     try {
       const [iv, sealed] = [bytes.subarray(0, ivBytes), bytes.subarray(ivBytes)]
@@ -80,22 +81,5 @@ export class AddressSigner {
       return crypto.subtle.importKey('raw', digest, 'AES-GCM', false, ['encrypt', 'decrypt'])
     })()
     return this.#key
-  }
-}
-
-function encode(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
-}
-
-function decode(text: string): Uint8Array<ArrayBuffer> | null {
-  if (!/^[A-Za-z0-9_-]+$/.test(text)) return null
-  try {
-    const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
-    return Uint8Array.from(binary, (char) => char.charCodeAt(0))
-  } catch {
-    return null
   }
 }

@@ -7,6 +7,7 @@ import { build } from 'esbuild'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { doorOptions, openDatabase } from '../../db/database-door.ts'
 import { prepareDatabases } from '../../functions/local/prepare.ts'
 import { root } from '../../functions/local/serve.ts'
 import { secretKey } from './local-server.ts'
@@ -49,13 +50,15 @@ export async function startIsolates(
   })
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      workers: Array.from({ length: count }, (_, i) => worker(i)),
+      workers: [
+        ...Array.from({ length: count }, (_, i) => worker(i)),
+        doorOptions(Object.fromEntries(databases.map((name) => [name, name]))),
+      ],
       log: new Log(LogLevel.NONE),
     } as never),
   )
   await miniflare.ready
-  const database = (binding: string) =>
-    miniflare.getD1Database(binding, 'isolate0') as unknown as Promise<D1Database>
+  const database = async (binding: string) => openDatabase(miniflare, binding)
   const all = new Map(await Promise.all(databases.map(async (name) => [name, await database(name)] as const)))
   await prepareDatabases({ databases: async () => all } as never, buildCatalog(tables))
   const workers = await Promise.all(
