@@ -6,6 +6,12 @@ import type { Context } from 'hono'
 import { Cluster } from '../db/cluster/cluster.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
+import type { PoolDeclaration } from './balancer/declarations.ts'
+import { Pool } from './balancer/pool.ts'
+import { PoolLink } from './balancer/pool-link.ts'
+import type { PoolWatch, PoolWatchAccess } from './balancer/pool-watch.ts'
+import { readTargets } from './balancer/read-targets.ts'
+import { StickyCookies } from './balancer/sticky.ts'
 import { CircuitBreaker } from './cache/circuit-breaker.ts'
 import { ConsistentCache } from './cache/consistent-cache.ts'
 import { FirstLevel } from './cache/first-level.ts'
@@ -37,6 +43,8 @@ export interface Env {
   readonly RELAY?: DurableObjectNamespace<Relay>
   /** Counts the jobs that are under way: one for each name that has a limit. */
   readonly JOB_LIMITS?: DurableObjectNamespace<JobLimit>
+  /** Watches over the origins of pools: one for each. */
+  readonly POOLS?: DurableObjectNamespace<PoolWatch>
   /** Carries jobs; others are `QUEUE_HIGH` and so on. */
   readonly QUEUE?: Queue<JobMessage>
   /** Files, and large payloads of jobs. */
@@ -80,6 +88,14 @@ export interface Services {
   readonly addresses: AddressSigner
   /** Variables and secrets that the app's declarations name. */
   readonly setting: ReadSetting
+  /** A pool of origins as this isolate knows it. @throws 503 when a variable that it needs is not set */
+  readonly pool: (name: string) => PoolLink
+  /** What watches over a pool; null when there is none. */
+  readonly poolWatch: ((pool: string) => PoolWatchAccess) | null
+  readonly stickyCookies: StickyCookies
+  /** A rate limit by the name of its binding; null: not bound, or all are off. */
+  readonly rateLimit: (binding: string) => RateLimit | null
+  readonly rateLimitSeconds: number
 }
 
 /** What the relays are asked. */
@@ -123,7 +139,7 @@ export function servicesFor(engine: Engine): (env: Env) => Services {
   }
 }
 
-function createServices(env: Env, { config, migrations, registry }: Engine): Services {
+function createServices(env: Env, { config, migrations, registry, origins }: Engine): Services {
   const keys = readKeys(env)
   const bindings = databasesOf(env)
   const cluster = new Cluster(bindings, { migrations, timeoutMs: config.databaseTimeoutMs })
@@ -144,7 +160,46 @@ function createServices(env: Env, { config, migrations, registry }: Engine): Ser
     payloads: new PayloadStore(env.BUCKET ?? null),
     files: env.BUCKET ?? null,
     addresses: new AddressSigner(`${keys.secret}\n${keys.jwtSecret}`),
-    setting: (name) => readSetting(env, name),
+    setting: settingsOf(env),
+    pool: poolsOf(env, origins.pools),
+    poolWatch: poolWatchOf(env),
+    stickyCookies: new StickyCookies(`${keys.secret}\n${keys.jwtSecret}`),
+    rateLimit: (binding) => {
+      const limit = (env as unknown as Record<string, RateLimit | undefined>)[binding]
+      return env.ATOLL_RATE_LIMITS === 'off' ? null : (limit ?? null)
+    },
+    rateLimitSeconds: config.rateLimitSeconds,
+  }
+}
+
+export function settingsOf(env: Env): ReadSetting {
+  return (name) => readSetting(env, name)
+}
+
+/** Made when they are asked first: an origin whose variable is not set hurts its own pool only. */
+function poolsOf(env: Env, declared: Readonly<Record<string, PoolDeclaration>>): Services['pool'] {
+  const made = new Map<string, PoolLink>()
+  const watch = poolWatchOf(env)
+  return (name) => {
+    const known = made.get(name)
+    if (known) return known
+    const declaration = declared[name] as PoolDeclaration
+    const pool = new Pool(name, declaration, readTargets(declaration, settingsOf(env)))
+    const link = new PoolLink(pool, watch && (() => watch(name)))
+    made.set(name, link)
+    return link
+  }
+}
+
+function poolWatchOf({ POOLS }: Env): Services['poolWatch'] {
+  if (!POOLS) return null
+  return (pool) => {
+    const stub = POOLS.getByName(pool)
+    return {
+      sync: async (report) => stub.sync(pool, report),
+      order: async (origin, change) => stub.order(pool, origin, change),
+      view: async () => stub.view(pool),
+    }
   }
 }
 

@@ -12,6 +12,12 @@ import type { AtollEnv } from './context.ts'
 import type { Jobs } from './jobs/send-jobs.ts'
 
 export type { Caller } from './access/caller.ts'
+export {
+  defineOrigins,
+  type OriginDeclarations,
+  type PoolDeclaration,
+  type RouteDeclaration,
+} from './balancer/declarations.ts'
 export type { AtollEnv } from './context.ts'
 export {
   changes,

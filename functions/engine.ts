@@ -6,6 +6,8 @@ import { buildCatalog } from '../db/catalog/build-catalog.ts'
 import type { Catalog } from '../db/catalog/catalog.ts'
 import type { TableDeclarations } from '../db/define.ts'
 import type { StorageDeclarations } from '../db/storage-policy.ts'
+import { checkOrigins } from './balancer/check-origins.ts'
+import type { OriginDeclarations } from './balancer/declarations.ts'
 import { type AtollConfig, defaultConfig } from './config.ts'
 import type { FunctionManifest, RouteManifest } from './define.ts'
 import type { JobManifest } from './jobs/define-job.ts'
@@ -23,6 +25,7 @@ export interface App {
   readonly jobs?: JobManifest
   readonly webhooks?: WebhookManifest
   readonly storage?: StorageDeclarations
+  readonly origins?: OriginDeclarations
   /** Names of the migrations that every database must have; none are asked for when left out. */
   readonly migrations?: readonly string[]
 }
@@ -31,12 +34,13 @@ export interface Engine {
   readonly config: AtollConfig
   readonly catalog: Catalog
   readonly registry: JobRegistry
+  readonly origins: OriginDeclarations
   readonly migrations: readonly string[]
 }
 
 const read = new WeakMap<App, Engine>()
 
-/** @throws SchemaError or JobsError for an app that cannot be served */
+/** @throws SchemaError, JobsError or OriginsError for an app that cannot be served */
 export function engineOf(app: App): Engine {
   const known = read.get(app)
   if (known) return known
@@ -47,7 +51,9 @@ export function engineOf(app: App): Engine {
     [...((app.jobs ?? []) as readonly EngineJob[]), ...webhooks, ...storageJobs],
     catalog,
   )
-  const engine = { config, catalog, registry, migrations: app.migrations ?? [] }
+  const origins = app.origins ?? { pools: {}, routes: [] }
+  checkOrigins(origins)
+  const engine = { config, catalog, registry, origins, migrations: app.migrations ?? [] }
   read.set(app, engine)
   return engine
 }

@@ -6,6 +6,8 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import type { Caller } from './access/caller.ts'
 import { limitRate } from './access/rate-limit.ts'
+import { createBalancer } from './balancer/balancer.ts'
+import { createBalancerApi } from './balancer/balancer-api.ts'
 import type { AtollConfig } from './config.ts'
 import { type AtollEnv, type Services, servicesFor } from './context.ts'
 import { createDocs } from './docs/docs.ts'
@@ -38,10 +40,15 @@ export function createGateway(app: App): Hono<AtollEnv> {
   const gateway = new Hono<AtollEnv>({ strict: false })
   gateway.onError((error, c) => errorResponse(error, c.req.raw))
   gateway.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
+  gateway.use(async (c, next) => {
+    c.set('services', servicesOf(c.env))
+    await next()
+  })
+  // Before all that is said of our own API: origins speak for themselves.
+  gateway.use(createBalancer(engine.origins, config, admit))
   gateway.use(corsFor(config))
   gateway.use(async (c, next) => {
-    const services = servicesOf(c.env)
-    c.set('services', services)
+    const { services } = c.var
     if (services.relay && !woken.has(services)) {
       woken.add(services)
       c.executionCtx.waitUntil(services.relay.repair())
@@ -54,6 +61,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
   gateway.route('/functions/v1', createRoutes(app.routes ?? {}, catalog))
   gateway.route('/storage/v1', createStorage(app.storage ?? {}, config))
   gateway.route('/jobs/v1', createJobsApi(config))
+  gateway.route('/balancer/v1', createBalancerApi(engine.origins))
   gateway.route('/docs', createDocs())
   gateway.get('/', (c) => c.redirect('/docs'))
   return gateway
@@ -110,7 +118,7 @@ function errorResponse(error: unknown, request: Request): Response {
   }
   const headers = new Headers(told.headers)
   headers.set('Content-Type', 'application/json; charset=utf-8')
-  headers.set('Proxy-Status', `PostgREST; error=${told.body.code}`)
+  if (!headers.has('Proxy-Status')) headers.set('Proxy-Status', `PostgREST; error=${told.body.code}`)
   const body = request.method === 'HEAD' ? null : JSON.stringify(told.body)
   return new Response(body, { status: told.status, headers })
 }

@@ -2,10 +2,12 @@
  * The Worker: the app's files, served by the engine.
  * @module
  */
+import { createPoolWatch } from './balancer/pool-watch.ts'
 import { app } from './join-app.ts'
 import { createRelay } from './relay.ts'
 import { createWorker } from './worker.ts'
 
 export { JobLimits } from './jobs/job-limit.ts'
+export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

@@ -7,6 +7,7 @@ import storage from '../db/app/storage.ts'
 import tables from '../db/app/tables.ts'
 import config from './app/config.ts'
 import jobs from './app/jobs/index.ts'
+import origins from './app/origins.ts'
 import routes from './app/routes/index.ts'
 import functions from './app/rpc/index.ts'
 import webhooks from './app/webhooks.ts'
@@ -14,4 +15,4 @@ import type { App } from './engine.ts'
 
 const migrations = journal.entries.map(({ tag }) => `${tag}.sql`)
 
-export const app: App = { tables, config, functions, routes, jobs, webhooks, storage, migrations }
+export const app: App = { tables, config, functions, routes, jobs, webhooks, storage, origins, migrations }

@@ -26,11 +26,12 @@ function callerKey(caller: Caller | null, address: string | null): string | null
   if (caller?.role === 'service_role') return null
   const identity = caller === null ? null : identityOf(caller)
   if (identity !== null) return `sub:${identity}`
-  return address === null ? null : `ip:${networkOf(address)}`
+  return address === null ? null : `ip:${callerNetwork(address)}`
 }
 
 /** An IPv6 address stands for its /64: whoever has one has all of them. */
-function networkOf(address: string): string {
+export function callerNetwork(address: string | null): string {
+  if (address === null) return ''
   if (!address.includes(':')) return address
   const [head = '', tail] = address.split('::', 2)
   const left = head.split(':').filter((group) => group !== '')

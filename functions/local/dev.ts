@@ -5,6 +5,7 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SchemaError } from '../../db/catalog/build-catalog.ts'
+import { OriginsError } from '../balancer/check-origins.ts'
 import { JobsError } from '../jobs/job-registry.ts'
 import { readApp } from '../read-app.ts'
 import { StorageError } from '../storage/check-storage.ts'
@@ -94,7 +95,12 @@ try {
   await main()
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof SchemaError || error instanceof JobsError || error instanceof StorageError)
+  if (
+    error instanceof SchemaError ||
+    error instanceof JobsError ||
+    error instanceof StorageError ||
+    error instanceof OriginsError
+  )
     console.error(message)
   else if (/EADDRINUSE|address already in use/i.test(message)) {
     console.error(`The port is taken. Choose another:\n  ${usage}`)

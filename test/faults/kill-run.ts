@@ -14,6 +14,7 @@ import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { prepareDatabases } from '../../functions/local/prepare.ts'
 import { type LocalServer, root, startLocal } from '../../functions/local/serve.ts'
 import { killWorkers } from '../support/kill-workers.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 
 export interface KillRun {
   readonly kills: number
@@ -55,7 +56,7 @@ export async function runKills({
   drainMs,
   tell = () => undefined,
 }: KillRun): Promise<KillCounts> {
-  const random = randomFrom(seed)
+  const random = seededRandom(seed)
   const persistTo = mkdtempSync(join(tmpdir(), 'atoll-kills-'))
   const server = await startLocal({
     port: 0,
@@ -219,16 +220,5 @@ async function countAll(server: LocalServer, log: WriteLog): Promise<Omit<KillCo
     unitsOff: sum(summed) - sum(sold),
     deadLetters: dead.length,
     repeated: sum(tries),
-  }
-}
-
-/** Mulberry32: small, and good enough to choose moments. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

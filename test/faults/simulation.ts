@@ -14,6 +14,7 @@ import {
   parseGeneration,
   renewed,
 } from '../../functions/cache/generation.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 
 /** The code under test, as it is or changed on purpose. */
 export interface CacheCode {
@@ -51,17 +52,6 @@ const registers = 4
 const isolates = 3
 const sessionCount = 5
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32, https://github.com/cprosche/mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
-
 interface Write {
   readonly value: number
   readonly sequence: number
@@ -80,7 +70,7 @@ interface Session {
 /** Runs one history. Call with fake timers on. */
 export async function simulate(code: CacheCode, options: SimulationOptions): Promise<SimulationResult> {
   const { seed, operations, maxStaleMs = 0, pauseMs = 6000 } = options
-  const random = randomFrom(seed)
+  const random = seededRandom(seed)
   const sleep = (maxMs: number) => new Promise<void>((done) => setTimeout(done, random() * maxMs))
   /** Mostly short, at times very long: an isolate that stands still in the middle of things. */
   const step = () => sleep(random() < 0.03 ? 3000 : 12)

@@ -1,0 +1,202 @@
+/**
+ * Answers of origins, kept by the rules of RFC 9111 in the platform's Cache API: for all isolates of a location. What may be kept, for how
+ * long and for whom is said by `http-cache-semantics`; here are the places where answers lie, and one question for many who ask the same.
+ * @module
+ */
+import CachePolicy from 'http-cache-semantics'
+import { within } from '../cache/coalescer.ts'
+import { AtollError, errors } from '../errors.ts'
+import { RecentMap } from '../recent-map.ts'
+import type { ProxyVisit } from './balancer.ts'
+import { bounded } from './body.ts'
+import { placeOf, readPlace, type Stored, writePlace } from './response-places.ts'
+
+type Send = (headers: Headers) => Promise<Response>
+
+const defaultMaxBytes = 5_000_000
+/** How long others wait for an answer that somebody is getting, in milliseconds. */
+const longestWaitMs = 5000
+/** How long an address whose answers cannot be kept is asked without waiting for others, in milliseconds. */
+const passMs = 10_000
+/** How long an answer is kept that must be asked after each time, in milliseconds. */
+const validatedMs = 3_600_000
+const maxKeys = 1000
+
+/** A request as `http-cache-semantics` sees it, and where its answers lie. */
+interface Question {
+  readonly visit: ProxyVisit
+  readonly send: Send
+  readonly place: string
+  readonly asked: CachePolicy.HttpRequest
+}
+
+export function createResponseCache() {
+  const passing = new RecentMap<number>(maxKeys)
+  const filling = new RecentMap<Promise<void>>(maxKeys)
+
+  async function fill(question: Question): Promise<Response> {
+    const { place, visit, send } = question
+    const other = filling.get(place)
+    if (other && (passing.get(place) ?? 0) < Date.now()) {
+      await within(longestWaitMs, other)
+      const found = await readPlace(place, question.asked)
+      const usable = found && !found.policy.evaluateRequest(question.asked).revalidation
+      if (found && usable) return show(question, found, 'hit; detail=collapsed')
+      return said(await send(visit.headers), 'fwd=miss')
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    filling.set(place, promise)
+    const over = () => {
+      if (filling.get(place) === promise) filling.delete(place)
+      resolve()
+    }
+    try {
+      return keep(question, await send(visit.headers), 'fwd=uri-miss', over)
+    } catch (error) {
+      over()
+      throw error
+    }
+  }
+
+  /** Keeps an answer when it may be kept, and gives it to who asked. */
+  function keep(
+    { visit, place, asked }: Question,
+    response: Response,
+    how: string,
+    over = () => {},
+  ): Response {
+    const { cache: rule } = visit.route
+    const maxBytes = typeof rule === 'object' ? rule.maxBytes : defaultMaxBytes
+    const policy = new CachePolicy(asked, plain(response), { shared: true })
+    const isValidated = response.headers.has('etag') || response.headers.has('last-modified')
+    const ttlMs = Math.max(policy.timeToLive(), isValidated && policy.storable() ? validatedMs : 0)
+    const isKept =
+      visit.request.method === 'GET' &&
+      policy.storable() &&
+      ttlMs > 0 &&
+      response.body !== null &&
+      !response.headers.has('set-cookie') &&
+      Number(response.headers.get('content-length') ?? 0) <= maxBytes
+    if (!isKept) {
+      if (response.status === 200) passing.set(place, Date.now() + passMs)
+      over()
+      return said(response, how)
+    }
+    const [mine, theirs] = (response.body as ReadableStream<Uint8Array>).tee()
+    const body = mine.pipeThrough(bounded(maxBytes, () => errors.answerTooLarge(maxBytes)))
+    const written = writePlace(place, policy, new Response(body, response), ttlMs)
+    visit.later(written.catch(() => undefined).then(over))
+    return said(new Response(theirs, response), `${how}; stored`)
+  }
+
+  /** Asks the origin whether what is kept is still right. */
+  async function revalidate(
+    question: Question,
+    found: Stored,
+    headers: CachePolicy.Headers,
+  ): Promise<Response> {
+    const { visit, place, asked, send } = question
+    const sent = new Headers()
+    for (const [name, value] of Object.entries(headers))
+      if (value !== undefined) sent.set(name, String(value))
+    const answer = await send(sent).catch((error: unknown) => {
+      if (error instanceof AtollError) return error
+      throw error
+    })
+    const status = answer.status
+    const { policy, modified } = found.policy.revalidatedPolicy(
+      asked,
+      answer instanceof AtollError ? { status, headers: {} } : plain(answer),
+    )
+    if (modified) {
+      if (answer instanceof AtollError) throw answer
+      return keep(question, answer, 'fwd=stale')
+    }
+    if (answer instanceof Response) visit.later(Promise.resolve(answer.body?.cancel()))
+    if (status !== 304) return show(question, found, 'hit; detail=stale-if-error')
+    const renewed = { policy, response: found.response }
+    const [mine, theirs] = (found.response.body as ReadableStream).tee()
+    const ttlMs = Math.max(policy.timeToLive(), validatedMs)
+    const kept = new Response(mine, { status: found.response.status, headers: headersOf(renewed) })
+    visit.later(writePlace(place, policy, kept, ttlMs).catch(() => undefined))
+    const shown = new Response(theirs, { status: found.response.status, headers: headersOf(renewed) })
+    return show(question, { policy, response: shown }, 'fwd=stale; fwd-status=304')
+  }
+
+  return {
+    async answer(visit: ProxyVisit, send: Send): Promise<Response> {
+      const { request, headers } = visit
+      const place = await placeOf(visit)
+      const isRead = request.method === 'GET' || request.method === 'HEAD'
+      if (!isRead) {
+        const response = await send(headers)
+        // RFC 9111, 4.4.
+        if (response.status < 400 && request.method !== 'OPTIONS') visit.later(forget(place))
+        return response
+      }
+      if (headers.has('range') || headers.has('upgrade')) return send(headers)
+      const asked = { url: visit.asked.href, method: 'GET', headers: Object.fromEntries(headers) }
+      const question = { visit, send, place, asked }
+      const found = await readPlace(place, asked)
+      const cacheControl = headers.get('cache-control') ?? ''
+      if (found) {
+        const { response, revalidation } = found.policy.evaluateRequest(asked)
+        if (response && !revalidation) return show(question, found, `hit; ttl=${ttlOf(found)}`)
+        if (/\bonly-if-cached\b/.test(cacheControl)) throw errors.notCached()
+        if (response && revalidation && !revalidation.synchronous) {
+          const copy = { policy: found.policy, response: found.response.clone() }
+          const refreshed = revalidate(question, copy, revalidation.headers)
+          visit.later(refreshed.then((fresh) => fresh.body?.cancel()).catch(() => undefined))
+          return show(question, found, `hit; ttl=${ttlOf(found)}; detail=stale-while-revalidate`)
+        }
+        if (revalidation) return revalidate(question, found, revalidation.headers)
+      }
+      if (/\bonly-if-cached\b/.test(cacheControl)) throw errors.notCached()
+      return request.method === 'HEAD' ? send(headers) : fill(question)
+    },
+  }
+}
+
+function ttlOf({ policy }: Stored): number {
+  return policy.maxAge() - policy.age()
+}
+
+function plain({ status, headers }: Response): CachePolicy.HttpResponse {
+  return { status, headers: Object.fromEntries(headers) }
+}
+
+function headersOf({ policy, response }: Stored): Headers {
+  const headers = new Headers(response.headers)
+  for (const [name, value] of Object.entries(policy.responseHeaders())) {
+    if (value !== undefined && name !== 'date') headers.set(name, String(value))
+  }
+  return headers
+}
+
+/** A kept answer, for one who asks: with its age, and without its body when they have it already. */
+function show({ visit }: Question, found: Stored, how: string): Response {
+  const headers = headersOf(found)
+  const etag = headers.get('etag')
+  const known = visit.request.headers.get('if-none-match')
+  const weak = (tag: string) => tag.trim().replace(/^W\//, '')
+  const isKnown =
+    known === null
+      ? Date.parse(visit.request.headers.get('if-modified-since') ?? '') >=
+        Date.parse(headers.get('last-modified') ?? '')
+      : known.trim() === '*' || (etag !== null && known.split(',').some((tag) => weak(tag) === weak(etag)))
+  const { status, body } = found.response
+  if (!isKnown && visit.request.method === 'GET') return said(new Response(body, { status, headers }), how)
+  visit.later(Promise.resolve(body?.cancel()))
+  return said(new Response(null, { status: isKnown ? 304 : status, headers }), how)
+}
+
+/** RFC 9211. */
+function said(response: Response, how: string): Response {
+  const answer = new Response(response.body, response)
+  answer.headers.set('Cache-Status', `atoll; ${how}`)
+  return answer
+}
+
+async function forget(place: string): Promise<void> {
+  await caches.default.delete(place)
+}
