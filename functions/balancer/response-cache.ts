@@ -42,7 +42,7 @@ export function createResponseCache() {
       const found = await readPlace(place, question.asked)
       const usable = found && !found.policy.evaluateRequest(question.asked).revalidation
       if (found && usable) return show(question, found, 'hit; detail=collapsed')
-      return said(await send(visit.headers), 'fwd=miss')
+      return said(visit, await send(visit.headers), 'fwd=miss')
     }
     const { promise, resolve } = Promise.withResolvers<void>()
     filling.set(place, promise)
@@ -80,13 +80,13 @@ export function createResponseCache() {
     if (!isKept) {
       if (response.status === 200) passing.set(place, Date.now() + passMs)
       over()
-      return said(response, how)
+      return said(visit, response, how)
     }
     const [mine, theirs] = (response.body as ReadableStream<Uint8Array>).tee()
     const body = mine.pipeThrough(bounded(maxBytes, () => errors.answerTooLarge(maxBytes)))
     const written = writePlace(place, policy, new Response(body, response), ttlMs)
     visit.later(written.catch(() => undefined).then(over))
-    return said(new Response(theirs, response), `${how}; stored`)
+    return said(visit, new Response(theirs, response), `${how}; stored`)
   }
 
   /** Asks the origin whether what is kept is still right. */
@@ -124,17 +124,24 @@ export function createResponseCache() {
   }
 
   return {
-    async answer(visit: ProxyVisit, send: Send): Promise<Response> {
-      const { request, headers } = visit
-      const place = await placeOf(visit)
+    async answer(entered: ProxyVisit, send: Send): Promise<Response> {
+      const { request } = entered
+      const place = await placeOf(entered)
       const isRead = request.method === 'GET' || request.method === 'HEAD'
       if (!isRead) {
-        const response = await send(headers)
+        const response = await send(entered.headers)
         // RFC 9111, 4.4.
-        if (response.status < 400 && request.method !== 'OPTIONS') visit.later(forget(place))
+        if (response.status < 400 && request.method !== 'OPTIONS') entered.later(forget(place))
         return response
       }
-      if (headers.has('range') || headers.has('upgrade')) return send(headers)
+      const isWhole = !['range', 'upgrade', 'if-match', 'if-unmodified-since'].some((name) =>
+        entered.headers.has(name),
+      )
+      if (!isWhole) return send(entered.headers)
+      // What the caller has already is looked at here; the origin is asked for all of it, or whether what is kept is right.
+      const headers = new Headers(entered.headers)
+      for (const name of ['if-none-match', 'if-modified-since']) headers.delete(name)
+      const visit = { ...entered, headers }
       const asked = { url: visit.asked.href, method: 'GET', headers: Object.fromEntries(headers) }
       const question = { visit, send, place, asked }
       const found = await readPlace(place, asked)
@@ -152,13 +159,13 @@ export function createResponseCache() {
         if (revalidation) return revalidate(question, found, revalidation.headers)
       }
       if (/\bonly-if-cached\b/.test(cacheControl)) throw errors.notCached()
-      return request.method === 'HEAD' ? send(headers) : fill(question)
+      return request.method === 'HEAD' ? send(entered.headers) : fill(question)
     },
   }
 }
 
 function ttlOf({ policy }: Stored): number {
-  return policy.maxAge() - policy.age()
+  return Math.round(policy.maxAge() - policy.age())
 }
 
 function plain({ status, headers }: Response): CachePolicy.HttpResponse {
@@ -173,28 +180,32 @@ function headersOf({ policy, response }: Stored): Headers {
   return headers
 }
 
-/** A kept answer, for one who asks: with its age, and without its body when they have it already. */
+/** A kept answer, with its age. */
 function show({ visit }: Question, found: Stored, how: string): Response {
-  const headers = headersOf(found)
-  const etag = headers.get('etag')
-  const known = visit.request.headers.get('if-none-match')
-  const weak = (tag: string) => tag.trim().replace(/^W\//, '')
-  const isKnown =
-    known === null
-      ? Date.parse(visit.request.headers.get('if-modified-since') ?? '') >=
-        Date.parse(headers.get('last-modified') ?? '')
-      : known.trim() === '*' || (etag !== null && known.split(',').some((tag) => weak(tag) === weak(etag)))
   const { status, body } = found.response
-  if (!isKnown && visit.request.method === 'GET') return said(new Response(body, { status, headers }), how)
-  visit.later(Promise.resolve(body?.cancel()))
-  return said(new Response(null, { status: isKnown ? 304 : status, headers }), how)
+  return said(visit, new Response(body, { status, headers: headersOf(found) }), how)
 }
 
-/** RFC 9211. */
-function said(response: Response, how: string): Response {
-  const answer = new Response(response.body, response)
-  answer.headers.set('Cache-Status', `atoll; ${how}`)
-  return answer
+/** What the caller is told: not what they have already, and no body when they asked for the head alone. RFC 9110, 13; RFC 9211. */
+function said({ request, later }: ProxyVisit, response: Response, how: string): Response {
+  const headers = new Headers(response.headers)
+  headers.set('Cache-Status', `atoll; ${how}`)
+  const isKnown = response.status === 200 && hasAlready(request.headers, headers)
+  const { status, statusText, body } = response
+  if (!isKnown && request.method === 'GET') return new Response(body, { status, statusText, headers })
+  later(Promise.resolve(body?.cancel()))
+  return new Response(null, { status: isKnown ? 304 : status, headers })
+}
+
+function hasAlready(asked: Headers, headers: Headers): boolean {
+  const known = asked.get('if-none-match')
+  const etag = headers.get('etag')
+  if (known === null) {
+    const since = Date.parse(asked.get('if-modified-since') ?? '')
+    return since >= Date.parse(headers.get('last-modified') ?? '')
+  }
+  const weak = (tag: string) => tag.trim().replace(/^W\//, '')
+  return known.trim() === '*' || (etag !== null && known.split(',').some((tag) => weak(tag) === weak(etag)))
 }
 
 async function forget(place: string): Promise<void> {

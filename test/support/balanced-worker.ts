@@ -35,9 +35,11 @@ const pools: Record<string, PoolDeclaration> = {
   hasty: {
     origins: two,
     strategy: 'round-robin',
+    ejection: null,
     timeouts: { connectMs: 200, firstByteMs: 300, totalMs: 1500 },
     breakerShare: null,
   },
+  writes: { origins: two, strategy: 'round-robin', timeouts: { connectMs: 200 } },
   alone: {
     origins: one,
     timeouts: { firstByteMs: 300, totalMs: 700 },

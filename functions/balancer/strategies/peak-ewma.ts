@@ -30,26 +30,49 @@ function costOf({ latencyMs, outstanding, weight }: Candidate): number {
 const decayMs = 10_000
 /** Least latency that a failure is taken to have, in milliseconds: an error that comes fast must attract nothing. */
 const failureMs = 1000
+/** How long that counts: shorter, or an origin that is back would go without requests for a minute. */
+const failureDecayMs = 2000
 
 /** Latency of an origin: it jumps up to a peak at once, and forgets it with time. */
 export class Latency {
-  #ms = 0
-  #seenAt = 0
+  readonly #answers = new Decaying(decayMs)
+  readonly #failures = new Decaying(failureDecayMs)
 
   observe(ms: number, now: number): void {
-    const old = Math.exp(-Math.max(0, now - this.#seenAt) / decayMs)
-    this.#ms = ms > this.#ms ? ms : this.#ms * old + ms * (1 - old)
-    this.#seenAt = now
+    this.#answers.observe(ms, now)
   }
 
   /** A request that failed, however fast. */
   observeFailure(ms: number, now: number): void {
-    this.observe(Math.max(ms, failureMs, this.#ms), now)
+    this.#failures.observe(Math.max(ms, failureMs), now)
   }
 
   /** In milliseconds. It goes down while nothing is asked, so that a slow origin is tried again. */
   read(now: number): number {
-    if (this.#ms === 0) return 0
-    return this.#ms * Math.exp(-Math.max(0, now - this.#seenAt) / decayMs)
+    return Math.max(this.#answers.read(now), this.#failures.read(now))
+  }
+}
+
+class Decaying {
+  readonly #decayMs: number
+  #ms = 0
+  #seenAt = 0
+
+  constructor(decayMs: number) {
+    this.#decayMs = decayMs
+  }
+
+  observe(ms: number, now: number): void {
+    const old = this.#shareLeft(now)
+    this.#ms = ms > this.#ms ? ms : this.#ms * old + ms * (1 - old)
+    this.#seenAt = now
+  }
+
+  read(now: number): number {
+    return this.#ms === 0 ? 0 : this.#ms * this.#shareLeft(now)
+  }
+
+  #shareLeft(now: number): number {
+    return Math.exp(-Math.max(0, now - this.#seenAt) / this.#decayMs)
   }
 }
