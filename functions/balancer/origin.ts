@@ -2,7 +2,6 @@
  * What an isolate knows of one origin.
  * @module
  */
-import { Histogram } from '../monitor/histogram.ts'
 import { type EjectionSettings, type Outcome, Outlier } from './outlier.ts'
 import { Latency } from './strategies/peak-ewma.ts'
 import type { Candidate } from './strategies/strategy.ts'
@@ -49,8 +48,6 @@ export class Origin implements Candidate {
   readonly target: OriginTarget
   readonly outlier: Outlier
   readonly counts: OriginCounts = { requests: 0, answers: {}, failures: 0, retries: 0, ejections: 0 }
-  /** Milliseconds until answers began. */
-  readonly latencies = new Histogram()
   readonly #latency = new Latency()
   readonly #slowStartMs: number
   readonly #under = new Set<Under>()
@@ -159,10 +156,7 @@ export class Origin implements Candidate {
       this.counts.failures++
       this.#latency.observeFailure(ms, now)
     }
-    if (outcome !== 'lost') {
-      this.#heardAt = now
-      this.latencies.add(ms)
-    } else this.#heardAt = Number.NEGATIVE_INFINITY
+    this.#heardAt = outcome === 'lost' ? Number.NEGATIVE_INFINITY : now
     return this.outlier.note(outcome, now)
   }
 }

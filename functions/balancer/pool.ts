@@ -43,7 +43,8 @@ export class Pool {
   readonly budget = new RetryBudget()
   readonly #strategy: Strategy
   readonly #clock: PoolClock
-  readonly #latencies = new Histogram()
+  /** Of answers, where slow requests are hedged. */
+  readonly #latencies: Histogram | null
   #hedgeAfterMs: number | null = null
   #refused = 0
   #isPanic = false
@@ -67,6 +68,7 @@ export class Pool {
     this.breaker = new Breaker(
       declared.breakerShare === null ? Number.POSITIVE_INFINITY : (declared.breakerShare ?? 0.8),
     )
+    this.#latencies = declared.hedgeQuantile ? new Histogram() : null
     this.#strategy = strategyFor(declared.strategy ?? 'least-request', clock.random)
   }
 
@@ -151,13 +153,11 @@ export class Pool {
   }
 
   #learn(ms: number): void {
-    const { hedgeQuantile } = this.declared
-    if (!hedgeQuantile) return
-    this.#latencies.add(ms)
-    if (this.#latencies.count > manyLatencies) this.#latencies.halve()
-    if (this.#latencies.count % fewLatencies === 0) {
-      this.#hedgeAfterMs = this.#latencies.quantile(hedgeQuantile)
-    }
+    const [latencies, { hedgeQuantile }] = [this.#latencies, this.declared]
+    if (latencies === null || !hedgeQuantile) return
+    latencies.add(ms)
+    if (latencies.count > manyLatencies) latencies.halve()
+    if (latencies.count % fewLatencies === 0) this.#hedgeAfterMs = latencies.quantile(hedgeQuantile)
   }
 }
 

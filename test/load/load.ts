@@ -4,7 +4,7 @@
  *
  * `npm run load -- page` runs the scenarios whose name holds the word; `npm run load -- scale` counts calls to databases;
  * `npm run load -- cache` compares answers from the cache, `npm run load -- jobs` measures the change log and jobs,
- * `npm run load -- storage` files.
+ * `npm run load -- storage` files, `npm run load -- balancer` and `npm run load -- simulation` the balancer.
  *
  * Talks to loopback only; ends by itself after scenarios x rounds x contenders x seconds.
  * @module
@@ -12,6 +12,8 @@
 import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
 import { startTestServer } from '../support/local-server.ts'
+import { runBalancer } from './balancer.ts'
+import { runSimulation } from './balancer-simulation.ts'
 import { runCache } from './cache.ts'
 import { compare, type Scenario, type Settings } from './compare.ts'
 import { runJobs } from './jobs.ts'
@@ -31,7 +33,14 @@ const settings: Settings = {
   rounds: Number(values.rounds),
   connections: Number(values.connections),
 }
-const runs = { scale: runScale, cache: runCache, jobs: runJobs, storage: runStorage }
+const runs = {
+  scale: runScale,
+  cache: runCache,
+  jobs: runJobs,
+  storage: runStorage,
+  balancer: runBalancer,
+  simulation: async () => runSimulation(),
+}
 const [chosenRun = ''] = positionals
 if (Object.hasOwn(runs, chosenRun)) {
   await runs[chosenRun as keyof typeof runs](settings)

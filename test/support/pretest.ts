@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process'
 import { aptGet, findTool, systemTools } from './system-tools.ts'
 
-const missing = () => systemTools.filter((tool) => findTool(tool) === null)
+const missing = () => systemTools.filter((tool) => tool.isForTests !== false && findTool(tool) === null)
 
 const apt = missing().length > 0 ? aptGet() : null
 if (apt) {

@@ -33,7 +33,7 @@ export interface ScriptedOrigin {
   written(): Promise<number>
   /** As the machine would: `kill -9`. */
   kill(): Promise<void>
-  /** Starts it again at the same port. */
+  /** Ends it, and starts it again at the same port. */
   restart(script?: Script): Promise<void>
 }
 
@@ -56,18 +56,21 @@ export async function startOrigin(name: string): Promise<ScriptedOrigin> {
     script: async (script) => void (await ask({ script })),
     count: async () => (await ask({ count: true })) as number,
     written: async () => (await ask({ written: true })) as number,
-    async kill() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const ended = new Promise((done) => child.once('exit', done))
-      child.kill('SIGKILL')
-      await ended
-    },
+    kill: () => killed(child),
     async restart(script = {}) {
+      await killed(child)
       child = spawnOrigin(name, port)
       await ready(child)
       await ask({ script })
     },
   }
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((done) => child.once('exit', done))
+  child.kill('SIGKILL')
+  await ended
 }
 
 function spawnOrigin(name: string, port: number): ChildProcess {

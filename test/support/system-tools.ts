@@ -12,6 +12,8 @@ export interface SystemTool {
   readonly commands: readonly string[]
   readonly debianPackage: string
   readonly usedFor: string
+  /** Whether tests need it; load runs leave out what is not there. Default true. */
+  readonly isForTests?: boolean
 }
 
 export const systemTools: readonly SystemTool[] = [
@@ -27,11 +29,25 @@ export const systemTools: readonly SystemTool[] = [
     debianPackage: 'chromium',
     usedFor: 'tests of pages',
   },
+  {
+    name: 'nginx',
+    commands: ['nginx'],
+    debianPackage: 'nginx',
+    usedFor: 'comparison of balancers',
+    isForTests: false,
+  },
+  {
+    name: 'HAProxy',
+    commands: ['haproxy'],
+    debianPackage: 'haproxy',
+    usedFor: 'comparison of balancers',
+    isForTests: false,
+  },
 ]
 
 /** Path of a tool's program, or null. */
 export function findTool(tool: SystemTool): string | null {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/usr/sbin']
   for (const folder of folders) {
     for (const command of tool.commands) {
       const file = join(folder, command)

@@ -6,6 +6,7 @@ import { Latency, PeakEwma } from '../../../functions/balancer/strategies/peak-e
 import { RandomChoice } from '../../../functions/balancer/strategies/random.ts'
 import { RoundRobin } from '../../../functions/balancer/strategies/round-robin.ts'
 import type { Candidate, Random, Strategy } from '../../../functions/balancer/strategies/strategy.ts'
+import { simulate } from '../../load/balancer-simulation.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
 interface Fake extends Candidate {
@@ -237,5 +238,19 @@ describe('priorities', () => {
     expect(shares([level(['a', 'b', 'c', 'd'], ['a', 'b'])])).toEqual({ ab: expect.closeTo(1) })
     expect(shares([level(['a', 'b'], []), level(['c', 'd'], [])])).toEqual({ 'ab!': expect.closeTo(1) })
     expect(shares([level(['a', 'b', 'c', 'd'], ['a'])], 0)).toEqual({ a: expect.closeTo(1) })
+  })
+})
+
+describe('many isolates that each see only their own traffic', () => {
+  const settings = { isolates: 100, origins: 20, requests: 60_000, utilisation: 0.6, seed: 1 }
+
+  it('find origins of uneven capacity by peak EWMA, which random and round robin overload', () => {
+    const [ewma, least, random, robin] = (
+      ['peak-ewma', 'least-request', 'random', 'round-robin'] as const
+    ).map((strategy) => simulate({ ...settings, strategy }))
+    expect(ewma?.p99).toBeLessThan((random?.p99 ?? 0) / 4)
+    expect(ewma?.p99).toBeLessThan((robin?.p99 ?? 0) / 4)
+    expect(ewma?.p99).toBeLessThan(least?.p99 ?? 0)
+    expect(ewma?.imbalance).toBeLessThan(random?.imbalance ?? 0)
   })
 })

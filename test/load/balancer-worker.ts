@@ -1,0 +1,27 @@
+/** Four origins behind a pool for each strategy, for `npm run load -- balancer`. */
+import tables from '../../db/app/tables.ts'
+import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
+import { defineOrigins, type PoolDeclaration } from '../../functions/define.ts'
+import { createRelay } from '../../functions/relay.ts'
+import { createWorker } from '../../functions/worker.ts'
+
+const origins = Object.fromEntries(
+  ['a', 'b', 'c', 'd'].map((name) => [name, { url: { variable: `ORIGIN_${name.toUpperCase()}` } }]),
+)
+const strategies = ['round-robin', 'least-request', 'peak-ewma'] as const
+const pools = Object.fromEntries(
+  strategies.map((strategy): [string, PoolDeclaration] => [strategy, { origins, strategy }]),
+)
+const app = {
+  tables,
+  config: { cache: false },
+  origins: defineOrigins({
+    pools,
+    routes: strategies.map((pool) => ({ path: `/${pool}/*`, pool, rewrite: '' })),
+  }),
+}
+
+export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export const PoolWatch = createPoolWatch(app)
+export const Relay = createRelay(app)
+export default createWorker(app)
