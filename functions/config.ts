@@ -2,7 +2,9 @@
  * Configuration: what an app may set, with its defaults, and the keys that the environment holds.
  * @module
  */
+import type { Setting } from './balancer/declarations.ts'
 import type { Env } from './context.ts'
+import type { Objective } from './monitor/service-levels.ts'
 
 /** Everything that `functions/app/config.ts` may set. */
 export interface AtollConfig {
@@ -66,6 +68,14 @@ export interface AtollConfig {
   readonly uploadExpirySeconds: number
   /** How many request shapes an isolate keeps compiled. Default 1000. */
   readonly compiledShapes: number
+  /** Service levels that are promised, and watched. Default none. */
+  readonly objectives: readonly Objective[]
+  /** Where to tell of a service level that burns its budget too fast, as a webhook; null: nowhere. Default null. */
+  readonly alertWebhook: { readonly url: Setting; readonly secret: string } | null
+  /** What a million rows that D1 reads cost. Default 0.001. */
+  readonly d1DollarsPerMillionRead: number
+  /** What a million rows that D1 writes cost. Default 1. */
+  readonly d1DollarsPerMillionWritten: number
 }
 
 export const defaultConfig: AtollConfig = {
@@ -99,6 +109,10 @@ export const defaultConfig: AtollConfig = {
   storageMaxObjectBytes: 5_000_000_000,
   uploadExpirySeconds: 86_400,
   compiledShapes: 1000,
+  objectives: [],
+  alertWebhook: null,
+  d1DollarsPerMillionRead: 0.001,
+  d1DollarsPerMillionWritten: 1,
 }
 
 /** The project's keys; an empty one matches nothing. */

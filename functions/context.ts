@@ -3,11 +3,11 @@
  * @module
  */
 import type { Context } from 'hono'
-import { Cluster } from '../db/cluster/cluster.ts'
+import { Cluster, type DatabaseCall } from '../db/cluster/cluster.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
 import type { PoolDeclaration } from './balancer/declarations.ts'
-import { Pool } from './balancer/pool.ts'
+import { type OnAnswer, Pool } from './balancer/pool.ts'
 import { PoolLink } from './balancer/pool-link.ts'
 import type { PoolWatch, PoolWatchAccess } from './balancer/pool-watch.ts'
 import { readTargets } from './balancer/read-targets.ts'
@@ -25,8 +25,15 @@ import type { JobLimit, JobLimitAccess } from './jobs/job-limit.ts'
 import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
 import { PayloadStore } from './jobs/payload-store.ts'
 import type { JobMessage } from './jobs/run-batch.ts'
+import type { AdvisorAccess, AdvisorObject } from './monitor/advise/advisor.ts'
+import { createHandOver } from './monitor/hand-over.ts'
+import type { Measured } from './monitor/measure.ts'
+import { Meter } from './monitor/meter.ts'
+import type { MetricsAccess, MetricsStore } from './monitor/metrics-store.ts'
+import type { RequestTrace } from './monitor/request-trace.ts'
 import type { Relay } from './relay.ts'
 import { SessionTokens } from './rest/session-token.ts'
+import { Sealer } from './sealer.ts'
 import { AddressSigner } from './storage/signed-address.ts'
 
 /** Bindings of `wrangler.toml` and secrets of `.dev.vars`. */
@@ -45,6 +52,12 @@ export interface Env {
   readonly JOB_LIMITS?: DurableObjectNamespace<JobLimit>
   /** Watches over the origins of pools: one for each. */
   readonly POOLS?: DurableObjectNamespace<PoolWatch>
+  /** Keeps what isolates count. */
+  readonly METRICS?: DurableObjectNamespace<MetricsStore>
+  /** Tries indexes on a copy. */
+  readonly ADVISOR?: DurableObjectNamespace<AdvisorObject>
+  /** `off` switches measuring off. */
+  readonly ATOLL_METRICS?: string
   /** Carries jobs; others are `QUEUE_HIGH` and so on. */
   readonly QUEUE?: Queue<JobMessage>
   /** Files, and large payloads of jobs. */
@@ -96,6 +109,14 @@ export interface Services {
   /** A rate limit by the name of its binding; null: not bound, or all are off. */
   readonly rateLimit: (binding: string) => RateLimit | null
   readonly rateLimitSeconds: number
+  readonly meter: Meter
+  /** What isolates have counted; null when nobody keeps it. */
+  readonly metrics: (() => MetricsAccess) | null
+  readonly advisor: (() => AdvisorAccess) | null
+  /** Seals what the dashboard remembers of who has signed in. */
+  readonly sealer: Sealer
+  /** Hands over what was counted, some time after a request; null when nobody takes it. */
+  readonly handOver: ((context: { waitUntil(work: Promise<unknown>): void }) => void) | null
 }
 
 /** What the relays are asked. */
@@ -118,7 +139,7 @@ export interface Visit {
 /** Hono's types for every handler of the Worker. */
 export interface AtollEnv {
   readonly Bindings: Env
-  readonly Variables: { services: Services; caller: Caller }
+  readonly Variables: { services: Services; caller: Caller; trace: RequestTrace; measured: Measured }
 }
 
 export function visitOf(c: Context<AtollEnv>): Visit {
@@ -142,7 +163,13 @@ export function servicesFor(engine: Engine): (env: Env) => Services {
 function createServices(env: Env, { config, migrations, registry, origins }: Engine): Services {
   const keys = readKeys(env)
   const bindings = databasesOf(env)
-  const cluster = new Cluster(bindings, { migrations, timeoutMs: config.databaseTimeoutMs })
+  const meter = new Meter()
+  const cluster = new Cluster(bindings, {
+    migrations,
+    timeoutMs: config.databaseTimeoutMs,
+    onCall: (call) => countCall(meter, call),
+  })
+  const metrics = metricsOf(env)
   return {
     cluster,
     bindings,
@@ -161,7 +188,7 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
     files: env.BUCKET ?? null,
     addresses: new AddressSigner(`${keys.secret}\n${keys.jwtSecret}`),
     setting: settingsOf(env),
-    pool: poolsOf(env, origins.pools),
+    pool: poolsOf(env, origins.pools, meter),
     poolWatch: poolWatchOf(env),
     stickyCookies: new StickyCookies(`${keys.secret}\n${keys.jwtSecret}`),
     rateLimit: (binding) => {
@@ -169,7 +196,33 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
       return env.ATOLL_RATE_LIMITS === 'off' ? null : (limit ?? null)
     },
     rateLimitSeconds: config.rateLimitSeconds,
+    meter,
+    metrics,
+    advisor: advisorOf(env),
+    sealer: new Sealer('atoll-dashboard', `${keys.secret}\n${keys.jwtSecret}`),
+    handOver: metrics && createHandOver(meter, metrics),
   }
+}
+
+function countCall(
+  meter: Meter,
+  { database, ms, rowsRead, rowsWritten, outcome, isRetry }: DatabaseCall,
+): void {
+  meter.count('database_calls', { database, outcome })
+  meter.time('database_seconds', { database }, ms)
+  if (rowsRead > 0) meter.count('database_rows_read', { database }, rowsRead)
+  if (rowsWritten > 0) meter.count('database_rows_written', { database }, rowsWritten)
+  if (isRetry) meter.count('database_retries', { database })
+}
+
+function advisorOf({ ADVISOR }: Env): Services['advisor'] {
+  return ADVISOR ? () => ADVISOR.getByName('advisor') as unknown as AdvisorAccess : null
+}
+
+function metricsOf({ METRICS, ATOLL_METRICS }: Env): Services['metrics'] {
+  if (!METRICS || ATOLL_METRICS === 'off') return null
+  // The types of calls between isolates know no tuples.
+  return () => METRICS.getByName('metrics') as unknown as MetricsAccess
 }
 
 export function settingsOf(env: Env): ReadSetting {
@@ -177,14 +230,22 @@ export function settingsOf(env: Env): ReadSetting {
 }
 
 /** Made when they are asked first: an origin whose variable is not set hurts its own pool only. */
-function poolsOf(env: Env, declared: Readonly<Record<string, PoolDeclaration>>): Services['pool'] {
+function poolsOf(
+  env: Env,
+  declared: Readonly<Record<string, PoolDeclaration>>,
+  meter: Meter,
+): Services['pool'] {
+  const onAnswer: OnAnswer = (pool, origin, answer, ms) => {
+    meter.count('origin_requests', { pool, origin, answer })
+    meter.time('origin_seconds', { pool, origin }, ms)
+  }
   const made = new Map<string, PoolLink>()
   const watch = poolWatchOf(env)
   return (name) => {
     const known = made.get(name)
     if (known) return known
     const declaration = declared[name] as PoolDeclaration
-    const pool = new Pool(name, declaration, readTargets(declaration, settingsOf(env)))
+    const pool = new Pool(name, declaration, readTargets(declaration, settingsOf(env)), undefined, onAnswer)
     const link = new PoolLink(pool, watch && (() => watch(name)))
     made.set(name, link)
     return link

@@ -1,6 +1,6 @@
 /**
  * The one catalogue of errors. `PGRST…` and SQLSTATE codes are PostgREST's and PostgreSQL's, with their wording,
- * because clients compare them; Atoll's own families are `ACCESS`, `SHARD`, `CACHE`, `JOB`, `STORE` and `PROXY`.
+ * because clients compare them; Atoll's own families are `ACCESS`, `SHARD`, `CACHE`, `JOB`, `STORE`, `PROXY` and `MON`.
  * Source: https://docs.postgrest.org/en/latest/references/errors.html
  *
  * Longer than other files because it is one list: a code is looked for in one place.
@@ -535,6 +535,17 @@ export const errors = {
   noPoolWatch: () =>
     new AtollError(501, 'PROXY018', 'Weights can only be changed with a Durable Object for pools', {
       hint: 'Bind the class PoolWatch as POOLS in wrangler.toml.',
+    }),
+  monitorDenied: (signedIn: boolean) =>
+    new AtollError(signedIn ? 403 : 401, 'MON001', 'This is for who has the secret key', {
+      headers: signedIn ? {} : { 'WWW-Authenticate': 'Bearer' },
+    }),
+  notOwnPage: () => new AtollError(403, 'MON002', 'The dashboard is asked by its own pages only'),
+  invalidMonitorQuery: (issues: readonly unknown[]) =>
+    new AtollError(400, 'MON003', 'The request to the dashboard is not understood', { details: issues }),
+  noAdvisor: () =>
+    new AtollError(501, 'MON004', 'Advice needs what was measured, and a place to try indexes', {
+      hint: 'Bind the classes Metrics as METRICS and Advisor as ADVISOR in wrangler.toml.',
     }),
   internal: (cause: unknown) => new AtollError(500, 'XX000', 'Internal error', { cause }),
 } as const

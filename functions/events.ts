@@ -3,6 +3,8 @@
  * @module
  */
 
+import { currentTrace } from './monitor/request-trace.ts'
+
 /** A request failed for a reason that its caller is not told. */
 export interface InternalErrorEvent {
   readonly kind: 'internal-error'
@@ -117,6 +119,27 @@ export interface PoolUnwatchedEvent {
   readonly error: unknown
 }
 
+/** What was counted could not be handed over; it is handed over again. */
+export interface MetricsNotTakenEvent {
+  readonly kind: 'metrics-not-taken'
+  readonly error: unknown
+}
+
+/** Something that `/metrics` shows could not be read. */
+export interface GaugesUnreadEvent {
+  readonly kind: 'gauges-unread'
+  readonly what: string
+  readonly error: unknown
+}
+
+/** A service level burns its error budget too fast, or no longer does. */
+export interface ServiceLevelEvent {
+  readonly kind: 'service-level-burning' | 'service-level-recovered'
+  readonly objective: string
+  /** How many times faster than it may. */
+  readonly burnRate: number
+}
+
 export type AtollEvent =
   | InternalErrorEvent
   | InvalidationFailedEvent
@@ -133,18 +156,46 @@ export type AtollEvent =
   | OriginHealthEvent
   | PoolPanicEvent
   | PoolUnwatchedEvent
+  | MetricsNotTakenEvent
+  | GaugesUnreadEvent
+  | ServiceLevelEvent
 
-/** Writes an event to the Worker's log, as one line of JSON. */
+/** An event as it is kept for operators. */
+export interface NotedEvent {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly kind: AtollEvent['kind']
+  /** The event as JSON, cut off where it is long. */
+  readonly text: string
+}
+
+/** What this isolate has told the log and nobody has fetched. */
+let noted: NotedEvent[] = []
+const maxNoted = 200
+const maxTextLength = 2000
+
+/** Writes an event to the Worker's log, as one line of JSON, and keeps it for who hands it over. */
 export function emit(event: AtollEvent): void {
-  console.error(textOf(event))
+  const text = textOf(event, currentTrace()?.requestId)
+  console.error(text)
+  if (noted.length < maxNoted) {
+    noted.push({ at: Date.now(), kind: event.kind, text: text.slice(0, maxTextLength) })
+  }
+}
+
+/** Events since the last time. */
+export function drainEvents(): readonly NotedEvent[] {
+  const drained = noted
+  noted = []
+  return drained
 }
 
 /** What was thrown may be anything, also what JSON cannot hold; then its kind is told at least. */
-function textOf(event: AtollEvent): string {
+function textOf(event: AtollEvent, requestId: string | undefined): string {
   const plain = (_: string, value: unknown) =>
     value instanceof Error ? describe(value) : typeof value === 'bigint' ? String(value) : value
   try {
-    return JSON.stringify(event, plain)
+    return JSON.stringify({ ...event, requestId }, plain)
   } catch {
     return JSON.stringify({ kind: event.kind, error: 'it cannot be shown' })
   }

@@ -15,6 +15,8 @@ import { type App, engineOf } from './engine.ts'
 import { AtollError, errors } from './errors.ts'
 import { emit } from './events.ts'
 import { createJobsApi } from './jobs/jobs-api.ts'
+import { createMeasure } from './monitor/measure.ts'
+import { createDashboard, createMetricsRoute } from './monitor/monitor.ts'
 import { createRest } from './rest/rest.ts'
 import { createRoutes } from './routes.ts'
 import { createStorage } from './storage/storage.ts'
@@ -44,6 +46,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
     c.set('services', servicesOf(c.env))
     await next()
   })
+  gateway.use(createMeasure(catalog, app))
   // Before all that is said of our own API: origins speak for themselves.
   gateway.use(createBalancer(engine.origins, config, admit))
   gateway.use(corsFor(config))
@@ -62,6 +65,11 @@ export function createGateway(app: App): Hono<AtollEnv> {
   gateway.route('/storage/v1', createStorage(app.storage ?? {}, config))
   gateway.route('/jobs/v1', createJobsApi(config))
   gateway.route('/balancer/v1', createBalancerApi(engine.origins))
+  gateway.route('/metrics', createMetricsRoute(engine))
+  gateway.route(
+    '/_atoll',
+    createDashboard(engine, (request, env, context) => gateway.fetch(request, env, context)),
+  )
   gateway.route('/docs', createDocs())
   gateway.get('/', (c) => c.redirect('/docs'))
   return gateway

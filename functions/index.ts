@@ -8,6 +8,8 @@ import { createRelay } from './relay.ts'
 import { createWorker } from './worker.ts'
 
 export { JobLimits } from './jobs/job-limit.ts'
+export { Advisor } from './monitor/advise/advisor.ts'
+export { Metrics } from './monitor/metrics-store.ts'
 export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

@@ -4,7 +4,7 @@
  */
 import { errors } from '../../functions/errors.ts'
 import { MovedError } from './constraint-error.ts'
-import { type BoundStatement, Database, pause, type Row } from './database.ts'
+import { type BoundStatement, Database, type DatabaseCall, pause, type Row } from './database.ts'
 import { fenceFor } from './fence.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { type ClusterSession, openSession, type SessionOptions } from './session.ts'
@@ -12,7 +12,7 @@ import { ownerOf, ownersIn, parseMap, readMapText, type ShardMap, wholeMap } fro
 import { byShard } from './shard-names.ts'
 import { slotOf } from './slots.ts'
 
-export type { BoundStatement, Row } from './database.ts'
+export type { BoundStatement, DatabaseCall, Row } from './database.ts'
 
 /** Where rows lie. */
 export type Site =
@@ -39,6 +39,8 @@ export interface ClusterOptions {
   readonly migrations: readonly string[]
   /** Longest time that a database may take to answer, in milliseconds. */
   readonly timeoutMs: number
+  /** Is told of every round trip. */
+  readonly onCall?: (call: DatabaseCall) => void
 }
 
 /** Times that a request follows slots that move. */
@@ -113,7 +115,7 @@ export class Cluster {
     let rest: Site = site
     let refusedBy: ShardMap | null = null
     for (let attempt = 0; ; attempt++) {
-      const map: ShardMap = await this.#currentMap(session)
+      const map: ShardMap = await this.currentMap(session)
       // Slots that are closed now open elsewhere in a moment.
       if (refusedBy?.epoch === map.epoch) await pause(50 * 2 ** attempt)
       const moved: Part[] = []
@@ -149,15 +151,16 @@ export class Cluster {
   /** How many databases a site has, as far as the map is known here. */
   async partsOf(site: Site, session: ClusterSession): Promise<readonly Part[]> {
     if (site.kind === 'primary') return [{ database: this.#primary.name, slots: null }]
-    return partsOf(site, await this.#currentMap(session))
+    return partsOf(site, await this.currentMap(session))
   }
 
   /** The database on which rows with a distribution value lie, as far as the map is known here. */
   async ownerOf(value: string, session: ClusterSession): Promise<string> {
-    return ownerOf(await this.#currentMap(session), slotOf(value))
+    return ownerOf(await this.currentMap(session), slotOf(value))
   }
 
-  async #currentMap(session: ClusterSession): Promise<ShardMap> {
+  /** Which database owns which slots, as far as it is known here. */
+  async currentMap(session: ClusterSession): Promise<ShardMap> {
     if (this.#map) return this.#map
     const [rows = []] = await this.#primary.batch([{ text: readMapText, parameters: [] }], session, true)
     const map = parseMap(rows[0])

@@ -12,6 +12,18 @@ export interface BoundStatement {
 
 export type Row = Readonly<Record<string, unknown>>
 
+/** One round trip to a database. */
+export interface DatabaseCall {
+  readonly database: string
+  /** Milliseconds. */
+  readonly ms: number
+  readonly rowsRead: number
+  readonly rowsWritten: number
+  readonly outcome: 'done' | 'failed'
+  /** Whether it repeats one that failed. */
+  readonly isRetry: boolean
+}
+
 /** Fails when the database lacks a migration. */
 const isMigrated = `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM json_each(?1) AS wanted WHERE wanted.value NOT IN (SELECT name FROM d1_migrations)) THEN 1 ELSE json_extract('{}','${behindMark}') END`
 
@@ -25,6 +37,7 @@ export class Database {
   readonly #budget: RetryBudget
   readonly #migrations: readonly string[]
   readonly #timeoutMs: number
+  readonly #onCall: ((call: DatabaseCall) => void) | undefined
   #checked: boolean
 
   constructor(name: string, binding: D1Database, budget: RetryBudget, options: ClusterOptions) {
@@ -33,6 +46,7 @@ export class Database {
     this.#budget = budget
     this.#migrations = options.migrations
     this.#timeoutMs = options.timeoutMs
+    this.#onCall = options.onCall
     this.#checked = options.migrations.length === 0
   }
 
@@ -51,7 +65,7 @@ export class Database {
     const check = this.#checked ? [] : [{ text: isMigrated, parameters: [JSON.stringify(this.#migrations)] }]
     for (let tries = 1; ; tries++) {
       try {
-        const results = await this.#try([...check, ...statements], session)
+        const results = await this.#try([...check, ...statements], session, tries > 1)
         this.#checked = true
         return results.slice(check.length)
       } catch (error) {
@@ -62,16 +76,35 @@ export class Database {
     }
   }
 
-  async #try(statements: readonly BoundStatement[], session: ClusterSession) {
+  async #try(statements: readonly BoundStatement[], session: ClusterSession, isRetry: boolean) {
     this.#budget.count()
     const opened = this.#binding.withSession(session.constraintFor(this.name))
     const prepared = statements.map(({ text, parameters }) => opened.prepare(text).bind(...parameters))
     const [only] = prepared
+    const start = performance.now()
+    const call = { database: this.name, rowsRead: 0, rowsWritten: 0, isRetry }
+    const told = (outcome: DatabaseCall['outcome']) => {
+      const ms = performance.now() - start
+      session.usage.call(ms)
+      this.#onCall?.({ ...call, ms, outcome })
+    }
     const work =
       prepared.length === 1 && only ? only.all<Row>().then((result) => [result]) : opened.batch<Row>(prepared)
-    const results = await within(this.#timeoutMs, work, this.name)
-    session.note(this.name, opened.getBookmark())
-    return results.map((result) => result.results)
+    try {
+      const results = await within(this.#timeoutMs, work, this.name)
+      session.note(this.name, opened.getBookmark())
+      for (const [i, { meta }] of results.entries()) {
+        const [read, written] = [meta?.rows_read ?? 0, meta?.rows_written ?? 0]
+        call.rowsRead += read
+        call.rowsWritten += written
+        session.usage.statement(statements[i] as BoundStatement, read, written)
+      }
+      told('done')
+      return results.map((result) => result.results)
+    } catch (error) {
+      told('failed')
+      throw error
+    }
   }
 }
 

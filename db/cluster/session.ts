@@ -1,5 +1,6 @@
 import type { BoundStatement, Cluster, Outcome, Part, Row, Site } from './cluster.ts'
 import { referencePosition } from './fence.ts'
+import { Usage } from './usage.ts'
 
 export interface SessionOptions {
   /** Whether the request only reads, so that replicas may answer and calls may be repeated. */
@@ -24,6 +25,8 @@ export interface ClusterSession {
   /** Every bookmark seen by now, by database. */
   readonly bookmarks: ReadonlyMap<string, string>
   readonly cluster: Cluster
+  /** What this session and those made of it have cost. */
+  readonly usage: Usage
   /** Lets work go on after the answer. What it fails to do must be repaired elsewhere. */
   later(work: Promise<unknown>): void
   /**
@@ -51,6 +54,7 @@ export function openSession(
   cluster: Cluster,
   { reads, seen, later, primary = false }: SessionOptions,
   bookmarks = new Map(seen),
+  usage = new Usage(),
 ): ClusterSession {
   const read = new Map([[referencePosition, seen.get(referencePosition) ?? '']])
   const background = later ? { later } : {}
@@ -59,6 +63,7 @@ export function openSession(
     seen,
     read,
     cluster,
+    usage,
     bookmarks,
     later: (work) => {
       const settled = work.catch(() => undefined)
@@ -73,9 +78,10 @@ export function openSession(
       if (!read.has(database)) read.set(database, bookmark)
       noteLater(bookmarks, database, bookmark)
     },
-    writing: () => (reads ? openSession(cluster, { reads: false, seen, ...background }, bookmarks) : session),
-    onPrimary: () => openSession(cluster, { reads, seen, primary: true, ...background }, bookmarks),
-    toFill: (terms) => openSession(cluster, { reads: true, ...terms, ...background }),
+    writing: () =>
+      reads ? openSession(cluster, { reads: false, seen, ...background }, bookmarks, usage) : session,
+    onPrimary: () => openSession(cluster, { reads, seen, primary: true, ...background }, bookmarks, usage),
+    toFill: (terms) => openSession(cluster, { reads: true, ...terms, ...background }, undefined, usage),
     run: (site, statementsOf) => cluster.run(site, statementsOf, session),
     on: (database, statements) => cluster.database(database).batch(statements, session),
     onAll: (databases, statements) =>

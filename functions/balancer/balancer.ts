@@ -8,6 +8,7 @@ import { callerNetwork } from '../access/rate-limit.ts'
 import type { AtollConfig } from '../config.ts'
 import type { AtollEnv, Services } from '../context.ts'
 import { errors } from '../errors.ts'
+import { writeTrace } from '../monitor/request-trace.ts'
 import { type Answered, defaultTimeouts, type Job } from './attempt.ts'
 import { passOn, receiveBody } from './body.ts'
 import { readCookies } from './cookies.ts'
@@ -38,6 +39,7 @@ export function createBalancer(
     const asked = new URL(c.req.url)
     const route = table.find(asked, c.req.method)
     if (route === null) return next()
+    Object.assign(c.var.measured, { area: 'proxy', route: route.path })
     const visit = await enter(c, route, asked, admit)
     const send = (headers: Headers) => proxy(visit, headers, config)
     return route.cache ? cache.answer(visit, send) : send(visit.headers)
@@ -90,6 +92,7 @@ async function enter(
       isKey: (text) => text !== '' && (text === keys.publishable || text === keys.secret),
     },
   )
+  writeTrace(headers, c.var.trace)
   return { request, asked, route, services, link, headers, later }
 }
 

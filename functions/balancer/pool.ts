@@ -26,6 +26,9 @@ export interface PoolClock {
   readonly random: Random
 }
 
+/** Is told of each answer of an origin, and of each request that got none. */
+export type OnAnswer = (pool: string, origin: string, answer: string, ms: number) => void
+
 /** What a request asks of a pool. */
 export interface PickRequest {
   readonly hash: number | null
@@ -43,6 +46,7 @@ export class Pool {
   readonly budget = new RetryBudget()
   readonly #strategy: Strategy
   readonly #clock: PoolClock
+  readonly #onAnswer: OnAnswer
   /** Of answers, where slow requests are hedged. */
   readonly #latencies: Histogram | null
   #hedgeAfterMs: number | null = null
@@ -54,10 +58,12 @@ export class Pool {
     declared: PoolDeclaration,
     targets: readonly OriginTarget[],
     clock: PoolClock = { now: () => Date.now(), random: Math.random },
+    onAnswer: OnAnswer = () => undefined,
   ) {
     this.name = name
     this.declared = declared
     this.#clock = clock
+    this.#onAnswer = onAnswer
     const ejection = {
       ...defaultEjection,
       ...(declared.ejection === null ? { losses: Infinity, failures: Infinity, failureShare: Infinity } : {}),
@@ -131,6 +137,7 @@ export class Pool {
   /** Notes how a request at an origin ended, and ejects the origin when it failed too often. */
   note(origin: Origin, outcome: Outcome, answer: string, ms: number): void {
     const now = this.#clock.now()
+    this.#onAnswer(this.name, origin.name, answer, ms)
     const reason = origin.note(outcome, answer, ms, now)
     if (outcome === 'answered') this.#learn(ms)
     if (reason === null || origin.outlier.isEjected(now) || !this.#mayEject(now)) return

@@ -36,7 +36,9 @@ export function createQueueHandler(app: App) {
   const engine = engineOf(app)
   const servicesOf = servicesFor(engine)
   return async (batch: { readonly messages: readonly Message[] }, env: Env, context: ExecutionContext) =>
-    runBatch(batch.messages, engine, servicesOf(env), (work) => context.waitUntil(work))
+    runBatch(batch.messages, engine, servicesOf(env), (work) => context.waitUntil(work)).finally(() =>
+      servicesOf(env).handOver?.(context),
+    )
 }
 
 export async function runBatch(
@@ -149,6 +151,7 @@ async function runJob(job: ClaimedJob, work: Work): Promise<void> {
   const registered = work.services.registry.byName.get(job.name) ?? null
   let run: Run | null = null
   let failure: unknown = null
+  const start = performance.now()
   try {
     checkClaim(job, registered)
     const payload = JSON.parse(await work.services.payloads.get(job.id, job.payload))
@@ -163,6 +166,10 @@ async function runJob(job: ClaimedJob, work: Work): Promise<void> {
   // What it has written is carried on, whether it failed or not.
   await run?.databases.settle()
   const end = endOf(job, registered, failure, [...(run?.places ?? [])], work)
+  const { meter } = work.services
+  const outcome = failure === null ? 'done' : end.due === null ? 'ended' : 'failed'
+  meter.count('jobs', { name: registered === null ? 'unknown' : job.name, outcome })
+  meter.time('job_seconds', { name: registered === null ? 'unknown' : job.name }, performance.now() - start)
   const noted = await work.ends.add(end.statements)
   work.under.delete(job.id)
   // Of a job that is another Worker's by now, the place is that one's.

@@ -107,6 +107,7 @@ export function createRest(
     const session = await openSession(visit, request.action === 'read')
     const asked: Asked = { visit, raw, url, shape, rights, session, timing }
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
+    noteCost(asked, table, response)
     await writeSession(visit, response, session)
     timing.mark('response')
     timing.write(response.headers)
@@ -137,6 +138,7 @@ export function createRest(
     timing.mark('transaction')
     const response = respond(served.answer, [], plan, responseInput(raw, url, shape, plan))
     writeCacheHeaders(response.headers, served, cache.store.name)
+    visit.services.meter.count('cache_reads', { from: served.from })
     return response
   }
 
@@ -245,6 +247,29 @@ export function createRest(
     .all('*', () => {
       throw errors.invalidPath()
     })
+}
+
+/** Parameters are kept with a statement up to so many characters. */
+const maxParameterLength = 4000
+
+/** What the request has cost, by its shape: for those who look for what is slow. */
+function noteCost({ visit, raw, shape, session: { usage } }: Asked, table: string, response: Response): void {
+  if (usage.calls === 0) return
+  const { ms, rowsRead, rowsWritten, worst } = usage
+  const [, first, last] = /^(\d+)-(\d+)/.exec(response.headers.get('content-range') ?? '') ?? []
+  const rowsReturned = last === undefined ? 0 : Number(last) - Number(first) + 1
+  const about = () => ({
+    shape: shape.parameters
+      .map(({ name, text, operand }) => `${name}=${text}${operand === null ? '' : '…'}`)
+      .join('&'),
+    method: raw.method,
+    table,
+    statement:
+      worst && JSON.stringify(worst.statement.parameters).length <= maxParameterLength
+        ? worst.statement
+        : null,
+  })
+  visit.services.meter.shape(shape.key, about, { ms, rowsRead, rowsWritten, rowsReturned })
 }
 
 async function payloadOf(request: RestRequest, raw: Request, config: AtollConfig): Promise<Payload> {

@@ -3,8 +3,8 @@
  * positions, or read from them how much others write.
  * @module
  */
-import { fromBase64Url, toBase64Url } from '../base64url.ts'
 import { errors } from '../errors.ts'
+import { Sealer } from '../sealer.ts'
 
 /** Header that carries the token, in requests and in answers. */
 export const sessionHeader = 'Atoll-Session'
@@ -12,19 +12,14 @@ export const sessionHeader = 'Atoll-Session'
 /** Text that begins a session. */
 const beginning = 'new'
 const maxLength = 8192
-const encoder = new TextEncoder()
-
-/** Bytes of the nonce that a token begins with. */
-const nonceBytes = 12
 
 /** Seals tokens and opens them. */
 export class SessionTokens {
-  readonly #secret: string
-  #key: CryptoKey | null = null
+  readonly #sealer: Sealer
 
   /** @param secret what only this project's Workers know */
   constructor(secret: string) {
-    this.#secret = secret
+    this.#sealer = new Sealer('atoll-session', secret)
   }
 
   /**
@@ -33,27 +28,12 @@ export class SessionTokens {
    */
   async read(token: string): Promise<ReadonlyMap<string, string>> {
     if (token === beginning) return new Map()
-    const bytes = token.length > maxLength ? null : fromBase64Url(token)
-    if (bytes === null || bytes.byteLength <= nonceBytes) throw errors.badSession()
-    const key = await this.#sealingKey()
-    const algorithm = { name: 'AES-GCM', iv: bytes.slice(0, nonceBytes) }
-    const opened = await crypto.subtle.decrypt(algorithm, key, bytes.slice(nonceBytes)).catch(() => {
-      throw errors.badSession()
-    })
-    return new Map(JSON.parse(new TextDecoder().decode(opened)) as [string, string][])
+    const opened = token.length > maxLength ? null : await this.#sealer.open(token)
+    if (opened === null) throw errors.badSession()
+    return new Map(opened as [string, string][])
   }
 
-  async write(bookmarks: ReadonlyMap<string, string>): Promise<string> {
-    const iv = crypto.getRandomValues(new Uint8Array(nonceBytes))
-    const text = encoder.encode(JSON.stringify([...bookmarks]))
-    const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await this.#sealingKey(), text)
-    return toBase64Url(new Uint8Array([...iv, ...new Uint8Array(sealed)]))
-  }
-
-  async #sealingKey(): Promise<CryptoKey> {
-    if (this.#key) return this.#key
-    const digest = await crypto.subtle.digest('SHA-256', encoder.encode(`atoll-session\n${this.#secret}`))
-    this.#key = await crypto.subtle.importKey('raw', digest, 'AES-GCM', false, ['encrypt', 'decrypt'])
-    return this.#key
+  write(bookmarks: ReadonlyMap<string, string>): Promise<string> {
+    return this.#sealer.seal([...bookmarks])
   }
 }

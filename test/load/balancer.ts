@@ -8,16 +8,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import autocannon from 'autocannon'
 import { LogLevel } from 'miniflare'
 import { startLocal } from '../../functions/local/serve.ts'
 import { freePort } from '../support/free-port.ts'
 import { type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 import { findToolNamed } from '../support/system-tools.ts'
+import { askAtRate } from './open-loop.ts'
 
-const connections = 24
 /** Requests a second, for all alike: what Miniflare bears on two cores beside the origins. */
-const rate = 200
+const rate = 150
 /** What an origin takes as usual, in milliseconds. */
 const usualMs = 10
 
@@ -41,7 +41,7 @@ export async function runBalancer(): Promise<void> {
   try {
     const contenders = [...(await startAtoll(origins, ends)), ...(await startOthers(origins, folder, ends))]
     console.log(
-      `${rate} requests a second over ${connections} connections; origins take ${usualMs} ms; latencies in milliseconds\n`,
+      `${rate} requests a second, come when they may; origins take ${usualMs} ms; latencies in milliseconds\n`,
     )
     line('', '', 'requests', 'failed', 'p50', 'p99')
     for (const [scene, play] of Object.entries(scenes)) {
@@ -86,16 +86,9 @@ const scenes: Readonly<
   },
 }
 
-/** Autocannon would add answers that nobody waited for: its correction is for one connection. */
-async function shoot({ url }: Contender, duration: number): Promise<Outcome> {
-  const { requests, latency, non2xx, errors } = await autocannon({
-    url,
-    connections,
-    duration,
-    overallRate: rate,
-    ignoreCoordinatedOmission: true,
-  })
-  return { requests: requests.total, failed: non2xx + errors, p50: latency.p50, p99: latency.p99 }
+async function shoot({ url }: Contender, seconds: number): Promise<Outcome> {
+  const { requests, failed, latencies } = await askAtRate({ url, rate, seconds, random: seededRandom(1) })
+  return { requests, failed, p50: latencies.quantile(0.5), p99: latencies.quantile(0.99) }
 }
 
 async function startAtoll(

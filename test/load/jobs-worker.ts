@@ -1,6 +1,8 @@
 /** The Worker of the runs about jobs. */
+
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
+import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { changes, defineJob } from '../../functions/define.ts'
 import type { App } from '../../functions/engine.ts'
 import { createRelay } from '../../functions/relay.ts'
@@ -8,6 +10,8 @@ import { createWorker } from '../../functions/worker.ts'
 import tables, { done, migrations } from './jobs-tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Advisor } from '../../functions/monitor/advise/advisor.ts'
+export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 const nothing = defineJob({ name: 'nothing', input: z.object({ n: z.int() }), run: async () => undefined })
 const effect = defineJob({
@@ -24,5 +28,6 @@ const app: App = {
   migrations: migrations.map(({ name }) => name),
 }
 
+export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

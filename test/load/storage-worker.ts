@@ -1,12 +1,17 @@
 /** The Worker of the runs about files: Atoll, and R2's binding behind nothing. */
+
 import { Hono } from 'hono'
 import tables from '../../db/app/tables.ts'
+import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { createRelay } from '../../functions/relay.ts'
 import { createWorker } from '../../functions/worker.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Advisor } from '../../functions/monitor/advise/advisor.ts'
+export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 const app = { tables, config: { cache: false, storageMaxObjectBytes: 3_000_000_000 } }
+export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 const worker = createWorker(app)
 

@@ -2,6 +2,7 @@
  * The sample app's Worker with jobs of a test's own, which write what they do into the databases. Its queues can be told to lose,
  * double, shuffle and delay what they are sent.
  */
+
 import { env } from 'cloudflare:workers'
 import { count, sql } from 'drizzle-orm'
 import { Hono } from 'hono'
@@ -10,12 +11,15 @@ import { artistSales, dailySales, invoices, receipts } from '../../db/app/schema
 import tables from '../../db/app/tables.ts'
 import receipt from '../../functions/app/jobs/receipt.ts'
 import refreshArtistSales from '../../functions/app/jobs/refresh-artist-sales.ts'
+import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { changes, defineJob, defineWebhook, type RouteEnv, sending } from '../../functions/define.ts'
 import type { App } from '../../functions/engine.ts'
 import { createRelay } from '../../functions/relay.ts'
 import { createWorker } from '../../functions/worker.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Advisor } from '../../functions/monitor/advise/advisor.ts'
+export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 interface Settings {
   readonly RESEND_SECONDS?: string
@@ -142,6 +146,7 @@ const app: App = {
   ],
 }
 
+export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 
 const worker = createWorker(app)

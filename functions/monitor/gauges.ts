@@ -1,0 +1,124 @@
+/**
+ * What can be asked at any time, and is not counted: sizes of databases, jobs that wait, origins as they are.
+ * @module
+ */
+import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import type { PoolView } from '../balancer/pool-view.ts'
+import type { Services } from '../context.ts'
+import { emit } from '../events.ts'
+import { countJobs } from '../jobs/show-jobs.ts'
+import type { Gauge } from './open-metrics.ts'
+
+export async function readGauges(services: Services, pools: readonly string[]): Promise<readonly Gauge[]> {
+  const parts = await Promise.all([
+    orNothing('databases', databaseGauges(services)),
+    orNothing('jobs', jobGauges(services)),
+    orNothing('origins', originGauges(services, pools)),
+  ])
+  return parts.flat()
+}
+
+/** A part that cannot be read leaves the others readable. */
+async function orNothing(what: string, gauges: Promise<readonly Gauge[]>): Promise<readonly Gauge[]> {
+  try {
+    return await gauges
+  } catch (error) {
+    emit({ kind: 'gauges-unread', what, error })
+    return []
+  }
+}
+
+export async function databaseSizes({
+  bindings,
+}: Services): Promise<readonly { database: string; bytes: number | null }[]> {
+  return Promise.all(
+    [...bindings].map(async ([database, binding]) => {
+      const answer = await binding
+        .prepare('SELECT 1')
+        .all()
+        .catch(() => null)
+      return { database, bytes: answer?.meta.size_after ?? null }
+    }),
+  )
+}
+
+async function databaseGauges(services: Services): Promise<readonly Gauge[]> {
+  const sizes = await databaseSizes(services)
+  return [
+    {
+      name: 'database_size_bytes',
+      help: 'Size of a database.',
+      unit: 'bytes',
+      values: sizes.flatMap(({ database, bytes }) =>
+        bytes === null ? [] : [{ labels: { database }, value: bytes }],
+      ),
+    },
+    {
+      name: 'database_up',
+      help: 'Whether a database answers.',
+      values: sizes.map(({ database, bytes }) => ({ labels: { database }, value: bytes === null ? 0 : 1 })),
+    },
+  ]
+}
+
+/** When the job that has been due the longest was due, in milliseconds since 1970; null: none is. */
+export async function oldestDue({ cluster }: Services): Promise<number | null> {
+  const session = cluster.open({ reads: true, seen: new Map(), primary: true })
+  const statement: BoundStatement = {
+    text: 'SELECT min(due) AS due FROM _atoll_jobs WHERE due IS NOT NULL',
+    parameters: [],
+  }
+  const parts = await Promise.all(cluster.databases.map((database) => session.on(database, [statement])))
+  const dues = parts.flatMap(([[row] = [] as readonly Row[]]) =>
+    typeof row?.due === 'number' ? [row.due] : [],
+  )
+  return dues.length === 0 ? null : Math.min(...dues)
+}
+
+async function jobGauges(services: Services): Promise<readonly Gauge[]> {
+  const [counts, oldest] = await Promise.all([countJobs(services), oldestDue(services)])
+  const values = Object.entries(counts).flatMap(([name, states]) =>
+    Object.entries(states).map(([state, value]) => ({ labels: { name, state }, value })),
+  )
+  return [
+    { name: 'jobs_in_state', help: 'Jobs by name and state.', values },
+    {
+      name: 'jobs_oldest_due_seconds',
+      help: 'How long the job has been due that waits the longest.',
+      unit: 'seconds',
+      values: [{ labels: {}, value: oldest === null ? 0 : Math.max(0, Date.now() - oldest) / 1000 }],
+    },
+  ]
+}
+
+async function originGauges({ poolWatch }: Services, pools: readonly string[]): Promise<readonly Gauge[]> {
+  if (poolWatch === null) return []
+  const views = await Promise.all(pools.map((pool) => poolWatch(pool).view()))
+  const gauge = (
+    name: string,
+    help: string,
+    read: (origin: PoolView['origins'][number]) => number | null,
+  ): Gauge => ({
+    name,
+    help,
+    values: views.flatMap((view) =>
+      view.origins.flatMap((origin) => {
+        const value = read(origin)
+        return value === null ? [] : [{ labels: { pool: view.name, origin: origin.name }, value }]
+      }),
+    ),
+  })
+  return [
+    gauge('origin_up', 'Whether an origin takes requests.', ({ state }) => (state === 'up' ? 1 : 0)),
+    gauge('origin_weight', 'Share of an origin beside the others of its pool.', ({ weight }) => weight),
+    gauge(
+      'origin_outstanding',
+      'Requests that an origin has not finished.',
+      ({ outstanding }) => outstanding,
+    ),
+    gauge('origin_latency_seconds', 'Peak EWMA of an origin.', ({ latencyMs }) =>
+      latencyMs === null ? null : latencyMs / 1000,
+    ),
+    gauge('origin_ejecting_isolates', 'Isolates that leave an origin alone.', ({ ejectedIn }) => ejectedIn),
+  ]
+}

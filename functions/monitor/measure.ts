@@ -1,0 +1,74 @@
+/**
+ * Around every request: its id and trace, and what is counted of it.
+ * @module
+ */
+import type { MiddlewareHandler } from 'hono'
+import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { AtollEnv } from '../context.ts'
+import type { App } from '../engine.ts'
+import { openTrace, runTraced } from './request-trace.ts'
+
+/** What a request is counted under: few values each, whatever is asked. */
+export interface Measured {
+  area: string
+  route: string
+}
+
+export function createMeasure(catalog: Catalog, { functions, routes }: App): MiddlewareHandler<AtollEnv> {
+  const known = {
+    rest: new Set(catalog.tables.keys()),
+    rpc: new Set(Object.keys(functions ?? {})),
+    functions: new Set(Object.keys(routes ?? {})),
+  }
+  return async (c, next) => {
+    const start = performance.now()
+    const trace = openTrace(c.req.raw.headers)
+    const measured = measuredAs(c.req.path, known)
+    c.set('trace', trace)
+    c.set('measured', measured)
+    await runTraced(trace, next)
+    const { services } = c.var
+    const { meter } = services
+    const { area, route } = measured
+    const { res, req } = c
+    // A WebSocket's answer cannot be written to.
+    if (res.status !== 101) res.headers.set('X-Request-Id', trace.requestId)
+    const method = knownMethods.has(req.method) ? req.method : 'OTHER'
+    meter.count('requests', { area, route, method, status: res.status })
+    meter.time('request_seconds', { area, route }, performance.now() - start)
+    const [came, went] = [bytesOf(req.raw.headers), bytesOf(res.headers)]
+    if (came > 0) meter.count('request_bytes', { area }, came)
+    if (went > 0) meter.count('response_bytes', { area }, went)
+    services.handOver?.(c.executionCtx)
+  }
+}
+
+const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+function bytesOf(headers: Headers): number {
+  const length = Number(headers.get('content-length') ?? 0)
+  return Number.isSafeInteger(length) ? length : 0
+}
+
+function measuredAs(
+  path: string,
+  known: {
+    readonly rest: ReadonlySet<string>
+    readonly rpc: ReadonlySet<string>
+    readonly functions: ReadonlySet<string>
+  },
+): Measured {
+  const [, area = '', version = '', first = '', second = ''] = path.split('/', 5)
+  if (version !== 'v1') {
+    return { area: ['docs', 'metrics', '_atoll'].includes(area) ? area : 'other', route: '' }
+  }
+  if (area === 'rest') {
+    if (first === 'rpc') return { area: 'rpc', route: known.rpc.has(second) ? second : 'unknown' }
+    return { area, route: first === '' ? '/' : known.rest.has(first) ? first : 'unknown' }
+  }
+  if (area === 'functions') return { area, route: known.functions.has(first) ? first : 'unknown' }
+  if (area === 'storage') {
+    return { area, route: ['object', 'bucket', 'upload'].includes(first) ? first : 'unknown' }
+  }
+  return { area: ['jobs', 'balancer'].includes(area) ? area : 'other', route: '' }
+}

@@ -1,0 +1,61 @@
+/**
+ * Names of what is measured, with their labels, as OpenMetrics writes them: `requests{area="rest",status="200"}`.
+ * Source: https://prometheus.io/docs/specs/om/open_metrics_spec/
+ * @module
+ */
+
+/** What each family counts, and how `/metrics` calls it. */
+export const families = {
+  requests: { kind: 'counter', help: 'Requests that were answered.' },
+  request_seconds: { kind: 'histogram', help: 'Time until an answer began.', unit: 'seconds' },
+  request_bytes: {
+    kind: 'counter',
+    help: 'Bytes of bodies that came in, as far as their length was said.',
+    unit: 'bytes',
+  },
+  response_bytes: {
+    kind: 'counter',
+    help: 'Bytes of bodies that went out, as far as their length was known.',
+    unit: 'bytes',
+  },
+  database_calls: { kind: 'counter', help: 'Round trips to databases.' },
+  database_seconds: { kind: 'histogram', help: 'Time of round trips to databases.', unit: 'seconds' },
+  database_rows_read: { kind: 'counter', help: 'Rows that databases read.' },
+  database_rows_written: { kind: 'counter', help: 'Rows that databases wrote.' },
+  database_retries: { kind: 'counter', help: 'Calls that were repeated.' },
+  cache_reads: { kind: 'counter', help: 'Reads of data, by where the answer came from.' },
+  jobs: { kind: 'counter', help: 'Tries of jobs, by how they ended.' },
+  job_seconds: { kind: 'histogram', help: 'Time that tries of jobs took.', unit: 'seconds' },
+  events: { kind: 'counter', help: 'What went wrong, by kind of event.' },
+  origin_requests: { kind: 'counter', help: 'Requests to origins, by answer.' },
+  origin_seconds: { kind: 'histogram', help: "Time until origins' answers began.", unit: 'seconds' },
+} as const satisfies Record<string, { kind: 'counter' | 'histogram'; help: string; unit?: string }>
+
+export type Family = keyof typeof families
+
+export type Labels = Readonly<Record<string, string | number>>
+
+/** A family with labels, as text that is the same for the same labels in the same order. */
+export function seriesOf(family: Family, labels: Labels): string {
+  let text = ''
+  for (const name in labels) {
+    const value = String(labels[name])
+    text += `${text === '' ? '' : ','}${name}="${/["\\\n]/.test(value) ? escaped(value) : value}"`
+  }
+  return text === '' ? family : `${family}{${text}}`
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+export function familyOf(series: string): Family {
+  const end = series.indexOf('{')
+  return (end < 0 ? series : series.slice(0, end)) as Family
+}
+
+/** The labels as they are written, without braces. */
+export function labelsOf(series: string): string {
+  const start = series.indexOf('{')
+  return start < 0 ? '' : series.slice(start + 1, -1)
+}
