@@ -5,6 +5,7 @@
 import type { Setting } from './balancer/declarations.ts'
 import type { Env } from './context.ts'
 import type { Objective } from './monitor/service-levels.ts'
+import type { SpanExport } from './monitor/spans.ts'
 
 /** Everything that `functions/app/config.ts` may set. */
 export interface AtollConfig {
@@ -134,6 +135,17 @@ export interface RedisAccess {
 export function readRedis(env: Env): RedisAccess | null {
   const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env
   return url && token ? { url, token } : null
+}
+
+/** Where spans go, by OpenTelemetry's own variables; null: nowhere. */
+export function readSpanExport(env: Env): SpanExport | null {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: text = '' } = env
+  if (!endpoint) return null
+  const pairs = text.split(',').map((pair): [string, string] => {
+    const at = pair.indexOf('=')
+    return [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())]
+  })
+  return { endpoint, headers: Object.fromEntries(pairs.filter(([name]) => name !== '')) }
 }
 
 export function readKeys(env: Env): Keys {

@@ -19,7 +19,7 @@ import type { Invalidator } from './cache/invalidate.ts'
 import { LastWrites } from './cache/last-writes.ts'
 import { MemoryStore } from './cache/memory-store.ts'
 import { RedisStore } from './cache/redis-store.ts'
-import { type AtollConfig, type Keys, readKeys, readRedis, readSetting } from './config.ts'
+import { type AtollConfig, type Keys, readKeys, readRedis, readSetting, readSpanExport } from './config.ts'
 import type { Engine } from './engine.ts'
 import type { JobLimit, JobLimitAccess } from './jobs/job-limit.ts'
 import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
@@ -31,6 +31,7 @@ import type { Measured } from './monitor/measure.ts'
 import { Meter } from './monitor/meter.ts'
 import type { MetricsAccess, MetricsStore } from './monitor/metrics-store.ts'
 import type { RequestTrace } from './monitor/request-trace.ts'
+import { Spans } from './monitor/spans.ts'
 import type { Relay } from './relay.ts'
 import { SessionTokens } from './rest/session-token.ts'
 import { Sealer } from './sealer.ts'
@@ -56,6 +57,9 @@ export interface Env {
   readonly METRICS?: DurableObjectNamespace<MetricsStore>
   /** Tries indexes on a copy. */
   readonly ADVISOR?: DurableObjectNamespace<AdvisorObject>
+  /** Address of an OpenTelemetry collector, and what it wants to be told: `name=value,…`. */
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string
+  readonly OTEL_EXPORTER_OTLP_HEADERS?: string
   /** `off` switches measuring off. */
   readonly ATOLL_METRICS?: string
   /** Carries jobs; others are `QUEUE_HIGH` and so on. */
@@ -113,6 +117,8 @@ export interface Services {
   /** What isolates have counted; null when nobody keeps it. */
   readonly metrics: (() => MetricsAccess) | null
   readonly advisor: (() => AdvisorAccess) | null
+  /** Null when no collector is named. */
+  readonly spans: Spans | null
   /** Seals what the dashboard remembers of who has signed in. */
   readonly sealer: Sealer
   /** Hands over what was counted, some time after a request; null when nobody takes it. */
@@ -164,10 +170,19 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
   const keys = readKeys(env)
   const bindings = databasesOf(env)
   const meter = new Meter()
+  const spanExport = readSpanExport(env)
+  const spans = spanExport && new Spans(spanExport)
   const cluster = new Cluster(bindings, {
     migrations,
     timeoutMs: config.databaseTimeoutMs,
-    onCall: (call) => countCall(meter, call),
+    onCall: (call) => {
+      countCall(meter, call)
+      spans?.part(`D1 ${call.database}`, 'client', Date.now() - call.ms, Date.now(), {
+        'db.system.name': 'sqlite',
+        'db.namespace': call.database,
+        'atoll.rows_read': call.rowsRead,
+      })
+    },
   })
   const metrics = metricsOf(env)
   return {
@@ -199,6 +214,7 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
     meter,
     metrics,
     advisor: advisorOf(env),
+    spans,
     sealer: new Sealer('atoll-dashboard', `${keys.secret}\n${keys.jwtSecret}`),
     handOver: metrics && createHandOver(meter, metrics),
   }

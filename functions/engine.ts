@@ -14,6 +14,7 @@ import type { JobManifest } from './jobs/define-job.ts'
 import type { WebhookManifest } from './jobs/define-webhook.ts'
 import { createJobRegistry, type EngineJob, type JobRegistry } from './jobs/job-registry.ts'
 import { webhookJob } from './jobs/webhook-job.ts'
+import { alertJobs } from './monitor/alerts.ts'
 import { storageJobs } from './storage/storage-jobs.ts'
 
 /** What an app brings. */
@@ -48,7 +49,7 @@ export function engineOf(app: App): Engine {
   const catalog = buildCatalog(app.tables)
   const webhooks = (app.webhooks ?? []).map((webhook) => webhookJob(webhook, config))
   const registry = createJobRegistry(
-    [...((app.jobs ?? []) as readonly EngineJob[]), ...webhooks, ...storageJobs],
+    [...((app.jobs ?? []) as readonly EngineJob[]), ...webhooks, ...storageJobs, ...alertJobs(config)],
     catalog,
   )
   const origins = app.origins ?? { pools: {}, routes: [] }

@@ -125,6 +125,13 @@ export interface MetricsNotTakenEvent {
   readonly error: unknown
 }
 
+/** A collector did not take spans; they are dropped. */
+export interface SpansNotTakenEvent {
+  readonly kind: 'spans-not-taken'
+  readonly spans: number
+  readonly error: unknown
+}
+
 /** Something that `/metrics` shows could not be read. */
 export interface GaugesUnreadEvent {
   readonly kind: 'gauges-unread'
@@ -158,6 +165,7 @@ export type AtollEvent =
   | PoolUnwatchedEvent
   | MetricsNotTakenEvent
   | GaugesUnreadEvent
+  | SpansNotTakenEvent
   | ServiceLevelEvent
 
 /** An event as it is kept for operators. */

@@ -11,6 +11,7 @@ import { copyReferences } from '../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/unique-values.ts'
 import { sweepChanges } from './cache/invalidate.ts'
+import type { AtollConfig } from './config.ts'
 import { type Env, type Services, servicesFor } from './context.ts'
 import { type App, type Engine, engineOf } from './engine.ts'
 import { emit } from './events.ts'
@@ -18,6 +19,8 @@ import { cleanUp } from './jobs/clean-up.ts'
 import { dispatch } from './jobs/dispatch.ts'
 import { runSchedules } from './jobs/schedules.ts'
 import { startFromChanges } from './jobs/start-from-changes.ts'
+import { watchObjectives } from './monitor/alerts.ts'
+import { handOver } from './monitor/hand-over.ts'
 import { sweepFiles } from './storage/sweep-files.ts'
 
 /** What others ask of the relay that has a database's name. */
@@ -105,6 +108,8 @@ export function createRelay(
         await this.#repairBy(again)
         round.wants.push(again)
       } else this.#failures = 0
+      // What a relay counts and tells is its own: no request follows that would hand it over.
+      if (services.metrics) await handOver(services.meter, services.metrics())
       await this.#wakeAt(Math.min(...round.wants), name)
     }
 
@@ -131,6 +136,7 @@ export function createRelay(
       const { catalog, config } = engine
       if (name === cluster.primary) {
         await part(round, 'reference copies', async () => void (await copyReferences(session, catalog)))
+        await part(round, 'service levels', () => this.#watchObjectives(services, config))
         const { files } = services
         if (files) await part(round, 'files', () => this.#sweepFiles(files, session))
         for (const shard of cluster.shards) {
@@ -162,6 +168,12 @@ export function createRelay(
       if (unique.length > 0 && cluster.sharded) {
         await part(round, `unique values of ${name}`, () => this.#sweepOrphans(session, name, unique))
       }
+    }
+
+    async #watchObjectives(services: Services, config: AtollConfig): Promise<void> {
+      const before = (await this.ctx.storage.get<readonly string[]>('burning')) ?? []
+      const after = await watchObjectives(services, config, before)
+      if (String(after) !== String(before)) await this.ctx.storage.put('burning', after)
     }
 
     async #sweepFiles(files: R2Bucket, session: ClusterSession): Promise<void> {

@@ -4,12 +4,12 @@ import { defineConfig } from 'vitest/config'
 import seed from '../db/app/seed.ts'
 import { appMigrations, readMigrations } from '../db/migrations.ts'
 import { makeSeedRows } from '../db/seed.ts'
-import { copyAssets } from '../functions/docs/copy-assets.ts'
+import { buildAssets } from '../functions/build-assets.ts'
 
 const root = join(import.meta.dirname, '..')
 
 // wrangler.toml names the folder, which a fresh clone does not have.
-copyAssets(root)
+buildAssets(root)
 
 /** Pure stages in Node, the Worker in workerd, and whole servers from outside. */
 export default defineConfig({

@@ -9,7 +9,7 @@ import type { EngineJob, ReadSetting } from './job-registry.ts'
 import { isPublicAddress, lookUp, whyNotPublic } from './public-address.ts'
 import { readWebhookSecret, signWebhook } from './sign-webhook.ts'
 
-const defaultRetry = { maxAttempts: 10, minDelaySeconds: 5, maxDelaySeconds: 36_000, factor: 5 }
+export const webhookRetry = { maxAttempts: 10, minDelaySeconds: 5, maxDelaySeconds: 36_000, factor: 5 }
 
 /** Longest time that a receiver may put its next try off by. */
 const maxRetryAfterSeconds = 86_400
@@ -20,7 +20,7 @@ export function webhookJob(webhook: Webhook, config: AtollConfig): EngineJob {
   return {
     name: `webhook:${name}`,
     on,
-    retry: { ...defaultRetry, ...webhook.retry },
+    retry: { ...webhookRetry, ...webhook.retry },
     timeoutSeconds,
     ...(concurrency === undefined ? {} : { concurrency }),
     run: (context: JobContext<RowChange>, { setting }) => deliver(webhook, config, setting, context),
@@ -28,18 +28,42 @@ export function webhookJob(webhook: Webhook, config: AtollConfig): EngineJob {
 }
 
 async function deliver(
-  webhook: Webhook,
+  { name, url, secret }: Webhook,
   config: AtollConfig,
-  read: ReadSetting,
+  setting: ReadSetting,
   { id, input, signal }: JobContext<RowChange>,
 ): Promise<void> {
-  const key = readWebhookSecret(read(webhook.secret) ?? '')
-  if (key === null) throw new Error(`${webhook.secret} is not set to whsec_ and 24 to 64 bytes in base64`)
-  const url = addressOf(webhook, read)
-  if (!config.webhooksToPrivateAddresses) await checkPublic(url, config, signal)
   const { table, operation, at, old, new: record, ...rest } = input
   const data = { table, operation, ...rest, record, old_record: old }
   const body = JSON.stringify({ type: `${table}.${operation}`, timestamp: at, data })
+  await sendSigned({ what: `webhook ${name}`, url, secret, id, body, signal }, config, setting)
+}
+
+/** A request by Standard Webhooks. */
+export interface SignedRequest {
+  /** What it is, for errors. */
+  readonly what: string
+  readonly url: Webhook['url']
+  /** Name of the secret that signs it. */
+  readonly secret: string
+  /** The same for each try. */
+  readonly id: string
+  readonly body: string
+  readonly signal: AbortSignal
+}
+
+/** @throws what tells the job whether, and when, to try again */
+export async function sendSigned(
+  { what, url: where, secret, id, body, signal }: SignedRequest,
+  config: AtollConfig,
+  read: ReadSetting,
+): Promise<void> {
+  const key = readWebhookSecret(read(secret) ?? '')
+  if (key === null) throw new Error(`${secret} is not set to whsec_ and 24 to 64 bytes in base64`)
+  const text = typeof where === 'string' ? where : (read(where.variable) ?? '')
+  if (!URL.canParse(text)) throw giveUp(`${what} has no address`)
+  const url = new URL(text)
+  if (!config.webhooksToPrivateAddresses) await checkPublic(url, config, signal)
   const headers = await signWebhook(key, id, Math.floor(Date.now() / 1000), body)
   const response = await fetch(url, {
     method: 'POST',
@@ -58,12 +82,6 @@ async function deliver(
     throw retryAfter(Math.min(seconds, maxRetryAfterSeconds), why)
   }
   throw new Error(why)
-}
-
-function addressOf({ url, name }: Webhook, read: ReadSetting): URL {
-  const text = typeof url === 'string' ? url : (read(url.variable) ?? '')
-  if (!URL.canParse(text)) throw giveUp(`webhook ${name} has no address`)
-  return new URL(text)
 }
 
 async function checkPublic(url: URL, { webhookResolver }: AtollConfig, signal: AbortSignal): Promise<void> {

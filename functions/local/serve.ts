@@ -9,7 +9,7 @@ import { convertV4MiniflareOptions, Log, type LogLevel, Miniflare, type V4Worker
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import { byShard } from '../../db/cluster/shard-names.ts'
 import { doorOptions, openDatabase } from '../../db/database-door.ts'
-import { copyAssets } from '../docs/copy-assets.ts'
+import { buildAssets } from '../build-assets.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
 
@@ -59,7 +59,7 @@ function bundleOptions(entry: string): BuildOptions {
 }
 
 export async function startLocal(options: LocalOptions): Promise<LocalServer> {
-  copyAssets(root)
+  buildAssets(root)
   const entry = options.entry ?? join(root, 'functions', 'index.ts')
   const configured = quietly(() => unstable_getMiniflareWorkerOptions(join(root, 'wrangler.toml')))
   const d1Databases = Object.fromEntries(

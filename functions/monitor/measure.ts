@@ -22,6 +22,7 @@ export function createMeasure(catalog: Catalog, { functions, routes }: App): Mid
   }
   return async (c, next) => {
     const start = performance.now()
+    const startedAt = Date.now()
     const trace = openTrace(c.req.raw.headers)
     const measured = measuredAs(c.req.path, known)
     c.set('trace', trace)
@@ -40,6 +41,15 @@ export function createMeasure(catalog: Catalog, { functions, routes }: App): Mid
     if (came > 0) meter.count('request_bytes', { area }, came)
     if (went > 0) meter.count('response_bytes', { area }, went)
     services.handOver?.(c.executionCtx)
+    services.spans?.request(
+      trace,
+      `${method} ${area}${route === '' ? '' : ` ${route}`}`,
+      startedAt,
+      startedAt + performance.now() - start,
+      { 'http.request.method': method, 'http.response.status_code': res.status, 'url.path': req.path },
+      res.status >= 500,
+    )
+    services.spans?.send(c.executionCtx)
   }
 }
 

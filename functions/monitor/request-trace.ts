@@ -59,6 +59,10 @@ export function currentTrace(): RequestTrace | undefined {
   return current.getStore()
 }
 
+export function newSpanId(): string {
+  return randomHex(8)
+}
+
 function randomHex(bytes: number): string {
   return [...crypto.getRandomValues(new Uint8Array(bytes))]
     .map((byte) => byte.toString(16).padStart(2, '0'))

@@ -57,35 +57,37 @@ export function shownAdvice(
   catalog: Catalog,
   config: AtollConfig,
 ): ShownAdvice {
+  const shown = indexes.map(({ candidate, name, sql, shapes: helped }): ShownIndex => {
+    const before = helped.reduce((sum, { shape }) => sum + shape.rowsRead, 0)
+    const after = helped.reduce(
+      (sum, one) => sum + Math.round((one.shape.rowsRead * one.after) / Math.max(1, one.before)),
+      0,
+    )
+    const rowsWrittenMore = shapes
+      .filter(({ table, method }) => table === candidate.table && method !== 'GET' && method !== 'HEAD')
+      .reduce((sum, { calls }) => sum + calls, 0)
+    return {
+      name,
+      table: candidate.table,
+      sql,
+      drizzle: drizzleOf(candidate, name, catalog),
+      rowsRead: { before, after },
+      savedDollars: priceOf({ rowsRead: before - after, rowsWritten: 0 }, config),
+      rowsWrittenMore,
+      costDollars: priceOf({ rowsRead: 0, rowsWritten: rowsWrittenMore }, config),
+      shapes: helped.map(({ shape: { method, table, shape, calls }, before, after }) => ({
+        method,
+        table,
+        shape,
+        calls,
+        before,
+        after,
+      })),
+    }
+  })
   return {
-    indexes: indexes.map(({ candidate, name, sql, shapes: helped }): ShownIndex => {
-      const before = helped.reduce((sum, { shape }) => sum + shape.rowsRead, 0)
-      const after = helped.reduce(
-        (sum, one) => sum + Math.round((one.shape.rowsRead * one.after) / Math.max(1, one.before)),
-        0,
-      )
-      const rowsWrittenMore = shapes
-        .filter(({ table, method }) => table === candidate.table && method !== 'GET' && method !== 'HEAD')
-        .reduce((sum, { calls }) => sum + calls, 0)
-      return {
-        name,
-        table: candidate.table,
-        sql,
-        drizzle: drizzleOf(candidate, name, catalog),
-        rowsRead: { before, after },
-        savedDollars: priceOf({ rowsRead: before - after, rowsWritten: 0 }, config),
-        rowsWrittenMore,
-        costDollars: priceOf({ rowsRead: 0, rowsWritten: rowsWrittenMore }, config),
-        shapes: helped.map(({ shape: { method, table, shape, calls }, before, after }) => ({
-          method,
-          table,
-          shape,
-          calls,
-          before,
-          after,
-        })),
-      }
-    }),
+    // What costs more to write than it saves to read is no good advice.
+    indexes: shown.filter(({ savedDollars, costDollars }) => savedDollars > costDollars),
     unused: unused
       .filter((index) => !servesForeignKey(index, catalog))
       .map(({ name, table, columns }) => ({ name, table, columns })),

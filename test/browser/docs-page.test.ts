@@ -3,21 +3,11 @@ import { join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../../functions/local/serve.ts'
+import { quietChromium } from '../support/chromium.ts'
 import { secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
 import { findToolNamed } from '../support/system-tools.ts'
 
 const executablePath = findToolNamed('Chromium')
-
-/** Keeps Chromium from calling home. */
-const quiet = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 // Without Chromium these are left out, which `npm test` says; in CI the step before has failed already.
 describe.runIf(executablePath !== null || process.env.CI)('the documentation page', () => {
@@ -25,7 +15,7 @@ describe.runIf(executablePath !== null || process.env.CI)('the documentation pag
   let browser: Browser
   beforeAll(async () => {
     server = await startTestServer()
-    browser = await chromium.launch({ executablePath: executablePath as string, args: quiet })
+    browser = await chromium.launch({ executablePath: executablePath as string, args: quietChromium })
   })
   afterAll(async () => {
     await browser?.close()

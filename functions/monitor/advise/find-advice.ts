@@ -44,18 +44,21 @@ export interface Advice {
 const fewRows = 100
 /** What an index must leave of the rows read, at most. */
 const worthwhile = 0.5
+/** Shapes with a smaller share of all rows read are not worth an index. */
+const smallShare = 0.01
 
 export function findAdvice(scratch: Scratch, shapes: readonly ShapeDelta[]): Advice {
   const used = new Set<string>()
   const needs: Need[] = []
   let untried = 0
+  const allRead = shapes.reduce((sum, { rowsRead }) => sum + rowsRead, 0)
   for (const shape of shapes) {
     const { statement } = shape
     if (statement === null) continue
     try {
       const need = needOf(scratch, shape, statement)
       for (const name of need.used) used.add(name)
-      if (need.best) needs.push(need)
+      if (need.best && shape.rowsRead >= allRead * smallShare) needs.push(need)
     } catch {
       untried++
     }

@@ -1,0 +1,70 @@
+/**
+ * Alerts: a service level that begins to burn its budget too fast, or no longer does, is told by a job that sends a signed request.
+ * @module
+ */
+import { z } from 'zod'
+import type { AtollConfig } from '../config.ts'
+import type { Services } from '../context.ts'
+import { emit } from '../events.ts'
+import type { JobContext } from '../jobs/define-job.ts'
+import type { EngineJob } from '../jobs/job-registry.ts'
+import { knownJob, sendTo } from '../jobs/send-jobs.ts'
+import { sendSigned, webhookRetry } from '../jobs/webhook-job.ts'
+import { shownObjectives } from './service-levels.ts'
+
+const alertJobName = 'atoll:alert'
+
+const alert = z.object({
+  type: z.enum(['service-level.burning', 'service-level.recovered']),
+  timestamp: z.string(),
+  data: z.object({ objective: z.string(), target: z.number(), burn_rate: z.number() }),
+})
+
+/** The job that sends alerts, where the configuration says where to. */
+export function alertJobs(config: AtollConfig): readonly EngineJob[] {
+  const { alertWebhook } = config
+  if (alertWebhook === null) return []
+  return [
+    {
+      name: alertJobName,
+      input: alert,
+      retry: webhookRetry,
+      timeoutSeconds: 15,
+      run: ({ id, input, signal }: JobContext<z.output<typeof alert>>, { setting }) =>
+        sendSigned(
+          { what: 'alertWebhook', ...alertWebhook, id, body: JSON.stringify(input), signal },
+          config,
+          setting,
+        ),
+    },
+  ]
+}
+
+/**
+ * Looks at the service levels, and tells of those that have changed.
+ *
+ * @param before names of those that were burning
+ * @returns names of those that are
+ */
+export async function watchObjectives(
+  services: Services,
+  config: AtollConfig,
+  before: readonly string[],
+): Promise<readonly string[]> {
+  if (services.metrics === null || config.objectives.length === 0) return []
+  const states = await shownObjectives(config, services.metrics())
+  for (const { name, target, burnRate, isBurning } of states) {
+    if (isBurning === before.includes(name)) continue
+    emit({ kind: isBurning ? 'service-level-burning' : 'service-level-recovered', objective: name, burnRate })
+    if (config.alertWebhook === null) continue
+    const input: z.input<typeof alert> = {
+      type: isBurning ? 'service-level.burning' : 'service-level.recovered',
+      timestamp: new Date().toISOString(),
+      data: { objective: name, target, burn_rate: burnRate },
+    }
+    const { relay, cluster } = services
+    const sent = () => void relay?.carry(cluster.primary).catch(() => undefined)
+    await sendTo(services, { sent }, knownJob(services.registry, alertJobName), input, {})
+  }
+  return states.filter(({ isBurning }) => isBurning).map(({ name }) => name)
+}

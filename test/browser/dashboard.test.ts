@@ -1,0 +1,235 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { root } from '../../functions/local/serve.ts'
+import { quietChromium } from '../support/chromium.ts'
+import { secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
+import { type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
+import { findToolNamed } from '../support/system-tools.ts'
+
+const executablePath = findToolNamed('Chromium')
+const shots = join(root, '.wrangler', 'atoll', 'screenshots')
+
+describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () => {
+  let server: TestServer
+  let browser: Browser
+  let context: BrowserContext
+  let page: Page
+  let origins: readonly ScriptedOrigin[]
+  const problems: string[] = []
+  const own = { apikey: secretKey, 'Content-Type': 'application/json' }
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(server.address + path, { ...init, headers: { ...own, ...init.headers } })
+
+  beforeAll(async () => {
+    mkdirSync(shots, { recursive: true })
+    origins = await Promise.all(['a', 'b'].map(startOrigin))
+    server = await startTestServer({
+      isWhole: true,
+      isQuiet: true,
+      entry: new URL('../support/dashboard-worker.ts', import.meta.url).pathname,
+      variables: { ORIGIN_A: origins[0]?.url ?? '', ORIGIN_B: origins[1]?.url ?? '' },
+    })
+    browser = await chromium.launch({ executablePath: executablePath as string, args: quietChromium })
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
+    page = await context.newPage()
+    page.on('console', (message) => {
+      // A sign-in that is refused is an answer of 401, which Chromium tells as an error.
+      if (message.type() === 'error' && !message.text().includes('401')) problems.push(message.text())
+    })
+    page.on('pageerror', (error) => problems.push(error.message))
+    page.on('request', (request) => {
+      if (!request.url().startsWith(server.address) && !request.url().startsWith('data:'))
+        problems.push(request.url())
+    })
+  }, 60_000)
+  afterAll(async () => {
+    await browser?.close()
+    await server?.stop()
+    for (const origin of origins ?? []) await origin.kill()
+  })
+  const shoot = (name: string) =>
+    page.screenshot({ path: join(shots, `dashboard-${name}.png`), fullPage: true })
+  const open = async (name: string, title: string) => {
+    await page.getByRole('link', { name: title, exact: true }).click()
+    await page.getByRole('heading', { level: 1, name: title }).waitFor()
+    expect(page.url()).toContain(`#/${name}`)
+  }
+
+  it('lets in who has the secret key, and nobody else', async () => {
+    await page.goto(`${server.address}/_atoll`)
+    await page.getByLabel('Secret key').fill('sb_secret_wrong')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('That is not the secret key.').waitFor()
+    await page.getByLabel('Secret key').fill(secretKey)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor()
+    const cookies = await context.cookies(`${server.address}/_atoll`)
+    expect(cookies).toHaveLength(1)
+    expect(cookies[0]).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/_atoll' })
+    expect(await page.evaluate('document.cookie')).toBe('')
+  })
+
+  it('refuses pages from elsewhere, and who has not signed in', async () => {
+    const [cookie] = await context.cookies(`${server.address}/_atoll`)
+    const signedIn = { cookie: `${cookie?.name}=${cookie?.value}` }
+    const path = '/_atoll/api/as-secret/rest/v1/genres?id=eq.1'
+    const patch = (headers: Record<string, string>) =>
+      fetch(server.address + path, { method: 'PATCH', body: '{"name":"x"}', headers })
+    expect((await patch({})).status).toBe(401)
+    expect((await patch(signedIn)).status).toBe(403)
+    expect(
+      (await patch({ ...signedIn, 'X-Atoll-Dashboard': '1', 'Sec-Fetch-Site': 'cross-site' })).status,
+    ).toBe(403)
+    expect((await fetch(`${server.address}/_atoll/api/state`)).status).toBe(401)
+    expect(
+      (await fetch(`${server.address}/_atoll/api/state`, { headers: { cookie: 'atoll-dashboard=x' } }))
+        .status,
+    ).toBe(401)
+    const strange = await fetch(`${server.address}/_atoll/api/as-secret/_atoll/session`, {
+      headers: { ...signedIn },
+    })
+    expect(strange.status).toBe(404)
+    const policy = (await fetch(`${server.address}/_atoll`)).headers.get('content-security-policy')
+    expect(policy).toContain("default-src 'none'; script-src 'self'")
+  })
+
+  it('shows numbers that move under load', async () => {
+    const rate = page.locator('.card', { hasText: 'Requests a second' }).locator('strong')
+    await rate.waitFor()
+    let isOver = false
+    const load = (async () => {
+      for (let i = 0; !isOver; i++) await (await ask(`/rest/v1/tracks?id=eq.${1 + (i % 500)}`)).text()
+    })()
+    await expect.poll(async () => Number(await rate.innerText()), { timeout: 20_000 }).toBeGreaterThan(1)
+    const seen = Number(await rate.innerText())
+    await expect.poll(async () => Number(await rate.innerText()), { timeout: 20_000 }).toBeGreaterThan(seen)
+    isOver = true
+    await load
+    await page.locator('.u-over').first().waitFor()
+    await page.getByRole('cell', { name: 'tracks' }).first().waitFor()
+    await page.getByText('Service levels').waitFor()
+    await shoot('overview')
+  })
+
+  it('shows which database owns which slots', async () => {
+    await open('shards', 'Shards')
+    await expect.poll(() => page.locator('.slot-range').count()).toBe(4)
+    await page.getByRole('cell', { name: 'SHARD_3' }).waitFor()
+    await shoot('shards')
+  })
+
+  it('edits a row through the data API', async () => {
+    await open('tables', 'Tables')
+    await page.getByRole('link', { name: 'genres' }).click()
+    await page.getByLabel('Column').selectOption('name')
+    await page.getByLabel('Comparison').selectOption('like')
+    await page.getByLabel('Value').fill('R*')
+    await page.getByRole('button', { name: 'Filter' }).click()
+    await expect.poll(() => page.getByRole('button', { name: 'Edit' }).count()).toBeGreaterThan(0)
+    const [before] = (await (await ask('/rest/v1/genres?name=like.R*&order=id&limit=1')).json()) as {
+      id: number
+      name: string
+    }[]
+    await page.getByRole('button', { name: 'Edit' }).first().click()
+    await page.locator('dialog input[name=name]').fill('Rocksteady <b>')
+    await shoot('edit')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('cell', { name: 'Rocksteady <b>' }).waitFor()
+    const [after] = (await (await ask(`/rest/v1/genres?id=eq.${before?.id}`)).json()) as { name: string }[]
+    expect(after?.name).toBe('Rocksteady <b>')
+    await page.getByRole('link', { name: 'All tables' }).click()
+    await page.getByRole('link', { name: 'tracks', exact: true }).click()
+    await page.getByText('1 to 50 of').waitFor()
+    await page.getByRole('button', { name: 'Next' }).click()
+    await page.getByText('51 to 100 of').waitFor()
+    await page.getByRole('button', { name: 'milliseconds' }).click()
+    await page.getByText('1 to 50 of').waitFor()
+    await shoot('tables')
+  })
+
+  it('retries a dead job', async () => {
+    const sent = await ask('/jobs/v1/jobs', { method: 'POST', body: '{"name":"once-broken","input":{}}' })
+    const { id } = (await sent.json()) as { id: string }
+    await open('jobs', 'Jobs')
+    await page.getByText('the printer is on fire').first().waitFor({ timeout: 20_000 })
+    await shoot('jobs')
+    await page.getByRole('button', { name: 'Retry' }).click()
+    await expect
+      .poll(async () => ((await (await ask(`/jobs/v1/jobs/${id}`)).json()) as { state: string }).state, {
+        timeout: 20_000,
+      })
+      .toBe('done')
+    await page.getByText('No dead letters.').waitFor()
+  })
+
+  it("changes an origin's weight", async () => {
+    await (await ask('/shop/x')).text()
+    await open('origins', 'Origins')
+    const weight = page.getByLabel('Weight of a')
+    await weight.fill('3')
+    await page.getByRole('button', { name: 'Set' }).first().click()
+    await page.getByText('declared: 1').waitFor()
+    await expect
+      .poll(
+        async () => {
+          const counts = { a: 0, b: 0 }
+          for (let i = 0; i < 8; i++) counts[(await ask('/shop/x')).headers.get('x-origin') as 'a' | 'b']++
+          return counts
+        },
+        { timeout: 15_000 },
+      )
+      .toEqual({ a: 6, b: 2 })
+    await page.getByLabel('Mode of b').selectOption('draining')
+    await page.locator('.badge', { hasText: 'draining' }).waitFor()
+    await shoot('origins')
+  })
+
+  it('shows slow queries, and advises an index that helps', async () => {
+    for (let i = 0; i < 5; i++)
+      await (
+        await ask('/rest/v1/tracks?composer=eq.Queen&order=name', {
+          headers: { 'Cache-Control': 'no-cache' },
+        })
+      ).text()
+    await open('queries', 'Slow queries')
+    await page.getByText('GET tracks?composer=eq.…&order=name').waitFor({ timeout: 15_000 })
+    await shoot('queries')
+    await open('advice', 'Advice')
+    await page.getByText("index('tracks_composer").waitFor({ timeout: 20_000 })
+    await shoot('advice')
+  })
+
+  it('shows cache, files and events', async () => {
+    await open('cache', 'Cache')
+    await page.locator('.card', { hasText: 'From the isolate' }).waitFor()
+    await shoot('cache')
+    await open('files', 'Files')
+    await page.getByRole('link', { name: 'covers' }).waitFor()
+    await shoot('files')
+    await open('events', 'Events')
+    await page.getByText('job-dead').first().waitFor({ timeout: 15_000 })
+    await shoot('events')
+  })
+
+  it('works on a phone, in the dark and with a keyboard', async () => {
+    const phone = await browser.newContext({
+      viewport: { width: 390, height: 844 },
+      colorScheme: 'dark',
+      storageState: await context.storageState(),
+    })
+    const small = await phone.newPage()
+    await small.goto(`${server.address}/_atoll#/overview`)
+    await small.locator('.card').first().waitFor()
+    expect(await small.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+    await small.screenshot({ path: join(shots, 'dashboard-phone.png') })
+    await small.keyboard.press('Tab')
+    expect(await small.evaluate('document.activeElement.textContent')).toBe('To the page')
+    await phone.close()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('Secret key').waitFor()
+    expect(await context.cookies(`${server.address}/_atoll`)).toEqual([])
+    expect(problems).toEqual([])
+  })
+})

@@ -1,0 +1,43 @@
+/** The sample app with a job that fails once, a pool of two origins, and a service level: what the dashboard has to show. */
+import { z } from 'zod'
+import storage from '../../db/app/storage.ts'
+import tables from '../../db/app/tables.ts'
+import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
+import { defineJob, defineOrigins } from '../../functions/define.ts'
+import type { App } from '../../functions/engine.ts'
+import { createRelay } from '../../functions/relay.ts'
+import { createWorker } from '../../functions/worker.ts'
+
+let tries = 0
+
+const app: App = {
+  tables,
+  storage,
+  config: { objectives: [{ name: 'reads', area: 'rest', target: 0.99 }] },
+  jobs: [
+    defineJob({
+      name: 'once-broken',
+      input: z.object({}),
+      retry: { maxAttempts: 1 },
+      run: async () => {
+        if (tries++ === 0) throw new Error('the printer is on fire')
+      },
+    }),
+  ],
+  origins: defineOrigins({
+    pools: {
+      shop: {
+        origins: { a: { url: { variable: 'ORIGIN_A' } }, b: { url: { variable: 'ORIGIN_B' } } },
+        strategy: 'round-robin',
+      },
+    },
+    routes: [{ path: '/shop/*', pool: 'shop', rewrite: '' }],
+  }),
+}
+
+export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Advisor } from '../../functions/monitor/advise/advisor.ts'
+export { Metrics } from '../../functions/monitor/metrics-store.ts'
+export const PoolWatch = createPoolWatch(app)
+export const Relay = createRelay(app)
+export default createWorker(app)
