@@ -203,7 +203,13 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
     files: env.BUCKET ?? null,
     addresses: new AddressSigner(`${keys.secret}\n${keys.jwtSecret}`),
     setting: settingsOf(env),
-    pool: poolsOf(env, origins.pools, meter),
+    pool: poolsOf(env, origins.pools, (pool, origin, answer, ms) => {
+      meter.count('origin_requests', { pool, origin, answer })
+      meter.time('origin_seconds', { pool, origin }, ms)
+      spans?.part(`origin ${pool} ${origin}`, 'client', Date.now() - ms, Date.now(), {
+        'atoll.answer': answer,
+      })
+    }),
     poolWatch: poolWatchOf(env),
     stickyCookies: new StickyCookies(`${keys.secret}\n${keys.jwtSecret}`),
     rateLimit: (binding) => {
@@ -249,12 +255,8 @@ export function settingsOf(env: Env): ReadSetting {
 function poolsOf(
   env: Env,
   declared: Readonly<Record<string, PoolDeclaration>>,
-  meter: Meter,
+  onAnswer: OnAnswer,
 ): Services['pool'] {
-  const onAnswer: OnAnswer = (pool, origin, answer, ms) => {
-    meter.count('origin_requests', { pool, origin, answer })
-    meter.time('origin_seconds', { pool, origin }, ms)
-  }
   const made = new Map<string, PoolLink>()
   const watch = poolWatchOf(env)
   return (name) => {

@@ -58,8 +58,14 @@ export class Meter {
   readonly #shapes = new Map<string, { delta: ShapeDelta }>()
   #isolate: string | null = null
   #sequence = 0
+  readonly #drainEvents: () => readonly NotedEvent[]
   /** What was handed over last and is not known to have arrived. */
   #underWay: Delta | null = null
+
+  /** @param drain what was told to the log since the last time */
+  constructor(drain: () => readonly NotedEvent[] = drainEvents) {
+    this.#drainEvents = drain
+  }
 
   count(family: Family, labels: Labels, n = 1): void {
     const series = this.#known(this.#counters, seriesOf(family, labels), family)
@@ -88,9 +94,9 @@ export class Meter {
   /** What there is to hand over: the same again until it is known to have arrived; null: nothing. */
   take(): Delta | null {
     if (this.#underWay) return this.#underWay
-    const events = drainEvents()
+    const events = this.#drainEvents()
     for (const { kind } of events) this.count('events', { kind })
-    if (this.#counters.size === 0 && this.#shapes.size === 0) return null
+    if (this.#counters.size + this.#histograms.size + this.#shapes.size === 0) return null
     this.#isolate ??= crypto.randomUUID()
     this.#underWay = {
       isolate: this.#isolate,

@@ -30,6 +30,12 @@ export const systemTools: readonly SystemTool[] = [
     usedFor: 'tests of pages',
   },
   {
+    name: 'promtool',
+    commands: ['promtool'],
+    debianPackage: 'prometheus',
+    usedFor: 'the test of what /metrics writes',
+  },
+  {
     name: 'nginx',
     commands: ['nginx'],
     debianPackage: 'nginx',

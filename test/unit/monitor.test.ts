@@ -1,0 +1,270 @@
+import { describe, expect, it } from 'vitest'
+import { candidateSets, covers, nameOf, sqlOf } from '../../functions/monitor/advise/candidates.ts'
+import { tablesRead } from '../../functions/monitor/advise/statement-columns.ts'
+import { handOver } from '../../functions/monitor/hand-over.ts'
+import { addMeasures, addShapes, nothing } from '../../functions/monitor/merge.ts'
+import { type Delta, Meter, type ShapeDelta } from '../../functions/monitor/meter.ts'
+import type { MetricsAccess } from '../../functions/monitor/metrics-store.ts'
+import { writeMetrics } from '../../functions/monitor/open-metrics.ts'
+import { openTrace, writeTrace } from '../../functions/monitor/request-trace.ts'
+import { seriesOf } from '../../functions/monitor/series.ts'
+import { stateOf } from '../../functions/monitor/service-levels.ts'
+
+const cost = { ms: 1, rowsRead: 10, rowsWritten: 0, rowsReturned: 1 }
+const about = { shape: 'id=eq.…', method: 'GET', table: 'tracks', statement: null }
+
+describe('a meter', () => {
+  it('hands over what it has counted, and the same again until it has arrived', () => {
+    const meter = new Meter(() => [])
+    expect(meter.take()).toBeNull()
+    meter.count('requests', { area: 'rest' })
+    meter.count('requests', { area: 'rest' }, 2)
+    meter.time('request_seconds', { area: 'rest' }, 5)
+    meter.shape('k', () => about, cost)
+    meter.shape('k', () => about, cost)
+    const first = meter.take() as Delta
+    expect(first).toMatchObject({
+      sequence: 1,
+      counters: { 'requests{area="rest"}': 3 },
+      histograms: { 'request_seconds{area="rest"}': { sum: 5 } },
+      shapes: [{ ...about, calls: 2, rowsRead: 20, ms: 2 }],
+    })
+    meter.count('requests', { area: 'rest' })
+    expect(meter.take()).toBe(first)
+    meter.arrived(first)
+    expect(meter.take()).toMatchObject({ sequence: 2, counters: { 'requests{area="rest"}': 1 }, shapes: [] })
+  })
+
+  it('loses and doubles nothing over a connection that fails before and behind the store', async () => {
+    const meter = new Meter(() => [])
+    const totals = nothing()
+    const seen = new Map<string, number>()
+    let failures = 0
+    const store = {
+      async record(delta: Delta) {
+        const turn = failures++ % 3
+        if (turn === 0) throw new Error('lost on the way')
+        if ((seen.get(delta.isolate) ?? 0) < delta.sequence) {
+          seen.set(delta.isolate, delta.sequence)
+          addMeasures(totals, delta)
+        }
+        if (turn === 1) throw new Error('its answer was lost')
+      },
+    } as unknown as MetricsAccess
+    for (let i = 0; i < 30; i++) {
+      meter.count('requests', {}, i)
+      await handOver(meter, store)
+    }
+    for (let i = 0; i < 4; i++) await handOver(meter, store)
+    // What the failures told the log is none of it.
+    expect(totals.counters.requests).toBe((29 * 30) / 2)
+  })
+
+  it('keeps a bound on series, whatever labels come', () => {
+    const meter = new Meter(() => [])
+    for (let i = 0; i < 5000; i++) meter.count('requests', { route: `r${i}` })
+    const { counters } = meter.take() as Delta
+    expect(Object.keys(counters).length).toBeLessThanOrEqual(2001)
+    expect(Object.values(counters).reduce((sum, n) => sum + n, 0)).toBe(5000)
+  })
+})
+
+describe('measures', () => {
+  it('add up, in whatever order', () => {
+    const part = (n: number, bucket: number) => ({
+      counters: { a: n },
+      histograms: { h: { buckets: [[bucket, n]] as [number, number][], sum: n } },
+    })
+    const [one, other] = [nothing(), nothing()]
+    for (const [n, bucket] of [
+      [1, 5],
+      [2, 3],
+      [3, 5],
+    ] as const)
+      addMeasures(one, part(n, bucket))
+    for (const [n, bucket] of [
+      [3, 5],
+      [1, 5],
+      [2, 3],
+    ] as const)
+      addMeasures(other, part(n, bucket))
+    expect(one).toEqual(other)
+    expect(one).toEqual({
+      counters: { a: 6 },
+      histograms: {
+        h: {
+          buckets: [
+            [3, 2],
+            [5, 4],
+          ],
+          sum: 6,
+        },
+      },
+    })
+  })
+
+  it('keep the shapes that cost most', () => {
+    const shape = (name: string, rowsRead: number): ShapeDelta => ({
+      ...about,
+      ...cost,
+      shape: name,
+      rowsRead,
+      calls: 1,
+    })
+    const kept = addShapes([shape('a', 5), shape('b', 100)], [shape('a', 200), shape('c', 1)], 2)
+    expect(kept.map(({ shape: name, rowsRead, calls }) => [name, rowsRead, calls])).toEqual([
+      ['a', 205, 2],
+      ['b', 100, 1],
+    ])
+  })
+
+  it('are written as Prometheus and OpenMetrics read them', () => {
+    const meter = new Meter(() => [])
+    meter.count('requests', { area: 'rest', route: 'a"b\\c' }, 3)
+    for (const ms of [0.5, 3, 3, 70_000]) meter.time('request_seconds', { area: 'rest' }, ms)
+    const measures = nothing()
+    addMeasures(measures, meter.take() as Delta)
+    const gauge = { name: 'up', help: 'Up.', values: [{ labels: { database: 'DB' }, value: 1 }] }
+    const text = writeMetrics(measures, [gauge], false)
+    expect(text).toContain('# TYPE atoll_requests_total counter\n')
+    expect(text).toContain('atoll_requests_total{area="rest",route="a\\"b\\\\c"} 3\n')
+    for (const line of ['le="0.001"} 1', 'le="0.002"} 1', 'le="0.004"} 3', 'le="65.536"} 3', 'le="+Inf"} 4'])
+      expect(text).toContain(`atoll_request_seconds_bucket{area="rest",${line}\n`)
+    expect(text).toContain('atoll_request_seconds_count{area="rest"} 4\n')
+    expect(text).toContain('atoll_up{database="DB"} 1\n')
+    const open = writeMetrics(measures, [gauge], true)
+    expect(open).toContain('# TYPE atoll_requests counter\n')
+    expect(open).toContain('# UNIT atoll_request_seconds seconds\n')
+    expect(open.endsWith('# EOF\n')).toBe(true)
+  })
+})
+
+describe('traces', () => {
+  const valid = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const open = (headers: Record<string, string>) => openTrace(new Headers(headers))
+
+  it('go on where the caller’s ended', () => {
+    const trace = open({ traceparent: valid, tracestate: 'a=1', 'x-request-id': 'order-12345' })
+    expect(trace).toMatchObject({
+      traceId: valid.slice(3, 35),
+      parentId: valid.slice(36, 52),
+      isSampled: true,
+      requestId: 'order-12345',
+    })
+    const headers = new Headers()
+    writeTrace(headers, trace)
+    expect(headers.get('traceparent')).toBe(`00-${trace.traceId}-${trace.spanId}-01`)
+    expect([headers.get('tracestate'), headers.get('x-request-id')]).toEqual(['a=1', 'order-12345'])
+    expect(open({ traceparent: valid.replace(/01$/, '00') }).isSampled).toBe(false)
+  })
+
+  it.each([
+    'ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    '00-00000000000000000000000000000000-b7ad6b7169203331-01',
+    '00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01',
+    '00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01',
+    '00-short-b7ad6b7169203331-01',
+    '',
+  ])('begin anew after %j', (traceparent) => {
+    const trace = open({ traceparent, tracestate: 'a=1', 'x-request-id': 'has spaces <x>' })
+    expect(trace.parentId).toBeNull()
+    expect(trace.state).toBeNull()
+    expect(trace.requestId).toBe(trace.traceId)
+    expect(trace.traceId).toMatch(/^[0-9a-f]{32}$/)
+  })
+})
+
+describe('service levels', () => {
+  const now = 1_000_000
+  const minutes = (bad: (minute: number) => number) =>
+    Array.from({ length: 360 }, (_, i) => {
+      const share = bad(359 - i)
+      return {
+        at: now - (360 - i) * 60,
+        measures: {
+          counters: {
+            [seriesOf('requests', { area: 'rest', route: 'x', status: '200' })]: 1000 * (1 - share),
+            [seriesOf('requests', { area: 'rest', route: 'x', status: '500' })]: 1000 * share,
+            [seriesOf('requests', { area: 'storage', route: 'x', status: '500' })]: 1000,
+          },
+          histograms: {},
+        },
+      }
+    })
+  const objective = { name: 'reads', area: 'rest', target: 0.999 }
+  const burning = (bad: (minutesAgo: number) => number) => stateOf(objective, minutes(bad), now).isBurning
+
+  it('burn when both windows do: fast for an hour, or slowly for six', () => {
+    expect(burning(() => 0)).toBe(false)
+    expect(burning(() => 0.001)).toBe(false)
+    expect(burning((ago) => (ago < 60 ? 0.02 : 0))).toBe(true)
+    expect(burning(() => 0.007)).toBe(true)
+  })
+
+  it('do not burn for a short peak, nor for one that is over', () => {
+    expect(burning((ago) => (ago < 2 ? 0.2 : 0))).toBe(false)
+    expect(burning((ago) => (ago > 40 && ago < 60 ? 0.5 : 0))).toBe(false)
+  })
+
+  it('count what is slow, where that is what is promised', () => {
+    const slow = { ...objective, withinMs: 100, route: 'x' }
+    const meter = new Meter(() => [])
+    for (let i = 0; i < 90; i++) meter.time('request_seconds', { area: 'rest', route: 'x' }, 10)
+    for (let i = 0; i < 10; i++) meter.time('request_seconds', { area: 'rest', route: 'x' }, 500)
+    const measures = nothing()
+    addMeasures(measures, meter.take() as Delta)
+    const state = stateOf(slow, [{ at: now - 60, measures }], now)
+    expect(state).toMatchObject({ requests: 100, bad: 10, isBurning: true })
+    expect(state.burnRate).toBeCloseTo(100)
+  })
+})
+
+describe('index advice', () => {
+  it('reads the columns of a statement that an index may serve', () => {
+    expect(
+      tablesRead(
+        `SELECT json_object('id',_t0."id",'albums',json((SELECT json_object('t',_t1."title") FROM "albums" AS _t1 WHERE (_t0."album_id" = _t1."id") AND (_t1."title" GLOB ?1) LIMIT 1))) AS r, CASE WHEN typeof(_t0."name") = 'integer' AND (_t0."name" > 9007199254740991) THEN 1 END AS b0 FROM "tracks" AS _t0 WHERE (_t0."milliseconds" > ?2) AND (_t0."genre_id" IN (SELECT value FROM json_each(?3))) ORDER BY _t0."name" DESC, _t0."id" LIMIT 10`,
+      ),
+    ).toEqual([
+      {
+        table: 'tracks',
+        equal: ['album_id', 'genre_id'],
+        range: ['milliseconds'],
+        order: [
+          { column: 'name', descending: true },
+          { column: 'id', descending: false },
+        ],
+      },
+      { table: 'albums', equal: ['id'], range: ['title'], order: [] },
+    ])
+    expect(tablesRead('UPDATE "customers" SET "fax" = ?1 WHERE ("customers"."city" = ?2)')).toEqual([
+      { table: 'customers', equal: ['city'], range: [], order: [] },
+    ])
+  })
+
+  it('tries equal columns before the order, and pairs for what is one or the other', () => {
+    const [table] = tablesRead(
+      `SELECT 1 FROM "t" AS _t0 WHERE (_t0."a" = ?1) OR (_t0."b" = ?2) ORDER BY _t0."c" DESC LIMIT 5`,
+    )
+    const sets = candidateSets(table ? [table] : []).map((set) => set.map(nameOf).join('+'))
+    for (const name of [
+      't_a_idx',
+      't_b_idx',
+      't_c_desc_idx',
+      't_a_c_desc_idx',
+      't_a_b_c_desc_idx',
+      't_a_idx+t_b_idx',
+    ])
+      expect(sets).toContain(name)
+  })
+
+  it('knows that an index serves what a shorter one does', () => {
+    const index = (...columns: string[]) => ({
+      table: 't',
+      columns: columns.map((column) => ({ column, descending: false })),
+    })
+    expect(covers(index('a', 'b'), index('a'))).toBe(true)
+    expect(covers(index('a', 'b'), index('b'))).toBe(false)
+    expect(sqlOf(index('a"b'))).toBe('CREATE INDEX "t_a""b_idx" ON "t" ("a""b")')
+  })
+})
