@@ -117,7 +117,7 @@ migrations_dir = "db/app/migrations"
     await migrateCluster(databases, buildCatalog(tables), readMigrations(appMigrations))
   })
   console.log(`SHARD_${number} is ${databaseName}: migrated, and empty until slots move to it.
-Deploy (npm run deploy) before any do, so that every Worker has the binding.`)
+Deploy (npx wrangler deploy) before any do, so that every Worker has the binding.`)
 }
 
 /** Makes the database in the account that wrangler is signed in to. */

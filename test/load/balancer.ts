@@ -59,7 +59,7 @@ export async function runBalancer(): Promise<void> {
 }
 
 const line = (...cells: string[]) =>
-  console.log(cells.map((cell, i) => (i < 2 ? cell.padEnd(30) : cell.padStart(10))).join(''))
+  console.log(cells.map((cell, i) => (i < 2 ? cell.padEnd(32) : cell.padStart(10))).join(''))
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms))
 
 /** What happens while a contender is asked. */
