@@ -28,7 +28,7 @@ import type { JobMessage } from './jobs/run-batch.ts'
 import type { AdvisorAccess, AdvisorObject } from './monitor/advise/advisor.ts'
 import { createHandOver } from './monitor/hand-over.ts'
 import type { Measured } from './monitor/measure.ts'
-import { Meter } from './monitor/meter.ts'
+import { Meter, SilentMeter } from './monitor/meter.ts'
 import type { MetricsAccess, MetricsStore } from './monitor/metrics-store.ts'
 import type { RequestTrace } from './monitor/request-trace.ts'
 import { Spans } from './monitor/spans.ts'
@@ -169,7 +169,8 @@ export function servicesFor(engine: Engine): (env: Env) => Services {
 function createServices(env: Env, { config, migrations, registry, origins }: Engine): Services {
   const keys = readKeys(env)
   const bindings = databasesOf(env)
-  const meter = new Meter()
+  const metrics = metricsOf(env)
+  const meter = metrics === null ? new SilentMeter() : new Meter()
   const spanExport = readSpanExport(env)
   const spans = spanExport && new Spans(spanExport)
   const cluster = new Cluster(bindings, {
@@ -184,7 +185,6 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
       })
     },
   })
-  const metrics = metricsOf(env)
   return {
     cluster,
     bindings,

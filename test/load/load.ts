@@ -4,7 +4,8 @@
  *
  * `npm run load -- page` runs the scenarios whose name holds the word; `npm run load -- scale` counts calls to databases;
  * `npm run load -- cache` compares answers from the cache, `npm run load -- jobs` measures the change log and jobs,
- * `npm run load -- storage` files, `npm run load -- balancer` and `npm run load -- simulation` the balancer.
+ * `npm run load -- storage` files, `npm run load -- balancer` and `npm run load -- simulation` the balancer,
+ * `npm run load -- measuring` what measuring costs.
  *
  * Talks to loopback only; ends by itself after scenarios x rounds x contenders x seconds.
  * @module
@@ -17,6 +18,7 @@ import { runSimulation } from './balancer-simulation.ts'
 import { runCache } from './cache.ts'
 import { compare, type Scenario, type Settings } from './compare.ts'
 import { runJobs } from './jobs.ts'
+import { runMeasuring } from './measuring.ts'
 import { runScale } from './scale.ts'
 import { runStorage } from './storage.ts'
 
@@ -40,6 +42,7 @@ const runs = {
   storage: runStorage,
   balancer: runBalancer,
   simulation: async () => runSimulation(),
+  measuring: runMeasuring,
 }
 const [chosenRun = ''] = positionals
 if (Object.hasOwn(runs, chosenRun)) {

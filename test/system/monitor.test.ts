@@ -102,18 +102,16 @@ describe('what is counted', () => {
         calls: gained('cache_reads{'),
       }
     }
-    await expect
-      .poll(counted, { timeout: 15_000, interval: 500 })
-      .toEqual({
-        tracks: 57,
-        refused: 13,
-        genres: 31,
-        shop: 23,
-        origins: 23,
-        files: 7,
-        unknown: 5,
-        calls: 88,
-      })
+    await expect.poll(counted, { timeout: 15_000, interval: 500 }).toEqual({
+      tracks: 57,
+      refused: 13,
+      genres: 31,
+      shop: 23,
+      origins: 23,
+      files: 7,
+      unknown: 5,
+      calls: 88,
+    })
     const totals = await (await store()).totals()
     const timed = totals.histograms['request_seconds{area="proxy",route="/shop/*"}']
     expect(timed?.buckets.reduce((sum, [, n]) => sum + n, 0)).toBe(23)

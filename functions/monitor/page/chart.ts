@@ -23,7 +23,8 @@ export class Chart {
   }
 
   show({ now, step, points }: Series, seconds: number): void {
-    const last = now - (now % step)
+    // The current point is not whole yet.
+    const last = now - (now % step) - step
     const byTime = new Map(points.map(({ at, measures }) => [at, measures]))
     const times = Array.from(
       { length: Math.floor(seconds / step) },
@@ -62,7 +63,7 @@ export class Chart {
             label,
             stroke: style.getPropertyValue(colours[i % colours.length] as string),
             width: 2,
-            points: { show: false },
+            points: { show: true, size: 4 },
             value: (_: uPlot, value: number | null) =>
               value === null ? '–' : value.toFixed(value < 10 ? 2 : 0),
           })),

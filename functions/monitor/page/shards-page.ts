@@ -12,7 +12,7 @@ export function shardsPage(): Page {
   return {
     element: h('div', {}, section('Slots', picture), section('Databases', table)),
     async refresh() {
-      const [state, { points }] = await Promise.all([ask<State>('/state'), readPoints(60, 3600)])
+      const [state, { points }] = await Promise.all([ask<State>('/state'), readPoints(10, 3600)])
       const ranges = state.databases
         .flatMap(({ database, slots }, i) => slots.map((range) => ({ ...range, database, i })))
         .sort((a, b) => a.first - b.first)

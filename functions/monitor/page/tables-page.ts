@@ -172,11 +172,15 @@ function rowTable(
     })
     void load()
   }
-  const head = table.columns.map(({ name }) => {
+  const head = table.columns.map(({ name, type }) => {
     const isSorted = state.order === name
     return h(
       'th',
-      { scope: 'col', 'aria-sort': isSorted ? (state.descending ? 'descending' : 'ascending') : null },
+      {
+        scope: 'col',
+        class: isNumeric(type) ? 'number' : null,
+        'aria-sort': isSorted ? (state.descending ? 'descending' : 'ascending') : null,
+      },
       h(
         'button',
         { type: 'button', class: 'link', onclick: () => sort(name) },
@@ -192,7 +196,7 @@ function rowTable(
         ? h('td', {}, h('button', { type: 'button', class: 'link', onclick: () => edit(row) }, 'Edit'))
         : null,
       ...table.columns.map(({ name, type }) =>
-        h('td', { class: /integer|real|numeric/.test(type) ? 'number' : null }, shown(row[name])),
+        h('td', { class: isNumeric(type) ? 'number' : null }, shown(row[name])),
       ),
     ),
   )
@@ -206,6 +210,10 @@ function rowTable(
       h('tbody', {}, ...body),
     ),
   )
+}
+
+function isNumeric(type: string): boolean {
+  return /integer|real|numeric/.test(type)
 }
 
 function shown(value: unknown): HTMLElement | string {

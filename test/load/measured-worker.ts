@@ -1,0 +1,28 @@
+/** The data API twice: measured, and with measuring switched off. */
+import tables from '../../db/app/tables.ts'
+import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
+import { createRelay } from '../../functions/relay.ts'
+import { createWorker } from '../../functions/worker.ts'
+
+const app = { tables, config: { cache: false } }
+const worker = createWorker(app)
+
+/** An environment of its own has services of its own. */
+let off: Record<string, unknown> | undefined
+
+export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Advisor } from '../../functions/monitor/advise/advisor.ts'
+export { Metrics } from '../../functions/monitor/metrics-store.ts'
+export const PoolWatch = createPoolWatch(app)
+export const Relay = createRelay(app)
+
+export default {
+  ...worker,
+  async fetch(request: Request, env: Record<string, unknown>, context: ExecutionContext): Promise<Response> {
+    const url = new URL(request.url)
+    const [, first = ''] = url.pathname.split('/', 2)
+    url.pathname = url.pathname.slice(first.length + 1)
+    off ??= { ...env, ATOLL_METRICS: 'off' }
+    return worker.fetch(new Request(url, request), (first === 'off' ? off : env) as never, context)
+  },
+}
