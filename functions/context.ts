@@ -3,14 +3,12 @@
  * @module
  */
 import type { Context } from 'hono'
-import { Cluster, type DatabaseCall } from '../db/cluster/cluster.ts'
+import { Cluster } from '../db/cluster/cluster.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
-import type { PoolDeclaration } from './balancer/declarations.ts'
-import { type OnAnswer, Pool } from './balancer/pool.ts'
-import { PoolLink } from './balancer/pool-link.ts'
-import type { PoolWatch, PoolWatchAccess } from './balancer/pool-watch.ts'
-import { readTargets } from './balancer/read-targets.ts'
+import { openPools, openWatch, type WatchPool } from './balancer/open-pools.ts'
+import type { PoolLink } from './balancer/pool-link.ts'
+import type { PoolWatch } from './balancer/pool-watch.ts'
 import { StickyCookies } from './balancer/sticky.ts'
 import { CircuitBreaker } from './cache/circuit-breaker.ts'
 import { ConsistentCache } from './cache/consistent-cache.ts'
@@ -26,6 +24,7 @@ import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
 import { PayloadStore } from './jobs/payload-store.ts'
 import type { JobMessage } from './jobs/run-batch.ts'
 import type { AdvisorAccess, AdvisorObject } from './monitor/advise/advisor.ts'
+import { countAnswer, countCall } from './monitor/count-call.ts'
 import { createHandOver } from './monitor/hand-over.ts'
 import type { Measured } from './monitor/measure.ts'
 import { Meter, SilentMeter } from './monitor/meter.ts'
@@ -108,7 +107,7 @@ export interface Services {
   /** A pool of origins as this isolate knows it. @throws 503 when a variable that it needs is not set */
   readonly pool: (name: string) => PoolLink
   /** What watches over a pool; null when there is none. */
-  readonly poolWatch: ((pool: string) => PoolWatchAccess) | null
+  readonly poolWatch: WatchPool | null
   readonly stickyCookies: StickyCookies
   /** A rate limit by the name of its binding; null: not bound, or all are off. */
   readonly rateLimit: (binding: string) => RateLimit | null
@@ -170,20 +169,14 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
   const keys = readKeys(env)
   const bindings = databasesOf(env)
   const metrics = metricsOf(env)
+  const poolWatch = openWatch(env.POOLS)
   const meter = metrics === null ? new SilentMeter() : new Meter()
   const spanExport = readSpanExport(env)
   const spans = spanExport && new Spans(spanExport)
   const cluster = new Cluster(bindings, {
     migrations,
     timeoutMs: config.databaseTimeoutMs,
-    onCall: (call) => {
-      countCall(meter, call)
-      spans?.part(`D1 ${call.database}`, 'client', Date.now() - call.ms, Date.now(), {
-        'db.system.name': 'sqlite',
-        'db.namespace': call.database,
-        'atoll.rows_read': call.rowsRead,
-      })
-    },
+    onCall: (call) => countCall(meter, spans, call),
   })
   return {
     cluster,
@@ -203,14 +196,10 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
     files: env.BUCKET ?? null,
     addresses: new AddressSigner(`${keys.secret}\n${keys.jwtSecret}`),
     setting: settingsOf(env),
-    pool: poolsOf(env, origins.pools, (pool, origin, answer, ms) => {
-      meter.count('origin_requests', { pool, origin, answer })
-      meter.time('origin_seconds', { pool, origin }, ms)
-      spans?.part(`origin ${pool} ${origin}`, 'client', Date.now() - ms, Date.now(), {
-        'atoll.answer': answer,
-      })
-    }),
-    poolWatch: poolWatchOf(env),
+    pool: openPools(origins.pools, settingsOf(env), poolWatch, (pool, origin, answer, ms) =>
+      countAnswer(meter, spans, { pool, origin, answer, ms }),
+    ),
+    poolWatch,
     stickyCookies: new StickyCookies(`${keys.secret}\n${keys.jwtSecret}`),
     rateLimit: (binding) => {
       const limit = (env as unknown as Record<string, RateLimit | undefined>)[binding]
@@ -226,17 +215,6 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
   }
 }
 
-function countCall(
-  meter: Meter,
-  { database, ms, rowsRead, rowsWritten, outcome, isRetry }: DatabaseCall,
-): void {
-  meter.count('database_calls', { database, outcome })
-  meter.time('database_seconds', { database }, ms)
-  if (rowsRead > 0) meter.count('database_rows_read', { database }, rowsRead)
-  if (rowsWritten > 0) meter.count('database_rows_written', { database }, rowsWritten)
-  if (isRetry) meter.count('database_retries', { database })
-}
-
 function advisorOf({ ADVISOR }: Env): Services['advisor'] {
   return ADVISOR ? () => ADVISOR.getByName('advisor') as unknown as AdvisorAccess : null
 }
@@ -249,37 +227,6 @@ function metricsOf({ METRICS, ATOLL_METRICS }: Env): Services['metrics'] {
 
 export function settingsOf(env: Env): ReadSetting {
   return (name) => readSetting(env, name)
-}
-
-/** Made when they are asked first: an origin whose variable is not set hurts its own pool only. */
-function poolsOf(
-  env: Env,
-  declared: Readonly<Record<string, PoolDeclaration>>,
-  onAnswer: OnAnswer,
-): Services['pool'] {
-  const made = new Map<string, PoolLink>()
-  const watch = poolWatchOf(env)
-  return (name) => {
-    const known = made.get(name)
-    if (known) return known
-    const declaration = declared[name] as PoolDeclaration
-    const pool = new Pool(name, declaration, readTargets(declaration, settingsOf(env)), undefined, onAnswer)
-    const link = new PoolLink(pool, watch && (() => watch(name)))
-    made.set(name, link)
-    return link
-  }
-}
-
-function poolWatchOf({ POOLS }: Env): Services['poolWatch'] {
-  if (!POOLS) return null
-  return (pool) => {
-    const stub = POOLS.getByName(pool)
-    return {
-      sync: async (report) => stub.sync(pool, report),
-      order: async (origin, change) => stub.order(pool, origin, change),
-      view: async () => stub.view(pool),
-    }
-  }
 }
 
 /** The cache, and what writers replace in it. */

@@ -513,6 +513,7 @@ export const errors = {
     new AtollError(413, 'PROXY010', 'The body is too large', {
       details: `At most ${max} bytes are passed on.`,
     }),
+  proxiedCutShort: () => new AtollError(400, 'PROXY019', 'The body ended before its length'),
   answerTooLarge: (max: number) =>
     proxyError(502, 'PROXY011', `The origin's answer has more than ${max} bytes`, 'http_response_body_size'),
   routeDenied: (signedIn: boolean) =>

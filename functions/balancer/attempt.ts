@@ -2,6 +2,7 @@
  * One try of a request at one origin.
  * @module
  */
+import { AtollError } from '../errors.ts'
 import type { SentBody } from './body.ts'
 import type { RouteDeclaration, Timeouts } from './declarations.ts'
 import type { Origin } from './origin.ts'
@@ -81,6 +82,8 @@ async function run(
   reason: () => Lost['why'],
 ): Promise<Try> {
   const { pool, timeouts, method, body } = job
+  // Nothing is held yet: it may be refused.
+  const at = addressAt(origin.target.url, job.route, job.asked)
   const start = performance.now()
   const now = Date.now()
   const over = origin.begin(now, now + (timeouts.totalMs ?? longestMs) + graceMs)
@@ -89,22 +92,31 @@ async function run(
   const lost = (error: unknown, wasSent: boolean): Lost => {
     over()
     const why = reason()
-    // One that was given up for another's answer has been slow at least; that a client has gone is nobody's fault.
+    // One that was given up for another's answer has been slow at least; that a client has gone, or sent a broken body, is no
+    // fault of the origin.
+    const isWaitingForClient = why === 'slow' && !body.isSent
+    if (body.isBroken || isWaitingForClient)
+      return { kind: 'lost', origin, why: isWaitingForClient ? why : 'stopped', error, wasSent }
     if (why !== 'stopped') pool.note(origin, 'lost', why, since())
     else if (!job.signal.aborted) pool.note(origin, 'answered', 'hedged', since())
     return { kind: 'lost', origin, why, error, wasSent }
   }
-  const at = addressAt(origin.target.url, job.route, job.asked)
   if (isSilent && !job.isIdempotent && !(await isReachable(at, timeouts.connectMs))) {
     give('unreachable')
     return lost(null, false)
   }
+  // An answer is waited for from when all has been asked; until then the whole time bounds it.
+  const patience = () => {
+    if (body.isSent) give('slow')
+    else timers.push(setTimeout(patience, timeouts.firstByteMs))
+  }
   const timers = [
-    setTimeout(() => give('slow'), timeouts.firstByteMs),
+    setTimeout(patience, timeouts.firstByteMs),
     ...(isSilent && job.isIdempotent ? [setTimeout(() => void probe(), timeouts.connectMs)] : []),
   ]
+  let hasAnswered = false
   const probe = async () => {
-    if (!(await isReachable(at, timeouts.connectMs))) give('unreachable')
+    if (!(await isReachable(at, timeouts.connectMs)) && !hasAnswered) give('unreachable')
   }
   const total = timeouts.totalMs === null ? undefined : setTimeout(() => give('slow'), timeouts.totalMs)
   const onGone = () => give('stopped')
@@ -127,6 +139,7 @@ async function run(
       // What may be cached is for the route to say, not for what lies between.
       cf: { cacheTtl: -1 },
     } as RequestInit)
+    hasAnswered = true
     const ms = since()
     pool.note(
       origin,
@@ -136,7 +149,9 @@ async function run(
     )
     const ended = (error: unknown) => {
       done()
-      if (error !== null && !job.signal.aborted) pool.note(origin, 'lost', 'cut', since())
+      // Bounds that are ours end answers as well.
+      const isTheirs = error !== null && !(error instanceof AtollError) && !job.signal.aborted
+      if (isTheirs) pool.note(origin, 'lost', 'cut', since())
     }
     return { kind: 'answer', origin, at, answer, ms, ended }
   } catch (error) {

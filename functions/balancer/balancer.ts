@@ -55,6 +55,8 @@ export interface ProxyVisit {
   readonly link: PoolLink
   /** What any origin of the pool is sent. */
   readonly headers: Headers
+  /** Whether origins are told who asks. */
+  readonly isPersonal: boolean
   readonly later: (work: Promise<unknown>) => void
 }
 
@@ -93,7 +95,7 @@ async function enter(
     },
   )
   writeTrace(headers, c.var.trace)
-  return { request, asked, route, services, link, headers, later }
+  return { request, asked, route, services, link, headers, isPersonal: caller !== null, later }
 }
 
 async function limit(
@@ -125,7 +127,8 @@ async function proxy(visit: ProxyVisit, headers: Headers, config: AtollConfig): 
     pool.countRefused()
     throw errors.poolFull(pool.name, 1)
   }
-  const isIdempotent = idempotent.has(request.method)
+  // A WebSocket that was opened twice would be two.
+  const isIdempotent = idempotent.has(request.method) && !headers.has('upgrade')
   const job: Job = {
     pool,
     route,
@@ -133,7 +136,7 @@ async function proxy(visit: ProxyVisit, headers: Headers, config: AtollConfig): 
     method: request.method,
     asked,
     headers,
-    body: await receiveBody(request, route.maxRequestBytes ?? Number.POSITIVE_INFINITY, isIdempotent),
+    body: await receiveBody(request, route.maxRequestBytes ?? Number.POSITIVE_INFINITY),
     isIdempotent,
     signal: request.signal,
   }

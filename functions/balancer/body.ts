@@ -4,54 +4,112 @@
  */
 import { errors } from '../errors.ts'
 
-/** Bodies up to so many bytes are kept to be sent once more. */
+/** Bodies up to so many bytes are received before an origin is asked, and kept to be sent once more. */
 const keptBytes = 65_536
 
 /** The body of a request, for one try or several. */
 export interface SentBody {
   /** Whether it can still be sent from the beginning. */
   readonly isWhole: boolean
+  /** Whether it broke off on the client's side, or was too large: no fault of an origin. */
+  readonly isBroken: boolean
+  /** Whether all of it has gone out: until then, it is the client that is waited for. */
+  readonly isSent: boolean
   /** For the next try. */
   take(): ReadableStream | Uint8Array<ArrayBuffer> | null
-  /** Throws 413 when it was cut off for being too large. */
+  /** @throws 413 or 400 when it is broken */
   check(): void
 }
 
-/**
- * @param mayRepeat whether a small body is worth keeping
- * @throws 413 when it says that it is too large
- */
-export async function receiveBody(request: Request, maxBytes: number, mayRepeat: boolean): Promise<SentBody> {
+/** @throws 413 when it says that it is too large, 400 when a small one breaks off */
+export async function receiveBody(request: Request, maxBytes: number): Promise<SentBody> {
   const { body } = request
-  const none = { isWhole: true, take: () => null, check: () => undefined }
-  if (body === null) return none
+  const kept = (bytes: Uint8Array<ArrayBuffer> | null): SentBody => ({
+    isWhole: true,
+    isBroken: false,
+    isSent: true,
+    take: () => bytes,
+    check: () => undefined,
+  })
+  if (body === null) return kept(null)
   const said = request.headers.get('content-length')
   const length = said !== null && /^\d+$/.test(said) ? Number(said) : null
   if (length !== null && length > maxBytes) throw errors.proxiedTooLarge(maxBytes)
-  if (length !== null && length <= keptBytes && mayRepeat) {
-    const bytes = new Uint8Array(await request.arrayBuffer())
-    return { isWhole: true, take: () => bytes, check: () => undefined }
+  if (length !== null && length <= keptBytes) {
+    const bytes = await request.arrayBuffer().catch(() => {
+      throw errors.proxiedCutShort()
+    })
+    return kept(new Uint8Array(bytes))
   }
-  let isTaken = false
-  let isTooLarge = false
-  return {
-    get isWhole() {
-      return !isTaken
-    },
-    take() {
-      isTaken = true
-      // A body that says how long it is is passed on as it is, and the platform sees to it that it keeps its word.
-      if (length !== null || maxBytes === Number.POSITIVE_INFINITY) return body
-      return body.pipeThrough(
-        bounded(maxBytes, () => {
-          isTooLarge = true
-          return errors.proxiedTooLarge(maxBytes)
-        }),
-      )
-    },
-    check() {
-      if (isTooLarge) throw errors.proxiedTooLarge(maxBytes)
-    },
+  return new StreamedBody(body, length, maxBytes)
+}
+
+/** A large body: it goes through as it comes, once. */
+class StreamedBody implements SentBody {
+  readonly #body: ReadableStream<Uint8Array>
+  readonly #length: number | null
+  readonly #maxBytes: number
+  #isTaken = false
+  #isSent = false
+  #broken: Error | null = null
+
+  constructor(body: ReadableStream<Uint8Array>, length: number | null, maxBytes: number) {
+    this.#body = body
+    this.#length = length
+    this.#maxBytes = maxBytes
+  }
+
+  get isWhole(): boolean {
+    return !this.#isTaken
+  }
+
+  get isBroken(): boolean {
+    return this.#broken !== null
+  }
+
+  get isSent(): boolean {
+    return this.#isSent
+  }
+
+  take(): ReadableStream {
+    this.#isTaken = true
+    const { readable, writable } =
+      this.#length === null ? new IdentityTransformStream() : new FixedLengthStream(this.#length)
+    void this.#pump(writable.getWriter())
+    return readable
+  }
+
+  check(): void {
+    if (this.#broken) throw this.#broken
+  }
+
+  /** Read by ourselves: a pipe does not tell a client that has gone from an origin that has. */
+  async #pump(writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+    const reader = this.#body.getReader()
+    const cut = (error: Error) => {
+      this.#broken = error
+      return writer.abort(error).catch(() => undefined)
+    }
+    for (let bytes = 0; ; ) {
+      const next = await reader.read().catch(() => null)
+      if (next === null) return void (await cut(errors.proxiedCutShort()))
+      try {
+        if (next.done) {
+          await writer.close()
+          this.#isSent = true
+          return
+        }
+        bytes += next.value.byteLength
+        if (bytes > this.#maxBytes) {
+          await cut(errors.proxiedTooLarge(this.#maxBytes))
+          return await reader.cancel()
+        }
+        await writer.write(next.value)
+      } catch {
+        // The origin takes no more: what it answers says why, if it answers.
+        return void (await reader.cancel().catch(() => undefined))
+      }
+    }
   }
 }
 

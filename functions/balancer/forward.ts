@@ -40,6 +40,7 @@ export async function forward(
     if (last !== null) origin.counts.retries++
     tried.add(origin.name)
     last = await hedged(job, attempt(job, origin), { ...chosen, tried }, tried)
+    if (body.isBroken) discard(last)
     body.check()
     const isGood = last.kind === 'answer' && !worthRetrying.has(last.answer.status)
     const mayRepeat = job.isIdempotent || (last.kind === 'lost' && !last.wasSent)

@@ -97,7 +97,7 @@ export function createPoolWatch(
       const start = Date.now()
       // An object that was evicted has forgotten when it was asked last; it goes on for a while.
       if (this.#askedAt === 0) this.#askedAt = start
-      await this.#check(pool)
+      await this.#check(pool).catch((error: unknown) => emit({ kind: 'pool-unwatched', pool, error }))
       if (start - this.#askedAt > restAfterMs) return
       const intervalMs = (check.intervalSeconds ?? defaultCheck.intervalSeconds) * 1000
       await this.ctx.storage.setAlarm(Math.max(Date.now(), start + intervalMs))

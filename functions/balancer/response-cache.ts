@@ -142,7 +142,13 @@ export function createResponseCache() {
       const headers = new Headers(entered.headers)
       for (const name of ['if-none-match', 'if-modified-since']) headers.delete(name)
       const visit = { ...entered, headers }
-      const asked = { url: visit.asked.href, method: 'GET', headers: Object.fromEntries(headers) }
+      // An answer to somebody is kept for others only where the origin says so, as with Authorization: RFC 9111, 3.5.
+      const personal = visit.isPersonal ? { authorization: 'by Atoll' } : {}
+      const asked = {
+        url: visit.asked.href,
+        method: 'GET',
+        headers: { ...Object.fromEntries(headers), ...personal },
+      }
       const question = { visit, send, place, asked }
       const found = await readPlace(place, asked)
       const cacheControl = headers.get('cache-control') ?? ''

@@ -63,8 +63,10 @@ export function newSpanId(): string {
   return randomHex(8)
 }
 
+const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 function randomHex(bytes: number): string {
-  return [...crypto.getRandomValues(new Uint8Array(bytes))]
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('')
+  let text = ''
+  for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) text += hexOf[byte]
+  return text
 }

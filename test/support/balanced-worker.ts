@@ -50,6 +50,7 @@ const pools: Record<string, PoolDeclaration> = {
   hedged: { origins: two, strategy: 'round-robin', hedgeQuantile: 0.9 },
   narrow: { origins: one, maxOutstanding: 3 },
   breaking: { origins: two, strategy: 'round-robin', retries: 0 },
+  blamed: { origins: one, maxOutstanding: 20 },
   unset: { origins: { a: { url: { variable: 'NOT_SET' } } } },
 }
 
@@ -67,7 +68,9 @@ const routes: RouteDeclaration[] = [
     request: { set: { 'X-From': 'atoll' }, remove: ['x-secret'] },
     response: { set: { 'X-Frame-Options': 'DENY' }, remove: ['x-origin'] },
   },
+  { path: '/bounded/*', pool: 'blamed', rewrite: '', maxRequestBytes: 200_000, maxResponseBytes: 100_000 },
   { path: '/small/*', pool: 'single', maxRequestBytes: 1000, maxResponseBytes: 2000 },
+  { path: '/member-cache/*', pool: 'single', cache: true, rewrite: '', roles: ['authenticated'] },
   { path: '/cache/*', pool: 'single', cache: true, rewrite: '' },
   { path: '/slashes/*', pool: 'single', encodedSlashes: true },
   {

@@ -1,9 +1,13 @@
+import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Balanced, startBalanced } from '../support/balanced-server.ts'
+import { publishableKey } from '../support/local-server.ts'
+
+const jwtSecret = 'a-secret-of-the-balancer-tests-that-is-long-enough'
 
 let balanced: Balanced
 beforeAll(async () => {
-  balanced = await startBalanced()
+  balanced = await startBalanced({ ATOLL_JWT_SECRET: jwtSecret })
 }, 60_000)
 afterAll(() => balanced?.stop())
 beforeEach(async () => {
@@ -203,6 +207,32 @@ describe('a request', () => {
   })
 })
 
+describe('an origin', () => {
+  it('is not blamed for what clients do: bodies that break off or are too large, answers that nobody waits for', async () => {
+    const length = 1_000_000
+    for (let i = 0; i < 6; i++) {
+      await balanced.raw(
+        `POST /blamed/echo HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(100_000)}`,
+        100,
+      )
+      await balanced.raw('PUT /blamed/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nxx', 50)
+      await balanced.raw('GET /blamed/drip/50 HTTP/1.1\r\nHost: x\r\n\r\n', 150)
+      const stream = new Blob(['x'.repeat(300_000)]).stream()
+      const large = { method: 'POST', body: stream, duplex: 'half' } as RequestInit
+      expect((await balanced.ask('/bounded/echo', large)).status).toBe(413)
+      await balanced.ask('/bounded/bytes/150000', { headers: { 'Accept-Encoding': 'identity' } })
+      expect(await balanced.raw('GET /blamed/a%2f..%2fb HTTP/1.1\r\nHost: x\r\n\r\n', 100)).toContain('400')
+    }
+    // Nothing of it is counted as under way for ever: twenty would be all that the pool takes.
+    await expect.poll(() => balanced.whoAnswers('/blamed/x'), { timeout: 10_000 }).toBe('a')
+    await pause(2100)
+    await balanced.whoAnswers('/blamed/x')
+    await expect
+      .poll(async () => (await view('blamed')).origins[0], { timeout: 10_000 })
+      .toMatchObject({ state: 'up', outstanding: 0, ejectedFor: [] })
+  })
+})
+
 describe('retries', () => {
   it('stay within a fifth of the requests when everything fails', async () => {
     for (const origin of Object.values(balanced.origins)) await origin.script({ fault: 'hang-up' })
@@ -334,6 +364,28 @@ describe('the cache of answers', () => {
     await balanced.origins.a.script({ status: 503 })
     const kept = await get(failing)
     expect([kept.text, kept.how]).toEqual([first.text, 'atoll; hit; detail=stale-if-error'])
+  })
+
+  it('keeps what members are answered for others only where the origin says so', async () => {
+    const token = (sub: string) =>
+      new SignJWT({ role: 'authenticated', sub })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('1h')
+        .sign(new TextEncoder().encode(jwtSecret))
+    const getAs = async (sub: string, control: string) => {
+      const headers = { apikey: publishableKey, authorization: `Bearer ${await token(sub)}` }
+      const path = `/member-cache/cached/mine?cache-control=${encodeURIComponent(control)}`
+      return (await balanced.ask(path, { headers })).text()
+    }
+    const first = await getAs('1', 'max-age=60')
+    await settled()
+    expect(await getAs('2', 'max-age=60')).not.toBe(first)
+    const shared = await getAs('1', 'public, max-age=60')
+    await settled()
+    expect(await getAs('2', 'public, max-age=60')).toBe(shared)
+    expect(
+      (await balanced.ask('/member-cache/cached/mine?cache-control=public%2C%20max-age%3D60')).status,
+    ).toBe(401)
   })
 
   it('asks once for many who come at the same time', async () => {
