@@ -69,6 +69,10 @@ export interface AtollConfig {
   readonly uploadExpirySeconds: number
   /** How many request shapes an isolate keeps compiled. Default 1000. */
   readonly compiledShapes: number
+  /** How many Durable Objects keep what is measured; more when a thousand isolates are too many for one. Default 1. */
+  readonly metricsStores: number
+  /** Whether each request is told to the log, as a line of JSON. Default false. */
+  readonly logRequests: boolean
   /** Service levels that are promised, and watched. Default none. */
   readonly objectives: readonly Objective[]
   /** Where to tell of a service level that burns its budget too fast, as a webhook; null: nowhere. Default null. */
@@ -110,6 +114,8 @@ export const defaultConfig: AtollConfig = {
   storageMaxObjectBytes: 5_000_000_000,
   uploadExpirySeconds: 86_400,
   compiledShapes: 1000,
+  metricsStores: 1,
+  logRequests: false,
   objectives: [],
   alertWebhook: null,
   d1DollarsPerMillionRead: 0.001,

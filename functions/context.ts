@@ -29,6 +29,7 @@ import { createHandOver } from './monitor/hand-over.ts'
 import type { Measured } from './monitor/measure.ts'
 import { Meter, SilentMeter } from './monitor/meter.ts'
 import type { MetricsAccess, MetricsStore } from './monitor/metrics-store.ts'
+import { joinStores } from './monitor/metrics-stores.ts'
 import type { RequestTrace } from './monitor/request-trace.ts'
 import { Spans } from './monitor/spans.ts'
 import type { Relay } from './relay.ts'
@@ -168,7 +169,7 @@ export function servicesFor(engine: Engine): (env: Env) => Services {
 function createServices(env: Env, { config, migrations, registry, origins }: Engine): Services {
   const keys = readKeys(env)
   const bindings = databasesOf(env)
-  const metrics = metricsOf(env)
+  const metrics = metricsOf(env, config)
   const poolWatch = openWatch(env.POOLS)
   const meter = metrics === null ? new SilentMeter() : new Meter()
   const spanExport = readSpanExport(env)
@@ -219,10 +220,12 @@ function advisorOf({ ADVISOR }: Env): Services['advisor'] {
   return ADVISOR ? () => ADVISOR.getByName('advisor') as unknown as AdvisorAccess : null
 }
 
-function metricsOf({ METRICS, ATOLL_METRICS }: Env): Services['metrics'] {
+function metricsOf({ METRICS, ATOLL_METRICS }: Env, { metricsStores }: AtollConfig): Services['metrics'] {
   if (!METRICS || ATOLL_METRICS === 'off') return null
   // The types of calls between isolates know no tuples.
-  return () => METRICS.getByName('metrics') as unknown as MetricsAccess
+  const open = (i: number) =>
+    METRICS.getByName(i === 0 ? 'metrics' : `metrics-${i}`) as unknown as MetricsAccess
+  return () => joinStores(metricsStores, open)
 }
 
 export function settingsOf(env: Env): ReadSetting {
@@ -276,7 +279,7 @@ function queuesOf(env: Env): Services['queues'] {
 }
 
 /** `DB` and the shards, by the names of their bindings. */
-function databasesOf(env: Env): ReadonlyMap<string, D1Database> {
+export function databasesOf(env: Env): ReadonlyMap<string, D1Database> {
   const shards = Object.entries(env).filter(([name]) => /^SHARD_\d+$/.test(name))
   return new Map([['DB', env.DB], ...(shards as [string, D1Database][])])
 }

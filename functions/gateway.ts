@@ -46,7 +46,7 @@ export function createGateway(app: App): Hono<AtollEnv> {
     c.set('services', servicesOf(c.env))
     await next()
   })
-  gateway.use(createMeasure(catalog, app))
+  gateway.use(createMeasure(engine, app))
   // Before all that is said of our own API: origins speak for themselves.
   gateway.use(createBalancer(engine.origins, config, admit))
   gateway.use(corsFor(config))

@@ -24,13 +24,13 @@ function kindOf({ event }: TraceItem): string {
 }
 
 export default {
-  async tail(runs: readonly TraceItem[], env: TailEnv): Promise<void> {
+  async tail(runs: readonly TraceItem[], { METRICS }: TailEnv): Promise<void> {
     for (const run of runs) {
       const kind = kindOf(run)
       meter.count('invocations', { kind, outcome: run.outcome })
       meter.time('cpu_seconds', { kind }, run.cpuTime)
       meter.time('wall_seconds', { kind }, run.wallTime)
     }
-    await handOver(meter, env.METRICS.getByName('metrics') as unknown as MetricsAccess)
+    await handOver(meter, METRICS.getByName('metrics') as unknown as MetricsAccess)
   },
 }

@@ -23,7 +23,8 @@ function readKey(): string | undefined {
   const local = existsSync(file)
     ? /^ATOLL_SECRET_KEY="?([^"\n]*)/m.exec(readFileSync(file, 'utf8'))?.[1]
     : undefined
-  return process.env.ATOLL_SECRET_KEY ?? local
+  const { ATOLL_SECRET_KEY: given } = process.env
+  return given ?? local
 }
 
 function show({ indexes, unused, untried }: ShownAdvice): void {

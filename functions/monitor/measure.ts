@@ -3,9 +3,8 @@
  * @module
  */
 import type { MiddlewareHandler } from 'hono'
-import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { AtollEnv } from '../context.ts'
-import type { App } from '../engine.ts'
+import type { App, Engine } from '../engine.ts'
 import { openTrace, runTraced } from './request-trace.ts'
 
 /** What a request is counted under: few values each, whatever is asked. */
@@ -14,7 +13,10 @@ export interface Measured {
   route: string
 }
 
-export function createMeasure(catalog: Catalog, { functions, routes }: App): MiddlewareHandler<AtollEnv> {
+export function createMeasure(
+  { catalog, config }: Engine,
+  { functions, routes }: App,
+): MiddlewareHandler<AtollEnv> {
   const known = {
     rest: new Set(catalog.tables.keys()),
     rpc: new Set(Object.keys(functions ?? {})),
@@ -40,6 +42,13 @@ export function createMeasure(catalog: Catalog, { functions, routes }: App): Mid
     const [came, went] = [bytesOf(req.raw.headers), bytesOf(res.headers)]
     if (came > 0) meter.count('request_bytes', { area }, came)
     if (went > 0) meter.count('response_bytes', { area }, went)
+    if (config.logRequests) {
+      const ms = Math.round(performance.now() - start)
+      const { requestId, traceId } = trace
+      console.log(
+        JSON.stringify({ kind: 'request', requestId, traceId, method, area, route, status: res.status, ms }),
+      )
+    }
     services.handOver?.(c.executionCtx)
     services.spans?.request(
       trace,

@@ -92,7 +92,11 @@ export function createRest(
   /** The pipeline: request, plan, statements, rows, response. */
   async function answer(visit: Visit, table: string): Promise<Response> {
     const { raw, caller } = visit
-    const timing = new Timing(config.serverTiming)
+    const { spans } = visit.services
+    const timing = new Timing(
+      config.serverTiming,
+      spans && ((stage, ms) => spans.part(stage, 'internal', Date.now() - ms, Date.now(), {})),
+    )
     const url = new URL(raw.url)
     const headers = headersOf(raw)
     const shape = shapeOf(table, url.searchParams, headers)

@@ -1,15 +1,23 @@
+/** @param ms milliseconds that the stage took, until now */
+export type OnStage = (stage: string, ms: number) => void
+
 /**
  * Times of a request's stages, for `Server-Timing` (https://www.w3.org/TR/server-timing/), in milliseconds. In
  * production timers stand still between I/O, so stages that only compute read as 0.
  */
 export class Timing {
   readonly #enabled: boolean
+  readonly #isWritten: boolean
   readonly #stages = new Map<string, number>([['jwt', 0]])
+  readonly #onStage: OnStage | null
   #last: number
 
-  constructor(enabled: boolean) {
-    this.#enabled = enabled
-    this.#last = enabled ? performance.now() : 0
+  /** @param onStage is told of each stage */
+  constructor(enabled: boolean, onStage: OnStage | null = null) {
+    this.#enabled = enabled || onStage !== null
+    this.#isWritten = enabled
+    this.#onStage = onStage
+    this.#last = this.#enabled ? performance.now() : 0
   }
 
   /** Says that a stage ends now. */
@@ -18,6 +26,7 @@ export class Timing {
     const now = performance.now()
     if (stage === 'plan' && !this.#stages.has('parse')) this.#stages.set('parse', 0)
     this.#stages.set(stage, now - this.#last)
+    this.#onStage?.(stage, now - this.#last)
     this.#last = now
   }
 
@@ -30,7 +39,7 @@ export class Timing {
   }
 
   write(headers: Headers): void {
-    if (!this.#enabled) return
+    if (!this.#isWritten) return
     const stages = [...this.#stages].map(([stage, ms]) => `${stage};dur=${ms.toFixed(1)}`)
     headers.set('Server-Timing', stages.join(', '))
   }

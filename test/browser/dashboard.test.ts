@@ -102,9 +102,9 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     const load = (async () => {
       for (let i = 0; !isOver; i++) await (await ask(`/rest/v1/tracks?id=eq.${1 + (i % 500)}`)).text()
     })()
-    await expect.poll(async () => Number(await rate.innerText()), { timeout: 20_000 }).toBeGreaterThan(1)
-    const seen = Number(await rate.innerText())
-    await expect.poll(async () => Number(await rate.innerText()), { timeout: 20_000 }).toBeGreaterThan(seen)
+    await expect.poll(async () => Number(await rate.textContent()), { timeout: 20_000 }).toBeGreaterThan(1)
+    const seen = Number(await rate.textContent())
+    await expect.poll(async () => Number(await rate.textContent()), { timeout: 20_000 }).toBeGreaterThan(seen)
     isOver = true
     await load
     await page.locator('.u-over').first().waitFor()

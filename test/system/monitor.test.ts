@@ -185,12 +185,16 @@ describe('a request', () => {
       collected.flatMap(({ body }) =>
         body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)),
       )
-    await expect
-      .poll(() => spans().filter(({ traceId }) => traceId === id).length, { timeout: 10_000 })
-      .toBe(2)
-    const [request, call] = spans()
-      .filter(({ traceId }) => traceId === id)
-      .sort((a, b) => a.kind - b.kind)
+    const own = () => spans().filter(({ traceId }) => traceId === id)
+    await expect.poll(() => own().length, { timeout: 10_000 }).toBe(6)
+    const request = own().find(({ kind }) => kind === 2)
+    const call = own().find(({ kind }) => kind === 3)
+    expect(own().flatMap(({ kind, name }) => (kind === 1 ? [name] : []))).toEqual([
+      'parse',
+      'plan',
+      'transaction',
+      'response',
+    ])
     expect(request).toMatchObject({ name: 'GET rest tracks', kind: 2, parentSpanId: 'b7ad6b7169203331' })
     expect(call).toMatchObject({ name: 'D1 DB', kind: 3, parentSpanId: request?.spanId })
     expect(spans().some(({ traceId }) => traceId.startsWith('2222'))).toBe(false)

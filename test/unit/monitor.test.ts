@@ -5,10 +5,12 @@ import { handOver } from '../../functions/monitor/hand-over.ts'
 import { addMeasures, addShapes, nothing } from '../../functions/monitor/merge.ts'
 import { type Delta, Meter, type ShapeDelta } from '../../functions/monitor/meter.ts'
 import type { MetricsAccess } from '../../functions/monitor/metrics-store.ts'
+import { joinStores } from '../../functions/monitor/metrics-stores.ts'
 import { writeMetrics } from '../../functions/monitor/open-metrics.ts'
 import { openTrace, writeTrace } from '../../functions/monitor/request-trace.ts'
 import { seriesOf } from '../../functions/monitor/series.ts'
 import { stateOf } from '../../functions/monitor/service-levels.ts'
+import tail from '../../functions/tail.ts'
 
 const cost = { ms: 1, rowsRead: 10, rowsWritten: 0, rowsReturned: 1 }
 const about = { shape: 'id=eq.…', method: 'GET', table: 'tracks', statement: null }
@@ -66,6 +68,80 @@ describe('a meter', () => {
     const { counters } = meter.take() as Delta
     expect(Object.keys(counters).length).toBeLessThanOrEqual(2001)
     expect(Object.values(counters).reduce((sum, n) => sum + n, 0)).toBe(5000)
+  })
+})
+
+describe('several stores', () => {
+  it('are one to who hands over and to who looks', async () => {
+    const kept = [0, 1, 2].map(() => ({ deltas: [] as Delta[] }))
+    const stores = joinStores(3, (i) => {
+      const { deltas } = kept[i] as (typeof kept)[number]
+      const sum = () => {
+        const measures = nothing()
+        for (const delta of deltas) addMeasures(measures, delta)
+        return measures
+      }
+      return {
+        record: async (delta) => void deltas.push(delta),
+        totals: async () => sum(),
+        points: async () => [
+          { at: 10, measures: sum() },
+          { at: 20 + i, measures: nothing() },
+        ],
+        shapes: async () => deltas.flatMap(({ shapes }) => shapes),
+        events: async () => deltas.flatMap(({ events }) => events),
+      }
+    })
+    for (let i = 0; i < 30; i++) {
+      const delta: Delta = {
+        isolate: `isolate ${i}`,
+        sequence: 1,
+        counters: { a: 1 },
+        histograms: {},
+        shapes: [{ ...about, ...cost, calls: 1 }],
+        events: [{ at: i, kind: 'pool-panic', text: '' }],
+      }
+      await stores.record(delta)
+      await stores.record({ ...delta, sequence: 2 })
+    }
+    for (const { deltas } of kept) {
+      expect(deltas.length).toBeGreaterThan(4)
+      // An isolate's are together.
+      expect(deltas.filter(({ sequence }) => sequence === 1).length * 2).toBe(deltas.length)
+    }
+    expect((await stores.totals()).counters).toEqual({ a: 60 })
+    const points = await stores.points(10, 0)
+    expect(points.map(({ at }) => at)).toEqual([10, 20, 21, 22])
+    expect(points[0]?.measures.counters).toEqual({ a: 60 })
+    expect((await stores.shapes(1)).map(({ calls }) => calls)).toEqual([60])
+    expect((await stores.events())[0]?.at).toBe(29)
+  })
+})
+
+describe('a Worker that the platform tells of runs', () => {
+  it('counts them with their processor time', async () => {
+    const taken: Delta[] = []
+    const METRICS = { getByName: () => ({ record: async (delta: Delta) => void taken.push(delta) }) }
+    const run = (event: unknown, outcome: string, cpuTime: number) => ({
+      event,
+      outcome,
+      cpuTime,
+      wallTime: 20,
+    })
+    const runs = [
+      run({ request: {} }, 'ok', 3),
+      run({ request: {} }, 'exceededCpu', 50),
+      run({ queue: 'q' }, 'ok', 1),
+      run(null, 'ok', 1),
+    ]
+    await tail.tail(runs as never, { METRICS } as never)
+    expect(taken[0]?.counters).toEqual({
+      'invocations{kind="fetch",outcome="ok"}': 1,
+      'invocations{kind="fetch",outcome="exceededCpu"}': 1,
+      'invocations{kind="queue",outcome="ok"}': 1,
+      'invocations{kind="other",outcome="ok"}': 1,
+    })
+    expect(taken[0]?.histograms['cpu_seconds{kind="fetch"}']?.sum).toBe(53)
   })
 })
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { Env } from '../../context.ts'
+import { databasesOf, type Env } from '../../context.ts'
 import type { ShapeDelta } from '../meter.ts'
 import { type Advice, type ExistingIndex, findAdvice, type Scratch } from './find-advice.ts'
 import { tablesRead } from './statement-columns.ts'
@@ -44,18 +44,19 @@ export class Advisor extends DurableObject<Env> implements AdvisorAccess {
 
   /** Every database has the same schema; a table's rows are taken from where most of them are. */
   async #copy(wanted: ReadonlySet<string>): Promise<void> {
-    const databases = Object.entries(this.env).flatMap(([name, binding]) =>
-      name === 'DB' || /^SHARD_\d+$/.test(name) ? [binding as D1Database] : [],
-    )
-    const { results } = await this.env.DB.prepare(
-      "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_cf_%' AND name NOT LIKE '_atoll_%' AND name NOT LIKE 'd1_%'",
-    ).all<SchemaRow>()
+    const databases = databasesOf(this.env)
+    const primary = databases.get('DB') as D1Database
+    const { results } = await primary
+      .prepare(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_cf_%' AND name NOT LIKE '_atoll_%' AND name NOT LIKE 'd1_%'",
+      )
+      .all<SchemaRow>()
     const { sql } = this.ctx.storage
     const tables = results.filter(({ type }) => type === 'table')
     for (const table of tables) sql.exec(withoutForeignKeys(table.sql as string))
     for (const { type, tbl_name: table, sql: text } of results)
       if (type === 'index' && !table.startsWith('_')) sql.exec(text as string)
-    for (const { name } of tables) if (wanted.has(name)) await this.#copyRows(name, databases)
+    for (const { name } of tables) if (wanted.has(name)) await this.#copyRows(name, [...databases.values()])
     for (const { type, sql: text } of results) if (type === 'view') sql.exec(text as string)
   }
 
