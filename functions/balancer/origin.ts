@@ -3,11 +3,9 @@
  * @module
  */
 import { type EjectionSettings, type Outcome, Outlier } from './outlier.ts'
+import type { OriginMode } from './shown-pool.ts'
 import { Latency } from './strategies/peak-ewma.ts'
 import type { Candidate } from './strategies/strategy.ts'
-
-/** What operators say of an origin: `draining` takes only callers that are kept at it, `disabled` nobody. */
-export type OriginMode = 'active' | 'draining' | 'disabled'
 
 /** An origin as it is declared, with its variables read. */
 export interface OriginTarget {

@@ -4,8 +4,9 @@
  */
 import type { Health } from './check-origin.ts'
 import type { PoolDeclaration } from './declarations.ts'
-import type { OriginCounts, OriginMode, OriginOrders } from './origin.ts'
+import type { OriginCounts, OriginOrders } from './origin.ts'
 import type { Pool } from './pool.ts'
+import type { OriginView, PoolView } from './shown-pool.ts'
 
 /** What an isolate says of one origin. Counts are since the isolate began, so that a report that is lost or comes twice does no harm. */
 export interface OriginReport {
@@ -48,38 +49,6 @@ export interface Received {
   readonly at: number
   /** The one before. */
   readonly before: { readonly report: PoolReport; readonly at: number } | null
-}
-
-export interface OriginView {
-  readonly name: string
-  /** As it is declared: a text, or the variable that holds it. */
-  readonly url: string
-  readonly priority: number
-  readonly weight: number
-  readonly declaredWeight: number
-  readonly mode: OriginMode
-  readonly state: 'up' | 'ill' | 'ejected' | 'draining' | 'disabled'
-  /** What the last check found; null: all well, or never checked. */
-  readonly problem: string | null
-  readonly checkedAt: number | null
-  readonly outstanding: number
-  /** Peak EWMA, the mean over the isolates that know it. */
-  readonly latencyMs: number | null
-  readonly requestsPerSecond: number
-  readonly errorsPerSecond: number
-  /** Isolates that leave it alone, of those that report. */
-  readonly ejectedIn: number
-  readonly ejectedFor: readonly string[]
-}
-
-export interface PoolView {
-  readonly name: string
-  readonly strategy: PoolDeclaration['strategy']
-  readonly isolates: number
-  readonly isPanic: boolean
-  /** Isolates whose breaker is open. */
-  readonly broken: number
-  readonly origins: readonly OriginView[]
 }
 
 export function gather(

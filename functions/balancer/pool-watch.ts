@@ -9,9 +9,10 @@ import { type App, engineOf } from '../engine.ts'
 import { errors } from '../errors.ts'
 import { emit } from '../events.ts'
 import { checkOrigin, defaultCheck, type Health, nextHealth } from './check-origin.ts'
-import type { OriginMode, OriginOrders } from './origin.ts'
-import { gather, type PoolReport, type PoolView, type Received } from './pool-view.ts'
+import type { OriginOrders } from './origin.ts'
+import { gather, type PoolReport, type Received } from './pool-view.ts'
 import { readTargets } from './read-targets.ts'
+import type { OriginMode, PoolView } from './shown-pool.ts'
 
 export type PoolOrders = Readonly<Record<string, OriginOrders>>
 

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { ShownAdvice } from '../monitor/show-advice.ts'
+import type { ShownAdvice } from '../monitor/shown.ts'
 import { root } from './serve.ts'
 
 const usage =

@@ -3,7 +3,7 @@
  * @module
  */
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
-import type { PoolView } from '../balancer/pool-view.ts'
+import type { PoolView } from '../balancer/shown-pool.ts'
 import type { Services } from '../context.ts'
 import { emit } from '../events.ts'
 import { countJobs } from '../jobs/show-jobs.ts'

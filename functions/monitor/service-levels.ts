@@ -8,6 +8,7 @@ import { boundOf } from './histogram.ts'
 import type { Measures } from './merge.ts'
 import type { MetricsAccess, Point } from './metrics-store.ts'
 import { familyOf, labelsOf } from './series.ts'
+import type { ObjectiveState } from './shown.ts'
 
 /** What is promised of an area or a route. */
 export interface Objective {
@@ -27,17 +28,6 @@ export const burnWindows = [
   { longSeconds: 3600, shortSeconds: 300, burnRate: 14.4 },
   { longSeconds: 21_600, shortSeconds: 1800, burnRate: 6 },
 ] as const
-
-export interface ObjectiveState {
-  readonly name: string
-  readonly target: number
-  /** Over the last six hours. */
-  readonly requests: number
-  readonly bad: number
-  /** How many times faster than it may the budget is used up, in the last hour. */
-  readonly burnRate: number
-  readonly isBurning: boolean
-}
 
 export async function shownObjectives(
   { objectives }: AtollConfig,

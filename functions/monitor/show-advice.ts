@@ -7,40 +7,7 @@ import type { AtollConfig } from '../config.ts'
 import type { Candidate } from './advise/candidates.ts'
 import type { Advice, ExistingIndex } from './advise/find-advice.ts'
 import type { ShapeCost, ShapeDelta } from './meter.ts'
-
-export interface ShownAdvice {
-  readonly indexes: readonly ShownIndex[]
-  readonly unused: readonly {
-    readonly name: string
-    readonly table: string
-    readonly columns: readonly string[]
-  }[]
-  readonly untried: number
-  /** Dollars that all shapes have cost in the time that is looked at. */
-  readonly dollars: number
-}
-
-export interface ShownIndex {
-  readonly name: string
-  readonly table: string
-  readonly sql: string
-  readonly drizzle: string
-  /** Rows read in the time that is looked at, and those that would have been. */
-  readonly rowsRead: { readonly before: number; readonly after: number }
-  readonly savedDollars: number
-  /** Rows that writes to the table would have written more. */
-  readonly rowsWrittenMore: number
-  readonly costDollars: number
-  readonly shapes: readonly {
-    readonly method: string
-    readonly table: string
-    readonly shape: string
-    readonly calls: number
-    /** Rows read by one call, on the copy. */
-    readonly before: number
-    readonly after: number
-  }[]
-}
+import type { ShownAdvice, ShownIndex } from './shown.ts'
 
 /** What rows cost: https://developers.cloudflare.com/d1/platform/pricing/ */
 export function priceOf(

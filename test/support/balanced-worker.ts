@@ -15,10 +15,13 @@ const one = { a: four.a }
 const two = { a: four.a, b: four.b }
 const quick = { path: '/health', intervalSeconds: 0.3, timeoutMs: 500, rise: 2, fall: 2 } as const
 
+/** Origins that are ejected come back soon. */
+const brief = { ejection: { baseSeconds: 4 }, slowStartSeconds: 1 }
+
 const pools: Record<string, PoolDeclaration> = {
-  'round-robin': { origins: four, strategy: 'round-robin' },
-  'least-request': { origins: four, strategy: 'least-request' },
-  'peak-ewma': { origins: four, strategy: 'peak-ewma' },
+  'round-robin': { origins: four, strategy: 'round-robin', ...brief },
+  'least-request': { origins: four, strategy: 'least-request', ...brief },
+  'peak-ewma': { origins: four, strategy: 'peak-ewma', ...brief },
   random: { origins: four, strategy: 'random' },
   hashed: { origins: four, strategy: { hash: { header: 'x-user' } } },
   checked: { origins: four, strategy: 'round-robin', health: quick, ejection: null, slowStartSeconds: 0 },

@@ -353,8 +353,31 @@ describe('operators', () => {
       .poll(() => balanced.whoAnswers('/sticky/x', { headers: { cookie } }), { timeout: 10_000 })
       .not.toBe(home)
   })
+})
 
-  it('limit requests by the rate limits of the platform, which are off here', async () => {
-    expect((await balanced.ask('/limited/x', { headers: { 'X-User': '1' } })).status).toBe(200)
-  })
+describe('a route with a rate limit', () => {
+  it('refuses a caller who asks too often, and nobody else', async () => {
+    const limited = await startBalanced({ ATOLL_RATE_LIMITS: 'on' })
+    try {
+      const statusOf = async (user: string) => {
+        const answer = await limited.ask('/limited/x', { headers: { 'X-User': user } })
+        await answer.arrayBuffer()
+        return [answer.status, answer.headers.get('retry-after')]
+      }
+      let refused: unknown[] | undefined
+      // As wrangler.toml has it: 1,200 a minute.
+      await Promise.all(
+        Array.from({ length: 16 }, async () => {
+          for (let i = 0; i < 160 && !refused; i++) {
+            const answer = await statusOf('eager')
+            if (answer[0] !== 200) refused = answer
+          }
+        }),
+      )
+      expect(refused).toEqual([429, '60'])
+      expect(await statusOf('patient')).toEqual([200, null])
+    } finally {
+      await limited.stop()
+    }
+  }, 60_000)
 })

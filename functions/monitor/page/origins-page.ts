@@ -1,7 +1,8 @@
+import type { OriginView, PoolView } from '../../balancer/shown-pool.ts'
 import { ask, askAs } from './ask.ts'
 import { badge, count, h, ms, section, tableOf } from './dom.ts'
 import type { Page } from './main.ts'
-import type { OriginState, PoolState, State } from './state.ts'
+import type { State } from './state.ts'
 
 export function originsPage(): Page {
   const element = h('div')
@@ -26,7 +27,7 @@ export function originsPage(): Page {
 
 type Change = (pool: string, origin: string, order: unknown) => Promise<void>
 
-function poolSection(pool: PoolState, change: Change, onEdit: (isEditing: boolean) => void): HTMLElement {
+function poolSection(pool: PoolView, change: Change, onEdit: (isEditing: boolean) => void): HTMLElement {
   const strategy = typeof pool.strategy === 'string' ? pool.strategy : 'consistent hashing'
   return section(
     pool.name,
@@ -37,7 +38,7 @@ function poolSection(pool: PoolState, change: Change, onEdit: (isEditing: boolea
       pool.isPanic ? badge('panic: everybody is tried', 'bad') : null,
       pool.broken > 0 ? badge(`breaker open in ${pool.broken}`, 'bad') : null,
     ),
-    tableOf<OriginState>(
+    tableOf<OriginView>(
       [
         { title: 'Origin', cell: ({ name, url }) => h('span', { title: url }, name) },
         {
@@ -68,7 +69,7 @@ function poolSection(pool: PoolState, change: Change, onEdit: (isEditing: boolea
 
 function weightForm(
   pool: string,
-  { name, weight, declaredWeight }: OriginState,
+  { name, weight, declaredWeight }: OriginView,
   change: Change,
   onEdit: (isEditing: boolean) => void,
 ): HTMLElement {
@@ -97,7 +98,7 @@ function weightForm(
   )
 }
 
-function modeField(pool: string, { name, mode }: OriginState, change: Change): HTMLElement {
+function modeField(pool: string, { name, mode }: OriginView, change: Change): HTMLElement {
   const options = ['active', 'draining', 'disabled'].map((value) =>
     h('option', { value, selected: value === mode }, value),
   )

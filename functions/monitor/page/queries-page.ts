@@ -1,3 +1,4 @@
+import type { ShownAdvice } from '../shown.ts'
 import { ask } from './ask.ts'
 import { card, count, dollars, h, ms, section, tableOf } from './dom.ts'
 import type { Page } from './main.ts'
@@ -66,33 +67,6 @@ function shapeCell({ method, table, shape, sql }: Shape, open: ReadonlySet<strin
     : h('details', { 'data-key': key, open: open.has(key) }, h('summary', {}, text), h('pre', {}, sql))
 }
 
-interface Advice {
-  readonly indexes: readonly {
-    readonly name: string
-    readonly table: string
-    readonly sql: string
-    readonly drizzle: string
-    readonly rowsRead: { readonly before: number; readonly after: number }
-    readonly savedDollars: number
-    readonly rowsWrittenMore: number
-    readonly costDollars: number
-    readonly shapes: readonly {
-      readonly method: string
-      readonly table: string
-      readonly shape: string
-      readonly calls: number
-      readonly before: number
-      readonly after: number
-    }[]
-  }[]
-  readonly unused: readonly {
-    readonly name: string
-    readonly table: string
-    readonly columns: readonly string[]
-  }[]
-  readonly untried: number
-}
-
 export function advicePage(): Page {
   const found = h(
     'div',
@@ -101,7 +75,7 @@ export function advicePage(): Page {
   )
   let isDone = false
   const look = async () => {
-    const advice = await ask<Advice>('/advice?days=7')
+    const advice = await ask<ShownAdvice>('/advice?days=7')
     found.replaceChildren(shownAdvice(advice))
   }
   return {
@@ -125,7 +99,7 @@ export function advicePage(): Page {
   }
 }
 
-function shownAdvice({ indexes, unused, untried }: Advice): HTMLElement {
+function shownAdvice({ indexes, unused, untried }: ShownAdvice): HTMLElement {
   return h(
     'div',
     {},

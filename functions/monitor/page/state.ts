@@ -1,3 +1,6 @@
+import type { PoolView } from '../../balancer/shown-pool.ts'
+import type { ObjectiveState } from '../shown.ts'
+
 /** What `/_atoll/api/state` answers. */
 export interface State {
   readonly databases: readonly {
@@ -9,41 +12,8 @@ export interface State {
   readonly jobs: Readonly<Record<string, Readonly<Record<string, number>>>> | null
   /** Milliseconds since 1970. */
   readonly oldestDue: number | null
-  readonly pools: readonly PoolState[]
+  readonly pools: readonly PoolView[]
   readonly isMeasured: boolean
   readonly cache: { readonly store: string } | null
-  readonly objectives: readonly {
-    readonly name: string
-    readonly target: number
-    readonly requests: number
-    readonly bad: number
-    readonly burnRate: number
-    readonly isBurning: boolean
-  }[]
-}
-
-export interface PoolState {
-  readonly name: string
-  readonly strategy: unknown
-  readonly isolates: number
-  readonly isPanic: boolean
-  readonly broken: number
-  readonly origins: readonly OriginState[]
-}
-
-export interface OriginState {
-  readonly name: string
-  readonly url: string
-  readonly priority: number
-  readonly weight: number
-  readonly declaredWeight: number
-  readonly mode: string
-  readonly state: string
-  readonly problem: string | null
-  readonly outstanding: number
-  readonly latencyMs: number | null
-  readonly requestsPerSecond: number
-  readonly errorsPerSecond: number
-  readonly ejectedIn: number
-  readonly ejectedFor: readonly string[]
+  readonly objectives: readonly ObjectiveState[]
 }
