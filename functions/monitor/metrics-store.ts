@@ -8,6 +8,7 @@ import type { Env } from '../context.ts'
 import type { NotedEvent } from '../events.ts'
 import { addMeasures, addShapes, type Measures, nothing } from './merge.ts'
 import type { Delta, ShapeDelta } from './meter.ts'
+import { type Family, familyOf } from './series.ts'
 
 /** Seconds of a point, and for how many seconds such points are kept. */
 export const steps = [
@@ -25,8 +26,8 @@ export interface Point {
 export interface MetricsAccess {
   record(delta: Delta): Promise<void>
   totals(): Promise<Measures>
-  /** Points of so many seconds that begin at or after a time. */
-  points(step: number, from: number): Promise<readonly Point[]>
+  /** Points of so many seconds that begin at or after a time; only some families of them, where it is said. */
+  points(step: number, from: number, families?: readonly Family[]): Promise<readonly Point[]>
   shapes(days: number): Promise<readonly ShapeDelta[]>
   events(): Promise<readonly NotedEvent[]>
 }
@@ -80,13 +81,16 @@ export class Metrics extends DurableObject<Env> implements MetricsAccess {
     return this.#readTotals()
   }
 
-  async points(step: number, from: number): Promise<readonly Point[]> {
+  async points(step: number, from: number, families?: readonly Family[]): Promise<readonly Point[]> {
     const rows = this.ctx.storage.sql.exec<{ at: number; measures: string }>(
       'SELECT at, measures FROM points WHERE step = ? AND at >= ? ORDER BY at',
       step,
       from,
     )
-    return [...rows].map(({ at, measures }) => ({ at, measures: JSON.parse(measures) as Measures }))
+    return [...rows].map(({ at, measures }) => {
+      const all = JSON.parse(measures) as Measures
+      return { at, measures: families ? ofFamilies(all, families) : all }
+    })
   }
 
   async shapes(days: number): Promise<readonly ShapeDelta[]> {
@@ -145,7 +149,7 @@ export class Metrics extends DurableObject<Env> implements MetricsAccess {
   /** Makes the coarser points that are over and not made yet, and forgets what is too old. */
   #rollUp(now: number): void {
     const { sql } = this.ctx.storage
-    for (const [i, { seconds, keptSeconds }] of steps.entries()) {
+    for (const [i, { seconds }] of steps.entries()) {
       const finer = steps[i - 1]
       if (finer) {
         const [last] = sql.exec<{ at: number | null }>(
@@ -170,6 +174,9 @@ export class Metrics extends DurableObject<Env> implements MetricsAccess {
         for (const [at, measures] of made)
           sql.exec('INSERT OR REPLACE INTO points VALUES (?, ?, ?)', seconds, at, JSON.stringify(measures))
       }
+    }
+    // Only now: what nobody has asked for an hour is made of points that are too old themselves.
+    for (const { seconds, keptSeconds } of steps) {
       sql.exec('DELETE FROM points WHERE step = ? AND at < ?', seconds, now - keptSeconds - seconds)
     }
     sql.exec('DELETE FROM isolates WHERE seen < ?', now - isolateSeconds)
@@ -188,5 +195,13 @@ export class Metrics extends DurableObject<Env> implements MetricsAccess {
       day,
       JSON.stringify(addShapes(known, shapes, maxShapes)),
     )
+  }
+}
+
+function ofFamilies({ counters, histograms }: Measures, families: readonly Family[]): Measures {
+  const isWanted = ([series]: [string, unknown]) => families.includes(familyOf(series))
+  return {
+    counters: Object.fromEntries(Object.entries(counters).filter(isWanted)),
+    histograms: Object.fromEntries(Object.entries(histograms).filter(isWanted)),
   }
 }

@@ -22,9 +22,9 @@ export function joinStores(count: number, open: (number: number) => MetricsAcces
       for (const measures of await all((store) => store.totals())) addMeasures(sum, measures)
       return sum
     },
-    async points(step, from) {
+    async points(step, from, families) {
       const byTime = new Map<number, Measures>()
-      for (const { at, measures } of (await all((store) => store.points(step, from))).flat()) {
+      for (const { at, measures } of (await all((store) => store.points(step, from, families))).flat()) {
         const sum = byTime.get(at) ?? nothing()
         addMeasures(sum, measures)
         byTime.set(at, sum)

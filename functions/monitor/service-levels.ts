@@ -7,7 +7,7 @@ import type { AtollConfig } from '../config.ts'
 import { boundOf } from './histogram.ts'
 import type { Measures } from './merge.ts'
 import type { MetricsAccess, Point } from './metrics-store.ts'
-import { familyOf, labelsOf } from './series.ts'
+import { type Family, familyOf, labelsOf } from './series.ts'
 import type { ObjectiveState } from './shown.ts'
 
 /** What is promised of an area or a route. */
@@ -29,6 +29,8 @@ export const burnWindows = [
   { longSeconds: 21_600, shortSeconds: 1800, burnRate: 6 },
 ] as const
 
+const families: readonly Family[] = ['requests', 'request_seconds']
+
 export async function shownObjectives(
   { objectives }: AtollConfig,
   metrics: MetricsAccess,
@@ -36,9 +38,9 @@ export async function shownObjectives(
 ): Promise<readonly ObjectiveState[]> {
   if (objectives.length === 0) return []
   // The current minute is not made yet: it is in the points of ten seconds.
-  const minutes = await metrics.points(60, now - 21_600)
+  const minutes = await metrics.points(60, now - 21_600, families)
   const last = minutes.at(-1)?.at ?? 0
-  const tens = (await metrics.points(10, now - 3600)).filter(({ at }) => at >= last + 60)
+  const tens = (await metrics.points(10, now - 3600, families)).filter(({ at }) => at >= last + 60)
   const points = [...minutes, ...tens]
   return objectives.map((objective) => stateOf(objective, points, now))
 }

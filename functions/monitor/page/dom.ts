@@ -21,13 +21,10 @@ export function h<Name extends keyof HTMLElementTagNameMap>(
     else if (value !== false && value !== null && value !== undefined)
       element.setAttribute(attribute, String(value))
   }
-  element.append(
-    ...children.flatMap((child) =>
-      child === null || child === false || child === undefined
-        ? []
-        : [String(child) === '[object Object]' || child instanceof Node ? (child as Node) : String(child)],
-    ),
-  )
+  for (const child of children) {
+    if (child !== null && child !== undefined && child !== false)
+      element.append(child instanceof Node ? child : String(child))
+  }
   return element
 }
 

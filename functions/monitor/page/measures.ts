@@ -23,12 +23,21 @@ export interface Series {
   readonly points: readonly Point[]
 }
 
+const known = new Map<number, Map<number, Point>>()
+
+/** Points of the last seconds. Only those are asked for that are new, or may have grown. */
 export async function readPoints(step: number, seconds: number): Promise<Series> {
-  const from = Math.floor(Date.now() / 1000) - seconds
-  const { now, points } = await ask<{ now: number; points: Point[] }>(
+  const points = known.get(step) ?? new Map<number, Point>()
+  known.set(step, points)
+  const first = Math.floor(Date.now() / 1000) - seconds
+  const newest = Math.max(...points.keys())
+  const from = points.size === 0 ? first : Math.max(first, newest - step)
+  const answer = await ask<{ now: number; points: Point[] }>(
     `/points?step=${step}&from=${from - (from % step)}`,
   )
-  return { now, step, points }
+  for (const point of answer.points) points.set(point.at, point)
+  for (const at of points.keys()) if (at < answer.now - seconds - step) points.delete(at)
+  return { now: answer.now, step, points: [...points.values()].sort((a, b) => a.at - b.at) }
 }
 
 export type Labels = Readonly<Record<string, string>>

@@ -1,0 +1,77 @@
+import { env } from 'cloudflare:workers'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Env } from '../../functions/context.ts'
+import type { Delta } from '../../functions/monitor/meter.ts'
+import type { MetricsAccess } from '../../functions/monitor/metrics-store.ts'
+
+const hour = 3600
+/** At the beginning of an hour. */
+const start = 1_800_000_000 - (1_800_000_000 % hour)
+
+describe('what is measured', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  const open = (name: string) => (env as unknown as Env).METRICS?.getByName(name) as unknown as MetricsAccess
+  let sequence = 0
+  const hand = async (store: MetricsAccess, at: number, n = 1) => {
+    vi.setSystemTime(at * 1000)
+    const delta: Delta = {
+      isolate: 'one',
+      sequence: ++sequence,
+      counters: { 'requests{area="rest"}': n },
+      histograms: { 'request_seconds{area="rest"}': { buckets: [[100, n]], sum: n } },
+      shapes: [],
+      events: [],
+    }
+    await store.record(delta)
+  }
+  const sums = async (store: MetricsAccess, step: number) => {
+    const points = await store.points(step, 0)
+    return points.map(({ at, measures }) => [
+      at - start,
+      measures.counters['requests{area="rest"}'],
+      measures.histograms['request_seconds{area="rest"}']?.buckets[0]?.[1],
+    ])
+  }
+
+  it('is kept by tens of seconds, and rolled up into minutes and hours when these are over', async () => {
+    const store = open('rolls')
+    for (const at of [0, 3, 12, 59, 60, 61, 3599, 3600, 3661]) await hand(store, start + at)
+    expect(await sums(store, 60)).toEqual([
+      [0, 4, 4],
+      [60, 2, 2],
+      [3540, 1, 1],
+      [3600, 1, 1],
+    ])
+    expect(await sums(store, hour)).toEqual([[0, 7, 7]])
+    expect((await store.totals()).counters['requests{area="rest"}']).toBe(9)
+  })
+
+  it('loses nothing when nobody asks for hours', async () => {
+    const store = open('rests')
+    await hand(store, start, 5)
+    await hand(store, start + 35, 3)
+    await hand(store, start + 50 * hour, 1)
+    // Its tens and minutes are too old by now; its hour is there.
+    expect(await sums(store, hour)).toEqual([[0, 8, 8]])
+    expect(await sums(store, 60)).toEqual([])
+    expect(await sums(store, 10)).toEqual([[50 * hour, 1, 1]])
+  })
+
+  it('is forgotten when it is old, and read by family', async () => {
+    const store = open('forgets')
+    await hand(store, start)
+    await hand(store, start + hour)
+    await hand(store, start + 100 * 24 * hour)
+    await hand(store, start + 100 * 24 * hour + hour)
+    expect((await sums(store, hour)).map(([at]) => at)).toEqual([100 * 24 * hour])
+    const [point] = await store.points(hour, 0, ['request_seconds'])
+    expect(Object.keys(point?.measures.counters ?? {})).toEqual([])
+    expect(Object.keys(point?.measures.histograms ?? {})).toEqual(['request_seconds{area="rest"}'])
+  })
+})
