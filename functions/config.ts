@@ -19,7 +19,7 @@ export interface AtollConfig {
   readonly legacyTargetNames: boolean
   /** Whether `/rest/v1/` describes the API. Default true. */
   readonly openapi: boolean
-  /** Whether answers carry `Server-Timing`. Default false. */
+  /** Whether all answers carry `Server-Timing`, and not only those that the secret key asks it of. Default false. */
   readonly serverTiming: boolean
   /** Origins that browsers may call from; `*` for all. Default `*`. */
   readonly corsOrigins: '*' | readonly string[]

@@ -9,6 +9,7 @@ import type { AtollConfig } from '../config.ts'
 import type { AtollEnv, Services } from '../context.ts'
 import { errors } from '../errors.ts'
 import { writeTrace } from '../monitor/request-trace.ts'
+import { isTimed } from '../rest/timing.ts'
 import { type Answered, defaultTimeouts, type Job } from './attempt.ts'
 import { passOn, receiveBody } from './body.ts'
 import { readCookies } from './cookies.ts'
@@ -151,7 +152,7 @@ async function proxy(visit: ProxyVisit, headers: Headers, config: AtollConfig): 
     const cookie = services.stickyCookies.write(pool.name, pool.declared, answered.origin.name, isSecure)
     response.headers.append('Set-Cookie', await cookie)
   }
-  if (config.serverTiming) {
+  if (isTimed(config, request.headers, request.headers.get('apikey') === services.keys.secret)) {
     const ms = performance.now() - start
     response.headers.append(
       'Server-Timing',

@@ -39,7 +39,7 @@ import { respondWrite } from './respond-write.ts'
 import { readCall } from './rpc.ts'
 import { type Shape, shapeOf } from './shape.ts'
 import { functionRows } from './storage-rows.ts'
-import { Timing } from './timing.ts'
+import { isTimed, Timing } from './timing.ts'
 
 /** What is done once per shape. */
 interface PreparedRead {
@@ -94,7 +94,7 @@ export function createRest(
     const { raw, caller } = visit
     const { spans } = visit.services
     const timing = new Timing(
-      config.serverTiming,
+      isTimed(config, raw.headers, caller.role === 'service_role'),
       spans && ((stage, ms) => spans.part(stage, 'internal', Date.now() - ms, Date.now(), {})),
     )
     const url = new URL(raw.url)
@@ -173,7 +173,7 @@ export function createRest(
   /** A function's answer; rows go through the pipeline as a table's do. */
   async function call(visit: Visit, name: string): Promise<Response> {
     const { raw, caller, services } = visit
-    const timing = new Timing(config.serverTiming)
+    const timing = new Timing(isTimed(config, raw.headers, caller.role === 'service_role'))
     const url = new URL(raw.url)
     const { definition, input, table, query } = await readCall(
       name,

@@ -1,3 +1,15 @@
+/** Header by which who has the secret key asks for `Server-Timing`. */
+const askingHeader = 'Atoll-Server-Timing'
+
+/** Whether an answer says what took its time: where the configuration says so, or to operators who ask. */
+export function isTimed(
+  config: { readonly serverTiming: boolean },
+  headers: Headers,
+  isOperator: boolean,
+): boolean {
+  return config.serverTiming || (isOperator && headers.has(askingHeader))
+}
+
 /** @param ms milliseconds that the stage took, until now */
 export type OnStage = (stage: string, ms: number) => void
 

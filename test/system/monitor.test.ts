@@ -8,7 +8,7 @@ import { root } from '../../functions/local/serve.ts'
 import type { Measures } from '../../functions/monitor/merge.ts'
 import type { MetricsAccess } from '../../functions/monitor/metrics-store.ts'
 import type { ShownAdvice } from '../../functions/monitor/shown.ts'
-import { secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
+import { publishableKey, secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
 import { type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
 import { findToolNamed } from '../support/system-tools.ts'
 
@@ -169,6 +169,19 @@ describe('a request', () => {
     expect(headers.traceparent).not.toBe(traceparent)
     expect(headers.tracestate).toBe('a=1')
     expect((await ask('/rest/v1/genres?limit=1')).headers.get('x-request-id')).toMatch(/^[0-9a-f]{32}$/)
+  })
+
+  it('says what took its time to operators who ask, and to nobody else', async () => {
+    const asked = { 'Atoll-Server-Timing': '1' }
+    const timing = async (path: string, headers: Record<string, string>) =>
+      (await fetch(server.address + path, { headers })).headers.get('server-timing')
+    const operator = { ...asked, apikey: secretKey }
+    expect(await timing('/rest/v1/genres?limit=1', operator)).toMatch(/parse;dur=.*transaction;dur=/)
+    expect(await timing('/shop/x', operator)).toMatch(/^origin;desc="[ab]";dur=/)
+    for (const path of ['/rest/v1/genres?limit=1', '/shop/x']) {
+      expect(await timing(path, { ...asked, apikey: publishableKey })).toBeNull()
+      expect(await timing(path, { apikey: secretKey })).toBeNull()
+    }
   })
 
   it('is sent to a collector as spans, with its calls to databases', async () => {
