@@ -22,6 +22,7 @@ export function banner(
 
     API    ${url}/rest/v1
     Docs   ${url}/docs
+    Look   ${url}/_atoll: the dashboard (with the secret key)
     Cache  ${hasRedis ? 'Redis, shared by all isolates' : 'in memory: isolates do not share it, and keep answers for 5 seconds at most'}
     Files  ${url}/storage/v1, a cover: ${url}/storage/v1/object/public/covers/1.png
     Jobs   ${url}/jobs/v1/jobs (with the secret key): ${[...byName.keys()].filter((name) => !name.startsWith('atoll:')).length} kinds, ${schedules.length} of them by a schedule
