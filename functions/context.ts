@@ -149,7 +149,8 @@ export interface AtollEnv {
 }
 
 export function visitOf(c: Context<AtollEnv>): Visit {
-  const { caller, services } = c.var
+  // Not `c.var`, which makes an object of all variables each time.
+  const [caller, services] = [c.get('caller'), c.get('services')]
   return { raw: c.req.raw, caller, services, later: (work) => c.executionCtx.waitUntil(work) }
 }
 

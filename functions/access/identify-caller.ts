@@ -45,11 +45,13 @@ export function createIdentify(keys: Keys, config: AtollConfig): Identify {
   }
 }
 
-const encoder = new TextEncoder()
-
-/** Compares in a time that says nothing about where two keys of the same length differ. */
+/**
+ * Compares in a time that says nothing about where two keys of the same length differ: every character counts, whatever the others
+ * are. In JavaScript, as the platform's own comparison costs more in calls than all the rest of finding out who calls.
+ */
 function sameSecret(sent: string, kept: string): boolean {
-  const a = encoder.encode(sent)
-  const b = encoder.encode(kept)
-  return kept !== '' && a.byteLength === b.byteLength && crypto.subtle.timingSafeEqual(a, b)
+  if (kept === '' || sent.length !== kept.length) return false
+  let difference = 0
+  for (let i = 0; i < kept.length; i++) difference |= sent.charCodeAt(i) ^ kept.charCodeAt(i)
+  return difference === 0
 }

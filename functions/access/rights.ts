@@ -42,12 +42,12 @@ export class Rights {
   readonly catalog: Catalog
   readonly #decided = new Map<string, RowCondition>()
   readonly #claimsRead = new Set<string>()
-  readonly #policyCaller: PolicyCaller
+  /** Made when a condition is asked: most requests ask none. */
+  #policyCaller: PolicyCaller | null = null
 
   constructor(catalog: Catalog, caller: Caller) {
     this.catalog = catalog
     this.caller = caller
-    this.#policyCaller = policyCallerOf(caller, this.#claimsRead)
   }
 
   /** Whether the secret key is calling, who may do everything. */
@@ -156,6 +156,7 @@ export class Rights {
     const table = this.catalog.tables.get(rest.join('\n')) as Table
     const rule = this.#rule(table, operation, part)
     if (rule.kind === 'all') throw new Error(`the grant of ${table.name} has no condition`)
+    this.#policyCaller ??= policyCallerOf(this.caller, this.#claimsRead)
     const condition = rule.decide(this.#policyCaller)
     this.#decided.set(name, condition)
     return condition

@@ -2,7 +2,7 @@
  * Around every request: its id and trace, and what is counted of it.
  * @module
  */
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import type { AtollEnv } from '../context.ts'
 import type { App, Engine } from '../engine.ts'
 import { openTrace, runTraced } from './request-trace.ts'
@@ -30,12 +30,12 @@ export function createMeasure(
     c.set('trace', trace)
     c.set('measured', measured)
     await runTraced(trace, next)
-    const { services } = c.var
+    const services = c.get('services')
     const { meter } = services
     const { area, route } = measured
-    const { res, req } = c
     // A WebSocket's answer cannot be written to.
-    if (res.status !== 101) res.headers.set('X-Request-Id', trace.requestId)
+    if (c.res.status !== 101) writeHeaders(c, (headers) => headers.set('X-Request-Id', trace.requestId))
+    const { res, req } = c
     const method = knownMethods.has(req.method) ? req.method : 'OTHER'
     meter.count('requests', { area, route, method, status: res.status })
     meter.time('request_seconds', { area, route }, performance.now() - start)
@@ -59,6 +59,19 @@ export function createMeasure(
       res.status >= 500,
     )
     services.spans?.send(c.executionCtx)
+  }
+}
+
+/** Writes to an answer's headers, also of one that others have made: what `fetch` gives cannot be written to. */
+export function writeHeaders(c: Context, write: (headers: Headers) => void): void {
+  try {
+    write(c.res.headers)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    const { res } = c
+    c.res = undefined
+    c.res = new Response(res.body, res)
+    write(c.res.headers)
   }
 }
 

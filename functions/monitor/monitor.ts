@@ -9,6 +9,7 @@ import { errors } from '../errors.ts'
 import { createDashboardApi } from './dashboard-api.ts'
 import { checkOwnPage, signIn, signOut, whoIsSignedIn } from './dashboard-session.ts'
 import { readGauges } from './gauges.ts'
+import { writeHeaders } from './measure.ts'
 import { nothing } from './merge.ts'
 import { openMetricsType, prometheusType, writeMetrics } from './open-metrics.ts'
 
@@ -49,7 +50,9 @@ export function createDashboard(
   const area = new Hono<AtollEnv>({ strict: false })
   area.use(async (c, next) => {
     await next()
-    for (const [name, value] of Object.entries(pageHeaders)) c.res.headers.set(name, value)
+    writeHeaders(c, (headers) => {
+      for (const [name, value] of Object.entries(pageHeaders)) headers.set(name, value)
+    })
   })
   area.get('/', (c) => c.html(page))
   area.get('/:file{dashboard\\.(?:js|css)}', async (c) => {

@@ -65,8 +65,16 @@ export function newSpanId(): string {
 
 const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
+/** Random bytes are asked for in one go for many requests; they are ids, and no secrets. */
+const pool = new Uint8Array(4096)
+let used = pool.length
+
 function randomHex(bytes: number): string {
+  if (used + bytes > pool.length) {
+    crypto.getRandomValues(pool)
+    used = 0
+  }
   let text = ''
-  for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) text += hexOf[byte]
+  for (const end = used + bytes; used < end; used++) text += hexOf[pool[used] as number]
   return text
 }

@@ -15,8 +15,10 @@ import type { BoundWrite } from './execute-write.ts'
 
 /** What follows a commit. What fails then is no error of the write. */
 export interface Aftermath {
-  /** Is told what was changed, before anybody is answered; null when nobody wants to know. */
-  readonly changed: ((changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>) | null
+  /** Whether somebody wants to know what was changed: the cache, or jobs that changes start. */
+  readonly tracks: boolean
+  /** Is told what was changed, before anybody is answered. */
+  readonly changed: (changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>
   readonly failed: (error: unknown) => void
   /** Has the jobs started, after the answer, that changes on these databases start. */
   readonly start: (databases: readonly string[], changes: readonly ChangeSet[] | null) => void
@@ -36,19 +38,20 @@ export function aftermathOf({ caller, services, later }: Visit): Aftermath {
     [...(tables ?? []), ...changes.map(({ table }) => table)].some((table) =>
       registry.subscriptions.has(table),
     )
+  const startsJobs = relay !== null && registry.subscriptions.size > 0
   const start: Aftermath['start'] = (databases, changes) => {
-    if (!relay || registry.subscriptions.size === 0) return
+    if (!startsJobs) return
     const named = changes === null ? databases : changes.filter(starts).map(({ database }) => database)
     for (const database of new Set(named)) later(relay.carry(database).catch(() => undefined))
   }
-  if (cache === null) return { changed: null, failed, start }
-  const changed = async (changes: readonly ChangeSet[], { bookmarks }: ClusterSession): Promise<void> => {
+  const changed: Aftermath['changed'] = async (changes, { bookmarks }) => {
+    if (cache === null) return
     const who = identityOf(caller)
     if (who !== null) lastWrites.note(who, bookmarks)
     const beside = who === null ? [] : [lastWrites.renewal(cache.prefix, who)]
     await invalidate(cache, changes, bookmarks, beside).catch(failed)
   }
-  return { changed, failed, start }
+  return { tracks: cache !== null || startsJobs, changed, failed, start }
 }
 
 /** After the commit: what was written reaches copies, cache and jobs, or the relay is told that it has not. */
@@ -65,7 +68,7 @@ export async function carryOn(
     const cascades = copied ? await copyReferences(session, catalog) : []
     const all = [...changes, ...cascades]
     aftermath.start(written, tracks ? all : null)
-    if (all.length > 0) await aftermath.changed?.(all, session)
+    if (all.length > 0) await aftermath.changed(all, session)
   } catch (error) {
     aftermath.start(written, null)
     aftermath.failed(error)

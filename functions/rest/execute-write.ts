@@ -76,7 +76,7 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   const rowsOf = ({ slots }: Part) =>
     slots === null ? rows : rows.filter(({ slot }) => slot === null || slots.has(slot))
   const undone = plan.preferences.tx === 'rollback'
-  const tracks = bound.aftermath.changed !== null && !undone
+  const tracks = bound.aftermath.tracks && !undone
   const answered = await runReserving(
     bound,
     rows,

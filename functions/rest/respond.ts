@@ -45,22 +45,21 @@ export function respond(
     throw errors.rangeBeyond(input.offset, total)
   if (body === null || tag === null) throw errors.notSingular(rows)
 
-  const headers = new Headers({
-    'Content-Type': media.contentType,
+  const isSame = input.ifNoneMatch !== null && matches(input.ifNoneMatch, tag)
+  // A plain object: `Headers` would be made here, and copied by the response.
+  const headers: Record<string, string> = {
     'Content-Range': contentRange(input.offset, rows, total),
     'Content-Location': input.location,
     // Who asks decides what is shown, and no header that a shared cache looks at says who that is.
     'Cache-Control': 'private, no-cache',
     Vary: 'Accept, Prefer, Range',
     ETag: tag,
-  })
-  if (missing.length > 0) headers.set('Atoll-Missing-Shards', missing.join(', '))
-  const applied = appliedPreferences(plan.preferences)
-  if (applied !== '') headers.set('Preference-Applied', applied)
-  if (input.ifNoneMatch !== null && matches(input.ifNoneMatch, tag)) {
-    headers.delete('Content-Type')
-    return new Response(null, { status: 304, headers })
   }
+  if (missing.length > 0) headers['Atoll-Missing-Shards'] = missing.join(', ')
+  const applied = appliedPreferences(plan.preferences)
+  if (applied !== '') headers['Preference-Applied'] = applied
+  if (isSame) return new Response(null, { status: 304, headers })
+  headers['Content-Type'] = media.contentType
   const partial = total !== null && rows < total
   return new Response(plan.headersOnly ? null : body, { status: partial ? 206 : 200, headers })
 }

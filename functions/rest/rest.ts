@@ -30,7 +30,7 @@ import type { ReadPlan, WriteAction, WritePlan } from './plan.ts'
 import { PlanCache } from './plan-cache.ts'
 import { planRequest, planRows } from './plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
-import { canonicalLocation, headersOf, isOpenApi, singularOf } from './raw-request.ts'
+import { canonicalLocation, headersOf, isOpenApi, parametersOf, singularOf } from './raw-request.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
 import { openSession, writeSession } from './request-session.ts'
@@ -99,7 +99,7 @@ export function createRest(
     )
     const url = new URL(raw.url)
     const headers = headersOf(raw)
-    const shape = shapeOf(table, url.searchParams, headers)
+    const shape = shapeOf(table, parametersOf(url), headers)
     const rights = new Rights(catalog, caller)
     const request = requests.getOrMake(shape.key, () => {
       const parsed = parseRequest(table, shape.parameters, headers, config)
@@ -230,27 +230,33 @@ export function createRest(
       JSON.stringify(describeApi(catalog, functions, config, new Rights(catalog, caller))),
     )
 
-  return new Hono<AtollEnv>({ strict: false })
-    .on(['GET', 'HEAD'], '/', (c) => {
-      if (!config.openapi) throw errors.noRoot()
-      const accept = c.req.header('accept') ?? '*/*'
-      if (!ranked(accept).some(isOpenApi)) throw errors.mediaType(accept)
-      const headers = { 'Content-Type': 'application/openapi+json; charset=utf-8' }
-      return Timing.of(new Response(describe(c.var.caller), { headers }), config.serverTiming)
-    })
-    .all('/', (c) => {
-      if (c.req.method === 'OPTIONS') return allowed('', config)
-      throw errors.method(c.req.method)
-    })
-    .all('/rpc/:name', (c) => call(visitOf(c), c.req.param('name')))
-    .all('/:table', (c) => {
-      const table = c.req.param('table')
-      if (c.req.method === 'OPTIONS') return allow(catalog, config, table)
-      return answer(visitOf(c), table)
-    })
-    .all('*', () => {
-      throw errors.invalidPath()
-    })
+  return (
+    new Hono<AtollEnv>({ strict: false })
+      .on(['GET', 'HEAD'], '/', (c) => {
+        if (!config.openapi) throw errors.noRoot()
+        const accept = c.req.header('accept') ?? '*/*'
+        if (!ranked(accept).some(isOpenApi)) throw errors.mediaType(accept)
+        const headers = { 'Content-Type': 'application/openapi+json; charset=utf-8' }
+        return Timing.of(new Response(describe(c.var.caller), { headers }), config.serverTiming)
+      })
+      .all('/', (c) => {
+        if (c.req.method === 'OPTIONS') return allowed('', config)
+        throw errors.method(c.req.method)
+      })
+      // Not `/rpc/:name`: beside `/:table` that is ambiguous for the router that is a table, and the others take longer.
+      .all('/:table/:name', (c) => {
+        if (c.req.param('table') !== 'rpc') throw errors.invalidPath()
+        return call(visitOf(c), c.req.param('name'))
+      })
+      .all('/:table', (c) => {
+        const table = c.req.param('table')
+        if (c.req.method === 'OPTIONS') return allow(catalog, config, table)
+        return answer(visitOf(c), table)
+      })
+      .all('*', () => {
+        throw errors.invalidPath()
+      })
+  )
 }
 
 /** Parameters are kept with a statement up to so many characters. */

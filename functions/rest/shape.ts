@@ -39,7 +39,11 @@ const operandPrefix =
 /** Parameters that other parts of the platform send along and that filter nothing. */
 const ignored = new Set(['apikey'])
 
-export function shapeOf(table: string, query: URLSearchParams, headers: ShapeHeaders): Shape {
+export function shapeOf(
+  table: string,
+  query: Iterable<readonly [name: string, value: string]>,
+  headers: ShapeHeaders,
+): Shape {
   const parameters: Parameter[] = []
   const operands: string[] = []
   let key = `${headers.method}\n${table}\n${headers.accept}\n${headers.prefer}\n${headers.profile}\n`
