@@ -3,6 +3,7 @@
  * and the load runs start.
  * @module
  */
+import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 import { convertV4MiniflareOptions, Log, type LogLevel, Miniflare, type V4WorkerOptions } from 'miniflare'
@@ -29,11 +30,33 @@ export interface LocalOptions {
   readonly logLevel?: LogLevel
   /** Whether what the Worker itself logs is left out. */
   readonly isQuiet?: boolean
+  /**
+   * For measuring: a socket of the Worker's own (`addressOf`), without Miniflare's router and its stand-in for the assets' server, which
+   * are other machines' work when deployed and take longer than a cached answer does.
+   */
+  readonly isBare?: boolean
+  /** Further Workers in the same Miniflare, for comparisons; bare as well. */
+  readonly beside?: readonly Beside[]
+}
+
+/** A Worker beside the app's, which shares nothing with it but databases of the same name. */
+export interface Beside {
+  readonly name: string
+  readonly entry: string
+  /** Names of databases by binding. */
+  readonly databases: Readonly<Record<string, string>>
+  /** Whether its entry exports the classes that `wrangler.toml` binds. */
+  readonly isWhole?: boolean
+  /** Whether its packages need Node's own modules. */
+  readonly needsNode?: boolean
+  readonly variables?: Readonly<Record<string, string>>
 }
 
 export interface LocalServer {
   readonly url: URL
   readonly miniflare: Miniflare
+  /** Address of the socket of a bare Worker; by default the app's. */
+  addressOf(name?: string): Promise<URL>
   database(binding: string): Promise<D1Database>
   /** Every database by its binding, `DB` first. */
   databases(): Promise<ReadonlyMap<string, D1Database>>
@@ -58,6 +81,9 @@ function bundleOptions(entry: string): BuildOptions {
   }
 }
 
+/** Packages written for Node name its modules without the prefix that workerd wants. */
+const nodeModules = Object.fromEntries(builtinModules.map((name) => [name, `node:${name}`]))
+
 export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   buildAssets(root)
   const entry = options.entry ?? join(root, 'functions', 'index.ts')
@@ -68,22 +94,41 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
       (configured.workerOptions.d1Databases as Record<string, unknown>)?.[binding] ?? binding,
     ]),
   ) as Record<string, string>
+  const beside = options.beside ?? []
+  const others = beside.flatMap(({ databases }) => Object.values(databases).map((name) => [name, name]))
+  const allDatabases: Record<string, string> = { ...Object.fromEntries(others), ...d1Databases }
+  const { modulesRules: _, ...worker } = configured.workerOptions
+  const withoutClasses = { durableObjects: {}, queueConsumers: {}, queueProducers: {} }
+  const modulesOf = async (of: string, alias: Readonly<Record<string, string>> = {}) => {
+    const bundle = await build({ ...bundleOptions(of), alias, write: false })
+    return [{ type: 'ESModule' as const, path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }]
+  }
+  const bare = { assets: undefined, unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }] }
   const miniflareOptions = async () => {
-    const bundle = await build({ ...bundleOptions(entry), write: false })
-    const { modulesRules: _, ...worker } = configured.workerOptions
     const converted = convertV4MiniflareOptions({
       workers: [
         {
           ...(worker as V4WorkerOptions),
           name: 'atoll',
           ...(options.databases === undefined ? {} : { d1Databases }),
-          ...(options.entry === undefined || options.isWhole
-            ? {}
-            : { durableObjects: {}, queueConsumers: {}, queueProducers: {} }),
+          ...(options.entry === undefined || options.isWhole ? {} : withoutClasses),
           bindings: { ...(worker.bindings as Record<string, string>), ...options.variables },
-          modules: [{ type: 'ESModule', path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }],
+          modules: await modulesOf(entry),
+          ...(options.isBare ? bare : {}),
         },
-        doorOptions(d1Databases),
+        ...(await Promise.all(
+          beside.map(async ({ name, entry, databases, isWhole, needsNode, variables }) => ({
+            ...(worker as V4WorkerOptions),
+            ...bare,
+            name,
+            d1Databases: { ...databases },
+            ...(isWhole ? { queueConsumers: {}, queueProducers: {} } : withoutClasses),
+            bindings: { ...(worker.bindings as Record<string, string>), ...options.variables, ...variables },
+            modules: await modulesOf(entry, needsNode ? nodeModules : {}),
+            ...(needsNode ? { compatibilityFlags: ['nodejs_compat'] } : {}),
+          })),
+        )),
+        doorOptions(allDatabases),
       ],
       host: '127.0.0.1',
       port: options.port,
@@ -101,6 +146,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   return {
     url,
     miniflare,
+    addressOf: (name = 'atoll') => miniflare.unsafeGetDirectURL(name),
     database,
     databases: async () => {
       const names = Object.keys(d1Databases).sort(byShard)

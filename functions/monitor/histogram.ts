@@ -21,11 +21,12 @@ export class Histogram {
     return this.#sum
   }
 
-  add(value: number): void {
+  /** @param times how often */
+  add(value: number, times = 1): void {
     const bucket = bucketOf(value)
-    this.#counts[bucket] = (this.#counts[bucket] as number) + 1
-    this.#count++
-    if (value > 0) this.#sum += value
+    this.#counts[bucket] = (this.#counts[bucket] as number) + times
+    this.#count += times
+    if (value > 0) this.#sum += value * times
   }
 
   /** The value that a share of all are at most; NaN when there are none. */
@@ -41,6 +42,11 @@ export class Histogram {
       if (count > 0) found.push([bucket, count])
     }
     return found
+  }
+
+  /** The middles of buckets that are not empty, with their counts, the lowest first. */
+  values(): [value: number, count: number][] {
+    return this.buckets().map(([bucket, count]) => [middleOf(bucket), count])
   }
 
   clear(): void {

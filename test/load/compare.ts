@@ -3,19 +3,29 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util'
-import autocannon from 'autocannon'
-import { childProcesses } from '../../functions/local/state-lock.ts'
-import { cpuOf } from './process-cpu.ts'
+import { askOnce, type Target } from './tool/ask.ts'
+import { cpuOfAll, serversOf } from './tool/local-target.ts'
+import { shown } from './tool/objectives.ts'
+import { table } from './tool/report.ts'
+import { type LoadResult, runLoad } from './tool/run-load.ts'
+import type { Question, Scenario as Load } from './tool/scenario.ts'
+import { ratioOf } from './tool/statistics.ts'
 
 export interface Contender {
   readonly name: string
+  /** Default: the run's. */
+  readonly address?: string
   path(i: number): string
   /** The secret key when left out. */
   headers?(i: number): Readonly<Record<string, string>>
   /** A write in the place of a read; null: a read. */
   write?(i: number): string | null
+  /** Where writes go, when it is elsewhere. */
+  writePath?(i: number): string
   /** What writes are sent as. Default PATCH. */
   readonly method?: 'PATCH' | 'POST'
+  /** What of an answer is compared with the others'. Default: all of it. */
+  rows?(json: unknown): unknown
 }
 
 export interface Scenario {
@@ -34,155 +44,218 @@ export interface Settings {
 
 export const secret = { apikey: 'sb_secret_test' }
 
+/** What one contender did in one round. */
 interface Sample {
-  requests: number
-  seconds: number
-  cpuMs: number
-  /** Latencies in milliseconds, by round. */
-  p50: number[]
-  p99: number[]
-  /** Answers that came from the cache. */
-  hits: number
+  readonly result: LoadResult
+  readonly cpuMs: number
 }
+
+/** A contender's figures in a scenario. */
+export interface Standing {
+  readonly scenario: string
+  readonly contender: string
+  readonly perSecond: number
+  readonly cpuMs: number
+  readonly p50: number
+  readonly p99: number
+  readonly hits: number
+  /** To the last contender's. */
+  readonly cpuRatio: number
+  readonly throughputRatio: number
+  /** Why it was not timed. */
+  readonly disqualified: string | null
+}
+
+const head = ['scenario', 'server', 'req/s', 'p50 ms', 'p99 ms', 'CPU ms', 'CPU ratio', 'req/s ratio', 'hits %']
 
 /** Measures scenarios on a server that runs, and prints a line for each contender. */
 export async function compare(
   address: string,
   scenarios: readonly Scenario[],
   settings: Settings,
-): Promise<void> {
-  const run = new Comparison(address, settings)
+): Promise<Standing[]> {
   const { seconds, rounds, connections } = settings
-  console.log(`${rounds} rounds of ${seconds} s each, in turn, ${connections} connections\n`)
-  const lines = [
-    row('scenario', 'server', 'req/s', 'p50 ms', 'p99 ms', 'CPU ms', 'CPU ratio', 'req/s ratio', 'hits %'),
-  ]
-  for (const scenario of scenarios) lines.push(...(await run.report(scenario)))
-  console.log(lines.join('\n'))
+  console.log(`${rounds} rounds of ${seconds} s each, in turn, ${connections} connections`)
+  console.log('Ratios are to the last of each scenario, with the interval of 95 %.\n')
+  const rows: string[][] = []
+  const standings: Standing[] = []
+  for (const scenario of scenarios) {
+    const { lines, found } = await compareOne(address, scenario, settings)
+    rows.push(...lines)
+    standings.push(...found)
+    process.stderr.write(`${scenario.name}\n`)
+  }
+  console.log(table(head, rows).join('\n'))
+  return standings
 }
 
-class Comparison {
-  readonly #address: string
-  readonly #settings: Settings
-  readonly #pids = childProcesses()
-
-  constructor(address: string, settings: Settings) {
-    this.#address = address
-    this.#settings = settings
-  }
-
-  async report(scenario: Scenario): Promise<string[]> {
-    if (!scenario.differ) await this.#checkSameAnswers(scenario)
-    return report(scenario, await this.#measure(scenario))
-  }
-
-  /** Columns are named otherwise by hand (camel case), so values are compared, in order. */
-  async #checkSameAnswers({ name, contenders }: Scenario): Promise<void> {
-    for (const i of [0, 7, 41]) {
-      const answers = await Promise.all(
-        contenders.map(async (contender) => {
-          const headers = contender.headers?.(i) ?? secret
-          const response = await fetch(this.#address + contender.path(i), { headers })
-          if (!response.ok) throw new Error(`${name}: ${contender.name} answered ${response.status}`)
-          return valuesOf(await response.json())
-        }),
-      )
-      if (!answers.every((answer) => isDeepStrictEqual(answer, answers[0])))
-        throw new Error(`${name}: the answers differ, so there is nothing to compare`)
+async function compareOne(address: string, scenario: Scenario, settings: Settings) {
+  const targetOf = (contender: Contender): Target => ({ url: new URL(contender.address ?? address), keys: {} })
+  const wrong = scenario.differ ? new Map<Contender, string>() : await wrongOf(scenario, targetOf)
+  const samples = new Map<Contender, Sample[]>()
+  const fit = scenario.contenders.filter((contender) => !wrong.has(contender))
+  for (const contender of fit) await shoot(contender, targetOf(contender), { ...settings, seconds: 1 }, 0)
+  for (let round = 0; round < settings.rounds; round++) {
+    // Who is first changes, so that what drifts favours nobody.
+    for (const contender of round % 2 === 0 ? fit : [...fit].reverse()) {
+      if (wrong.has(contender)) continue
+      const sample = await shoot(contender, targetOf(contender), settings, round + 1)
+      const { failed, requests, errors } = sample.result.all
+      if (failed > 0) {
+        wrong.set(contender, `${failed} of ${requests} failed: ${Object.keys(errors)[0]}`)
+        continue
+      }
+      samples.set(contender, [...(samples.get(contender) ?? []), sample])
     }
   }
+  return reportOf(scenario, samples, wrong)
+}
 
-  async #measure(scenario: Scenario): Promise<readonly Sample[]> {
-    const samples = scenario.contenders.map(
-      (): Sample => ({ requests: 0, seconds: 0, cpuMs: 0, p50: [], p99: [], hits: 0 }),
-    )
-    for (const contender of scenario.contenders) await this.#shoot(contender, 1)
-    const { rounds, seconds } = this.#settings
-    for (let round = 0; round < rounds; round++) {
-      for (const [i, contender] of scenario.contenders.entries()) {
-        const sample = samples[i] as Sample
-        const before = this.#cpu()
-        const result = await this.#shoot(contender, seconds, () => sample.hits++)
-        if (result.non2xx > 0 || result.errors > 0)
-          throw new Error(`${scenario.name}: ${contender.name} failed requests`)
-        sample.cpuMs += this.#cpu() - before
-        sample.requests += result.requests.total
-        sample.seconds += result.duration
-        sample.p50.push(result.latency.p50)
-        sample.p99.push(result.latency.p99)
+/** Contenders whose answers are not the last one's, with what is wrong. Columns may be named in another case. */
+async function wrongOf({ contenders }: Scenario, targetOf: (contender: Contender) => Target) {
+  const wrong = new Map<Contender, string>()
+  const base = contenders.at(-1) as Contender
+  for (const i of [0, 7, 41]) {
+    const answers = new Map<Contender, unknown>()
+    for (const contender of contenders) {
+      try {
+        const answer = await askOnce(targetOf(contender), readOf(contender, i), 'none')
+        const json = answer.json()
+        answers.set(contender, normal(contender.rows ? contender.rows(json) : json))
+      } catch (error) {
+        wrong.set(contender, error instanceof Error ? error.message : String(error))
       }
     }
-    return samples
+    for (const [contender, answer] of answers)
+      if (!isDeepStrictEqual(answer, answers.get(base))) wrong.set(contender, 'answers otherwise')
   }
+  if (wrong.has(base)) throw new Error(`${base.name}: ${wrong.get(base)}`)
+  return wrong
+}
 
-  #shoot(contender: Contender, duration: number, onHit = () => 0): Promise<autocannon.Result> {
-    let i = 0
-    return autocannon({
-      url: this.#address,
-      connections: this.#settings.connections,
-      duration,
-      requests: [
-        {
-          method: 'GET',
-          path: '/',
-          setupRequest: (request) => {
-            const headers: Record<string, string> = { ...(contender.headers?.(i) ?? secret) }
-            const body = contender.write?.(i) ?? null
-            const path = contender.path(i++)
-            if (body === null) return { ...request, path, headers }
-            return {
-              ...request,
-              method: contender.method ?? 'PATCH',
-              path,
-              body,
-              headers: { ...headers, 'content-type': 'application/json' },
-            }
-          },
-          onResponse: (_status, _body, _context, headers) => {
-            const cache = Object.entries(headers ?? {}).find(
-              ([name]) => name.toLowerCase() === 'cache-status',
-            )?.[1]
-            if (String(cache).includes('hit')) onHit()
-          },
-        },
-      ],
-    })
-  }
+/** Names of columns in one case, and in order. */
+function normal(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(normal)
+  if (json === null || typeof json !== 'object') return json
+  const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  const pairs = Object.entries(json).map(([name, value]) => [snake(name), normal(value)] as const)
+  return Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
 
-  /** Processor time of the server's processes, in milliseconds. */
-  #cpu(): number {
-    return this.#pids.reduce((sum, pid) => sum + (cpuOf(pid) ?? 0), 0)
+function readOf(contender: Contender, i: number): Question {
+  return { path: contender.path(i), headers: contender.headers?.(i) ?? secret }
+}
+
+function questionOf(contender: Contender, i: number): Question {
+  const body = contender.write?.(i) ?? null
+  if (body === null) return readOf(contender, i)
+  return {
+    method: contender.method ?? 'PATCH',
+    path: contender.writePath?.(i) ?? contender.path(i),
+    headers: { ...(contender.headers?.(i) ?? secret), 'content-type': 'application/json' },
+    body,
   }
 }
 
-function valuesOf(json: unknown): unknown {
-  if (Array.isArray(json)) return json.map(valuesOf)
-  return json !== null && typeof json === 'object' ? Object.values(json).map(valuesOf) : json
+async function shoot(contender: Contender, target: Target, settings: Settings, seed: number): Promise<Sample> {
+  let asked = seed * 100_003
+  const scenario: Load = {
+    about: contender.name,
+    key: 'none',
+    arrivals: { model: 'closed', users: settings.connections },
+    journeys: [{ steps: [{ name: contender.name, ask: () => questionOf(contender, asked++) }] }],
+  }
+  const pids = serversOf(target.url)
+  const cpu = () => cpuOfAll(pids) ?? Number.NaN
+  let before = 0
+  let after = 0
+  const result = await runLoad(scenario, target, {
+    arrivals: scenario.arrivals,
+    durationSeconds: settings.seconds,
+    warmUpSeconds: 0,
+    seed,
+    maxRequests: 10_000_000,
+    maxOutstanding: settings.connections,
+    timeoutMs: 30_000,
+    before: async () => {
+      before = cpu()
+    },
+    after: () => {
+      after = cpu()
+    },
+  })
+  return { result, cpuMs: (after - before) / result.all.requests }
 }
 
-function report(scenario: Scenario, samples: readonly Sample[]): string[] {
-  const perSecond = samples.map((sample) => sample.requests / sample.seconds)
-  const perRequest = samples.map((sample) => sample.cpuMs / sample.requests)
-  const base = scenario.contenders.length - 1
-  return scenario.contenders.map((contender, i) =>
-    row(
-      i === 0 ? scenario.name : '',
+function reportOf(
+  { name, contenders }: Scenario,
+  samples: ReadonlyMap<Contender, readonly Sample[]>,
+  wrong: ReadonlyMap<Contender, string>,
+) {
+  const base = samples.get(contenders.at(-1) as Contender) ?? []
+  const cpuOf = ({ cpuMs }: Sample) => cpuMs
+  const rateOf = ({ result }: Sample) => result.all.requests / result.elapsedSeconds
+  const lines: string[][] = []
+  const found: Standing[] = []
+  for (const contender of contenders) {
+    const own = samples.get(contender) ?? []
+    const label = lines.length === 0 ? name : ''
+    const disqualified = wrong.get(contender) ?? null
+    if (disqualified !== null || own.length === 0) {
+      lines.push([label, contender.name, `not timed: ${disqualified}`])
+      found.push({ ...nothing, scenario: name, contender: contender.name, disqualified })
+      continue
+    }
+    const ratio = (of: (sample: Sample) => number) => {
+      const pairs = own.map((sample, i) => [of(sample), of(base[i] as Sample)] as const)
+      return pairs.length < 2 ? { ratio: (pairs[0]?.[0] ?? 1) / (pairs[0]?.[1] ?? 1), low: Number.NaN, high: Number.NaN } : ratioOf(pairs, 0.95)
+    }
+    const [cpu, rate] = [ratio(cpuOf), ratio(rateOf)]
+    const requests = own.reduce((sum, { result }) => sum + result.all.requests, 0)
+    const standing = {
+      scenario: name,
+      contender: contender.name,
+      perSecond: mean(own.map(rateOf)),
+      cpuMs: mean(own.map(cpuOf)),
+      p50: median(own.map(({ result }) => result.all.latency.p50)),
+      p99: median(own.map(({ result }) => result.all.latency.p99)),
+      hits: own.reduce((sum, { result }) => sum + result.all.cacheHits, 0) / requests,
+      cpuRatio: cpu.ratio,
+      throughputRatio: rate.ratio,
+      disqualified,
+    }
+    const interval = (of: { ratio: number; low: number; high: number }) =>
+      own === base ? '1' : `${of.ratio.toFixed(2)} (${of.low.toFixed(2)}–${of.high.toFixed(2)})`
+    lines.push([
+      label,
       contender.name,
-      (perSecond[i] as number).toFixed(0),
-      median(samples[i]?.p50 ?? []).toFixed(1),
-      median(samples[i]?.p99 ?? []).toFixed(1),
-      (perRequest[i] as number).toFixed(3),
-      ((perRequest[i] as number) / (perRequest[base] as number)).toFixed(2),
-      ((perSecond[i] as number) / (perSecond[base] as number)).toFixed(2),
-      ((100 * (samples[i]?.hits ?? 0)) / (samples[i]?.requests ?? 1)).toFixed(0),
-    ),
-  )
+      standing.perSecond.toFixed(0),
+      shown(standing.p50),
+      shown(standing.p99),
+      standing.cpuMs.toFixed(3),
+      interval(cpu),
+      interval(rate),
+      (100 * standing.hits).toFixed(0),
+    ])
+    found.push(standing)
+  }
+  return { lines, found }
+}
+
+const nothing = {
+  perSecond: Number.NaN,
+  cpuMs: Number.NaN,
+  p50: Number.NaN,
+  p99: Number.NaN,
+  hits: 0,
+  cpuRatio: Number.NaN,
+  throughputRatio: Number.NaN,
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
-}
-
-function row(scenario: string, server: string, ...cells: string[]): string {
-  return scenario.padEnd(30) + server.padEnd(26) + cells.map((cell) => cell.padStart(12)).join('')
 }

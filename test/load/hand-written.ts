@@ -3,7 +3,7 @@
  * that Atoll is held against. Drizzle's relational queries, as its documentation shows them.
  * @module
  */
-import { eq, relations } from 'drizzle-orm'
+import { eq, gte, like, relations } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import { Hono } from 'hono'
 import * as tables from '../../db/app/schema.ts'
@@ -28,25 +28,49 @@ export function createHandWritten() {
         .where(eq(tables.tracks.id, Number(c.req.param('id'))))
       return track ? c.json([track]) : c.json([], 404)
     })
+    .patch('/tracks/:id', async (c) => {
+      const database = drizzle(c.env.DB, { schema })
+      const { unitPrice } = await c.req.json<{ unitPrice: number }>()
+      const changed = await database
+        .update(tables.tracks)
+        .set({ unitPrice })
+        .where(eq(tables.tracks.id, Number(c.req.param('id'))))
+        .returning({ id: tables.tracks.id })
+      return changed.length > 0 ? c.body(null, 204) : c.body(null, 404)
+    })
     .get('/tracks', async (c) => {
       const database = drizzle(c.env.DB, { schema })
-      const page = Number(c.req.query('page') ?? 0)
+      const [limit, page] = [Number(c.req.query('limit') ?? 50), Number(c.req.query('page') ?? 0)]
+      const word = c.req.query('search')
       return c.json(
         await database
           .select()
           .from(tables.tracks)
+          .where(word === undefined ? undefined : like(tables.tracks.name, `%${word}%`))
           .orderBy(tables.tracks.name, tables.tracks.id)
-          .limit(50)
-          .offset(page * 50),
+          .limit(limit)
+          .offset(page * limit),
       )
     })
-    .get('/invoices/:id', async (c) => {
+    .get('/invoices', async (c) => {
       const database = drizzle(c.env.DB, { schema })
+      const [limit, from] = [Number(c.req.query('limit') ?? 1), Number(c.req.query('from') ?? 1)]
       return c.json(
         await database.query.invoices.findMany({
-          where: eq(tables.invoices.id, Number(c.req.param('id'))),
+          where: gte(tables.invoices.id, from),
+          orderBy: tables.invoices.id,
+          limit,
           with: { items: { with: { track: true } } },
         }),
       )
+    })
+    .post('/albums', async (c) => {
+      const database = drizzle(c.env.DB, { schema })
+      const rows = await c.req.json<{ title: string; artistId: number }[]>()
+      // A statement of D1 takes a hundred parameters.
+      const chunks = Array.from({ length: Math.ceil(rows.length / 33) }, (_, i) => rows.slice(33 * i, 33 * (i + 1)))
+      const [first, ...others] = chunks.map((chunk) => database.insert(tables.albums).values(chunk))
+      if (first) await database.batch([first, ...others])
+      return c.body(null, 201)
     })
 }

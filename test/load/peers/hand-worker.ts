@@ -1,0 +1,3 @@
+import { createHandWritten } from '../hand-written.ts'
+
+export default createHandWritten()
