@@ -10,6 +10,11 @@ import { type Statement, writeStatement } from './sql.ts'
 export interface CompiledRead {
   /** One row per row of the answer, in its column `r`: JSON text, or a line of CSV. */
   readonly rows: Statement
+  /**
+   * The same in one row: all texts joined in its column `r`, their number in `n`. Null where there is nothing to join them for, or no
+   * limit, which is what keeps SQLite from taking rows in another order than the inner statement's.
+   */
+  readonly joined: Statement | null
   /** One row with the number of rows there are, in its column `n`. */
   readonly count: Statement | null
   /** Names of the columns, for the head line of CSV. */
@@ -32,6 +37,7 @@ export function compileRead(plan: ReadPlan): CompiledRead {
   let spread: CompiledSpread | undefined
   return {
     rows,
+    joined: joinedOf(plan, rows),
     count,
     columns: columnNames(plan.root),
     spread: () => {
@@ -39,6 +45,18 @@ export function compileRead(plan: ReadPlan): CompiledRead {
       return spread
     },
     gathers: plan.gathers.map((gather) => compileGather(gather, plan)),
+  }
+}
+
+/** What rows of an array are joined by. */
+export const rowSeparator = ',\n '
+
+/** Joining in the database is much cheaper than carrying each row as a value of its own. */
+function joinedOf({ root, media, maxRows }: ReadPlan, rows: Statement): Statement | null {
+  if (media.kind !== 'array' || (root.limit === null && maxRows === null)) return null
+  return {
+    ...rows,
+    text: `SELECT group_concat(r, '${rowSeparator}') AS r, count(*) AS n FROM (${rows.text})`,
   }
 }
 

@@ -21,8 +21,10 @@ import { type Bindings, bindParameters, maxParameterBytes, type Statement } from
 
 /** What a read found. */
 export interface ReadResult {
-  /** JSON text, or a line of CSV, for each row. */
+  /** JSON text, or a line of CSV, for each row; or one text of all rows, joined as an array's are. */
   readonly rows: readonly string[]
+  /** How many rows that is. */
+  readonly count: number
   /** How many rows there are without limit and offset; null when nobody asked. */
   readonly total: number | null
   /** Shards that did not answer, and that the request allows to be missing. */
@@ -70,16 +72,43 @@ async function readRows(
 ): Promise<ReadResult> {
   const site = await siteOf(plan.route, bindings, session)
   const parts = await session.cluster.partsOf(site, session)
-  const spread = parts.length > 1 ? compiled.spread() : null
-  const main = spread ? spread.rows : compiled.rows
-  const counts = compiled.count && spread?.kind !== 'groups' ? [compiled.count] : []
-  const statements = [main, ...counts].map((statement) => bind(statement, bindings, boundRows))
-  const { answers, missing } = answersOf(await session.run(site, () => statements), plan)
-  const counted = answers.reduce((sum, results) => sum + Number(results[1]?.[0]?.n ?? 0), 0)
-  if (!spread) {
-    const rows = answers[0]?.[0] ?? []
-    return { rows: rows.map((row) => row.r as string), total: compiled.count ? counted : null, missing }
+  if (parts.length > 1) return readParts(site, plan, compiled, bindings, session, boundRows)
+  const counts = compiled.count ? [compiled.count] : []
+  const ask = async (main: Statement) => {
+    const statements = [main, ...counts].map((statement) => bind(statement, bindings, boundRows))
+    const { answers, missing } = answersOf(await session.run(site, () => statements), plan)
+    const [rows = [], counted] = answers[0] ?? []
+    return { rows, total: counted ? Number(counted[0]?.n ?? 0) : null, missing }
   }
+  if (compiled.joined && !tooLong.has(compiled)) {
+    try {
+      const { rows, ...rest } = await ask(compiled.joined)
+      const { r: text, n } = rows[0] ?? { r: null, n: 0 }
+      return { ...rest, rows: text === null ? [] : [text as string], count: Number(n) }
+    } catch (error) {
+      if (!(error instanceof AtollError && error.body.code === '54001')) throw error
+      tooLong.add(compiled)
+    }
+  }
+  const { rows, ...rest } = await ask(compiled.rows)
+  return { ...rest, rows: rows.map((row) => row.r as string), count: rows.length }
+}
+
+/** What is longer in one text than D1 allows (2 MB) is read row by row from then on. */
+const tooLong = new WeakSet<CompiledRead>()
+
+async function readParts(
+  site: Site,
+  plan: ReadPlan,
+  compiled: CompiledRead,
+  bindings: Bindings,
+  session: ClusterSession,
+  boundRows?: string,
+): Promise<ReadResult> {
+  const spread = compiled.spread()
+  const counts = compiled.count && spread.kind !== 'groups' ? [compiled.count] : []
+  const statements = [spread.rows, ...counts].map((statement) => bind(statement, bindings, boundRows))
+  const { answers, missing } = answersOf(await session.run(site, () => statements), plan)
   const range = rangeOf(plan.root, plan.maxRows, bindings.operands)
   const { rows, merged } = mergeParts(
     answers.map(([first = []]) => first),
@@ -87,8 +116,9 @@ async function readRows(
     plan,
     range,
   )
+  const counted = answers.reduce((sum, results) => sum + Number(results[1]?.[0]?.n ?? 0), 0)
   const total = spread.kind === 'groups' ? merged : counted
-  return { rows, total: compiled.count ? total : null, missing }
+  return { rows, count: rows.length, total: compiled.count ? total : null, missing }
 }
 
 /** What the parts answered; those that failed are left out when the request allows it, and any part is left. */

@@ -1,5 +1,6 @@
 import type { CachedAnswer } from '../cache/cache-entry.ts'
 import { errors } from '../errors.ts'
+import { rowSeparator } from './compile-read.ts'
 import { csvField } from './csv-field.ts'
 import type { ReadResult } from './execute.ts'
 import type { Media } from './media.ts'
@@ -20,13 +21,13 @@ export interface ResponseInput {
  * @returns without a body when there is none that can be answered with
  */
 export async function answerOf(
-  { rows, total }: ReadResult,
+  { rows, count, total }: ReadResult,
   { media }: ReadPlan,
   columns: readonly string[],
 ): Promise<CachedAnswer> {
-  if (media.kind === 'object' && rows.length !== 1) return { rows: rows.length, total, body: null, tag: null }
+  if (media.kind === 'object' && count !== 1) return { rows: count, total, body: null, tag: null }
   const body = bodyOf(media, rows, columns)
-  return { rows: rows.length, total, body, tag: await entityTag(body) }
+  return { rows: count, total, body, tag: await entityTag(body) }
 }
 
 /**
@@ -68,7 +69,7 @@ export function respond(
 export function bodyOf(media: Media, rows: readonly string[], columns: readonly string[]): string {
   switch (media.kind) {
     case 'array':
-      return `[${rows.join(',\n ')}]`
+      return `[${rows.length === 1 ? rows[0] : rows.join(rowSeparator)}]`
     case 'object':
       return rows[0] as string
     case 'csv':
@@ -102,20 +103,23 @@ const shortLength = 16_384
 
 /** A weak tag, since compression on the way may change the bytes. */
 async function entityTag(body: string): Promise<string> {
-  if (body.length <= shortLength) return `W/"${hash(body, 0x9e3779b9)}${hash(body, 0x85ebca6b)}"`
+  if (body.length <= shortLength) return `W/"${hash(body)}"`
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-1', new TextEncoder().encode(body)))
   return `W/"${btoa(String.fromCharCode(...digest)).replace(/=+$/, '')}"`
 }
 
-/** 53 bits of text: two multiplicative hashes, mixed (cyrb53, https://github.com/bryc/code). */
-function hash(text: string, seed: number): string {
-  let a = 0xdeadbeef ^ seed
-  let b = 0x41c6ce57 ^ seed
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    a = Math.imul(a ^ code, 2654435761)
-    b = Math.imul(b ^ code, 1597334677)
+/** 53 bits of text: two multiplicative hashes, mixed (cyrb53, https://github.com/bryc/code), of two characters at a time. */
+function hash(text: string): string {
+  let a = 0xdeadbeef | 0
+  let b = 0x41c6ce57 | 0
+  const last = text.length - 1
+  // A last character without a pair is one with itself; the length counts below.
+  for (let i = 0; i <= last; i += 2) {
+    const pair = text.charCodeAt(i) | (text.charCodeAt(i < last ? i + 1 : i) << 16)
+    a = Math.imul(a ^ pair, 2654435761)
+    b = Math.imul(b ^ pair, 1597334677) ^ (a >>> 15)
   }
+  b ^= text.length
   a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909)
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909)
   return (4294967296 * (2097151 & b) + (a >>> 0)).toString(36)
