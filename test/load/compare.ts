@@ -8,7 +8,7 @@ import { cpuOfAll, serversOf } from './tool/local-target.ts'
 import { shown } from './tool/objectives.ts'
 import { table } from './tool/report.ts'
 import { type LoadResult, runLoad } from './tool/run-load.ts'
-import type { Question, Scenario as Load } from './tool/scenario.ts'
+import type { Scenario as Load, Question } from './tool/scenario.ts'
 import { ratioOf } from './tool/statistics.ts'
 
 export interface Contender {
@@ -34,12 +34,16 @@ export interface Scenario {
   readonly contenders: readonly Contender[]
   /** Whether they answer otherwise: a constant, say. */
   readonly differ?: boolean
+  /** Makes all contenders' rows the same again. */
+  prepare?(): Promise<void>
 }
 
 export interface Settings {
   readonly seconds: number
   readonly rounds: number
   readonly connections: number
+  /** Scenarios whose name holds this word; default all. */
+  readonly only?: string
 }
 
 export const secret = { apikey: 'sb_secret_test' }
@@ -66,7 +70,17 @@ export interface Standing {
   readonly disqualified: string | null
 }
 
-const head = ['scenario', 'server', 'req/s', 'p50 ms', 'p99 ms', 'CPU ms', 'CPU ratio', 'req/s ratio', 'hits %']
+const head = [
+  'scenario',
+  'server',
+  'req/s',
+  'p50 ms',
+  'p99 ms',
+  'CPU ms',
+  'CPU ratio',
+  'req/s ratio',
+  'hits %',
+]
 
 /** Measures scenarios on a server that runs, and prints a line for each contender. */
 export async function compare(
@@ -79,7 +93,7 @@ export async function compare(
   console.log('Ratios are to the last of each scenario, with the interval of 95 %.\n')
   const rows: string[][] = []
   const standings: Standing[] = []
-  for (const scenario of scenarios) {
+  for (const scenario of scenarios.filter(({ name }) => name.includes(settings.only ?? ''))) {
     const { lines, found } = await compareOne(address, scenario, settings)
     rows.push(...lines)
     standings.push(...found)
@@ -90,11 +104,17 @@ export async function compare(
 }
 
 async function compareOne(address: string, scenario: Scenario, settings: Settings) {
-  const targetOf = (contender: Contender): Target => ({ url: new URL(contender.address ?? address), keys: {} })
+  const targetOf = (contender: Contender): Target => ({
+    url: new URL(contender.address ?? address),
+    keys: {},
+  })
+  await scenario.prepare?.()
   const wrong = scenario.differ ? new Map<Contender, string>() : await wrongOf(scenario, targetOf)
   const samples = new Map<Contender, Sample[]>()
   const fit = scenario.contenders.filter((contender) => !wrong.has(contender))
-  for (const contender of fit) await shoot(contender, targetOf(contender), { ...settings, seconds: 1 }, 0)
+  // Long enough for caches to be as full as they will be.
+  const warmUp = { ...settings, seconds: 2 * settings.seconds }
+  for (const contender of fit) await shoot(contender, targetOf(contender), warmUp, 0)
   for (let round = 0; round < settings.rounds; round++) {
     // Who is first changes, so that what drifts favours nobody.
     for (const contender of round % 2 === 0 ? fit : [...fit].reverse()) {
@@ -157,7 +177,12 @@ function questionOf(contender: Contender, i: number): Question {
   }
 }
 
-async function shoot(contender: Contender, target: Target, settings: Settings, seed: number): Promise<Sample> {
+async function shoot(
+  contender: Contender,
+  target: Target,
+  settings: Settings,
+  seed: number,
+): Promise<Sample> {
   let asked = seed * 100_003
   const scenario: Load = {
     about: contender.name,
@@ -208,7 +233,9 @@ function reportOf(
     }
     const ratio = (of: (sample: Sample) => number) => {
       const pairs = own.map((sample, i) => [of(sample), of(base[i] as Sample)] as const)
-      return pairs.length < 2 ? { ratio: (pairs[0]?.[0] ?? 1) / (pairs[0]?.[1] ?? 1), low: Number.NaN, high: Number.NaN } : ratioOf(pairs, 0.95)
+      return pairs.length < 2
+        ? { ratio: (pairs[0]?.[0] ?? 1) / (pairs[0]?.[1] ?? 1), low: Number.NaN, high: Number.NaN }
+        : ratioOf(pairs, 0.95)
     }
     const [cpu, rate] = [ratio(cpuOf), ratio(rateOf)]
     const requests = own.reduce((sum, { result }) => sum + result.all.requests, 0)

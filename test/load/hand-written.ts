@@ -68,7 +68,9 @@ export function createHandWritten() {
       const database = drizzle(c.env.DB, { schema })
       const rows = await c.req.json<{ title: string; artistId: number }[]>()
       // A statement of D1 takes a hundred parameters.
-      const chunks = Array.from({ length: Math.ceil(rows.length / 33) }, (_, i) => rows.slice(33 * i, 33 * (i + 1)))
+      const chunks = Array.from({ length: Math.ceil(rows.length / 33) }, (_, i) =>
+        rows.slice(33 * i, 33 * (i + 1)),
+      )
       const [first, ...others] = chunks.map((chunk) => database.insert(tables.albums).values(chunk))
       if (first) await database.batch([first, ...others])
       return c.body(null, 201)

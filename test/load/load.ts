@@ -34,7 +34,7 @@ const usage = `npm run load -- [scenario] [options]
   --i-own-this-target   for a server that is not on this machine
 
 scenarios of this app: ${Object.keys(scenarios).join(', ')}
-own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections)`
+own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD)`
 
 function readArguments() {
   return parseArgs({
@@ -53,6 +53,7 @@ function readArguments() {
       'i-own-this-target': { type: 'boolean' },
       seconds: { type: 'string', default: '2' },
       connections: { type: 'string', default: '16' },
+      only: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   })
@@ -71,8 +72,14 @@ async function main(): Promise<number> {
   if (others.length > 0) throw new Error(`one scenario at a time: ${positionals.join(', ')}`)
   const run = Object.hasOwn(runs, name) ? runs[name] : undefined
   if (run) {
-    const { seconds, rounds = '5', connections } = values
-    await (await run())({ seconds: Number(seconds), rounds: Number(rounds), connections: Number(connections) })
+    const { seconds, rounds = '5', connections, only = '' } = values
+    const settings = {
+      seconds: Number(seconds),
+      rounds: Number(rounds),
+      connections: Number(connections),
+      only,
+    }
+    await (await run())(settings)
     return 0
   }
   if (!Object.hasOwn(scenarios, name)) throw new Error(`there is no scenario ${name}`)

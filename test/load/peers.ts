@@ -3,11 +3,12 @@
  * rows in the same Miniflare. Who answers wrongly is not timed.
  * @module
  */
-import { seededRandom } from '../support/seeded-random.ts'
-import { startRedisProcess } from '../support/redis-process.ts'
+
 import type { TestServer } from '../support/local-server.ts'
-import { compare, type Contender, type Scenario, type Settings, secret } from './compare.ts'
-import { installPeers, type PeerName, startPeers } from './peers/serve-peers.ts'
+import { startRedisProcess } from '../support/redis-process.ts'
+import { seededRandom } from '../support/seeded-random.ts'
+import { type Contender, compare, type Scenario, type Settings, secret } from './compare.ts'
+import { installPeers, type PeerName, resetPrices, startPeers } from './peers/serve-peers.ts'
 import { zipfSampler } from './tool/draw.ts'
 
 const tracks = 2400
@@ -99,7 +100,10 @@ function orders(addresses: Addresses, rows: number): Contender[] {
 function insert(addresses: Addresses, rows: number): Contender[] {
   const bodyFor = (name: PeerName) => {
     const artist = name === 'hand' ? 'artistId' : 'artist_id'
-    const list = Array.from({ length: rows }, (_, i) => ({ title: `An album of row ${i}`, [artist]: 1 + (i % 100) }))
+    const list = Array.from({ length: rows }, (_, i) => ({
+      title: `An album of row ${i}`,
+      [artist]: 1 + (i % 100),
+    }))
     // bknd takes a list as well; the others do.
     return JSON.stringify(rows === 1 && name === 'bknd' ? list[0] : list)
   }
@@ -157,7 +161,11 @@ export async function runPeers(settings: Settings): Promise<void> {
       { name: 'insert 50 rows', contenders: insert(addresses, 50), differ: true },
       { name: 'insert 1000 rows', contenders: insert(addresses, 1000), differ: true },
     ]
-    await compare(addresses.hand, scenarios, settings)
+    await compare(
+      addresses.hand,
+      scenarios.map((of) => ({ ...of, prepare: () => resetPrices(server, addresses) })),
+      settings,
+    )
   } finally {
     await server.stop()
     await redis.stop()
@@ -166,10 +174,15 @@ export async function runPeers(settings: Settings): Promise<void> {
 
 /** Sees to it that each contender's writes are written, and its reads show them. */
 async function checkWrites(addresses: Addresses, server: TestServer): Promise<void> {
-  for (const [scenario, rows] of [[insert(addresses, 1), 1], [insert(addresses, 50), 50]] as const) {
+  for (const [scenario, rows] of [
+    [insert(addresses, 1), 1],
+    [insert(addresses, 50), 50],
+  ] as const) {
     for (const contender of scenario) {
-      const name = (Object.keys(labels) as PeerName[]).find((key) => labels[key] === contender.name) as PeerName
-      const database = await server.database(name === 'hand' || name === 'lite' || name === 'bknd' ? name : 'DB')
+      const name = (Object.keys(labels) as PeerName[]).find(
+        (key) => labels[key] === contender.name,
+      ) as PeerName
+      const database = await server.database(name)
       const count = () => database.prepare('SELECT count(*) AS n FROM albums').first<number>('n')
       const before = Number(await count())
       const answer = await fetch(`${contender.address}${contender.path(0)}`, {
@@ -179,7 +192,9 @@ async function checkWrites(addresses: Addresses, server: TestServer): Promise<vo
       })
       const written = Number(await count()) - before
       if (!answer.ok || written !== rows)
-        console.log(`${contender.name}: ${answer.status}, ${written} of ${rows} rows written: ${(await answer.text()).slice(0, 200)}`)
+        console.log(
+          `${contender.name}: ${answer.status}, ${written} of ${rows} rows written: ${(await answer.text()).slice(0, 200)}`,
+        )
     }
   }
 }

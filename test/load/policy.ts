@@ -32,7 +32,11 @@ export async function runPolicy(settings: Settings): Promise<void> {
     { name: 'secret key', path },
   ]
   try {
-    await compare((await server.addressOf()).origin, [{ name: 'own row by id, by policy', contenders }], settings)
+    await compare(
+      (await server.addressOf()).origin,
+      [{ name: 'own row by id, by policy', contenders }],
+      settings,
+    )
   } finally {
     await server.stop()
   }

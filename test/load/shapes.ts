@@ -1,6 +1,6 @@
 /** `npm run load -- shapes`: what it saves that requests of one shape are compiled once. */
 import { startTestServer } from '../support/local-server.ts'
-import { compare, type Contender, type Settings } from './compare.ts'
+import { type Contender, compare, type Settings } from './compare.ts'
 
 const both = (path: (i: number) => string): Contender[] => [
   { name: 'compiled each time', path: (i) => `/forgetful${path(i)}` },
@@ -11,7 +11,9 @@ const scenarios = [
   { name: 'one track by id', contenders: both((i) => `/rest/v1/tracks?id=eq.${1 + (i % 2400)}`) },
   {
     name: 'order with items and tracks',
-    contenders: both((i) => `/rest/v1/invoices?id=eq.${1 + (i % 400)}&select=*,items:invoice_items(*,track:tracks(*))`),
+    contenders: both(
+      (i) => `/rest/v1/invoices?id=eq.${1 + (i % 400)}&select=*,items:invoice_items(*,track:tracks(*))`,
+    ),
   },
 ]
 

@@ -4,7 +4,7 @@ const customers = 50
 
 /** The shop's own server, with the secret key: it sells, and looks up what was sold. */
 export default defineScenario({
-  about: 'A server that sells: one invoice with two items for nineteen looks at a customer\'s invoices.',
+  about: "A server that sells: one invoice with two items for nineteen looks at a customer's invoices.",
   key: 'secret',
   arrivals: { model: 'closed', users: 8 },
   durationSeconds: 30,

@@ -27,7 +27,9 @@ export default defineScenario({
         {
           name: 'album with its tracks',
           think: { meanMs: 300 },
-          ask: (_, { album }) => ({ path: `/rest/v1/albums?id=eq.${album}&select=*,tracks(name,milliseconds)` }),
+          ask: (_, { album }) => ({
+            path: `/rest/v1/albums?id=eq.${album}&select=*,tracks(name,milliseconds)`,
+          }),
           check: (answer) => (answer.json<unknown[]>().length === 1 ? undefined : 'not one album'),
         },
       ],
@@ -40,14 +42,24 @@ export default defineScenario({
       steps: [
         {
           name: 'search',
-          ask: (draw) => ({ path: `/rest/v1/tracks?name=wfts.${draw.pick(['salt', 'river', 'night'])}&limit=20` }),
+          ask: (draw) => ({
+            path: `/rest/v1/tracks?name=wfts.${draw.pick(['salt', 'river', 'night'])}&limit=20`,
+          }),
         },
       ],
     }),
     journey({
       weight: 2,
-      steps: [{ name: 'unknown album', ask: (draw) => ({ path: `/rest/v1/albums?id=eq.${albums * 100 + draw.next()}` }) }],
+      steps: [
+        {
+          name: 'unknown album',
+          ask: (draw) => ({ path: `/rest/v1/albums?id=eq.${albums * 100 + draw.next()}` }),
+        },
+      ],
     }),
   ],
-  objectives: [{ failures: 0.001, p99Ms: 250 }, { step: 'track', p50Ms: 50 }],
+  objectives: [
+    { failures: 0.001, p99Ms: 250 },
+    { step: 'track', p50Ms: 50 },
+  ],
 })

@@ -1,6 +1,7 @@
 /** `bknd` on D1 in its `code` mode, made once in an isolate. */
-import { createApp, d1Sqlite } from 'bknd/adapter/cloudflare'
+
 import { em, entity, number, text } from 'bknd'
+import { createApp, d1Sqlite } from 'bknd/adapter/cloudflare'
 
 /** The tables that are asked, as they are in the database. */
 const schema = em({

@@ -5,16 +5,26 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import tables from '../../../db/app/tables.ts'
+import { buildCatalog } from '../../../db/catalog/build-catalog.ts'
+import { prepareDatabases } from '../../../functions/local/prepare.ts'
 import type { Beside } from '../../../functions/local/serve.ts'
-import { startTestServer, type TestServer } from '../../support/local-server.ts'
+import { secretKey, startTestServer, type TestServer } from '../../support/local-server.ts'
 
 const here = import.meta.dirname
 
-/** What `wrangler.toml` calls the database of `DB`: reads without a cache see what Atoll writes. */
-const atollDatabase = '00000000-0000-0000-0000-000000000000'
-
 /** The tables that are asked and written, parents first. */
-const copied = ['artists', 'albums', 'genres', 'media_types', 'tracks', 'employees', 'customers', 'invoices', 'invoice_items']
+const copied = [
+  'artists',
+  'albums',
+  'genres',
+  'media_types',
+  'tracks',
+  'employees',
+  'customers',
+  'invoices',
+  'invoice_items',
+]
 
 /** Workers in the same Miniflare, by name: where their code is, and whose rows they read. */
 const workers = {
@@ -45,8 +55,7 @@ export async function startPeers(redis: Readonly<Record<string, string>>): Promi
     ([name, of]): Beside => ({
       name,
       entry: join(here, of.entry),
-      // Atoll's own read what Atoll writes; the others must not pay for its triggers.
-      databases: { DB: of.isAtoll ? atollDatabase : name },
+      databases: { DB: name },
       isWhole: of.isAtoll,
       needsNode: 'needsNode' in of,
       variables: name === 'redis' ? redis : {},
@@ -54,8 +63,33 @@ export async function startPeers(redis: Readonly<Record<string, string>>): Promi
   )
   const server = await startTestServer({ databases: ['DB'], beside, isQuiet: true })
   const source = await server.database('DB')
-  for (const [name, { isAtoll }] of entries) if (!isAtoll) await copyTables(source, await server.database(name))
+  for (const [name, { isAtoll }] of entries) {
+    const database = await server.database(name)
+    if (isAtoll) {
+      const alone = { ...server, databases: async () => new Map([['DB', database]]) }
+      await prepareDatabases(alone, buildCatalog(tables))
+    } else await copyTables(source, database)
+  }
   return server
+}
+
+/** Gives all tracks one price: each run writes others. */
+export async function resetPrices(
+  server: TestServer,
+  addresses: Readonly<Record<PeerName, string>>,
+): Promise<void> {
+  for (const [name, { isAtoll }] of Object.entries(workers) as [PeerName, (typeof workers)[PeerName]][]) {
+    if (!isAtoll) {
+      await (await server.database(name)).prepare('UPDATE tracks SET unit_price = 1').run()
+      continue
+    }
+    const answer = await fetch(`${addresses[name]}/rest/v1/tracks?id=gte.1`, {
+      method: 'PATCH',
+      headers: { apikey: secretKey, 'content-type': 'application/json' },
+      body: '{"unit_price":1}',
+    })
+    if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`)
+  }
 }
 
 /** The app's tables as they are without Atoll: no triggers, no search index, nothing of its own. */

@@ -130,4 +130,3 @@ export async function askOnce(target: Target, question: Question, key: KeyKind):
     await asker.close()
   }
 }
-

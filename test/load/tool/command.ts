@@ -60,8 +60,19 @@ function settingsOf(scenario: Scenario, given: LoadArguments) {
   const isCompared = given.compare !== undefined
   return {
     arrivals: arrivalsOf(scenario.arrivals, rate, users),
-    durationSeconds: numberOf('--duration', duration, isCompared ? 5 : (scenario.durationSeconds ?? 30), longestSeconds),
-    warmUpSeconds: numberOf('--warm-up', given['warm-up'], isCompared ? 0.5 : (scenario.warmUpSeconds ?? 5), longestSeconds, 0),
+    durationSeconds: numberOf(
+      '--duration',
+      duration,
+      isCompared ? 5 : (scenario.durationSeconds ?? 30),
+      longestSeconds,
+    ),
+    warmUpSeconds: numberOf(
+      '--warm-up',
+      given['warm-up'],
+      isCompared ? 0.5 : (scenario.warmUpSeconds ?? 5),
+      longestSeconds,
+      0,
+    ),
     seed: numberOf('--seed', seed, 1, 2 ** 31, 0),
     maxRequests: numberOf('--max-requests', given['max-requests'], mostRequests, mostRequests),
     maxOutstanding: 1000,
@@ -70,7 +81,11 @@ function settingsOf(scenario: Scenario, given: LoadArguments) {
 }
 
 /** The scenario's arrivals, or those that the command line puts in their place. */
-export function arrivalsOf(declared: Arrivals, rate: string | undefined, users: string | undefined): Arrivals {
+export function arrivalsOf(
+  declared: Arrivals,
+  rate: string | undefined,
+  users: string | undefined,
+): Arrivals {
   if (rate !== undefined && users !== undefined) throw new Error('--rate and --users exclude each other')
   const { ramp } = declared
   const kept = ramp ? { ramp } : {}
@@ -78,13 +93,21 @@ export function arrivalsOf(declared: Arrivals, rate: string | undefined, users: 
     const spacing = declared.model === 'open' && declared.spacing ? { spacing: declared.spacing } : {}
     return { model: 'open', rate: numberOf('--rate', rate, 0, mostPerSecond), ...spacing, ...kept }
   }
-  if (users !== undefined) return { model: 'closed', users: Math.round(numberOf('--users', users, 0, mostUsers)), ...kept }
+  if (users !== undefined)
+    return { model: 'closed', users: Math.round(numberOf('--users', users, 0, mostUsers)), ...kept }
   return declared
 }
 
-function numberOf(name: string, text: string | undefined, otherwise: number, most: number, least = Number.MIN_VALUE): number {
+function numberOf(
+  name: string,
+  text: string | undefined,
+  otherwise: number,
+  most: number,
+  least = Number.MIN_VALUE,
+): number {
   const value = text === undefined ? otherwise : Number(text)
-  if (!(value >= least && value <= most)) throw new Error(`${name} ${text} is no number from ${least === 0 ? 0 : 'above 0'} to ${most}`)
+  if (!(value >= least && value <= most))
+    throw new Error(`${name} ${text} is no number from ${least === 0 ? 0 : 'above 0'} to ${most}`)
   return value
 }
 
@@ -194,7 +217,7 @@ async function runCompared(
   try {
     const comparison = await compareRuns(scenario, target, base, {
       ...settings,
-      rounds: Math.round(numberOf('--rounds', given.rounds, 8, 1000, 2)),
+      rounds: Math.round(numberOf('--rounds', given.rounds, 12, 1000, 2)),
       onRound: (round, isBase) => process.stderr.write(`round ${round + 1}: ${isBase ? other : 'this'}\n`),
     })
     console.log(comparisonText(comparison, [given.url ?? 'this', other]))

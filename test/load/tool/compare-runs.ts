@@ -135,7 +135,10 @@ function judgeRounds(rounds: readonly (readonly [Round, Round])[], arrivals: Arr
   }
 }
 
-export function comparisonText({ rounds, metrics: compared, failed, isWorse }: Comparison, names: readonly [string, string]): string {
+export function comparisonText(
+  { rounds, metrics: compared, failed, isWorse }: Comparison,
+  names: readonly [string, string],
+): string {
   const rows = compared.map(({ metric, value, base, unit, ratio, verdict, isWorse: worse }) => [
     metric,
     `${shown(value)}${unit}`,

@@ -24,7 +24,9 @@ export async function htmlOf(report: LoadReport): Promise<string> {
   const { scenario, about, remarks, result } = report
   const data = {
     seconds: result.seconds,
-    steps: Object.fromEntries(Object.entries(result.steps).map(([name, { distribution }]) => [name, distribution])),
+    steps: Object.fromEntries(
+      Object.entries(result.steps).map(([name, { distribution }]) => [name, distribution]),
+    ),
   }
   return `<!doctype html>
 <html lang="en">
@@ -46,18 +48,30 @@ ${sectionsOf(report).map(tableOf).join('\n')}
 
 function tableOf({ head, rows }: Section): string {
   const cells = (tag: string, of: readonly string[]) =>
-    of.map((text) => `<${tag}${text === 'missed' ? ' class="missed"' : ''}>${escaped(text)}</${tag}>`).join('')
+    of
+      .map((text) => `<${tag}${text === 'missed' ? ' class="missed"' : ''}>${escaped(text)}</${tag}>`)
+      .join('')
   const body = rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('\n')
   return `<div class="scrolls"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>${body}</tbody></table></div>`
 }
 
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
 }
 
 async function bundled(): Promise<string> {
   const entry = join(import.meta.dirname, 'page', 'main.ts')
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, minify: true, write: false, target: 'es2022' })
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    write: false,
+    target: 'es2022',
+  })
   return outputFiles[0]?.text ?? ''
 }
 

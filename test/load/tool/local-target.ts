@@ -22,7 +22,8 @@ export function checkTarget(text: string, isOwned: boolean): URL {
   const url = URL.parse(text)
   if (url === null || !['http:', 'https:'].includes(url.protocol))
     throw new Error(`--url ${text} is no address: http://localhost:8787, say`)
-  if (url.pathname !== '/' || url.search !== '') throw new Error(`--url ${text} has a path: scenarios have them`)
+  if (url.pathname !== '/' || url.search !== '')
+    throw new Error(`--url ${text} has a path: scenarios have them`)
   if (!isLoopback(url) && !isOwned) {
     throw new Error(
       `${url.origin} is not this machine. A load run on somebody else's server is an attack; if it is yours, and whoever runs the network knows, say --i-own-this-target.`,
@@ -93,5 +94,7 @@ function parentOf(pid: number): number | null {
 /** Processor time that processes have used so far, in milliseconds; null: nobody tells. */
 export function cpuOfAll(pids: readonly number[]): number | null {
   const times = pids.map(cpuOf)
-  return times.length === 0 || times.includes(null) ? null : times.reduce<number>((sum, ms) => sum + (ms ?? 0), 0)
+  return times.length === 0 || times.includes(null)
+    ? null
+    : times.reduce<number>((sum, ms) => sum + (ms ?? 0), 0)
 }

@@ -2,8 +2,9 @@
  * Whether what was promised has held.
  * @module
  */
-import type { Objective } from './scenario.ts'
+
 import type { LoadReport } from './report.ts'
+import type { Objective } from './scenario.ts'
 
 /** One promise of an objective, and what was measured. */
 export interface Judged {
@@ -19,7 +20,10 @@ export function judge(objectives: readonly Objective[], report: Omit<LoadReport,
   return objectives.flatMap((objective) => judgeOne(objective, report))
 }
 
-function judgeOne(objective: Objective, { result, cpuMsPerRequest, server }: Omit<LoadReport, 'objectives'>): Judged[] {
+function judgeOne(
+  objective: Objective,
+  { result, cpuMsPerRequest, server }: Omit<LoadReport, 'objectives'>,
+): Judged[] {
   const { step } = objective
   const measured = step === undefined ? result.all : result.steps[step]
   if (measured === undefined) throw new Error(`there is no step ${step}`)
@@ -29,10 +33,12 @@ function judgeOne(objective: Objective, { result, cpuMsPerRequest, server }: Omi
     server && amount !== undefined && server.requests > 0 ? amount / server.requests : null
   const judged: Judged[] = []
   const most = (what: string, wanted: number | undefined, found: number | null, unit: string) => {
-    if (wanted !== undefined) judged.push(compared(`${what}${of}`, 'at most', wanted, found, unit, (a, b) => a <= b))
+    if (wanted !== undefined)
+      judged.push(compared(`${what}${of}`, 'at most', wanted, found, unit, (a, b) => a <= b))
   }
   const least = (what: string, wanted: number | undefined, found: number | null, unit: string) => {
-    if (wanted !== undefined) judged.push(compared(`${what}${of}`, 'at least', wanted, found, unit, (a, b) => a >= b))
+    if (wanted !== undefined)
+      judged.push(compared(`${what}${of}`, 'at least', wanted, found, unit, (a, b) => a >= b))
   }
   most('p50', objective.p50Ms, latency.p50, ' ms')
   most('p90', objective.p90Ms, latency.p90, ' ms')

@@ -106,7 +106,14 @@ export function sectionsOf({ result, server, cpuMsPerRequest, objectives }: Load
   return sections
 }
 
-function factsOf({ requests, databaseCalls, rowsRead, rowsWritten, cacheHits, jobs }: ServerUse): [string, string][] {
+function factsOf({
+  requests,
+  databaseCalls,
+  rowsRead,
+  rowsWritten,
+  cacheHits,
+  jobs,
+}: ServerUse): [string, string][] {
   const each = (amount: number) => shown(amount / requests)
   return [
     ['requests, by its own count', String(requests)],
@@ -151,7 +158,9 @@ export function bytesText(bytes: number): string {
 /** A table in Markdown, with its columns aligned for readers of the text. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const cell = (text: string) => text.replaceAll('|', '\\|')
-  const widths = head.map((text, i) => Math.max(3, text.length, ...rows.map((row) => cell(row[i] ?? '').length)))
+  const widths = head.map((text, i) =>
+    Math.max(3, text.length, ...rows.map((row) => cell(row[i] ?? '').length)),
+  )
   const line = (cells: readonly string[]) =>
     `| ${cells.map((text, i) => (i === 0 ? cell(text).padEnd(widths[i] as number) : cell(text).padStart(widths[i] as number))).join(' | ')} |`
   const rule = `| ${widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`

@@ -62,16 +62,24 @@ function git(...args: string[]): string {
 function installIn(code: string): void {
   const lock = (of: string) => readFileSync(join(of, 'package-lock.json'), 'utf8')
   if (lock(code) === lock(root)) symlinkSync(join(root, 'node_modules'), join(code, 'node_modules'))
-  else execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: code, stdio: ['ignore', 'ignore', 'inherit'] })
+  else
+    execFileSync('npm', ['ci', '--no-audit', '--no-fund'], {
+      cwd: code,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
   const variables = join(root, '.dev.vars')
   if (existsSync(variables)) cpSync(variables, join(code, '.dev.vars'))
 }
 
 async function startDev(code: string, state: string): Promise<{ child: ChildProcess; url: URL }> {
-  const child = spawn(process.execPath, [join(code, 'functions', 'local', 'dev.ts'), '--port', '0', '--persist-to', state], {
-    cwd: code,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    [join(code, 'functions', 'local', 'dev.ts'), '--port', '0', '--persist-to', state],
+    {
+      cwd: code,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk))
   const deadline = Date.now() + startTimeoutMs

@@ -62,7 +62,14 @@ export async function runLoad(
     const count = () => begun++
     if (settings.warmUpSeconds > 0) {
       const { ramp: _, ...level } = arrivals
-      await new Phase(scenario, asker, { ...settings, arrivals: level }, settings.warmUpSeconds, true, count).run()
+      await new Phase(
+        scenario,
+        asker,
+        { ...settings, arrivals: level },
+        settings.warmUpSeconds,
+        true,
+        count,
+      ).run()
     }
     await settings.before?.()
     const phase = new Phase(scenario, asker, settings, settings.durationSeconds, false, count)
@@ -108,7 +115,8 @@ class Phase {
     this.#durationMs = seconds * 1000
     this.#isWarmUp = isWarmUp
     this.#count = count
-    for (const { steps } of scenario.journeys) for (const { name } of steps) this.#steps.set(name, new Recorder())
+    for (const { steps } of scenario.journeys)
+      for (const { name } of steps) this.#steps.set(name, new Recorder())
   }
 
   async run(): Promise<void> {
@@ -151,7 +159,9 @@ class Phase {
   /** @param due when it was to begin; null: now, as its user has just become free */
   async #visit(due: number | null): Promise<void> {
     const number = this.#count()
-    const random = seededRandom(Math.imul(this.#settings.seed + 1, 0x9e37_79b1) ^ Math.imul(number + 1, 0x85eb_ca6b))
+    const random = seededRandom(
+      Math.imul(this.#settings.seed + 1, 0x9e37_79b1) ^ Math.imul(number + 1, 0x85eb_ca6b),
+    )
     const draw = createDraw(random, () => number + 1)
     const { steps, remembers } = chosen(this.#scenario.journeys, random)
     const memory: unknown = remembers?.(draw)
@@ -181,19 +191,25 @@ class Phase {
     }
     const question = step.ask(draw, memory)
     const sent = performance.now()
+    // A timer may be a bit early.
+    const from = due === null ? sent : Math.min(due, sent)
     if (due !== null) {
-      this.#lag.add(sent - due)
+      this.#lag.add(sent - from)
       this.#maxLagMs = Math.max(this.#maxLagMs, sent - due)
     }
     this.#outstanding++
-    const outcome = await this.#asker.ask(question, this.#scenario.key ?? 'publishable', step.check !== undefined)
+    const outcome = await this.#asker.ask(
+      question,
+      this.#scenario.key ?? 'publishable',
+      step.check !== undefined,
+    )
     const now = performance.now()
     this.#outstanding--
     this.#lastAnswer = now
     const error = this.#told(wrongIn(outcome, step, memory))
     const isHit = /;\s*hit/.test(String(outcome.answer?.headers['cache-status'] ?? ''))
     for (const recorder of [...recorders, this.#second(now)])
-      recorder.add(now - (due ?? sent), now - sent, outcome.bytes, isHit, error)
+      recorder.add(now - from, now - sent, outcome.bytes, isHit, error)
     return error === null
   }
 
@@ -268,7 +284,11 @@ function secondOf(recorder: Recorder, second: number): Second {
 function chosen(journeys: Scenario['journeys'], random: () => number): Journey {
   const total = journeys.reduce((sum, { weight = 1 }) => sum + weight, 0)
   let left = random() * total
-  return journeys.find(({ weight = 1 }) => (left -= weight) < 0) ?? (journeys.at(-1) as Journey)
+  for (const journey of journeys) {
+    left -= journey.weight ?? 1
+    if (left < 0) return journey
+  }
+  return journeys.at(-1) as Journey
 }
 
 /** What is wrong with an outcome; null when nothing is. */

@@ -74,7 +74,8 @@ export function usedBetween(before: Counters, after: Counters): ServerUse {
   const reads: Record<string, number> = {}
   for (const series of after.keys()) {
     const from = /^atoll_cache_reads_total\{.*?from="([^"]*)"/.exec(series)?.[1]
-    if (from !== undefined) reads[from] = (reads[from] ?? 0) + (after.get(series) ?? 0) - (before.get(series) ?? 0)
+    if (from !== undefined)
+      reads[from] = (reads[from] ?? 0) + (after.get(series) ?? 0) - (before.get(series) ?? 0)
   }
   const all = Object.values(reads).reduce((total, n) => total + n, 0)
   return {
