@@ -13,6 +13,7 @@ import { StickyCookies } from './balancer/sticky.ts'
 import { CircuitBreaker } from './cache/circuit-breaker.ts'
 import { ConsistentCache } from './cache/consistent-cache.ts'
 import { FirstLevel } from './cache/first-level.ts'
+import { GatheredStore } from './cache/gathered-store.ts'
 import type { Invalidator } from './cache/invalidate.ts'
 import { LastWrites } from './cache/last-writes.ts'
 import { MemoryStore } from './cache/memory-store.ts'
@@ -242,7 +243,10 @@ function cachingFor(env: Env, config: AtollConfig): Caching | null {
   if (!config.cache) return null
   const redis = readRedis(env)
   const store = redis
-    ? new CircuitBreaker(new RedisStore(redis.url, redis.token, config.cacheTimeoutMs))
+    ? new GatheredStore(
+        new CircuitBreaker(new RedisStore(redis.url, redis.token, config.cacheTimeoutMs)),
+        config.cacheTimeoutMs,
+      )
     : new MemoryStore(config.cacheMemoryTtlMs)
   const { cachePrefix: prefix, cacheMaxEntryLength: maxEntryLength } = config
   const first = new FirstLevel(config.cacheFirstLevelBytes)

@@ -27,6 +27,12 @@ export class Coalescer<Result> {
     this.#maxWaitMs = maxWaitMs
   }
 
+  /** Whether work for a key is under way, and not given up. */
+  isBusy(key: string): boolean {
+    const round = this.#rounds.get(key)
+    return round !== undefined && Date.now() - round.startedAt <= this.#maxWaitMs
+  }
+
   async run(key: string, work: () => Promise<Result>): Promise<Result> {
     const came = ++this.#number
     for (;;) {

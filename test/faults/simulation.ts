@@ -8,6 +8,7 @@ import { vi } from 'vitest'
 import type { Filled, FillTerms, Served } from '../../functions/cache/cache-query.ts'
 import type { CacheStore, Lease, Stored } from '../../functions/cache/cache-store.ts'
 import type { ConsistentCache } from '../../functions/cache/consistent-cache.ts'
+import { GatheredStore } from '../../functions/cache/gathered-store.ts'
 import {
   generationText,
   generationTtlMs,
@@ -196,7 +197,9 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
   }
   const caches = Array.from({ length: isolates }, () => {
     const first = new code.FirstLevel(100_000)
-    return new code.ConsistentCache(store, first, { prefix: 's', maxEntryLength: 1000, leaseMs: 200 })
+    // Some isolates share their reads of the store, as all do that are busy.
+    const asked = random() < 0.5 ? new GatheredStore(store, 50, 1) : store
+    return new code.ConsistentCache(asked, first, { prefix: 's', maxEntryLength: 1000, leaseMs: 200 })
   })
   const invalidator = { store, prefix: 's' }
 

@@ -5,27 +5,18 @@
  */
 import { FirstLevel } from '../../functions/cache/first-level.ts'
 import { startTestServer } from '../support/local-server.ts'
-import { startRedisBridge } from '../support/redis-bridge.ts'
+import { startRedisProcess } from '../support/redis-process.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 import { compare, type Scenario, type Settings, secret } from './compare.ts'
+import { zipfSampler } from './tool/draw.ts'
 
 const tracks = 2400
 const customers = 60
 
-/** Numbers from 1 on, the first the most often: Zipf's law with this exponent, from a table that repeats. */
-function zipf(count: number, exponent: number, length: number): Uint16Array {
-  const weights = Array.from({ length: count }, (_, i) => 1 / (i + 1) ** exponent)
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  let state = 20_261_122
-  return Uint16Array.from({ length }, () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    let left = (state / 4_294_967_296) * total
-    let rank = 0
-    while (rank < count - 1 && left >= (weights[rank] as number)) left -= weights[rank++] as number
-    return rank + 1
-  })
-}
-
-const asked = zipf(tracks, 0.99, 65_536)
+/** Ids that are asked, by Zipf's law. */
+const random = seededRandom(20_261_122)
+const rank = zipfSampler(tracks, 0.99)
+const asked = Uint16Array.from({ length: 65_536 }, () => rank(random))
 const trackAt = (i: number) => asked[i % asked.length] as number
 /** One request in twenty writes the row that it asked for. */
 const priceAt = (i: number) => (i % 20 === 0 ? JSON.stringify({ unit_price: 0.99 + (i % 7) / 10 }) : null)
@@ -74,18 +65,20 @@ const scenarios: readonly Scenario[] = [
 ]
 
 export async function runCache(settings: Settings): Promise<void> {
-  const bridge = await startRedisBridge()
+  const redis = await startRedisProcess()
   const server = await startTestServer({
     entry: new URL('cache-worker.ts', import.meta.url).pathname,
     databases: ['DB'],
-    variables: { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: bridge.token },
+    variables: redis.variables,
+    isBare: true,
   })
   try {
-    await compare(server.address, scenarios, settings)
-    await tellMemory(server.address)
+    const address = (await server.addressOf()).origin
+    await compare(address, scenarios, settings)
+    await tellMemory(address)
   } finally {
     await server.stop()
-    await bridge.stop()
+    await redis.stop()
   }
 }
 

@@ -49,7 +49,7 @@ export interface Settings {
 export const secret = { apikey: 'sb_secret_test' }
 
 /** What one contender did in one round. */
-interface Sample {
+export interface Sample {
   readonly result: LoadResult
   readonly cpuMs: number
 }
@@ -177,7 +177,8 @@ function questionOf(contender: Contender, i: number): Question {
   }
 }
 
-async function shoot(
+/** Asks one contender for a while. */
+export async function shoot(
   contender: Contender,
   target: Target,
   settings: Settings,

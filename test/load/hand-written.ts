@@ -64,6 +64,11 @@ export function createHandWritten() {
         }),
       )
     })
+    .post('/invoices', async (c) => {
+      const row = await c.req.json<typeof tables.invoices.$inferInsert>()
+      await drizzle(c.env.DB, { schema }).insert(tables.invoices).values(row)
+      return c.body(null, 201)
+    })
     .post('/albums', async (c) => {
       const database = drizzle(c.env.DB, { schema })
       const rows = await c.req.json<{ title: string; artistId: number }[]>()

@@ -42,6 +42,7 @@ export async function runJobs(settings: Settings): Promise<void> {
     persistTo: null,
     databases: ['DB'],
     isWhole: true,
+    isBare: true,
     entry: new URL('jobs-worker.ts', import.meta.url).pathname,
     variables: { ATOLL_SECRET_KEY: secret.apikey, ATOLL_RATE_LIMITS: 'off' },
   })
@@ -51,7 +52,7 @@ export async function runJobs(settings: Settings): Promise<void> {
     for (const operation of ['insert', 'update', 'delete']) {
       await database.prepare(`DROP TRIGGER "${changeTriggerPrefix}unlogged_${operation}"`).run()
     }
-    await compare(server.url.origin, scenarios, settings)
+    await compare((await server.addressOf()).origin, scenarios, settings)
     await settled(database)
     console.log(`\n${waiting} jobs that wait, from the first that is sent until the last is done`)
     for (const name of ['nothing', 'effect']) {

@@ -15,6 +15,8 @@ const runs: Readonly<Record<string, () => Promise<(settings: Settings) => Promis
   shapes: async () => (await import('./shapes.ts')).runShapes,
   policy: async () => (await import('./policy.ts')).runPolicy,
   scale: async () => (await import('./scale.ts')).runScale,
+  curves: async () => (await import('./curves.ts')).runCurves,
+  book: async () => (await import('./scale-book.ts')).writeBook,
   cache: async () => (await import('./cache.ts')).runCache,
   jobs: async () => (await import('./jobs.ts')).runJobs,
   storage: async () => (await import('./storage.ts')).runStorage,

@@ -7,6 +7,7 @@ export async function runMeasuring(settings: Settings): Promise<void> {
     isWhole: true,
     entry: new URL('measured-worker.ts', import.meta.url).pathname,
     databases: ['DB'],
+    isBare: true,
   })
   const path = (i: number) => `/rest/v1/tracks?id=eq.${1 + (i % 2400)}`
   try {
@@ -14,7 +15,7 @@ export async function runMeasuring(settings: Settings): Promise<void> {
       { name: 'measured', path: (i: number) => `/on${path(i)}` },
       { name: 'not measured', path: (i: number) => `/off${path(i)}` },
     ]
-    await compare(server.address, [{ name: 'one track by id', contenders }], settings)
+    await compare((await server.addressOf()).origin, [{ name: 'one track by id', contenders }], settings)
   } finally {
     await server.stop()
   }

@@ -29,7 +29,7 @@ const copied = [
 /** Workers in the same Miniflare, by name: where their code is, and whose rows they read. */
 const workers = {
   /** The app as it is, with answers in the isolate's memory. */
-  memory: { entry: '../../../functions/index.ts', isAtoll: true },
+  memory: { entry: 'memory-worker.ts', isAtoll: true },
   /** The app as it is, with a Redis. */
   redis: { entry: '../../../functions/index.ts', isAtoll: true },
   uncached: { entry: 'uncached-worker.ts', isAtoll: true },

@@ -1,0 +1,14 @@
+/** The app as it is, with answers kept in the isolate for a minute: there is only one, which hears of all writes. */
+import { createPoolWatch } from '../../../functions/balancer/pool-watch.ts'
+import { app as shipped } from '../../../functions/join-app.ts'
+import { createRelay } from '../../../functions/relay.ts'
+import { createWorker } from '../../../functions/worker.ts'
+
+const app = { ...shipped, config: { ...shipped.config, cacheMemoryTtlMs: 60_000 } }
+
+export { JobLimits } from '../../../functions/jobs/job-limit.ts'
+export { Advisor } from '../../../functions/monitor/advise/advisor.ts'
+export { Metrics } from '../../../functions/monitor/metrics-store.ts'
+export const PoolWatch = createPoolWatch(app)
+export const Relay = createRelay(app)
+export default createWorker(app)
