@@ -16,7 +16,7 @@ interface Round<Result> {
  * with all others who come meanwhile. Nobody is given what was read before they asked.
  *
  * Each round is the work of one request. When its client goes away the platform may end it, and nothing tells the others:
- * so nobody waits for it longer than `maxWaitMs`.
+ * so nobody waits for it once it has taken longer than `maxWaitMs`.
  */
 export class Coalescer<Result> {
   readonly #rounds = new RecentMap<Round<Result>>(maxRounds)
@@ -37,8 +37,9 @@ export class Coalescer<Result> {
     const came = ++this.#number
     for (;;) {
       const round = this.#rounds.get(key)
-      if (round === undefined || Date.now() - round.startedAt > this.#maxWaitMs) return this.#start(key, work)
-      const outcome = await within(this.#maxWaitMs, settled(round.result))
+      const leftMs = round === undefined ? 0 : round.startedAt + this.#maxWaitMs - Date.now()
+      if (round === undefined || leftMs < 0) return this.#start(key, work)
+      const outcome = await within(leftMs, settled(round.result))
       if (outcome === null) {
         if (this.#rounds.get(key) === round) this.#rounds.delete(key)
       } else if (round.number > came) {

@@ -166,7 +166,7 @@ function fitted(model: Model): string[] {
       ],
     ),
     '',
-    "What a keyed read grows by with shards is what many databases in one process cost each other: a statement of one's own, on each database in",
+    'A keyed request',
     'turn, grows as much. A keyed request makes one call, whatever their number (`npm run load -- scale` counts).',
     '',
     `A row of the measured table (two numbers, a short text, one index) takes ${shown(model.bytesPerRow)} bytes.`,
