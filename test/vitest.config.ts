@@ -24,6 +24,8 @@ export default defineConfig({
           environment: 'node',
           // Pure stages keep nothing between files, and starting a process for each takes longer than they do.
           isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -55,6 +57,8 @@ export default defineConfig({
           setupFiles: ['test/support/workerd-setup.ts'],
           // The first request of a file loads the Worker's modules, which takes seconds on a busy machine.
           testTimeout: 30_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -65,7 +69,9 @@ export default defineConfig({
           environment: 'node',
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Whole servers, some of them measured: one at a time, and nothing beside them.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -161,7 +161,7 @@ describe('two servers in turn', () => {
       scenarioOf(arrivals),
       { url: other.url, keys: {} },
       { url: base.url, keys: {} },
-      { ...settingsOf(arrivals, 0.4), rounds: 10 },
+      { ...settingsOf(arrivals, 0.4), rounds: 8 },
     )
     return { comparison, p50: comparison.metrics.find(({ metric }) => metric === 'p50') }
   }

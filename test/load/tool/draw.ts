@@ -1,4 +1,4 @@
-import type { Draw, Think } from './scenario.ts'
+import type { Draw, Journey, Scenario, Think } from './scenario.ts'
 
 const samplers = new Map<string, (random: () => number) => number>()
 
@@ -22,6 +22,17 @@ export function createDraw(random: () => number, next: () => number): Draw {
       return sampler(random)
     },
   }
+}
+
+/** One of a scenario's journeys, by their weights. */
+export function chosen(journeys: Scenario['journeys'], random: () => number): Journey {
+  const total = journeys.reduce((sum, { weight = 1 }) => sum + weight, 0)
+  let left = random() * total
+  for (const journey of journeys) {
+    left -= journey.weight ?? 1
+    if (left < 0) return journey
+  }
+  return journeys.at(-1) as Journey
 }
 
 /** Milliseconds that a visitor thinks. */

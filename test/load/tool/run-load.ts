@@ -7,9 +7,9 @@ import { Histogram } from '../../../functions/monitor/histogram.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 import { dueTimes, shareAt } from './arrivals.ts'
 import { Asker, type Outcome, type Target } from './ask.ts'
-import { createDraw, thinkMs } from './draw.ts'
+import { chosen, createDraw, thinkMs } from './draw.ts'
 import { addShare, latenciesOf, type Measured, omitted, Recorder, type Second } from './recorder.ts'
-import type { Arrivals, Draw, Journey, Scenario, Step } from './scenario.ts'
+import type { Arrivals, Draw, Scenario, Step } from './scenario.ts'
 
 export interface LoadSettings {
   readonly arrivals: Arrivals
@@ -230,9 +230,10 @@ class Phase {
     return signal?.aborted || this.#sent >= maxRequests || performance.now() - this.#start >= this.#durationMs
   }
 
-  /** Waits, but not beyond an interruption. */
+  /** Waits, but not beyond an interruption or the end. */
   async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#settings.signal }).catch(() => undefined)
+    const leftMs = Math.max(0, this.#start + this.#durationMs - performance.now())
+    await sleep(Math.min(ms, leftMs + 1), undefined, { signal: this.#settings.signal }).catch(() => undefined)
   }
 
   #tell(): void {
@@ -279,16 +280,6 @@ class Phase {
 function secondOf(recorder: Recorder, second: number): Second {
   const { p50, p99 } = latenciesOf(recorder.latency, recorder.maxMs)
   return { second, requests: recorder.requests, failed: recorder.failed, p50, p99 }
-}
-
-function chosen(journeys: Scenario['journeys'], random: () => number): Journey {
-  const total = journeys.reduce((sum, { weight = 1 }) => sum + weight, 0)
-  let left = random() * total
-  for (const journey of journeys) {
-    left -= journey.weight ?? 1
-    if (left < 0) return journey
-  }
-  return journeys.at(-1) as Journey
 }
 
 /** What is wrong with an outcome; null when nothing is. */
