@@ -50,7 +50,8 @@ export function remarksOn(result: LoadResult, arrivals: Arrivals, server: Server
       `Requests were sent up to ${shown(lag.p99)} ms late (p99): this machine could not keep up with asking, and latencies hold that time too.`,
     )
   }
-  if (all.requests < 10_000) remarks.push(`p99.9 stands on ${Math.floor(all.requests / 1000)} requests.`)
+  if (all.requests < 10_000)
+    remarks.push('Fewer than ten requests were slower than p99.9, so it says little.')
   if (arrivals.model === 'closed' && all.latency.p99 > 1.2 * all.service.p99) {
     remarks.push(
       `Users waited for slow answers and asked less meanwhile. What they did not ask is counted as late (p99 ${shown(all.latency.p99)} ms; without it, ${shown(all.service.p99)} ms).`,
