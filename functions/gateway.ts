@@ -42,20 +42,16 @@ export function createGateway(app: App): Gateway {
 
   const woken = new WeakSet<Services>()
   const servicesOf = servicesFor(engine)
-  /** An area with all that stands before it. Each has a router of its own, so that none makes another's slower. */
-  const area = <Own extends HonoEnv>(path: string, routes: Hono<Own>) => {
-    const hono = new Hono<AtollEnv>({ strict: false })
-    hono.onError((error, c) => errorResponse(error, c.req.raw))
-    hono.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
-    hono.use(async (c, next) => {
+  const before: MiddlewareHandler<AtollEnv>[] = [
+    async (c, next) => {
       c.set('services', servicesOf(c.env))
       await next()
-    })
-    hono.use(createMeasure(engine, app))
+    },
+    createMeasure(engine, app),
     // Before all that is said of our own API: origins speak for themselves.
-    if (engine.origins.routes.length > 0) hono.use(createBalancer(engine.origins, config, admit))
-    hono.use(corsFor(config))
-    hono.use(async (c, next) => {
+    ...(engine.origins.routes.length > 0 ? [createBalancer(engine.origins, config, admit)] : []),
+    corsFor(config),
+    async (c, next) => {
       const services = c.get('services')
       if (services.relay && !woken.has(services)) {
         woken.add(services)
@@ -63,7 +59,14 @@ export function createGateway(app: App): Gateway {
       }
       c.set('caller', await admit(c.req.raw.headers, services))
       await next()
-    })
+    },
+  ]
+  /** An area with all that stands before it. Each has a router of its own, so that none makes another's slower. */
+  const area = <Own extends HonoEnv>(path: string, routes: Hono<Own>) => {
+    const hono = new Hono<AtollEnv>({ strict: false })
+    hono.onError((error, c) => errorResponse(error, c.req.raw))
+    hono.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
+    for (const handler of before) hono.use(handler)
     return hono.route(path, routes)
   }
 

@@ -2,10 +2,10 @@
  * `npm run advise`: index advice for what was asked lately, of a server that runs: this machine's, or one at `--url`.
  * @module
  */
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ShownAdvice } from '../monitor/shown.ts'
+import { readLocalVariables } from './keys.ts'
 import { root } from './serve.ts'
 
 const usage =
@@ -19,12 +19,7 @@ const { values } = parseArgs({
 })
 
 function readKey(): string | undefined {
-  const file = join(root, '.dev.vars')
-  const local = existsSync(file)
-    ? /^ATOLL_SECRET_KEY="?([^"\n]*)/m.exec(readFileSync(file, 'utf8'))?.[1]
-    : undefined
-  const { ATOLL_SECRET_KEY: given } = process.env
-  return given ?? local
+  return process.env.ATOLL_SECRET_KEY ?? readLocalVariables(join(root, '.dev.vars')).ATOLL_SECRET_KEY
 }
 
 function show({ indexes, unused, untried }: ShownAdvice): void {

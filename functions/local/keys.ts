@@ -27,11 +27,7 @@ export function makeKeys(): LocalKeys {
 /** Reads the keys from `file`; makes those that are missing and writes them there, for this user's eyes only. */
 export function ensureLocalKeys(file: string): LocalKeys {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  const found: Record<string, string> = {}
-  for (const line of text.split('\n')) {
-    const pair = /^\s*([A-Z_]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(.*?))\s*$/.exec(line)
-    if (pair) found[pair[1] as string] = pair[2] ?? pair[3] ?? pair[4] ?? ''
-  }
+  const found = parseVariables(text)
   const added: string[] = []
   for (const [name, make] of Object.entries({ ...makers, ...settings })) {
     if (found[name]) continue
@@ -43,6 +39,20 @@ export function ensureLocalKeys(file: string): LocalKeys {
     appendFileSync(file, gap + added.join(''), { mode: 0o600 })
   }
   return found as unknown as LocalKeys
+}
+
+/** The variables in `.dev.vars`; none when there is no such file. */
+export function readLocalVariables(file: string): Partial<Record<string, string>> {
+  return existsSync(file) ? parseVariables(readFileSync(file, 'utf8')) : {}
+}
+
+function parseVariables(text: string): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const line of text.split('\n')) {
+    const pair = /^\s*([A-Z_]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(.*?))\s*$/.exec(line)
+    if (pair) found[pair[1] as string] = pair[2] ?? pair[3] ?? pair[4] ?? ''
+  }
+  return found
 }
 
 function randomText(bytes = 24): string {

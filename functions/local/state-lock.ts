@@ -97,11 +97,17 @@ export function childProcesses(): number[] {
   }
 }
 
-function parentOf(pid: number): number | null {
+/** A process's parent; null where the system does not tell. */
+export function parentOf(pid: number): number | null {
+  const parent = statOf(pid)?.[1]
+  return parent === undefined ? null : Number(parent)
+}
+
+/** What Linux tells of a process, from its state on: the fields behind its name, which is in parentheses and may hold spaces. */
+export function statOf(pid: number): string[] | null {
   try {
-    // The name, in parentheses, may hold spaces; the parent is the second field behind it.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return null
   }

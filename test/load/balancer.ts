@@ -12,9 +12,8 @@ import { LogLevel } from 'miniflare'
 import { startLocal } from '../../functions/local/serve.ts'
 import { freePort } from '../support/free-port.ts'
 import { type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
-import { seededRandom } from '../support/seeded-random.ts'
 import { findToolNamed } from '../support/system-tools.ts'
-import { askAtRate } from './open-loop.ts'
+import { runLoad } from './tool/run-load.ts'
 
 /** Requests a second, for all alike: what Miniflare bears on two cores beside the origins. */
 const rate = 150
@@ -87,8 +86,29 @@ const scenes: Readonly<
 }
 
 async function shoot({ url }: Contender, seconds: number): Promise<Outcome> {
-  const { requests, failed, latencies } = await askAtRate({ url, rate, seconds, random: seededRandom(1) })
-  return { requests, failed, p50: latencies.quantile(0.5), p99: latencies.quantile(0.99) }
+  const { origin, pathname } = new URL(url)
+  const arrivals = { model: 'open', rate } as const
+  const scenario = {
+    about: 'one address',
+    key: 'none',
+    arrivals,
+    journeys: [{ steps: [{ name: pathname, ask: () => ({ path: pathname }) }] }],
+  } as const
+  const { all } = await runLoad(
+    scenario,
+    { url: new URL(origin), keys: {} },
+    {
+      arrivals,
+      durationSeconds: seconds,
+      warmUpSeconds: 0,
+      seed: 1,
+      maxRequests: 1_000_000,
+      maxOutstanding: 10_000,
+      timeoutMs: 300_000,
+    },
+  )
+  const { requests, failed, latency } = all
+  return { requests, failed, p50: latency.p50, p99: latency.p99 }
 }
 
 async function startAtoll(

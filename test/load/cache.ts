@@ -6,18 +6,14 @@
 import { FirstLevel } from '../../functions/cache/first-level.ts'
 import { startTestServer } from '../support/local-server.ts'
 import { startRedisProcess } from '../support/redis-process.ts'
-import { seededRandom } from '../support/seeded-random.ts'
 import { compare, type Scenario, type Settings, secret } from './compare.ts'
-import { zipfSampler } from './tool/draw.ts'
+import { zipfSequence } from './tool/draw.ts'
 
 const tracks = 2400
 const customers = 60
 
 /** Ids that are asked, by Zipf's law. */
-const random = seededRandom(20_261_122)
-const rank = zipfSampler(tracks, 0.99)
-const asked = Uint16Array.from({ length: 65_536 }, () => rank(random))
-const trackAt = (i: number) => asked[i % asked.length] as number
+const trackAt = zipfSequence(tracks, 20_261_122)
 /** One request in twenty writes the row that it asked for. */
 const priceAt = (i: number) => (i % 20 === 0 ? JSON.stringify({ unit_price: 0.99 + (i % 7) / 10 }) : null)
 

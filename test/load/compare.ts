@@ -4,12 +4,12 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { askOnce, type Target } from './tool/ask.ts'
-import { cpuOfAll, serversOf } from './tool/local-target.ts'
 import { shown } from './tool/objectives.ts'
 import { table } from './tool/report.ts'
-import { type LoadResult, runLoad } from './tool/run-load.ts'
+import type { LoadResult } from './tool/run-load.ts'
+import { runMeasured } from './tool/run-measured.ts'
 import type { Scenario as Load, Question } from './tool/scenario.ts'
-import { ratioOf } from './tool/statistics.ts'
+import { median, type Ratio, ratioOf } from './tool/statistics.ts'
 
 export interface Contender {
   readonly name: string
@@ -54,22 +54,6 @@ export interface Sample {
   readonly cpuMs: number
 }
 
-/** A contender's figures in a scenario. */
-export interface Standing {
-  readonly scenario: string
-  readonly contender: string
-  readonly perSecond: number
-  readonly cpuMs: number
-  readonly p50: number
-  readonly p99: number
-  readonly hits: number
-  /** To the last contender's. */
-  readonly cpuRatio: number
-  readonly throughputRatio: number
-  /** Why it was not timed. */
-  readonly disqualified: string | null
-}
-
 const head = [
   'scenario',
   'server',
@@ -87,23 +71,19 @@ export async function compare(
   address: string,
   scenarios: readonly Scenario[],
   settings: Settings,
-): Promise<Standing[]> {
+): Promise<void> {
   const { seconds, rounds, connections } = settings
   console.log(`${rounds} rounds of ${seconds} s each, in turn, ${connections} connections`)
   console.log('Ratios are to the last of each scenario, with the interval of 95 %.\n')
   const rows: string[][] = []
-  const standings: Standing[] = []
   for (const scenario of scenarios.filter(({ name }) => name.includes(settings.only ?? ''))) {
-    const { lines, found } = await compareOne(address, scenario, settings)
-    rows.push(...lines)
-    standings.push(...found)
+    rows.push(...(await compareOne(address, scenario, settings)))
     process.stderr.write(`${scenario.name}\n`)
   }
   console.log(table(head, rows).join('\n'))
-  return standings
 }
 
-async function compareOne(address: string, scenario: Scenario, settings: Settings) {
+async function compareOne(address: string, scenario: Scenario, settings: Settings): Promise<string[][]> {
   const targetOf = (contender: Contender): Target => ({
     url: new URL(contender.address ?? address),
     keys: {},
@@ -191,11 +171,7 @@ export async function shoot(
     arrivals: { model: 'closed', users: settings.connections },
     journeys: [{ steps: [{ name: contender.name, ask: () => questionOf(contender, asked++) }] }],
   }
-  const pids = serversOf(target.url)
-  const cpu = () => cpuOfAll(pids) ?? Number.NaN
-  let before = 0
-  let after = 0
-  const result = await runLoad(scenario, target, {
+  const { result, cpuMsPerRequest } = await runMeasured(scenario, target, {
     arrivals: scenario.arrivals,
     durationSeconds: settings.seconds,
     warmUpSeconds: 0,
@@ -203,87 +179,52 @@ export async function shoot(
     maxRequests: 10_000_000,
     maxOutstanding: settings.connections,
     timeoutMs: 30_000,
-    before: async () => {
-      before = cpu()
-    },
-    after: () => {
-      after = cpu()
-    },
   })
-  return { result, cpuMs: (after - before) / result.all.requests }
+  return { result, cpuMs: cpuMsPerRequest ?? Number.NaN }
 }
 
 function reportOf(
   { name, contenders }: Scenario,
   samples: ReadonlyMap<Contender, readonly Sample[]>,
   wrong: ReadonlyMap<Contender, string>,
-) {
+): string[][] {
   const base = samples.get(contenders.at(-1) as Contender) ?? []
   const cpuOf = ({ cpuMs }: Sample) => cpuMs
   const rateOf = ({ result }: Sample) => result.all.requests / result.elapsedSeconds
   const lines: string[][] = []
-  const found: Standing[] = []
   for (const contender of contenders) {
     const own = samples.get(contender) ?? []
     const label = lines.length === 0 ? name : ''
     const disqualified = wrong.get(contender) ?? null
     if (disqualified !== null || own.length === 0) {
       lines.push([label, contender.name, `not timed: ${disqualified}`])
-      found.push({ ...nothing, scenario: name, contender: contender.name, disqualified })
       continue
     }
-    const ratio = (of: (sample: Sample) => number) => {
+    const ratio = (of: (sample: Sample) => number): Ratio => {
       const pairs = own.map((sample, i) => [of(sample), of(base[i] as Sample)] as const)
       return pairs.length < 2
         ? { ratio: (pairs[0]?.[0] ?? 1) / (pairs[0]?.[1] ?? 1), low: Number.NaN, high: Number.NaN }
         : ratioOf(pairs, 0.95)
     }
-    const [cpu, rate] = [ratio(cpuOf), ratio(rateOf)]
     const requests = own.reduce((sum, { result }) => sum + result.all.requests, 0)
-    const standing = {
-      scenario: name,
-      contender: contender.name,
-      perSecond: mean(own.map(rateOf)),
-      cpuMs: mean(own.map(cpuOf)),
-      p50: median(own.map(({ result }) => result.all.latency.p50)),
-      p99: median(own.map(({ result }) => result.all.latency.p99)),
-      hits: own.reduce((sum, { result }) => sum + result.all.cacheHits, 0) / requests,
-      cpuRatio: cpu.ratio,
-      throughputRatio: rate.ratio,
-      disqualified,
-    }
-    const interval = (of: { ratio: number; low: number; high: number }) =>
-      own === base ? '1' : `${of.ratio.toFixed(2)} (${of.low.toFixed(2)}–${of.high.toFixed(2)})`
+    const hits = own.reduce((sum, { result }) => sum + result.all.cacheHits, 0)
+    const interval = ({ ratio: of, low, high }: Ratio) =>
+      own === base ? '1' : `${of.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
     lines.push([
       label,
       contender.name,
-      standing.perSecond.toFixed(0),
-      shown(standing.p50),
-      shown(standing.p99),
-      standing.cpuMs.toFixed(3),
-      interval(cpu),
-      interval(rate),
-      (100 * standing.hits).toFixed(0),
+      mean(own.map(rateOf)).toFixed(0),
+      shown(median(own.map(({ result }) => result.all.latency.p50))),
+      shown(median(own.map(({ result }) => result.all.latency.p99))),
+      mean(own.map(cpuOf)).toFixed(3),
+      interval(ratio(cpuOf)),
+      interval(ratio(rateOf)),
+      ((100 * hits) / requests).toFixed(0),
     ])
-    found.push(standing)
   }
-  return { lines, found }
-}
-
-const nothing = {
-  perSecond: Number.NaN,
-  cpuMs: Number.NaN,
-  p50: Number.NaN,
-  p99: Number.NaN,
-  hits: 0,
-  cpuRatio: Number.NaN,
-  throughputRatio: Number.NaN,
+  return lines
 }
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 }

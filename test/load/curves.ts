@@ -12,6 +12,7 @@ import { type LocalServer, startLocal } from '../../functions/local/serve.ts'
 import { type Contender, type Sample, type Settings, shoot } from './compare.ts'
 import type { Figures, Point } from './scale-figures.ts'
 import tables, { migrations } from './scale-tables.ts'
+import { median } from './tool/statistics.ts'
 
 const figuresFile = join(import.meta.dirname, 'scale-figures.json')
 const accounts = 1000
@@ -233,7 +234,6 @@ async function pointOf(
   await shoot(named, target, { ...settings, seconds: 0.5 }, 0)
   for (let round = 0; round < settings.rounds; round++)
     samples.push(await shoot(named, target, settings, round + 1))
-  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] as number
   for (const { result } of samples)
     if (result.all.failed > 0) throw new Error(`${contender.path(0)}: ${JSON.stringify(result.all.errors)}`)
   const of = (read: (sample: (typeof samples)[number]) => number) =>

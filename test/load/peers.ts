@@ -6,18 +6,14 @@
 
 import type { TestServer } from '../support/local-server.ts'
 import { startRedisProcess } from '../support/redis-process.ts'
-import { seededRandom } from '../support/seeded-random.ts'
 import { type Contender, compare, type Scenario, type Settings, secret } from './compare.ts'
 import { installPeers, type PeerName, resetPrices, startPeers } from './peers/serve-peers.ts'
-import { zipfSampler } from './tool/draw.ts'
+import { zipfSequence } from './tool/draw.ts'
 
 const tracks = 2400
 const invoices = 400
-const random = seededRandom(1)
-const rank = zipfSampler(tracks, 0.99)
 /** Ids that are asked, the same for all. */
-const asked = Uint16Array.from({ length: 65_536 }, () => rank(random))
-const idAt = (i: number) => asked[i % asked.length] as number
+const idAt = zipfSequence(tracks, 1)
 
 type Addresses = Readonly<Record<PeerName, string>>
 
@@ -32,13 +28,19 @@ const labels: Readonly<Record<PeerName, string>> = {
   bknd: 'bknd',
 }
 
+/** One of them, and which. */
+interface Peer extends Contender {
+  readonly peer: PeerName
+}
+
 /** What each is asked, by hand's the last; those that are left out cannot ask the same. */
 function asking(
   addresses: Addresses,
   paths: { postgrest: Contender['path']; bknd?: Contender['path']; hand: Contender['path'] },
   more: (name: PeerName) => Partial<Contender> = () => ({}),
-): Contender[] {
-  const of = (name: PeerName, path: Contender['path']): Contender => ({
+): Peer[] {
+  const of = (name: PeerName, path: Contender['path']): Peer => ({
+    peer: name,
     name: labels[name],
     address: addresses[name],
     path,
@@ -61,7 +63,7 @@ function bkndRows(json: unknown): unknown {
 const pages = (rows: number) => Math.max(1, Math.floor(tracks / rows))
 const pageOf = (rows: number, i: number) => (rows === 1000 ? i % 2 : idAt(i) % pages(rows))
 
-function byId(addresses: Addresses): Contender[] {
+function byId(addresses: Addresses): Peer[] {
   return asking(addresses, {
     postgrest: (i) => `/rest/v1/tracks?id=eq.${idAt(i)}`,
     bknd: (i) => `/api/data/entity/tracks/${idAt(i)}`,
@@ -69,7 +71,7 @@ function byId(addresses: Addresses): Contender[] {
   })
 }
 
-function page(addresses: Addresses, rows: number): Contender[] {
+function page(addresses: Addresses, rows: number): Peer[] {
   return asking(addresses, {
     postgrest: (i) => `/rest/v1/tracks?order=name,id&limit=${rows}&offset=${rows * pageOf(rows, i)}`,
     hand: (i) => `/tracks?limit=${rows}&page=${pageOf(rows, i)}`,
@@ -77,7 +79,7 @@ function page(addresses: Addresses, rows: number): Contender[] {
 }
 
 /** A word that few, some or most names have. */
-function search(addresses: Addresses, rows: number): Contender[] {
+function search(addresses: Addresses, rows: number): Peer[] {
   const words = ['ar', 'er', 'an', 'in', 'on', 'al', 'st', 'ro']
   const word = (i: number) => words[idAt(i) % words.length] as string
   const where = (i: number) => encodeURIComponent(JSON.stringify({ name: { $like: `%${word(i)}%` } }))
@@ -88,7 +90,7 @@ function search(addresses: Addresses, rows: number): Contender[] {
   })
 }
 
-function orders(addresses: Addresses, rows: number): Contender[] {
+function orders(addresses: Addresses, rows: number): Peer[] {
   const from = (i: number) => 1 + (idAt(i) % (invoices - rows))
   const select = '*,items:invoice_items(*,track:tracks(*))'
   return asking(addresses, {
@@ -97,7 +99,7 @@ function orders(addresses: Addresses, rows: number): Contender[] {
   })
 }
 
-function insert(addresses: Addresses, rows: number): Contender[] {
+function insert(addresses: Addresses, rows: number): Peer[] {
   const bodyFor = (name: PeerName) => {
     const artist = name === 'hand' ? 'artistId' : 'artist_id'
     const list = Array.from({ length: rows }, (_, i) => ({
@@ -118,15 +120,15 @@ function insert(addresses: Addresses, rows: number): Contender[] {
 }
 
 /** 95 of 100 are reads, by Zipf; the others set a price. */
-function mixed(reads: Contender[], addresses: Addresses): Contender[] {
+function mixed(reads: Peer[], addresses: Addresses): Peer[] {
   const prices = asking(addresses, {
     postgrest: (i) => `/rest/v1/tracks?id=eq.${idAt(i * 7)}`,
     bknd: (i) => `/api/data/entity/tracks/${idAt(i * 7)}`,
     hand: (i) => `/tracks/${idAt(i * 7)}`,
   })
   return reads.map((contender) => {
-    const price = prices.find(({ name }) => name === contender.name) as Contender
-    const column = contender.name === labels.hand ? 'unitPrice' : 'unit_price'
+    const price = prices.find(({ peer }) => peer === contender.peer) as Peer
+    const column = contender.peer === 'hand' ? 'unitPrice' : 'unit_price'
     return {
       ...contender,
       writePath: price.path,
@@ -143,12 +145,11 @@ function sold(addresses: Addresses): Contender[] {
     return JSON.stringify(name === 'hand' ? camel : names)
   }
   return page(addresses, 50).map((contender) => {
-    const name = (Object.keys(labels) as PeerName[]).find((key) => labels[key] === contender.name) as PeerName
-    const body = bodyFor(name)
+    const body = bodyFor(contender.peer)
     return {
       ...contender,
       method: 'POST',
-      writePath: () => (name === 'hand' ? '/invoices' : '/rest/v1/invoices'),
+      writePath: () => (contender.peer === 'hand' ? '/invoices' : '/rest/v1/invoices'),
       write: (i) => (i % 20 === 0 ? body : null),
     }
   })
@@ -199,10 +200,7 @@ async function checkWrites(addresses: Addresses, server: TestServer): Promise<vo
     [insert(addresses, 50), 50],
   ] as const) {
     for (const contender of scenario) {
-      const name = (Object.keys(labels) as PeerName[]).find(
-        (key) => labels[key] === contender.name,
-      ) as PeerName
-      const database = await server.database(name)
+      const database = await server.database(contender.peer)
       const count = () => database.prepare('SELECT count(*) AS n FROM albums').first<number>('n')
       const before = Number(await count())
       const answer = await fetch(`${contender.address}${contender.path(0)}`, {

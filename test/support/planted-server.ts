@@ -2,10 +2,9 @@
  * A server whose faults are known, in a process of its own: how much it computes for each answer, and how long it stalls when.
  * @module
  */
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
-import { createInterface } from 'node:readline'
+import { startOwnProcess } from './own-process.ts'
 
 export interface Planted {
   /** Rounds of a hash that are computed for each answer. */
@@ -24,18 +23,8 @@ export interface PlantedServer {
 }
 
 export async function startPlanted(planted: Planted): Promise<PlantedServer> {
-  const child = spawn(process.execPath, [import.meta.filename, JSON.stringify(planted)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const gone = new Promise((done) => child.once('exit', done))
-  for await (const line of createInterface({ input: child.stdout })) {
-    const stop = async () => {
-      child.stdin.end()
-      await gone
-    }
-    return { url: new URL(line), stop }
-  }
-  throw new Error('the planted server did not start')
+  const { said, stop } = await startOwnProcess(import.meta.filename, JSON.stringify(planted))
+  return { url: new URL(said), stop }
 }
 
 function serve({ work = 0, waitMs: always = 0, stall, failEvery = 0 }: Planted): void {

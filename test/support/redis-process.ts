@@ -3,8 +3,7 @@
  * prints its address and stays until its standard input ends.
  * @module
  */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { startOwnProcess } from './own-process.ts'
 import { startRedisBridge } from './redis-bridge.ts'
 
 export interface RedisProcess {
@@ -13,17 +12,9 @@ export interface RedisProcess {
 }
 
 export async function startRedisProcess(): Promise<RedisProcess> {
-  const child = spawn(process.execPath, [import.meta.filename], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const gone = new Promise((done) => child.once('exit', done))
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { url, token } = JSON.parse(line) as { url: string; token: string }
-    const stop = async () => {
-      child.stdin.end()
-      await gone
-    }
-    return { variables: { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }, stop }
-  }
-  throw new Error('the process with Redis ended before it said where it is')
+  const { said, stop } = await startOwnProcess(import.meta.filename)
+  const { url, token } = JSON.parse(said) as { url: string; token: string }
+  return { variables: { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }, stop }
 }
 
 if (import.meta.main) {

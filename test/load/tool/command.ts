@@ -2,18 +2,19 @@
  * `npm run load -- [scenario]`: the tool as its users call it.
  * @module
  */
-import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { readLocalVariables } from '../../../functions/local/keys.ts'
 import { root } from '../../../functions/local/serve.ts'
 import { publishableKey, secretKey, startTestServer } from '../../support/local-server.ts'
 import type { Target } from './ask.ts'
 import { compareRuns, comparisonText } from './compare-runs.ts'
-import { checkTarget, cpuOfAll, isLoopback, serversOf } from './local-target.ts'
+import { checkTarget, isLoopback } from './local-target.ts'
 import { judge } from './objectives.ts'
 import { createProgress } from './progress.ts'
 import { type LoadReport, markdownOf, remarksOn } from './report.ts'
 import { isRevision, startRevision } from './revision-server.ts'
-import { type LoadSettings, runLoad } from './run-load.ts'
+import type { LoadSettings } from './run-load.ts'
+import { runMeasured } from './run-measured.ts'
 import { type Arrivals, checkScenario, type Scenario } from './scenario.ts'
 import { settledCounters, usedBetween } from './server-use.ts'
 import { writeReport } from './write-report.ts'
@@ -113,10 +114,7 @@ function numberOf(
 
 /** The server at `--url`; else the app as it is, in memory, seeded, for this run. */
 async function openTarget(given: LoadArguments): Promise<Target & { stop(): Promise<void> }> {
-  if (given.url !== undefined) {
-    const url = checkTarget(given.url, given['i-own-this-target'] === true)
-    return { url, keys: keysFor(url), stop: async () => undefined }
-  }
+  if (given.url !== undefined) return openAddress(given.url, given)
   if (given.compare !== undefined && !isAddress(given.compare)) return startRevision(null)
   const server = await startTestServer({ isBare: true, isQuiet: true })
   return {
@@ -126,18 +124,21 @@ async function openTarget(given: LoadArguments): Promise<Target & { stop(): Prom
   }
 }
 
+/** A server that runs already, and goes on running. */
+function openAddress(address: string, given: LoadArguments): Target & { stop(): Promise<void> } {
+  const url = checkTarget(address, given['i-own-this-target'] === true)
+  return { url, keys: keysFor(url), stop: async () => undefined }
+}
+
 function isAddress(text: string): boolean {
   return /^https?:\/\//.test(text)
 }
 
 /** Keys from the environment; for this machine's own server those of `.dev.vars`, too. */
 function keysFor(url: URL): Target['keys'] {
-  const { ATOLL_PUBLISHABLE_KEY, ATOLL_SECRET_KEY } = process.env
-  const file = join(root, '.dev.vars')
-  const text = isLoopback(url) && existsSync(file) ? readFileSync(file, 'utf8') : ''
-  const local = (name: string) => new RegExp(`^${name}="?([^"\\n]*)`, 'm').exec(text)?.[1]
-  const publishable = ATOLL_PUBLISHABLE_KEY ?? local('ATOLL_PUBLISHABLE_KEY')
-  const secret = ATOLL_SECRET_KEY ?? local('ATOLL_SECRET_KEY')
+  const local = isLoopback(url) ? readLocalVariables(join(root, '.dev.vars')) : {}
+  const publishable = process.env.ATOLL_PUBLISHABLE_KEY ?? local.ATOLL_PUBLISHABLE_KEY
+  const secret = process.env.ATOLL_SECRET_KEY ?? local.ATOLL_SECRET_KEY
   return { ...(publishable ? { publishable } : {}), ...(secret ? { secret } : {}) }
 }
 
@@ -163,28 +164,20 @@ export async function measure(
   target: Target,
   settings: LoadSettings,
 ): Promise<LoadReport> {
-  const pids = isLoopback(target.url) ? serversOf(target.url) : []
   const progress = createProgress()
   const startedAt = new Date().toISOString()
-  let cpuBefore: number | null = null
-  let cpuAfter: number | null = null
   let before: Awaited<ReturnType<typeof settledCounters>> = null
-  const result = await runLoad(scenario, target, {
+  const { result, cpuMsPerRequest } = await runMeasured(scenario, target, {
     ...settings,
     onSecond: progress.tell,
     before: async () => {
       before = await settledCounters(target)
-      cpuBefore = cpuOfAll(pids)
-    },
-    after: () => {
-      cpuAfter = cpuOfAll(pids)
     },
   })
   progress.end()
   const after = before === null ? null : await settledCounters(target)
   const server = before === null || after === null ? null : usedBetween(before, after)
   const { arrivals, durationSeconds, warmUpSeconds, seed } = settings
-  const cpuMs = cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore
   const report = {
     scenario: name,
     about: scenario.about,
@@ -195,7 +188,7 @@ export async function measure(
     warmUpSeconds,
     seed,
     result,
-    cpuMsPerRequest: cpuMs === null || result.all.requests === 0 ? null : cpuMs / result.all.requests,
+    cpuMsPerRequest,
     server,
     remarks: remarksOn(result, arrivals, server),
   }
@@ -211,9 +204,7 @@ async function runCompared(
   const other = given.compare as string
   if (!isAddress(other) && !isRevision(other))
     throw new Error(`--compare ${other} is neither an address nor a revision that git knows`)
-  const base = isAddress(other)
-    ? { ...baseAt(checkTarget(other, given['i-own-this-target'] === true)), stop: async () => undefined }
-    : await startRevision(other)
+  const base = isAddress(other) ? openAddress(other, given) : await startRevision(other)
   try {
     const comparison = await compareRuns(scenario, target, base, {
       ...settings,
@@ -226,8 +217,4 @@ async function runCompared(
   } finally {
     await base.stop()
   }
-}
-
-function baseAt(url: URL): Target {
-  return { url, keys: keysFor(url) }
 }

@@ -3,25 +3,19 @@
  * @module
  */
 import type { Target } from './ask.ts'
-import { cpuOfAll, serversOf } from './local-target.ts'
 import { shown } from './objectives.ts'
 import { table } from './report.ts'
-import { type LoadResult, type LoadSettings, runLoad } from './run-load.ts'
+import type { LoadSettings } from './run-load.ts'
+import { type MeasuredRun, runMeasured } from './run-measured.ts'
 import type { Arrivals, Scenario } from './scenario.ts'
-import { confidence, type Ratio, ratioOf, type Verdict, verdictOf } from './statistics.ts'
-
-/** What one server did in one round. */
-interface Round {
-  readonly result: LoadResult
-  readonly cpuMsPerRequest: number | null
-}
+import { confidence, median, type Ratio, ratioOf, type Verdict, verdictOf } from './statistics.ts'
 
 interface Metric {
   readonly name: string
   /** Whether more of it is worse. */
   readonly isCost: boolean
   readonly unit: string
-  of(round: Round): number | null
+  of(round: MeasuredRun): number | null
 }
 
 const metrics: readonly Metric[] = [
@@ -68,42 +62,28 @@ export async function compareRuns(
   base: Target,
   settings: ComparisonSettings,
 ): Promise<Comparison> {
-  const rounds: (readonly [Round, Round])[] = []
+  const rounds: (readonly [MeasuredRun, MeasuredRun])[] = []
   // Ramps are for one long run; here each round is like all others.
   const { ramp: _, ...arrivals } = settings.arrivals
   const run = (at: Target, seed: number, warmUpSeconds: number) =>
-    runRound(scenario, at, { ...settings, arrivals, seed, warmUpSeconds })
+    runMeasured(scenario, at, { ...settings, arrivals, seed, warmUpSeconds })
   for (let round = 0; round < settings.rounds && !settings.signal?.aborted; round++) {
     const warmUp = round === 0 ? settings.durationSeconds / 2 : settings.warmUpSeconds
-    const pair: Round[] = []
+    const pair: MeasuredRun[] = []
     // Who is first changes from round to round, so that what drifts evenly favours neither.
     for (const isBase of round % 2 === 0 ? [false, true] : [true, false]) {
       settings.onRound?.(round, isBase)
       pair[isBase ? 1 : 0] = await run(isBase ? base : target, settings.seed + round, warmUp)
     }
-    rounds.push(pair as [Round, Round])
+    rounds.push(pair as [MeasuredRun, MeasuredRun])
   }
   return judgeRounds(rounds, arrivals)
 }
 
-async function runRound(scenario: Scenario, target: Target, settings: LoadSettings): Promise<Round> {
-  const pids = serversOf(target.url)
-  let before: number | null = null
-  let after: number | null = null
-  const result = await runLoad(scenario, target, {
-    ...settings,
-    before: async () => {
-      before = cpuOfAll(pids)
-    },
-    after: () => {
-      after = cpuOfAll(pids)
-    },
-  })
-  const cpuMs = before === null || after === null ? null : after - before
-  return { result, cpuMsPerRequest: cpuMs === null ? null : cpuMs / result.all.requests }
-}
-
-function judgeRounds(rounds: readonly (readonly [Round, Round])[], arrivals: Arrivals): Comparison {
+function judgeRounds(
+  rounds: readonly (readonly [MeasuredRun, MeasuredRun])[],
+  arrivals: Arrivals,
+): Comparison {
   if (rounds.length < 2) throw new Error('a comparison needs two rounds at least')
   const compared = metrics.flatMap((metric): Compared[] => {
     // In an open run the rate is given, and says nothing of the server.
@@ -150,8 +130,4 @@ export function comparisonText(
   lines.push('', `${rounds} rounds in turn; medians; failed: ${failed[0]} and ${failed[1]}.`)
   lines.push(isWorse ? `${names[0]} is worse.` : `${names[0]} is not worse.`)
   return lines.join('\n')
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 }

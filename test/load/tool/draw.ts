@@ -1,3 +1,4 @@
+import { seededRandom } from '../../support/seeded-random.ts'
 import type { Draw, Journey, Scenario, Think } from './scenario.ts'
 
 const samplers = new Map<string, (random: () => number) => number>()
@@ -73,6 +74,14 @@ export function zipfSampler(count: number, exponent: number): (random: () => num
       if (k - x <= shortcut || u >= integral(k + 0.5) - density(k)) return k
     }
   }
+}
+
+/** Ranks in an order that repeats after 65,536 of them: for runs whose contenders must be asked the same. */
+export function zipfSequence(count: number, seed: number): (i: number) => number {
+  const random = seededRandom(seed)
+  const rank = zipfSampler(count, 0.99)
+  const ranks = Uint16Array.from({ length: 65_536 }, () => rank(random))
+  return (i) => ranks[i % ranks.length] as number
 }
 
 /** (e^x - 1) / x, also near 0. */

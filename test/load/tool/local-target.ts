@@ -3,6 +3,7 @@
  * @module
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { parentOf } from '../../../functions/local/state-lock.ts'
 import { cpuOf } from '../process-cpu.ts'
 
 /** Whether an address is this machine's own, by its name alone: nobody is asked what a name means. */
@@ -80,15 +81,6 @@ function withDescendants(roots: readonly number[], all: readonly number[]): numb
   // This tool may have started the server, or be asked to measure one of its own.
   found.delete(process.pid)
   return [...found]
-}
-
-function parentOf(pid: number): number | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-  } catch {
-    return null
-  }
 }
 
 /** Processor time that processes have used so far, in milliseconds; null: nobody tells. */

@@ -94,7 +94,7 @@ class Phase {
   readonly #steps = new Map<string, Recorder>()
   readonly #seconds: Recorder[] = []
   readonly #lag = new Histogram()
-  readonly #thought = { ms: 0, times: 0 }
+  #thoughtMs = 0
   #maxLagMs = 0
   #sent = 0
   #outstanding = 0
@@ -169,8 +169,7 @@ class Phase {
     for (const step of steps) {
       const think = thinkMs(step.think, random)
       if (step.think !== undefined) {
-        this.#thought.ms += think
-        this.#thought.times++
+        this.#thoughtMs += think
         from = from === null ? null : Math.max(from, performance.now()) + think
         await this.#pause(think)
       }
@@ -268,8 +267,7 @@ class Phase {
 
   /** Adds what users did not ask while they waited; to each step by how often it is asked. */
   #correct(): void {
-    const { ms, times } = this.#thought
-    const meanThinkMs = times === 0 ? 0 : ms / this.#all.requests
+    const meanThinkMs = this.#thoughtMs / this.#all.requests
     const added = omitted(this.#all.service, this.#all.service.quantile(0.5) + meanThinkMs)
     for (const recorder of this.#steps.values())
       addShare(recorder.latency, added, recorder.requests / this.#all.requests)

@@ -87,3 +87,8 @@ export function verdictOf({ ratio, low, high }: Ratio, least = smallestDifferenc
   if (high < 1 && ratio <= 1 / (1 + least)) return 'less'
   return 'same'
 }
+
+/** Of an even number, the upper of the two in the middle. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
+}
