@@ -4,9 +4,13 @@
  */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { drizzle } from 'drizzle-orm/sqlite-proxy'
-import type { Migration } from './apply-migrations.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Seed } from './define.ts'
+import type { Migration } from './migrate/migration.ts'
+import { planMigration } from './migrate/plan-migration.ts'
+import { SchemaModel } from './migrate/schema-model.ts'
+import { ownObjects } from './migrate/settle-cluster.ts'
+import { quoteName } from './quote.ts'
 import { seedCluster } from './seed-cluster.ts'
 import type { SeedRows } from './seed-statements.ts'
 
@@ -14,9 +18,17 @@ import type { SeedRows } from './seed-statements.ts'
 const rowsPerStatement = 1000
 
 export async function makeSeedRows(seed: Seed, migrations: readonly Migration[]): Promise<SeedRows[]> {
-  const memory = new DatabaseSync(':memory:')
+  const memory = new DatabaseSync(':memory:', { enableDoubleQuotedStringLiterals: true })
   memory.exec('PRAGMA foreign_keys = OFF')
-  for (const statement of migrations.flatMap((migration) => migration.statements)) memory.exec(statement)
+  for (const statement of statementsOf(migrations)) memory.exec(statement)
+  // What migrations themselves put in is in the databases by now.
+  const tables = memory
+    .prepare(
+      "SELECT name FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_atoll_%' AND name <> 'd1_migrations'",
+    )
+    .all()
+    .map(({ name }) => name as string)
+  const known = new Map(tables.map((table) => [table, new Set(rowsOf(memory, table))]))
   await seed(
     drizzle(async (text, parameters, method) => {
       const statement = memory.prepare(text)
@@ -31,21 +43,42 @@ export async function makeSeedRows(seed: Seed, migrations: readonly Migration[])
   const broken = memory.prepare('PRAGMA foreign_key_check').all()
   if (broken.length > 0)
     throw new Error(`The seed breaks foreign keys: ${JSON.stringify(broken.slice(0, 3))}`)
-  const tables = memory
-    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    .all()
-  return tables.flatMap((entry) => readTable(memory, entry.name as string))
+  return tables.flatMap((table) => chunksOf(memory, table, known.get(table) ?? new Set()))
 }
 
-function readTable(memory: DatabaseSync, table: string): SeedRows[] {
-  const info = memory.prepare('SELECT name FROM pragma_table_info(?)').all(table)
-  const columns = info.map((column) => column.name as string)
-  const values = columns.map((column) => `"${column}"`).join(',')
-  const rows = memory.prepare(`SELECT json_array(${values}) AS r FROM "${table}"`).all() as { r: string }[]
+/** The migrations as they are carried out on an empty database. */
+function statementsOf(migrations: readonly Migration[]): string[] {
+  const model = new SchemaModel([])
+  const own = ownObjects(true)
+  for (const statement of own) model.run(statement)
+  const planned = migrations.map((migration, i) =>
+    planMigration(model, migration, {
+      before: migrations[i - 1]?.snapshot ?? null,
+      attachmentsOf: () => null,
+    }),
+  )
+  model.close()
+  return [...own, ...planned.flatMap(({ steps }) => steps.map(({ sql }) => sql))]
+}
+
+function columnsOf(memory: DatabaseSync, table: string): string[] {
+  const info = memory.prepare('SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0').all(table)
+  return info.map((column) => column.name as string)
+}
+
+/** Each row as a JSON array. */
+function rowsOf(memory: DatabaseSync, table: string): string[] {
+  const values = columnsOf(memory, table).map((column) => `${quoteName(column)}`)
+  const rows = memory.prepare(`SELECT json_array(${values.join(',')}) AS r FROM ${quoteName(table)}`).all()
+  return rows.map(({ r }) => r as string)
+}
+
+function chunksOf(memory: DatabaseSync, table: string, known: ReadonlySet<string>): SeedRows[] {
+  const columns = columnsOf(memory, table)
+  const rows = rowsOf(memory, table).filter((row) => !known.has(row))
   const chunks: SeedRows[] = []
   for (let i = 0; i < rows.length; i += rowsPerStatement) {
-    const chunk = rows.slice(i, i + rowsPerStatement).map((row) => row.r)
-    chunks.push({ table, columns, rows: `[${chunk.join(',')}]` })
+    chunks.push({ table, columns, rows: `[${rows.slice(i, i + rowsPerStatement).join(',')}]` })
   }
   return chunks
 }

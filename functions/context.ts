@@ -4,6 +4,7 @@
  */
 import type { Context } from 'hono'
 import { Cluster } from '../db/cluster/cluster.ts'
+import { placementsOf } from '../db/migrate/placements.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
 import { openPools, openWatch, type WatchPool } from './balancer/open-pools.ts'
@@ -20,6 +21,7 @@ import { MemoryStore } from './cache/memory-store.ts'
 import { RedisStore } from './cache/redis-store.ts'
 import { type AtollConfig, type Keys, readKeys, readRedis, readSetting, readSpanExport } from './config.ts'
 import type { Engine } from './engine.ts'
+import { emit } from './events.ts'
 import type { JobLimit, JobLimitAccess } from './jobs/job-limit.ts'
 import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
 import { PayloadStore } from './jobs/payload-store.ts'
@@ -168,7 +170,7 @@ export function servicesFor(engine: Engine): (env: Env) => Services {
   }
 }
 
-function createServices(env: Env, { config, migrations, registry, origins }: Engine): Services {
+function createServices(env: Env, { config, catalog, migrations, registry, origins }: Engine): Services {
   const keys = readKeys(env)
   const bindings = databasesOf(env)
   const metrics = metricsOf(env, config)
@@ -178,7 +180,9 @@ function createServices(env: Env, { config, migrations, registry, origins }: Eng
   const spans = spanExport && new Spans(spanExport)
   const cluster = new Cluster(bindings, {
     migrations,
+    placements: placementsOf(catalog),
     timeoutMs: config.databaseTimeoutMs,
+    onAhead: (database, names) => emit({ kind: 'database-ahead', database, migrations: names }),
     onCall: (call) => countCall(meter, spans, call),
   })
   return {

@@ -333,10 +333,28 @@ export const errors = {
     }),
 
   // --- the databases -------------------------------------------------------------------------------------------
-  notMigrated: (database: string) =>
+  notMigrated: (database: string, migration: string | null = null) =>
     new AtollError(503, 'SHARD001', `The database ${database} is behind the schema`, {
-      hint: 'Run npm run db:migrate.',
+      ...(migration === null ? {} : { details: `It lacks ${migration}.` }),
+      hint: 'Run npm run db:migrate; with -- --remote where it is deployed.',
       headers: { 'Retry-After': '5' },
+    }),
+  /** The database has all migrations, and still lacks what the schema says. */
+  notGenerated: (database: string, missing: string) =>
+    new AtollError(503, 'SHARD013', `The schema says more than the migrations of ${database} have made`, {
+      details: missing,
+      hint: 'Run npm run db:generate, which writes the migration that is missing, and then npm run db:migrate.',
+    }),
+  databaseAhead: (database: string, missing: string) =>
+    new AtollError(503, 'SHARD014', `The database ${database} is ahead of this version of the code`, {
+      details: `${missing}; a later migration has taken it away.`,
+      hint: 'Deploy the version of the code that goes with it.',
+      headers: { 'Retry-After': '5' },
+    }),
+  rowsElsewhere: (database: string, table: string) =>
+    new AtollError(503, 'SHARD015', `Rows of "${table}" lie elsewhere than this version of the code says`, {
+      details: `The database ${database} has it noted otherwise.`,
+      hint: 'Declare the table in db/app/tables.ts as it was; npm run db:migrate says where its rows are, and takes the change over when it hides none.',
     }),
   overloaded: (database: string, cause: unknown) =>
     new AtollError(503, 'SHARD002', `The database ${database} cannot answer now`, {

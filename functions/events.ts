@@ -26,6 +26,13 @@ export interface RelayFailedEvent {
   readonly error: unknown
 }
 
+/** A database has migrations that this version of the code does not know; it is used for as long as what is needed is there. */
+export interface DatabaseAheadEvent {
+  readonly kind: 'database-ahead'
+  readonly database: string
+  readonly migrations: readonly string[]
+}
+
 /** A consumer of the change log stayed behind for so long that it has lost changes. */
 export interface ChangesDroppedEvent {
   readonly kind: 'changes-dropped'
@@ -151,6 +158,7 @@ export type AtollEvent =
   | InternalErrorEvent
   | InvalidationFailedEvent
   | RelayFailedEvent
+  | DatabaseAheadEvent
   | ChangesDroppedEvent
   | JobFailedEvent
   | JobNotEndedEvent

@@ -7,6 +7,7 @@ import { MovedError } from './constraint-error.ts'
 import { type BoundStatement, Database, type DatabaseCall, pause, type Row } from './database.ts'
 import { fenceFor } from './fence.ts'
 import { RetryBudget } from './retry-budget.ts'
+import { SchemaCheck } from './schema-check.ts'
 import { type ClusterSession, openSession, type SessionOptions } from './session.ts'
 import { ownerOf, ownersIn, parseMap, readMapText, type ShardMap, wholeMap } from './shard-map.ts'
 import { byShard } from './shard-names.ts'
@@ -35,10 +36,14 @@ export type Outcome =
   | { readonly part: Part; readonly error: unknown }
 
 export interface ClusterOptions {
-  /** Names of the app's migrations, which every database must have. */
+  /** Names of the app's migrations, which every database must have; nothing is asked of the databases when there are none. */
   readonly migrations: readonly string[]
+  /** Where the app says that its tables' rows lie, as databases note it. */
+  readonly placements?: ReadonlyMap<string, string>
   /** Longest time that a database may take to answer, in milliseconds. */
   readonly timeoutMs: number
+  /** Is told once of a database that has migrations which the app does not know. */
+  readonly onAhead?: (database: string, migrations: readonly string[]) => void
   /** Is told of every round trip. */
   readonly onCall?: (call: DatabaseCall) => void
 }
@@ -58,7 +63,8 @@ export class Cluster {
   constructor(bindings: ReadonlyMap<string, D1Database>, options: ClusterOptions) {
     const budget = new RetryBudget()
     for (const name of [...bindings.keys()].sort(byShard)) {
-      this.#databases.set(name, new Database(name, bindings.get(name) as D1Database, budget, options))
+      const check = new SchemaCheck(name, [...bindings.keys()], options)
+      this.#databases.set(name, new Database(name, bindings.get(name) as D1Database, budget, check, options))
     }
     const primary = this.#databases.get('DB')
     if (!primary) throw new Error('no database is bound as DB')

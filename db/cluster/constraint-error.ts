@@ -72,6 +72,12 @@ export class RevokedError extends Error {
 /** What SQLite's message says when a database lacks a migration. */
 export const behindMark = 'atoll/behind'
 
+/** That a table's rows lie elsewhere than the app says, so that they would not be found. */
+export const hiddenMark = 'atoll/hidden'
+
+/** That a database which owns slots is not bound. */
+export const unboundMark = 'atoll/unbound'
+
 /** What SQLite's message says when a shard's copies of reference tables are behind what a session has seen. */
 export const staleCopyMark = 'atoll/copies'
 

@@ -1,7 +1,7 @@
 import { errors } from '../../functions/errors.ts'
 import type { ClusterOptions } from './cluster.ts'
-import { behindMark } from './constraint-error.ts'
 import type { RetryBudget } from './retry-budget.ts'
+import type { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession } from './session.ts'
 import { isRetryable, translateDatabaseError } from './translate-error.ts'
 
@@ -24,9 +24,6 @@ export interface DatabaseCall {
   readonly isRetry: boolean
 }
 
-/** Fails when the database lacks a migration. */
-const isMigrated = `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM json_each(?1) AS wanted WHERE wanted.value NOT IN (SELECT name FROM d1_migrations)) THEN 1 ELSE json_extract('{}','${behindMark}') END`
-
 /** Times that a read is tried in all. */
 const maxTries = 3
 
@@ -35,24 +32,28 @@ export class Database {
   readonly name: string
   readonly #binding: D1Database
   readonly #budget: RetryBudget
-  readonly #migrations: readonly string[]
+  readonly #check: SchemaCheck
   readonly #timeoutMs: number
   readonly #onCall: ((call: DatabaseCall) => void) | undefined
-  #checked: boolean
 
-  constructor(name: string, binding: D1Database, budget: RetryBudget, options: ClusterOptions) {
+  constructor(
+    name: string,
+    binding: D1Database,
+    budget: RetryBudget,
+    check: SchemaCheck,
+    options: ClusterOptions,
+  ) {
     this.name = name
     this.#binding = binding
     this.#budget = budget
-    this.#migrations = options.migrations
+    this.#check = check
     this.#timeoutMs = options.timeoutMs
     this.#onCall = options.onCall
-    this.#checked = options.migrations.length === 0
   }
 
   /**
    * Runs statements as one transaction and one round trip. The first batch of an isolate also asks whether the database
-   * has the migrations that the Worker was made for, and does nothing when it has not.
+   * is what the Worker was made for, and does nothing when it is not.
    *
    * @returns the rows of each statement, in order
    * @throws AtollError, ConstraintError, PolicyViolation, MovedError or RolledBack for everything but rows
@@ -62,15 +63,15 @@ export class Database {
     session: ClusterSession,
     reads = session.reads,
   ): Promise<readonly (readonly Row[])[]> {
-    const check = this.#checked ? [] : [{ text: isMigrated, parameters: [JSON.stringify(this.#migrations)] }]
+    const check = this.#check.statements
     for (let tries = 1; ; tries++) {
       try {
         const results = await this.#try([...check, ...statements], session, tries > 1)
-        this.#checked = true
+        if (check.length > 0) this.#check.passed(results[0])
         return results.slice(check.length)
       } catch (error) {
         const again = reads && tries < maxTries && isRetryable(error) && this.#budget.take()
-        if (!again) throw translateDatabaseError(this.name, error)
+        if (!again) throw translateDatabaseError(this.name, error, this.#check.isAhead)
         await pause(25 * 2 ** tries * (0.5 + Math.random()))
       }
     }

@@ -3,16 +3,41 @@
  * that was not reached catches up with the next copy.
  * @module
  */
-import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
+import type { Catalog, Table } from '../catalog/catalog.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
 import { changesOf, tracked } from '../changes/track-changes.ts'
 import { quoteName } from '../quote.ts'
-import { copyText, rowArray } from '../system/copy-reference-tables.ts'
+import { type CopiedColumn, copiedKey, copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
-import type { BoundStatement, Outcome } from './cluster.ts'
+import type { BoundStatement, Outcome, Row } from './cluster.ts'
 import { ConstraintError, staleCopyMark } from './constraint-error.ts'
 import { positionText, referencePosition } from './fence.ts'
 import type { ClusterSession } from './session.ts'
+
+/**
+ * The columns that reference tables have in a database, which may know more than this code does: rows are copied with all that both sides
+ * have, so that a Worker of an older version loses nothing of a column that came after it.
+ */
+const columnsText = (catalog: Catalog): BoundStatement => ({
+  text: `SELECT t.value AS name, json_group_array(json_array(c.name, lower(c.type) = 'blob')) AS columns
+    FROM json_each(?1) AS t, pragma_table_xinfo(t.value) AS c WHERE c.hidden = 0 GROUP BY t.value`,
+  parameters: [JSON.stringify(referenceTables(catalog).map(({ name }) => name))],
+})
+
+/** Columns by table. */
+type Columns = ReadonlyMap<string, readonly CopiedColumn[]>
+
+function readColumns(rows: readonly Row[]): Columns {
+  return new Map(
+    rows.map(({ name, columns }) => [
+      name as string,
+      (JSON.parse(columns as string) as [string, number][]).map(([column, isBlob]) => ({
+        name: column,
+        isBlob: isBlob === 1,
+      })),
+    ]),
+  )
+}
 
 /** Entries of the log that are applied at once. */
 const maxEntries = 2000
@@ -35,10 +60,11 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
   const positions = await Promise.all(
     cluster.shards.map(async (shard) => {
       try {
-        const [rows = []] = await writing.on(shard, [
+        const [rows = [], columns = []] = await writing.on(shard, [
           { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
+          columnsText(catalog),
         ])
-        return { shard, applied: Number(rows[0]?.n ?? 0) }
+        return { shard, applied: Number(rows[0]?.n ?? 0), columns: readColumns(columns) }
       } catch {
         return null
       }
@@ -57,18 +83,25 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
   let after = from
   const cascades: ChangeSet[] = []
   for (;;) {
-    const [entries = []] = await writing.primary([
+    const [entries = [], own = []] = await writing.primary([
       {
         text: `SELECT sequence, name, key FROM _atoll_reference_log WHERE sequence > CAST(?1 AS INTEGER) ORDER BY sequence LIMIT ${maxEntries}`,
         parameters: [String(after)],
       },
+      columnsText(catalog),
     ])
     if (entries.length === 0) break
     const log = entries as unknown as readonly Entry[]
     after = (log.at(-1) as Entry).sequence
-    const statements = await statementsFor(log, after, writing, catalog)
     const behind = reached.filter(({ applied }) => applied < after)
-    const done = await Promise.all(behind.map(({ shard }) => apply(shard, statements, writing)))
+    const alike = Map.groupBy(behind, ({ columns }) => JSON.stringify([...columns]))
+    const done = await Promise.all(
+      [...alike.values()].map(async (shards) => {
+        const [{ columns }] = shards as [(typeof shards)[number]]
+        const statements = await statementsFor(log, after, writing, catalog, readColumns(own), columns)
+        return Promise.all(shards.map(({ shard }) => apply(shard, statements, writing)))
+      }),
+    ).then((groups) => groups.flat())
     cascades.push(
       ...(await changesOf(
         done.filter((outcome) => outcome !== null),
@@ -133,6 +166,8 @@ async function statementsFor(
   upTo: number,
   session: ClusterSession,
   catalog: Catalog,
+  own: Columns,
+  theirs: Columns,
 ): Promise<BoundStatement[]> {
   const statements: BoundStatement[] = [
     // Of two copies at the same time, the one that knows less of the log does nothing.
@@ -145,18 +180,27 @@ async function statementsFor(
   for (const table of referenceTables(catalog)) {
     const keys = [...new Set(log.filter(({ name }) => name === table.name).map(({ key }) => key))]
     if (keys.length === 0) continue
+    const known = theirs.get(table.name)?.map(({ name }) => name) ?? []
+    const columns = own.get(table.name)?.filter(({ name }) => known.includes(name)) ?? []
+    if (columns.length < (own.get(table.name)?.length ?? 0)) {
+      // What it lacks comes with a migration, which then copies the table as a whole.
+      statements.push({
+        text: `UPDATE _atoll_state SET value = json_remove(value, ?1) WHERE key = '${copiedKey}' AND json_valid(value)`,
+        parameters: [`$.${JSON.stringify(table.name)}`],
+      })
+    }
     const matches = matchesKeys(table)
     const list = `[${keys.join(',')}]`
     const [rows = []] = await session.primary([
       {
-        text: `SELECT ${rowArray(table)} AS r FROM ${quoteName(table.name)} WHERE ${matches}`,
+        text: `SELECT ${rowArray(table, columns)} AS r FROM ${quoteName(table.name)} WHERE ${matches}`,
         parameters: [list],
       },
     ])
     const present = `[${rows.map((row) => row.r as string).join(',')}]`
-    statements.push({ text: copyText(table), parameters: [present] })
-    const columns = writtenColumns(table).map(({ name }) => name)
-    const isKept = matchesKeys(table, '?2', (name) => columns.indexOf(name))
+    statements.push({ text: copyText(table, columns), parameters: [present] })
+    const names = columns.map(({ name }) => name)
+    const isKept = matchesKeys(table, '?2', (name) => names.indexOf(name))
     statements.push({
       text: `DELETE FROM ${quoteName(table.name)} WHERE ${matches} AND NOT ${isKept}`,
       parameters: [list, present],

@@ -3,6 +3,7 @@ import {
   behindMark,
   ConstraintError,
   denialPrefix,
+  hiddenMark,
   MovedError,
   movedMark,
   PolicyViolation,
@@ -12,6 +13,7 @@ import {
   rollbackPrefix,
   StaleCopyError,
   staleCopyMark,
+  unboundMark,
 } from './constraint-error.ts'
 
 /** What SQLite says when a statement is larger than it can work with. */
@@ -22,10 +24,15 @@ const tooComplex =
 const passing =
   /Network connection lost|storage caused object to be reset|reset because its code was updated|exceeded timeout|overloaded|Cannot resolve D1 DB|Internal error/i
 
-/** D1's errors are text. Each is translated here, once, with its cause; what is not known becomes internal. */
+/**
+ * D1's errors are text. Each is translated here, once, with its cause; what is not known becomes internal.
+ *
+ * @param isAhead whether the database has migrations that the app does not know; null: it was not asked
+ */
 export function translateDatabaseError(
   database: string,
   error: unknown,
+  isAhead: boolean | null = null,
 ): AtollError | ConstraintError | MovedError | PolicyViolation | RevokedError | RolledBack | StaleCopyError {
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
@@ -33,16 +40,34 @@ export function translateDatabaseError(
   if (message.includes(revokedMark) || message.includes('_atoll_unique_tokens.token'))
     return new RevokedError(database)
   if (message.includes(staleCopyMark)) return new StaleCopyError(database)
-  if (message.includes(behindMark)) return errors.notMigrated(database)
+  const schema = readSchemaMark(database, message) ?? readMissing(database, message, isAhead)
+  if (schema) return schema
   const violation = readGuard(message) ?? readViolation(message, error)
   if (violation) return violation
-  if (/no such (?:table|column)/i.test(message)) return errors.notMigrated(database)
   if (tooComplex.test(message)) return errors.tooComplex(plain(message))
   if (/pattern too complex/i.test(message)) return errors.patternTooLong(50)
   if (/malformed JSON/i.test(message)) return errors.malformedJson()
   if (/integer overflow/i.test(message)) return errors.outOfRange('bigint', 'the result')
   if (passing.test(message)) return errors.overloaded(database, error)
   return errors.internal(error)
+}
+
+/** What the check before the first batch has found. */
+function readSchemaMark(database: string, message: string): AtollError | null {
+  const after = (mark: string) => new RegExp(`${mark}/([^']*)`).exec(message)?.[1] ?? null
+  const behind = after(behindMark)
+  if (behind !== null) return errors.notMigrated(database, behind)
+  const hidden = after(hiddenMark)
+  if (hidden !== null) return errors.rowsElsewhere(database, hidden)
+  const unbound = after(unboundMark)
+  return unbound === null ? null : errors.unknownShard(unbound)
+}
+
+function readMissing(database: string, message: string, isAhead: boolean | null): AtollError | null {
+  const [missing] = /no such (?:table|column): [^:\s]+|no such (?:table|column)/i.exec(message) ?? []
+  if (missing === undefined) return null
+  if (isAhead === null) return errors.notMigrated(database)
+  return isAhead ? errors.databaseAhead(database, missing) : errors.notGenerated(database, missing)
 }
 
 /** What Cloudflare lists as worth another try: https://developers.cloudflare.com/d1/best-practices/retry-queries/ */

@@ -1,14 +1,19 @@
 import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
+import type { MigrationDatabase } from '../migrate/migration-database.ts'
 import { quoteName } from '../quote.ts'
-import type { MigrationDatabase } from '../wrangler-database.ts'
 import { referenceTables } from './reference-triggers.ts'
 
-/** Bytes of rows in one statement: parameters may have to travel as literals, and a statement holds 100,000 bytes. */
-const chunkBytes = 60_000
-const rowsPerRead = 5000
+/** Bytes of rows in one statement's parameter, which D1 bounds at 2,000,000. */
+const chunkBytes = 500_000
+const rowsPerRead = 2000
+const utf8 = new TextEncoder()
+
+/** What a shard notes of its copies: the columns that they were made with, by table. */
+export const copiedKey = 'reference'
 
 /**
- * Gives a shard that has none its copies of all reference tables. From then on the copies follow the log.
+ * Gives a shard its copies of all reference tables, as far as it has none, or has some that were made with other columns: by code
+ * that did not know them. From then on the copies follow the log.
  *
  * @returns the number of rows, or null when the shard has its copies
  */
@@ -18,51 +23,83 @@ export async function copyReferenceTables(
   catalog: Catalog,
 ): Promise<number | null> {
   const tables = referenceTables(catalog)
-  const fingerprint = tables
-    .map(({ name }) => name)
-    .sort()
-    .join(' ')
   const { results } = await shard
-    .prepare("SELECT value FROM _atoll_state WHERE key = 'reference'")
+    .prepare(`SELECT value FROM _atoll_state WHERE key = '${copiedKey}'`)
     .all<{ value: string }>()
-  if (results[0]?.value === fingerprint) return null
+  const known = readCopied(results[0]?.value)
+  const wanted = tables.filter((table) => known.get(table.name) !== columnsText(table))
+  const noted = JSON.stringify(Object.fromEntries(tables.map((table) => [table.name, columnsText(table)])))
+  if (wanted.length === 0) {
+    if (results[0]?.value !== noted) await shard.batch([note(shard, noted)])
+    return null
+  }
   // Whatever changes while rows are read is in the log from here on, and is applied again.
   const { results: log } = await primary
     .prepare('SELECT ifnull(max(sequence), 0) AS n FROM _atoll_reference_log')
     .all<{ n: number }>()
   let copied = 0
   const statements: [text: string, rows: string][] = []
-  for (const table of tables) {
+  for (const table of wanted) {
     for await (const rows of chunksOf(primary, table)) {
       copied += rows.length
       statements.push([copyText(table), `[${rows.join(',')}]`])
     }
   }
+  // A shard that follows the log already goes on from where it is.
+  const isFirst = known.size === 0
   await shard.batch([
     shard.prepare('PRAGMA defer_foreign_keys = ON'),
     ...statements.map(([text, rows]) => shard.prepare(text).bind(rows)),
-    shard.prepare('UPDATE _atoll_shard SET reference_sequence = ?').bind(Number(log[0]?.n ?? 0)),
-    shard.prepare("INSERT OR REPLACE INTO _atoll_state VALUES ('reference', ?)").bind(fingerprint),
+    ...(isFirst
+      ? [shard.prepare('UPDATE _atoll_shard SET reference_sequence = ?').bind(Number(log[0]?.n ?? 0))]
+      : []),
+    note(shard, noted),
   ])
   return copied
 }
 
+function note(shard: MigrationDatabase, copied: string) {
+  return shard.prepare(`INSERT OR REPLACE INTO _atoll_state VALUES ('${copiedKey}', ?)`).bind(copied)
+}
+
+function columnsText(table: Table): string {
+  return columnsOf(table)
+    .map(({ name }) => name)
+    .sort()
+    .join(' ')
+}
+
+/** An older Atoll noted the names of the tables only, with all columns that they had by then. */
+function readCopied(text: string | undefined): ReadonlyMap<string, string> {
+  try {
+    return new Map(Object.entries(JSON.parse(text ?? '{}') as Record<string, string>))
+  } catch {
+    return new Map((text ?? '').split(' ').map((name) => [name, '']))
+  }
+}
+
+/** A column as its copies are written. */
+export interface CopiedColumn {
+  readonly name: string
+  readonly isBlob: boolean
+}
+
+function columnsOf(table: Table): CopiedColumn[] {
+  return writtenColumns(table).map(({ name, type }) => ({ name, isBlob: type === 'blob' }))
+}
+
 /** Puts rows, given as a JSON array of arrays, in the place of those with the same key. */
-export function copyText(table: Table): string {
-  const columns = writtenColumns(table)
+export function copyText(table: Table, columns: readonly CopiedColumn[] = columnsOf(table)): string {
   const names = columns.map(({ name }) => quoteName(name))
-  const values = columns.map(({ type }, i) => (type === 'blob' ? `unhex(value->>${i})` : `value->>${i}`))
+  const values = columns.map(({ isBlob }, i) => (isBlob ? `unhex(value->>${i})` : `value->>${i}`))
   const sets = names.map((name) => `${name} = excluded.${name}`)
   const key = table.primaryKey.map(quoteName).join(', ')
   return `INSERT INTO ${quoteName(table.name)} (${names.join(', ')}) SELECT ${values.join(', ')} FROM json_each(?) WHERE true ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
 }
 
 /** A row as the JSON array that `copyText` takes. */
-export function rowArray(table: Table): string {
-  const columns = writtenColumns(table)
-  const values = columns.map(({ name, type }) =>
-    type === 'blob' ? `hex(${quoteName(name)})` : quoteName(name),
-  )
+export function rowArray(table: Table, columns: readonly CopiedColumn[] = columnsOf(table)): string {
+  const values = columns.map(({ name, isBlob }) => (isBlob ? `hex(${quoteName(name)})` : quoteName(name)))
   return `json_array(${values.join(', ')})`
 }
 
@@ -76,13 +113,14 @@ async function* chunksOf(database: MigrationDatabase, table: Table): AsyncGenera
     let chunk: string[] = []
     let bytes = 0
     for (const { r } of results) {
-      if (bytes + r.length > chunkBytes && chunk.length > 0) {
+      const size = utf8.encode(r).length
+      if (bytes + size > chunkBytes && chunk.length > 0) {
         yield chunk
         chunk = []
         bytes = 0
       }
       chunk.push(r)
-      bytes += r.length
+      bytes += size
     }
     if (chunk.length > 0) yield chunk
     if (results.length < rowsPerRead) return

@@ -33,15 +33,9 @@ export const jobObjects: readonly string[] = [
    WHERE lane IS NOT NULL AND finished IS NULL`,
   'CREATE INDEX IF NOT EXISTS _atoll_jobs_finished ON _atoll_jobs (finished) WHERE finished IS NOT NULL',
   // Lanes: a job that comes behind another is held, and the first one that is held goes on when that one is through.
-  `CREATE TRIGGER IF NOT EXISTS _atoll_jobs_hold AFTER INSERT ON _atoll_jobs WHEN NEW.lane IS NOT NULL AND EXISTS
-   (SELECT 1 FROM _atoll_jobs WHERE name = NEW.name AND lane = NEW.lane AND finished IS NULL AND sequence < NEW.sequence)
-   BEGIN UPDATE _atoll_jobs SET state = 'held', due = NULL WHERE sequence = NEW.sequence; END`,
-  `CREATE TRIGGER IF NOT EXISTS _atoll_jobs_finish AFTER UPDATE OF finished ON _atoll_jobs
-   WHEN NEW.lane IS NOT NULL AND OLD.finished IS NULL AND NEW.finished IS NOT NULL
-   BEGIN ${letNextGo('NEW')} END`,
-  `CREATE TRIGGER IF NOT EXISTS _atoll_jobs_leave AFTER DELETE ON _atoll_jobs
-   WHEN OLD.lane IS NOT NULL AND OLD.finished IS NULL
-   BEGIN ${letNextGo('OLD')} END`,
+  `CREATE TRIGGER IF NOT EXISTS _atoll_jobs_hold AFTER INSERT ON _atoll_jobs WHEN NEW.lane IS NOT NULL AND EXISTS (SELECT 1 FROM _atoll_jobs WHERE name = NEW.name AND lane = NEW.lane AND finished IS NULL AND sequence < NEW.sequence) BEGIN UPDATE _atoll_jobs SET state = 'held', due = NULL WHERE sequence = NEW.sequence; END`,
+  `CREATE TRIGGER IF NOT EXISTS _atoll_jobs_finish AFTER UPDATE OF finished ON _atoll_jobs WHEN NEW.lane IS NOT NULL AND OLD.finished IS NULL AND NEW.finished IS NOT NULL BEGIN ${letNextGo('NEW')} END`,
+  `CREATE TRIGGER IF NOT EXISTS _atoll_jobs_leave AFTER DELETE ON _atoll_jobs WHEN OLD.lane IS NOT NULL AND OLD.finished IS NULL BEGIN ${letNextGo('OLD')} END`,
   // What has been done of jobs: effects that must not be repeated, and results of steps.
   `CREATE TABLE IF NOT EXISTS _atoll_job_effects (job TEXT NOT NULL, effect TEXT NOT NULL, at INTEGER NOT NULL,
    PRIMARY KEY (job, effect)) WITHOUT ROWID`,
@@ -55,7 +49,5 @@ export const jobObjects: readonly string[] = [
 
 /** Only the first in its lane that is not finished may be let go. */
 function letNextGo(row: 'NEW' | 'OLD'): string {
-  return `UPDATE _atoll_jobs SET state = 'waiting', due = CAST(unixepoch('subsec') * 1000 AS INTEGER)
-   WHERE state = 'held' AND sequence = (SELECT sequence FROM _atoll_jobs
-   WHERE name = ${row}.name AND lane = ${row}.lane AND finished IS NULL ORDER BY sequence LIMIT 1);`
+  return `UPDATE _atoll_jobs SET state = 'waiting', due = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE state = 'held' AND sequence = (SELECT sequence FROM _atoll_jobs WHERE name = ${row}.name AND lane = ${row}.lane AND finished IS NULL ORDER BY sequence LIMIT 1);`
 }

@@ -1,5 +1,5 @@
+import type { MigrationDatabase } from '../migrate/migration-database.ts'
 import { quoteName } from '../quote.ts'
-import type { MigrationDatabase } from '../wrangler-database.ts'
 
 /** Makes the triggers that are wanted, by name and text, and drops all others whose name begins with the prefix. */
 export async function reconcileTriggers(

@@ -4,56 +4,76 @@
  * @module
  */
 import type { Catalog, SearchIndex } from '../catalog/catalog.ts'
+import type { MigrationDatabase } from '../migrate/migration-database.ts'
 import { quoteName, quoteText } from '../quote.ts'
-import type { MigrationDatabase } from '../wrangler-database.ts'
+
+export const searchPrefix = '_atoll_search_'
 
 /** Makes the indexes that the catalog wants and drops those it does not; an index of other columns is made anew. */
 export async function reconcileSearch(database: MigrationDatabase, catalog: Catalog): Promise<string[]> {
   const wanted = [...catalog.tables.values()].flatMap(({ search }) => (search ? [search] : []))
   const { results } = await database
     .prepare(
-      "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name GLOB '_atoll_search_*' AND sql LIKE 'CREATE VIRTUAL%'",
+      `SELECT name, type, sql FROM sqlite_schema WHERE name GLOB '${searchPrefix}*' AND (type = 'trigger' OR sql LIKE 'CREATE VIRTUAL%')`,
     )
-    .all<{ name: string; sql: string }>()
+    .all<{ name: string; type: string; sql: string }>()
   const present = new Map(results.map(({ name, sql }) => [name, sql]))
   const done: string[] = []
-  for (const name of present.keys()) {
+  for (const { name, type } of results) {
+    if (type !== 'table') continue
     const search = wanted.find((candidate) => candidate.index === name)
     if (search && present.get(name) === createIndex(search)) continue
-    await database.batch(dropStatements(name).map((statement) => database.prepare(statement)))
+    await run(database, dropSearch(name))
     present.delete(name)
     done.push(`dropped ${name}`)
   }
   for (const search of wanted) {
-    if (present.has(search.index)) continue
-    await database.batch(createStatements(search).map((statement) => database.prepare(statement)))
-    done.push(`made ${search.index}`)
+    const triggers = searchTriggers(search)
+    if (!present.has(search.index)) {
+      await run(database, createSearch(search))
+      done.push(`made ${search.index}`)
+    } else if ([...triggers].some(([name, sql]) => present.get(name) !== sql)) {
+      // Rows have changed without it: it is filled anew.
+      const stale = [...triggers.keys()].map((name) => `DROP TRIGGER IF EXISTS ${quoteName(name)}`)
+      await run(database, [...stale, ...triggers.values(), refillSearch(search.index)])
+      done.push(`mended ${search.index}`)
+    }
   }
   return done
+}
+
+async function run(database: MigrationDatabase, statements: readonly string[]): Promise<void> {
+  await database.batch(statements.map((statement) => database.prepare(statement)))
 }
 
 function createIndex({ index, of, columns }: SearchIndex): string {
   return `CREATE VIRTUAL TABLE ${quoteName(index)} USING fts5(${columns.map(quoteName).join(', ')}, content=${quoteText(of)}, content_rowid='rowid', tokenize='porter unicode61 remove_diacritics 2')`
 }
 
-function createStatements(search: SearchIndex): string[] {
-  const { index, of, columns } = search
+/** The triggers that keep an index in step, by name. */
+export function searchTriggers({ index, of, columns }: SearchIndex): Map<string, string> {
   const names = columns.map(quoteName).join(', ')
   const values = (row: 'old' | 'new') => columns.map((column) => `${row}.${quoteName(column)}`).join(', ')
   const add = `INSERT INTO ${quoteName(index)} (rowid, ${names}) VALUES (new.rowid, ${values('new')});`
   const remove = `INSERT INTO ${quoteName(index)} (${quoteName(index)}, rowid, ${names}) VALUES ('delete', old.rowid, ${values('old')});`
-  const trigger = (event: string, body: string) =>
-    `CREATE TRIGGER ${quoteName(`${index}_${event.toLowerCase()}`)} AFTER ${event} ON ${quoteName(of)} BEGIN ${body} END`
-  return [
-    createIndex(search),
-    trigger('INSERT', add),
-    trigger('DELETE', remove),
-    trigger('UPDATE', `${remove} ${add}`),
-    `INSERT INTO ${quoteName(index)} (${quoteName(index)}) VALUES ('rebuild')`,
-  ]
+  const trigger = (event: string, body: string): [string, string] => {
+    const name = `${index}_${event.toLowerCase()}`
+    return [name, `CREATE TRIGGER ${quoteName(name)} AFTER ${event} ON ${quoteName(of)} BEGIN ${body} END`]
+  }
+  return new Map([trigger('INSERT', add), trigger('DELETE', remove), trigger('UPDATE', `${remove} ${add}`)])
 }
 
-function dropStatements(index: string): string[] {
+/** Fills an index from its table. */
+export function refillSearch(index: string): string {
+  return `INSERT INTO ${quoteName(index)} (${quoteName(index)}) VALUES ('rebuild')`
+}
+
+/** Makes an index with its triggers, and fills it. */
+export function createSearch(search: SearchIndex): string[] {
+  return [createIndex(search), ...searchTriggers(search).values(), refillSearch(search.index)]
+}
+
+export function dropSearch(index: string): string[] {
   return [
     ...['insert', 'delete', 'update'].map(
       (event) => `DROP TRIGGER IF EXISTS ${quoteName(`${index}_${event}`)}`,

@@ -6,12 +6,16 @@
 import { jobObjects } from './job-objects.ts'
 import { storageObjects } from './storage-objects.ts'
 
+/** The table that `wrangler d1 migrations` keeps, so that both tools agree on what is done. */
+const stateTable = `CREATE TABLE IF NOT EXISTS d1_migrations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`
+
 /** In every database. */
 export const systemObjects: readonly string[] = [
+  stateTable,
   // A row in the guard aborts the transaction that puts it there; its text says why.
   'CREATE TABLE IF NOT EXISTS _atoll_guard (reason TEXT NOT NULL)',
-  `CREATE TRIGGER IF NOT EXISTS _atoll_guard_abort BEFORE INSERT ON _atoll_guard
-   BEGIN SELECT RAISE(ABORT, NEW.reason); END`,
+  `CREATE TRIGGER IF NOT EXISTS _atoll_guard_abort BEFORE INSERT ON _atoll_guard BEGIN SELECT RAISE(ABORT, NEW.reason); END`,
   // Notes of a transaction that will be undone; always empty outside one.
   'CREATE TABLE IF NOT EXISTS _atoll_undone (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT, keys TEXT)',
   // The slots that this database owns; what is meant for others it refuses.
@@ -33,6 +37,9 @@ export const systemObjects: readonly string[] = [
    operation TEXT NOT NULL, key TEXT NOT NULL, value TEXT, at INTEGER NOT NULL, columns TEXT, old TEXT, new TEXT)`,
   'CREATE TABLE IF NOT EXISTS _atoll_cursors (consumer TEXT PRIMARY KEY, sequence INTEGER NOT NULL)',
   'CREATE TABLE IF NOT EXISTS _atoll_state (key TEXT PRIMARY KEY, value TEXT NOT NULL)',
+  // Hashes of the migrations that were applied, as their files were; and where the app says that its tables' rows lie.
+  'CREATE TABLE IF NOT EXISTS _atoll_migrations (name TEXT PRIMARY KEY, hash TEXT NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS _atoll_placements (name TEXT PRIMARY KEY, placement TEXT NOT NULL)',
   ...jobObjects,
 ]
 

@@ -4,8 +4,8 @@
  */
 import storage from '../../db/app/storage.ts'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import { migrateCluster } from '../../db/migrate-cluster.ts'
-import { appMigrations, readMigrations } from '../../db/migrations.ts'
+import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
+import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
 import { seedOnce } from '../../db/seed.ts'
 import type { LocalServer } from './serve.ts'
 
@@ -19,7 +19,7 @@ export interface Prepared {
 export async function prepareDatabases(server: LocalServer, catalog: Catalog): Promise<Prepared> {
   const migrations = readMigrations(appMigrations)
   const databases = await server.databases()
-  const reports = await migrateCluster(databases, catalog, migrations, storage)
+  const reports = await migrateCluster(databases, catalog, migrations, { storage })
   const loadSeed = async () => (await import('../../db/app/seed.ts')).default
   const seeded = await seedOnce(databases, loadSeed, migrations, catalog)
   const applied = new Set(reports.flatMap((report) => report.applied))

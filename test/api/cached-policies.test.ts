@@ -6,11 +6,11 @@ import { z } from 'zod'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import type { Table } from '../../db/catalog/catalog.ts'
 import { defineTables, local } from '../../db/define.ts'
-import { migrateCluster } from '../../db/migrate-cluster.ts'
 import { Rights } from '../../functions/access/rights.ts'
 import { defineFunction, nothing } from '../../functions/define.ts'
 import { cacheKey } from '../../functions/rest/execute-cached.ts'
 import { gatewayOver, tokenFor } from '../support/clinic.ts'
+import { migrateInWorker } from '../support/migrate-in-worker.ts'
 
 const teams = sqliteTable('teams', { id: integer('id').primaryKey(), owner: text('owner').notNull() })
 const papers = sqliteTable('papers', {
@@ -77,7 +77,7 @@ beforeAll(async () => {
       'CREATE TABLE papers (id INTEGER PRIMARY KEY, team_id INTEGER REFERENCES teams (id) ON DELETE CASCADE, title TEXT NOT NULL, secret TEXT)',
     ].map((statement) => DB.prepare(statement)),
   )
-  await migrateCluster(new Map([['DB', DB]]), buildCatalog(tables()), [])
+  await migrateInWorker(new Map([['DB', DB]]), buildCatalog(tables()), [])
 })
 
 beforeEach(async () => {

@@ -1,34 +1,14 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import tables from '../../db/app/tables.ts'
-import { applyMigrations, type Migration } from '../../db/apply-migrations.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { makeOwnObjects } from '../../db/migrate/settle-cluster.ts'
 import { reconcileSearch } from '../../db/system/search-objects.ts'
 import { get, rows } from '../support/worker-client.ts'
 
 const database = (env as unknown as { DB: D1Database }).DB
-const first: Migration = {
-  name: '0001_first.sql',
-  statements: ['CREATE TABLE m (a INTEGER)', 'INSERT INTO m VALUES (1)'],
-}
 
-describe('applyMigrations', () => {
-  it('applies what a database lacks, in order and once', async () => {
-    expect(await applyMigrations(database, [first])).toEqual(['0001_first.sql'])
-    const second: Migration = { name: '0002_second.sql', statements: ['UPDATE m SET a = a + 1'] }
-    expect(await applyMigrations(database, [first, second])).toEqual(['0002_second.sql'])
-    expect(await applyMigrations(database, [first, second])).toEqual([])
-    expect(await rows('SELECT a FROM m')).toEqual([{ a: 2 }])
-  })
-
-  it('leaves nothing of a migration that fails, and goes on from there', async () => {
-    const broken: Migration = { name: '0003_third.sql', statements: ['UPDATE m SET a = 100', 'nonsense'] }
-    await expect(applyMigrations(database, [first, broken])).rejects.toThrow()
-    expect(await rows('SELECT a FROM m')).toEqual([{ a: 2 }])
-    const mended: Migration = { name: '0003_third.sql', statements: ['UPDATE m SET a = 100'] }
-    expect(await applyMigrations(database, [first, mended])).toEqual(['0003_third.sql'])
-  })
-
+describe('makeOwnObjects', () => {
   it('gives tables of an older Atoll the columns that they lack', async () => {
     const old = (env as unknown as { ALONE: D1Database }).ALONE
     await old.batch(
@@ -38,8 +18,8 @@ describe('applyMigrations', () => {
         "INSERT INTO _atoll_changes (name) VALUES ('kept')",
       ].map((text) => old.prepare(text)),
     )
-    await applyMigrations(old, [])
-    await applyMigrations(old, [])
+    await makeOwnObjects(old, true)
+    await makeOwnObjects(old, true)
     const { results } = await old.prepare('SELECT name, columns, old, new FROM _atoll_changes').all()
     expect(results).toEqual([{ name: 'kept', columns: null, old: null, new: null }])
   })

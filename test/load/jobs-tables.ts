@@ -24,13 +24,14 @@ export const names = ['unlogged', 'logged', 'valued', 'working']
 export const migrations = [
   {
     name: '0000_load.sql',
-    statements: [
+    sql: [
       ...names.map(
         (name) =>
           `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, account TEXT NOT NULL, title TEXT NOT NULL, amount INTEGER NOT NULL, note TEXT)`,
       ),
       'CREATE TABLE done (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)',
       'INSERT INTO done VALUES (1, 0)',
-    ],
+    ].join(';'),
+    snapshot: null,
   },
 ]

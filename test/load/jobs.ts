@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { changeTriggerPrefix } from '../../db/changes/change-triggers.ts'
-import { migrateCluster } from '../../db/migrate-cluster.ts'
+import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
 import { type LocalServer, startLocal } from '../../functions/local/serve.ts'
 import { compare, type Scenario, type Settings, secret } from './compare.ts'
 import tables, { migrations } from './jobs-tables.ts'

@@ -13,9 +13,8 @@ export default defineTables({ events: distributed(events, { by: 'account' }) })
 export const migrations = [
   {
     name: '0000_events.sql',
-    statements: [
-      'CREATE TABLE events (id INTEGER PRIMARY KEY, account TEXT NOT NULL, value INTEGER NOT NULL)',
-      'CREATE INDEX events_account ON events (account)',
-    ],
+    sql: `CREATE TABLE events (id INTEGER PRIMARY KEY, account TEXT NOT NULL, value INTEGER NOT NULL);
+      CREATE INDEX events_account ON events (account)`,
+    snapshot: null,
   },
 ]

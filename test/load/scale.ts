@@ -4,7 +4,7 @@
  * @module
  */
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { migrateCluster } from '../../db/migrate-cluster.ts'
+import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
 import { startLocal } from '../../functions/local/serve.ts'
 import { mergeParts } from '../../functions/rest/merge-parts.ts'
 import type { ReadPlan } from '../../functions/rest/plan.ts'

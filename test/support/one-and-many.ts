@@ -3,13 +3,12 @@
  */
 import { env } from 'cloudflare:workers'
 import tables from '../../db/app/tables.ts'
-import type { Migration } from '../../db/apply-migrations.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { migrateCluster } from '../../db/migrate-cluster.ts'
 import { seedCluster } from '../../db/seed-cluster.ts'
 import type { SeedRows } from '../../db/seed-statements.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { fetchFrom } from './later-work.ts'
+import { migrateInWorker, type PlainMigration } from './migrate-in-worker.ts'
 import { secretKey } from './worker-client.ts'
 
 interface TestEnv {
@@ -24,8 +23,7 @@ const { ALONE, MIGRATIONS, SEED_ROWS } = env as unknown as TestEnv
 export async function prepareAlone(): Promise<void> {
   const catalog = buildCatalog(tables)
   const alone = new Map([['DB', ALONE]])
-  const [report] = await migrateCluster(alone, catalog, JSON.parse(MIGRATIONS) as Migration[])
-  if (report && report.applied.length > 0)
+  if (await migrateInWorker(alone, catalog, JSON.parse(MIGRATIONS) as PlainMigration[]))
     await seedCluster(alone, JSON.parse(SEED_ROWS) as SeedRows[], catalog)
 }
 

@@ -1,11 +1,10 @@
 import { env } from 'cloudflare:workers'
 import storage from '../../db/app/storage.ts'
 import tables from '../../db/app/tables.ts'
-import type { Migration } from '../../db/apply-migrations.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { migrateCluster } from '../../db/migrate-cluster.ts'
 import { seedCluster } from '../../db/seed-cluster.ts'
 import type { SeedRows } from '../../db/seed-statements.ts'
+import { migrateInWorker, type PlainMigration } from './migrate-in-worker.ts'
 
 /** What `vitest.config.ts` binds beside the Worker's own. */
 interface TestEnv {
@@ -13,7 +12,7 @@ interface TestEnv {
   readonly SHARD_1: D1Database
   readonly SHARD_2: D1Database
   readonly SHARD_3: D1Database
-  /** JSON of `Migration[]`. */
+  /** JSON of `PlainMigration[]`. */
   readonly MIGRATIONS: string
   /** JSON of `SeedRows[]`. */
   readonly SEED_ROWS: string
@@ -22,7 +21,6 @@ interface TestEnv {
 const { DB, SHARD_1, SHARD_2, SHARD_3, MIGRATIONS, SEED_ROWS } = env as unknown as TestEnv
 const databases = new Map(Object.entries({ DB, SHARD_1, SHARD_2, SHARD_3 }))
 const catalog = buildCatalog(tables)
-const [primary] = await migrateCluster(databases, catalog, JSON.parse(MIGRATIONS) as Migration[], storage)
-if (primary && primary.applied.length > 0) {
+if (await migrateInWorker(databases, catalog, JSON.parse(MIGRATIONS) as PlainMigration[], storage)) {
   await seedCluster(databases, JSON.parse(SEED_ROWS) as SeedRows[], catalog)
 }

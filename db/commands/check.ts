@@ -2,12 +2,12 @@
  * Part of `npm run check`: reads the app's schema and jobs as the Worker will, and says why they cannot be served.
  * @module
  */
-import { OriginsError } from '../functions/balancer/check-origins.ts'
-import { JobsError } from '../functions/jobs/job-registry.ts'
-import { app } from '../functions/join-app.ts'
-import { readApp } from '../functions/read-app.ts'
-import { StorageError } from '../functions/storage/check-storage.ts'
-import { SchemaError } from './catalog/build-catalog.ts'
+import { OriginsError } from '../../functions/balancer/check-origins.ts'
+import { JobsError } from '../../functions/jobs/job-registry.ts'
+import { app } from '../../functions/join-app.ts'
+import { readApp } from '../../functions/read-app.ts'
+import { StorageError } from '../../functions/storage/check-storage.ts'
+import { SchemaError } from '../catalog/build-catalog.ts'
 
 try {
   const { catalog, registry } = readApp(app)

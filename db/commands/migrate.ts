@@ -1,0 +1,45 @@
+/**
+ * `npm run db:migrate`: brings every database up to the schema: the app's migrations, Atoll's own objects, full-text
+ * indexes, the shard map and the copies of reference tables. What is done already is left alone, so it can be run again
+ * after a failure. `-- --plan` shows what would be done, and changes nothing. `-- --remote` does it where the databases are deployed,
+ * `--env NAME` for an environment of `wrangler.toml`.
+ * @module
+ */
+import { parseArgs } from 'node:util'
+import { migrateCluster } from '../migrate/migrate-cluster.ts'
+import { appMigrations, readMigrations } from '../migrate/migration-files.ts'
+import { planText, reportText } from '../migrate/report.ts'
+import { openDatabases } from '../open-databases.ts'
+import { readAppTables } from './app-tables.ts'
+import { runCommand } from './run-command.ts'
+
+const usage = 'npm run db:migrate -- [--plan] [--remote] [--env NAME] [--persist-to DIR]'
+
+await runCommand(usage, async () => {
+  const { values } = parseArgs({
+    options: {
+      'persist-to': { type: 'string' },
+      remote: { type: 'boolean', default: false },
+      env: { type: 'string' },
+      plan: { type: 'boolean', default: false },
+    },
+  })
+  const { catalog, storage } = await readAppTables()
+  const migrations = readMigrations(appMigrations)
+  const { databases, close } = await openDatabases({
+    remote: values.remote,
+    persistTo: values['persist-to'],
+    env: values.env,
+  })
+  try {
+    const tell = (line: string) => process.stderr.write(`${line}\n`)
+    const reports = await migrateCluster(databases, catalog, migrations, {
+      storage,
+      planOnly: values.plan,
+      tell,
+    })
+    for (const line of values.plan ? planText(reports) : reportText(reports)) console.log(line)
+  } finally {
+    await close()
+  }
+})

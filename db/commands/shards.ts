@@ -1,0 +1,187 @@
+/**
+ * `npm run shards -- list | status | add NAME`: which databases there are and what they hold. `add` writes the binding of
+ * a new shard into `wrangler.toml`, makes the database and migrates it; it stays empty until slots move to it. With
+ * `--remote`, where they are deployed.
+ * @module
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Catalog } from '../catalog/catalog.ts'
+import { slotsOwned } from '../cluster/shard-map.ts'
+import { byShard } from '../cluster/shard-names.ts'
+import { checkDrift, pendingOf } from '../migrate/drift.ts'
+import { type Applied, lookAt } from '../migrate/look.ts'
+import { migrateCluster } from '../migrate/migrate-cluster.ts'
+import type { Migration } from '../migrate/migration.ts'
+import type { MigrationDatabase } from '../migrate/migration-database.ts'
+import { appMigrations, readMigrations } from '../migrate/migration-files.ts'
+import { type OpenDatabases, openDatabases, root } from '../open-databases.ts'
+import { quoteName } from '../quote.ts'
+import { readMap } from '../read-map.ts'
+import { UsageError } from '../usage-error.ts'
+import { readAppTables } from './app-tables.ts'
+import { runCommand } from './run-command.ts'
+
+const usage = 'npm run shards -- list | status | add NAME [--remote] [--env NAME] [--persist-to DIR]'
+const toml = join(root, 'wrangler.toml')
+
+function readArguments() {
+  return parseArgs({
+    allowPositionals: true,
+    options: {
+      'persist-to': { type: 'string' },
+      remote: { type: 'boolean', default: false },
+      env: { type: 'string' },
+    },
+  })
+}
+
+type Where = ReturnType<typeof readArguments>['values']
+
+/** Opens the databases for some work, and closes them whatever becomes of it. */
+async function withDatabases(
+  where: Where,
+  work: (databases: OpenDatabases['databases']) => Promise<void>,
+): Promise<void> {
+  const { databases, close } = await openDatabases({
+    remote: where.remote,
+    persistTo: where['persist-to'],
+    env: where.env,
+  })
+  try {
+    await work(databases)
+  } finally {
+    await close()
+  }
+}
+
+await runCommand(usage, async () => {
+  const { values, positionals } = readArguments()
+  const [command, name] = positionals
+  if (command === 'list') await withDatabases(values, list)
+  else if (command === 'status') await withDatabases(values, status)
+  else if (command === 'add' && name !== undefined) await add(name, values)
+  else throw new UsageError(usage)
+})
+
+async function list(databases: OpenDatabases['databases']): Promise<void> {
+  const map = await readMap(databases)
+  console.log(`epoch ${map.epoch}`)
+  for (const database of databases.keys()) {
+    const ranges = map.ranges.filter(({ shard }) => shard === database)
+    const slots = slotsOwned(map, database)
+    const shown = ranges.map(({ first, last }) => `${first}-${last}`).join(', ') || 'none'
+    console.log(row(database, `${slots} slots`, shown))
+  }
+}
+
+async function status(databases: OpenDatabases['databases']): Promise<void> {
+  const { catalog } = await readAppTables()
+  const migrations = readMigrations(appMigrations)
+  const map = await readMap(databases)
+  console.log(row('database', 'slots', 'rows', 'size', 'epoch', 'last migration', '', 'state'))
+  for (const [database, binding] of databases) {
+    const slots = slotsOwned(map, database)
+    const [{ epoch = 0 } = {}] = await ask<{ epoch: number }>(binding, 'SELECT epoch FROM _atoll_shard')
+    const { applied } = await lookAt(binding)
+    const last =
+      applied
+        .map(({ name }) => name)
+        .sort()
+        .at(-1) ?? 'none'
+    const rows = await rowsIn(binding, catalog)
+    const state = stateOf(database, applied, migrations)
+    console.log(
+      row(
+        database,
+        String(slots),
+        String(rows),
+        await sizeOf(binding),
+        String(epoch),
+        last.padEnd(28),
+        state,
+      ),
+    )
+  }
+}
+
+/** Whether a database has the migrations of the files, in a few words. */
+function stateOf(database: string, applied: readonly Applied[], migrations: readonly Migration[]): string {
+  try {
+    checkDrift(database, applied, migrations)
+  } catch (error) {
+    return `differs: ${(error as Error).message.split('\n')[0]}`
+  }
+  const lacking = pendingOf(applied, migrations)
+  return lacking.length === 0 ? 'up to date' : `lacks ${lacking.map(({ name }) => name).join(', ')}`
+}
+
+/** Rows of distributed tables, as far as they are there. */
+async function rowsIn(database: MigrationDatabase, catalog: Catalog): Promise<number> {
+  let rows = 0
+  for (const { name: table, kind, placement } of catalog.tables.values()) {
+    if (kind !== 'table' || placement.kind !== 'distributed') continue
+    const [found] = await ask<{ n: number }>(database, `SELECT count(*) AS n FROM ${quoteName(table)}`).catch(
+      () => [],
+    )
+    rows += Number(found?.n ?? 0)
+  }
+  return rows
+}
+
+async function sizeOf(database: MigrationDatabase): Promise<string> {
+  const { meta } = (await database.prepare('SELECT 1').all()) as { meta?: { size_after?: number } }
+  return meta?.size_after === undefined ? '?' : `${(meta.size_after / 1_000_000).toFixed(1)} MB`
+}
+
+async function add(databaseName: string, where: Where): Promise<void> {
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(databaseName)) {
+    throw new UsageError(`a database's name has small letters, digits and hyphens: ${databaseName}`)
+  }
+  const text = readFileSync(toml, 'utf8')
+  if (text.includes(`database_name = "${databaseName}"`))
+    throw new UsageError(`${databaseName} is in wrangler.toml already`)
+  const bindings = [...text.matchAll(/^binding = "(SHARD_\d+)"/gm)].map(([, binding]) => binding as string)
+  const last = bindings.sort(byShard).at(-1) ?? 'SHARD_0'
+  const number = Number(last.slice('SHARD_'.length)) + 1
+  const id = where.remote
+    ? create(databaseName)
+    : `00000000-0000-0000-0000-${String(number).padStart(12, '0')}`
+  const entry = `[[d1_databases]]
+binding = "SHARD_${number}"
+database_name = "${databaseName}"
+database_id = "${id}"
+migrations_dir = "db/app/migrations"
+`
+  const end = text.lastIndexOf('[[d1_databases]]')
+  const next = text.indexOf('\n\n', end)
+  const at = next < 0 ? text.length : next + 1
+  writeFileSync(toml, `${text.slice(0, at)}\n${entry}${text.slice(at)}`)
+  await withDatabases(where, async (databases) => {
+    const { catalog, storage } = await readAppTables()
+    await migrateCluster(databases, catalog, readMigrations(appMigrations), { storage })
+  })
+  console.log(`SHARD_${number} is ${databaseName}: migrated, and empty until slots move to it.
+Deploy (npx wrangler deploy) before any do, so that every Worker has the binding.`)
+}
+
+/** Makes the database in the account that wrangler is signed in to. */
+function create(databaseName: string): string {
+  const output = execFileSync('wrangler', ['d1', 'create', databaseName], { cwd: root, encoding: 'utf8' })
+  const id = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(output)?.[0]
+  if (id === undefined) throw new Error(`wrangler told no id:\n${output}`)
+  return id
+}
+
+async function ask<Row>(database: MigrationDatabase, text: string): Promise<Row[]> {
+  return (await database.prepare(text).all<Row>()).results
+}
+
+function row(...cells: string[]): string {
+  return cells
+    .map((cell) => cell.padEnd(14))
+    .join('')
+    .trimEnd()
+}

@@ -1,0 +1,241 @@
+/**
+ * Brings every database of a cluster up to the schema: looks at each, works out what is to be done, tries what rows could make fail, and
+ * only then begins. What is done already is left alone, so it can be run again after a failure, and goes on where it ended.
+ * @module
+ */
+import { createHash } from 'node:crypto'
+import type { Catalog } from '../catalog/catalog.ts'
+import { parseMap, readMapText, type ShardMap } from '../cluster/shard-map.ts'
+import type { StorageDeclarations } from '../storage-policy.ts'
+import { applyMigration, tryMigrations } from './apply-migration.ts'
+import { attachmentsFor } from './attachments.ts'
+import { checkDrift, pendingOf } from './drift.ts'
+import { explainFailure } from './explain-failure.ts'
+import { type Look, lookAt } from './look.ts'
+import { hashOf, type Migration } from './migration.ts'
+import type { MigrationDatabase } from './migration-database.ts'
+import { MigrationError } from './migration-error.ts'
+import { checkPlacements, checkShards } from './placement-guard.ts'
+import { placementsOf } from './placements.ts'
+import { type PlannedMigration, planMigration } from './plan-migration.ts'
+import { SchemaModel } from './schema-model.ts'
+import { type ClusterDatabases, makeOwnObjects, ownObjects, settleCluster } from './settle-cluster.ts'
+
+export interface MigrateOptions {
+  readonly storage?: StorageDeclarations
+  /** Looks, plans and tries, and changes nothing. */
+  readonly planOnly?: boolean
+  /** Is told what is being done, in words. */
+  readonly tell?: (line: string) => void
+}
+
+/** What was done to one database, or would be. */
+export interface MigrationReport {
+  readonly database: string
+  /** Names of the app's migrations that were applied now. */
+  readonly applied: readonly string[]
+  readonly done: readonly string[]
+  /** How they were carried out, or would be. */
+  readonly planned: readonly PlannedMigration[]
+}
+
+/**
+ * @throws MigrationError when it refuses, before anything is changed; and when it fails half-way, saying where: run again, it goes on
+ */
+export async function migrateCluster(
+  databases: ClusterDatabases,
+  catalog: Catalog,
+  migrations: readonly Migration[],
+  options: MigrateOptions = {},
+): Promise<MigrationReport[]> {
+  if (!databases.has('DB')) throw new MigrationError('there is no database bound as DB')
+  const { storage = {}, tell = () => undefined } = options
+  const mark = settledMark(catalog, migrations, storage, [...databases.keys()])
+  const looks = new Map<string, Look>()
+  for (const [name, database] of databases) looks.set(name, await lookAt(database))
+  if ([...looks.values()].every((look) => look.settled === settledText(mark, look)))
+    return [...databases.keys()].map((database) => ({ database, applied: [], done: [], planned: [] }))
+
+  for (const [name, look] of looks) checkDrift(name, look.applied, migrations)
+  const plans = new Map(
+    [...looks].map(([name, look]) => [name, plan(name, look, catalog, migrations, databases.size)]),
+  )
+  const map = await mapOf(databases, looks)
+  checkShards(map, [...databases.keys()])
+  const noted = looks.get('DB')?.placements ?? new Map<string, string>()
+  await checkPlacements(databases, catalog, map, noted, formerNames([...plans.values()].flat()))
+  for (const [name, planned] of plans) await tryOn(name, databases, planned, tell)
+  if (options.planOnly)
+    return [...plans].map(([database, planned]) => ({ database, applied: [], done: [], planned }))
+
+  for (const [name, planned] of plans) {
+    const database = databases.get(name) as MigrationDatabase
+    await makeOwnObjects(database, name === 'DB')
+    for (const one of planned) {
+      tell(`${name}: applying ${one.migration.name}`)
+      await applyOn(name, database, one)
+    }
+    await noteHashes(database, looks.get(name) as Look, migrations)
+  }
+  tell('looking after triggers, search, lookups and copies')
+  const done = await settleCluster(databases, catalog, storage)
+  for (const database of databases.values()) await noteSettled(database, mark)
+  return [...plans].map(([database, planned]) => ({
+    database,
+    applied: planned.map(({ migration }) => migration.name),
+    done: done.get(database) ?? [],
+    planned,
+  }))
+}
+
+/** What databases that need nothing have noted: all that this depends on, in one hash. */
+function settledMark(
+  catalog: Catalog,
+  migrations: readonly Migration[],
+  storage: StorageDeclarations,
+  databases: readonly string[],
+): string {
+  const own = [
+    ...ownObjects(true),
+    ...[...catalog.tables.values()].map((table) => [table.name, table.search]),
+  ]
+  const parts = [
+    catalog.fingerprint,
+    own,
+    [...placementsOf(catalog)],
+    migrations.map((migration) => [migration.name, hashOf(migration)]),
+    Object.entries(storage).map(([id, { public: open, maxBytes, mimeTypes }]) => [
+      id,
+      open,
+      maxBytes,
+      mimeTypes,
+    ]),
+    databases,
+    enginesWork,
+  ]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+/** Changes whenever what this module does to databases does. */
+const enginesWork = 1
+
+/** The pending migrations of one database, each planned on what the one before leads to. */
+function plan(
+  name: string,
+  look: Look,
+  catalog: Catalog,
+  migrations: readonly Migration[],
+  databases: number,
+): PlannedMigration[] {
+  const pending = pendingOf(look.applied, migrations)
+  if (pending.length === 0) return []
+  const model = new SchemaModel(look.schema)
+  try {
+    for (const statement of ownObjects(name === 'DB')) model.run(statement)
+    const attachmentsOf = attachmentsFor(catalog, name === 'DB', databases > 1)
+    return pending.map((migration) => {
+      const before = migrations[migrations.indexOf(migration) - 1]?.snapshot ?? null
+      try {
+        return planMigration(model, migration, { before, attachmentsOf })
+      } catch (error) {
+        if (error instanceof MigrationError) throw error
+        throw new MigrationError(
+          (error as Error).message,
+          { database: name, migration: migration.name },
+          error,
+        )
+      }
+    })
+  } finally {
+    model.close()
+  }
+}
+
+async function mapOf(
+  databases: ClusterDatabases,
+  looks: ReadonlyMap<string, Look>,
+): Promise<ShardMap | null> {
+  const hasMap = looks.get('DB')?.schema.some(({ name }) => name === '_atoll_shard_map')
+  if (!hasMap) return null
+  const { results } = await (databases.get('DB') as MigrationDatabase)
+    .prepare(readMapText)
+    .all<Record<string, unknown>>()
+  return parseMap(results[0])
+}
+
+/** What tables are called before pending migrations rename them. */
+function formerNames(planned: readonly PlannedMigration[]): (table: string) => string {
+  const renames = new Map(planned.flatMap(({ renames: own }) => own).map(({ from, to }) => [to, from]))
+  const former = (table: string, seen: ReadonlySet<string> = new Set()): string => {
+    const from = renames.get(table)
+    return from === undefined || seen.has(from) ? table : former(from, new Set([...seen, from]))
+  }
+  return (table) => former(table)
+}
+
+async function tryOn(
+  name: string,
+  databases: ClusterDatabases,
+  planned: readonly PlannedMigration[],
+  tell: (line: string) => void,
+): Promise<void> {
+  const last = planned.findLastIndex(({ canFail }) => canFail)
+  if (last < 0) return
+  tell(`${name}: trying ${planned.length} ${planned.length === 1 ? 'migration' : 'migrations'}`)
+  const database = databases.get(name) as MigrationDatabase
+  const failure = await tryMigrations(database, planned.slice(0, last + 1), ownObjects(name === 'DB'))
+  if (failure) throw await explainFailure(failure, database, name)
+}
+
+async function applyOn(name: string, database: MigrationDatabase, planned: PlannedMigration): Promise<void> {
+  const isDone = async () =>
+    (await lookAt(database)).applied.some(({ name: done }) => done === planned.migration.name)
+  try {
+    await applyMigration(database, planned)
+  } catch (error) {
+    // An answer that got lost says nothing of what was done, and of two at the same time the other one may have been first.
+    const found = await isDone().catch(() => false)
+    if (found) return
+    throw new MigrationError(
+      (error as Error).message,
+      {
+        database: name,
+        migration: planned.migration.name,
+        remedy: 'It is not applied there; those before it are. Run npm run db:migrate again to go on.',
+      },
+      error,
+    )
+  }
+}
+
+/** Migrations that other tools applied are taken to be what their files say. */
+async function noteHashes(
+  database: MigrationDatabase,
+  { applied }: Look,
+  migrations: readonly Migration[],
+): Promise<void> {
+  const unknown = migrations.filter(({ name }) =>
+    applied.some((one) => one.name === name && one.hash === null),
+  )
+  if (unknown.length === 0) return
+  await database.batch(
+    unknown.map((migration) =>
+      database
+        .prepare('INSERT OR IGNORE INTO _atoll_migrations (name, hash) VALUES (?, ?)')
+        .bind(migration.name, hashOf(migration)),
+    ),
+  )
+}
+
+/** What is noted beside it: the schema that all this led to, so that what others do to it is seen. */
+function settledText(mark: string, { schema }: Look): string {
+  return `${mark} ${createHash('sha256').update(JSON.stringify(schema)).digest('hex')}`
+}
+
+async function noteSettled(database: MigrationDatabase, mark: string): Promise<void> {
+  await database.batch([
+    database
+      .prepare("INSERT OR REPLACE INTO _atoll_state (key, value) VALUES ('settled', ?)")
+      .bind(settledText(mark, await lookAt(database))),
+  ])
+}

@@ -1,0 +1,243 @@
+/**
+ * Makes tables anew with all their rows, on D1's terms: one transaction in which foreign keys are enforced, their checks deferred and
+ * their actions not. DROP TABLE deletes each row, and so the rows of children by their actions; a table that comes by RENAME under the
+ * old name does not settle what that deletion left open, rows that are inserted do. So tables are copied aside together with all
+ * children that an action would reach, dropped, made under their own names, and filled again.
+ * @module
+ */
+import { quoteName, quoteText } from '../quote.ts'
+import { isAtollTrigger } from './attachments.ts'
+import type { Planner } from './planner.ts'
+import { isIndexed, type ModelForeignKey, type ModelTable, type SchemaModel } from './schema-model.ts'
+import { foldName, sameName } from './sql-tokens.ts'
+
+/** A table that is to be another one. */
+export interface Rebuild {
+  readonly table: string
+  /** CREATE TABLE of what it becomes, under its own name. */
+  readonly sql: string
+  /** The new table's columns that are filled, and what each is filled with, from the old table. */
+  readonly columns: readonly string[]
+  readonly values: readonly string[]
+  /** Whether the rows and all these values stay what they are. */
+  readonly isPlain: boolean
+  /** A query for the rows in the place of the values, when they do not simply come from the old table. */
+  readonly query: string | null
+  /** Names of indexes that are not to come back: the schema has them no longer, or the migration makes them itself. */
+  readonly leaves: (index: string) => boolean
+  /** CREATE UNIQUE INDEX of those that it is to have from the beginning. */
+  readonly uniques: readonly string[]
+}
+
+/** A table's rows, put aside. */
+interface Held {
+  readonly table: ModelTable
+  readonly rebuild: Rebuild | null
+  readonly aside: string
+  readonly hasRowids: boolean
+  readonly columns: readonly string[]
+}
+
+/** D1 takes no more columns. Source: https://developers.cloudflare.com/d1/platform/limits/ */
+const maxColumns = 100
+
+export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): void {
+  const { model } = planner
+  const family = familyOf(model, rebuilds)
+  const order = parentsFirst(family)
+  for (const { name } of order) planner.detach(name)
+  const appTriggers = order.flatMap(({ name }) =>
+    model.triggersOn(name).filter((trigger) => !isAtollTrigger(trigger.name)),
+  )
+  const temporary = indexChildren(planner, order)
+  const held = order.map((table) => putAside(planner, table, rebuildOf(rebuilds, table)))
+  keepSequences(planner, order)
+  for (const { name } of [...order].reverse()) planner.run(`DROP TABLE ${quoteName(name)}`)
+  for (const { table, rebuild } of held) {
+    planner.run(rebuild?.sql ?? table.sql)
+    for (const unique of rebuild?.uniques ?? []) planner.run(unique)
+  }
+  // Foreign keys may refer to unique indexes, which rows that come are looked up in.
+  for (const one of held) remakeIndexes(planner, one, true)
+  temporary.push(...indexLate(planner, order))
+  for (const one of held) putBack(planner, one)
+  for (const index of temporary) if (model.has(index)) planner.run(`DROP INDEX ${quoteName(index)}`)
+  restoreSequences(planner, order)
+  for (const one of held) remakeIndexes(planner, one, false)
+  for (const { sql } of appTriggers) planner.run(sql)
+  for (const table of touched(model, order)) checkForeignKeys(planner, table)
+}
+
+function rebuildOf(rebuilds: readonly Rebuild[], { name }: ModelTable): Rebuild | null {
+  return rebuilds.find(({ table }) => sameName(table, name)) ?? null
+}
+
+interface Reference {
+  readonly child: ModelTable
+  readonly key: ModelForeignKey
+}
+
+function referencesTo(model: SchemaModel, parent: string): Reference[] {
+  return [...model.tables.values()].flatMap((child) =>
+    child.foreignKeys.filter((key) => sameName(key.parent, parent)).map((key) => ({ child, key })),
+  )
+}
+
+const acts = ({ onDelete }: ModelForeignKey) => !/^(NO ACTION|RESTRICT)$/i.test(onDelete)
+
+/** The tables themselves, and all that the actions of their rows' deletion would reach. */
+function familyOf(model: SchemaModel, rebuilds: readonly Rebuild[]): ModelTable[] {
+  const found = new Map<string, ModelTable>()
+  const add = (name: string) => {
+    const table = model.table(name)
+    if (!table || found.has(foldName(name))) return
+    found.set(foldName(name), table)
+    for (const { child, key } of referencesTo(model, name)) if (acts(key)) add(child.name)
+  }
+  for (const { table } of rebuilds) add(table)
+  return [...found.values()]
+}
+
+/** Tables in an order in which what a foreign key refers to comes first; cycles are broken somewhere. */
+export function parentsFirst(tables: readonly ModelTable[]): ModelTable[] {
+  const ordered = new Set<ModelTable>()
+  const visit = (table: ModelTable, path: ReadonlySet<ModelTable>) => {
+    if (ordered.has(table) || path.has(table)) return
+    for (const { parent } of table.foreignKeys) {
+      const next = tables.find(({ name }) => sameName(name, parent))
+      if (next) visit(next, new Set([...path, table]))
+    }
+    ordered.add(table)
+  }
+  for (const table of tables) visit(table, new Set())
+  return [...ordered]
+}
+
+/** Each deletion looks for the row's children: without an index, through all rows of theirs. */
+function indexChildren(planner: Planner, order: readonly ModelTable[]): string[] {
+  const dropped: string[] = []
+  const made: string[] = []
+  for (const parent of [...order].reverse()) {
+    for (const { child, key } of referencesTo(planner.model, parent.name)) {
+      // Children that go before have no rows by then.
+      if (dropped.includes(child.name) || isIndexed(child, key.columns)) continue
+      made.push(planner.temporaryIndex(child.name, key.columns))
+    }
+    dropped.push(parent.name)
+  }
+  return made
+}
+
+/** Each row that comes settles what its children left open: those that came before it are looked for. */
+function indexLate(planner: Planner, order: readonly ModelTable[]): string[] {
+  return order.flatMap(({ name }, i) => {
+    const table = planner.model.table(name)
+    const late = order.slice(i).map((parent) => parent.name)
+    const keys =
+      table?.foreignKeys.filter(({ parent }) => late.some((other) => sameName(other, parent))) ?? []
+    return keys
+      .filter(({ columns }) => table && !isIndexed(table, columns))
+      .map(({ columns }) => planner.temporaryIndex(name, columns))
+  })
+}
+
+function putAside(planner: Planner, table: ModelTable, rebuild: Rebuild | null): Held {
+  const columns =
+    rebuild?.columns ?? table.columns.filter(({ generated }) => generated === null).map(({ name }) => name)
+  const aside = `_atoll_held_${table.name}`
+  const hasRowids =
+    table.hasRowid && !rebuild?.query && columns.length < maxColumns && !table.columns.some(hidesRowid)
+  const values = rebuild?.values ?? columns.map(quoteName)
+  const listed = [
+    ...(hasRowids ? ['rowid AS "_atoll_rowid"'] : []),
+    ...values.map((value, i) => `${value} AS "c${i}"`),
+  ]
+  const query = rebuild?.query ?? `SELECT ${listed.join(', ')} FROM ${quoteName(table.name)}`
+  planner.run(`CREATE TABLE ${quoteName(aside)} AS ${query}`)
+  if (!rebuild || rebuild.query === null) checkCount(planner, table.name, aside)
+  return { table, rebuild, aside, hasRowids, columns }
+}
+
+const hidesRowid = ({ name }: { name: string }) => /^(rowid|oid|_rowid_)$/i.test(name)
+
+function putBack(planner: Planner, { table, rebuild, aside, hasRowids, columns }: Held): void {
+  const made = planner.model.table(table.name)
+  const names = columns.map(quoteName)
+  // A table that has its rowid as a column is given it by that; another one keeps the rows' own.
+  const keepsRowids = hasRowids && made?.hasRowid === true && made.rowidColumn === null
+  const into = [...(keepsRowids ? ['rowid'] : []), ...names]
+  const from = rebuild?.query
+    ? ['*']
+    : [...(keepsRowids ? ['"_atoll_rowid"'] : []), ...columns.map((_, i) => `"c${i}"`)]
+  const filled =
+    into.length === 0
+      ? `INSERT INTO ${quoteName(table.name)} DEFAULT VALUES`
+      : `INSERT INTO ${quoteName(table.name)} (${into.join(', ')}) SELECT ${from.join(', ')} FROM ${quoteName(aside)}`
+  planner.runOnRows(filled)
+  checkCount(planner, aside, table.name)
+  planner.run(`DROP TABLE ${quoteName(aside)}`)
+  const isRowid = made?.rowidColumn !== null && sameName(made?.rowidColumn ?? '', table.rowidColumn ?? '')
+  planner.rewrote(table.name, (rebuild?.isPlain ?? true) && (keepsRowids || isRowid))
+}
+
+/** Fails, and the transaction with it, when two tables have not as many rows. */
+function checkCount(planner: Planner, a: string, b: string): void {
+  planner.steps.push({
+    sql: `SELECT CASE WHEN (SELECT count(*) FROM ${quoteName(a)}) = (SELECT count(*) FROM ${quoteName(b)}) THEN 1 ELSE json_extract('{}', ${quoteText(`atoll/rows/${b}`)}) END`,
+    source: planner.source,
+  })
+}
+
+const sequences = '_atoll_held_sequences'
+
+/** AUTOINCREMENT gives no number out again, also none of rows that were deleted; DROP TABLE forgets how far it was. */
+function keepSequences(planner: Planner, tables: readonly ModelTable[]): void {
+  const numbered = tables.filter(({ isAutoincrement }) => isAutoincrement).map(({ name }) => quoteText(name))
+  if (numbered.length === 0) return
+  planner.run(
+    `CREATE TABLE ${sequences} AS SELECT name, seq FROM sqlite_sequence WHERE name IN (${numbered.join(', ')})`,
+  )
+}
+
+function restoreSequences(planner: Planner, tables: readonly ModelTable[]): void {
+  if (!planner.model.has(sequences)) return
+  for (const { name } of tables.filter(({ name: own }) => planner.model.table(own)?.isAutoincrement)) {
+    const text = quoteText(name)
+    planner.runOnRows(
+      `INSERT INTO sqlite_sequence (name, seq) SELECT name, 0 FROM ${sequences} WHERE name = ${text} AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ${text})`,
+    )
+    planner.runOnRows(
+      `UPDATE sqlite_sequence SET seq = max(seq, ifnull((SELECT seq FROM ${sequences} WHERE name = ${text}), 0)) WHERE name = ${text}`,
+    )
+  }
+  planner.run(`DROP TABLE ${sequences}`)
+}
+
+function remakeIndexes(planner: Planner, { table, rebuild }: Held, unique: boolean): void {
+  for (const { name, sql, isUnique } of table.indexes) {
+    if (isUnique !== unique || sql === null || name.startsWith('_atoll_temporary_') || rebuild?.leaves(name))
+      continue
+    // An index that no migration file of drizzle-kit's knows goes on for as long as its columns are there.
+    if (rebuild === null || planner.model.problemOf(sql) === null) planner.run(sql)
+  }
+}
+
+/** The tables, and those that refer to them. */
+function touched(model: SchemaModel, order: readonly ModelTable[]): string[] {
+  const names = order.flatMap(({ name }) => [
+    name,
+    ...referencesTo(model, name).map(({ child }) => child.name),
+  ])
+  return [...new Map(names.map((name) => [foldName(name), name])).values()].filter(
+    (name) => (model.table(name)?.foreignKeys.length ?? 0) > 0,
+  )
+}
+
+/** Fails, and the transaction with it, when a row refers to nothing. */
+function checkForeignKeys(planner: Planner, table: string): void {
+  const found = `pragma_foreign_key_check(${quoteText(table)})`
+  planner.steps.push({
+    sql: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM ${found}) THEN 1 ELSE json_extract('{}', ${quoteText(`atoll/foreign-key/${table}/`)} || (SELECT "parent" FROM ${found} LIMIT 1)) END`,
+    source: planner.source,
+  })
+}

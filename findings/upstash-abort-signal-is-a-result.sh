@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# A request of @upstash/redis that is aborted by a signal resolves: with null, as if the key were missing.
+#
+# What surprised: `signal: AbortSignal.timeout(50)` is a documented option. When it fires, the client makes up an answer of
+# status 200 whose result is the signal's reason. A reason that is an error becomes null, so `get` says that there is nothing
+# (a cache miss), `set` says what it says when NX has found the key, `exists` says null. A reason that is a text is decoded as
+# base64, and comes back as garbage. And a signal fires once: all later commands resolve in the same way, and nothing is sent.
+# With the signal as a function, which the types allow as well, the call is rejected.
+# Why it matters: a timeout, meant to protect, turns into wrong data.
+# Versions: @upstash/redis 1.39.0.
+# Source: https://github.com/upstash/redis-js/pull/1379 brought the function, for this reason; the fixed signal stayed as it was.
+set -euo pipefail
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+echo '{ "name": "finding", "private": true, "type": "module" }' > package.json
+npm install --no-audit --no-fund --silent --save-exact @upstash/redis@1.39.0
+npm pkg get dependencies
+
+cat > finding.mjs <<'JS'
+import { createServer } from 'node:http'
+import { Redis } from '@upstash/redis'
+
+let changed = false
+/** Shows what was seen, and notes when it is not what this finding says. */
+function expect(what, seen, described) {
+  const [is, was] = [seen, described].map((value) => JSON.stringify(value))
+  console.log(`${what}\n    ${is}`)
+  if (is === was) return
+  changed = true
+  console.log(`    NOT AS DESCRIBED, which was ${was}`)
+}
+/** Answers as Upstash's REST interface does, and counts what it was asked. */
+async function serve(answer) {
+  const asked = []
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const chunk of request) text += chunk
+    const body = JSON.parse(text)
+    asked.push(body)
+    await answer(body, response)
+  })
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
+  const open = (options) =>
+    new Redis({ url: `http://127.0.0.1:${server.address().port}`, token: 'x', enableTelemetry: false, ...options })
+  const stop = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { asked, open, stop }
+}
+
+const slow = await serve(async (_, response) => {
+  await new Promise((passed) => setTimeout(passed, 400))
+  response.end(JSON.stringify({ result: 'dmFsdWU=' }))
+})
+const options = { enableAutoPipelining: false, retry: { retries: 0 } }
+
+const redis = slow.open({ ...options, signal: AbortSignal.timeout(50) })
+expect('get of a key that is there', await redis.get('key'), null)
+expect('requests so far', slow.asked.length, 1)
+expect('set, exists and incr after that', [await redis.set('key', 1), await redis.exists('key'), await redis.incr('n')], [null, null, null])
+expect('requests that these have made', slow.asked.length - 1, 0)
+
+const controller = new AbortController()
+setTimeout(() => controller.abort('stop'), 50)
+const stopped = await slow.open({ ...options, signal: controller.signal }).get('key')
+expect("get, when aborted with the reason 'stop'", [...stopped].map((char) => char.codePointAt(0).toString(16)), ['fffd', 'fffd', '29'])
+
+const rejected = slow.open({ ...options, signal: () => AbortSignal.timeout(50) }).get('key')
+expect('get, with the signal as a function', await rejected.catch((error) => error.name), 'TimeoutError')
+slow.stop()
+process.exitCode = changed ? 1 : 0
+JS
+node finding.mjs
