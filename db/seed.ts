@@ -7,8 +7,7 @@ import { drizzle } from 'drizzle-orm/sqlite-proxy'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Seed } from './define.ts'
 import type { Migration } from './migrate/migration.ts'
-import { planMigration } from './migrate/plan-migration.ts'
-import { SchemaModel } from './migrate/schema-model.ts'
+import { planOnEmpty } from './migrate/plan-on-empty.ts'
 import { ownObjects } from './migrate/settle-cluster.ts'
 import { quoteName } from './quote.ts'
 import { seedCluster } from './seed-cluster.ts'
@@ -20,7 +19,8 @@ const rowsPerStatement = 1000
 export async function makeSeedRows(seed: Seed, migrations: readonly Migration[]): Promise<SeedRows[]> {
   const memory = new DatabaseSync(':memory:', { enableDoubleQuotedStringLiterals: true })
   memory.exec('PRAGMA foreign_keys = OFF')
-  for (const statement of statementsOf(migrations)) memory.exec(statement)
+  const planned = planOnEmpty(migrations).flatMap(({ steps }) => steps.map(({ sql }) => sql))
+  for (const statement of [...ownObjects(true), ...planned]) memory.exec(statement)
   // What migrations themselves put in is in the databases by now.
   const tables = memory
     .prepare(
@@ -44,21 +44,6 @@ export async function makeSeedRows(seed: Seed, migrations: readonly Migration[])
   if (broken.length > 0)
     throw new Error(`The seed breaks foreign keys: ${JSON.stringify(broken.slice(0, 3))}`)
   return tables.flatMap((table) => chunksOf(memory, table, known.get(table) ?? new Set()))
-}
-
-/** The migrations as they are carried out on an empty database. */
-function statementsOf(migrations: readonly Migration[]): string[] {
-  const model = new SchemaModel([])
-  const own = ownObjects(true)
-  for (const statement of own) model.run(statement)
-  const planned = migrations.map((migration, i) =>
-    planMigration(model, migration, {
-      before: migrations[i - 1]?.snapshot ?? null,
-      attachmentsOf: () => null,
-    }),
-  )
-  model.close()
-  return [...own, ...planned.flatMap(({ steps }) => steps.map(({ sql }) => sql))]
 }
 
 function columnsOf(memory: DatabaseSync, table: string): string[] {

@@ -15,7 +15,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 echo '{ "name": "finding", "private": true, "type": "module" }' > package.json
-npm install --no-audit --no-fund --silent --save-exact miniflare@5.20261102.0-beta node@24.21.0
+npm install --no-audit --no-fund --silent --save-exact miniflare@5.20261102.0-beta node@24.21.0 || exit 2
 npm pkg get dependencies
 
 cat > finding.mjs <<'JS'
@@ -80,4 +80,4 @@ expect('a SELECT, half read', seen.select, { answer: { n: 1 }, rows: 2 })
 await miniflare.dispose()
 process.exitCode = changed ? 1 : 0
 JS
-node_modules/node/bin/node finding.mjs
+node_modules/node/bin/node finding.mjs 2> runtime.txt || { cat runtime.txt >&2; exit 1; }

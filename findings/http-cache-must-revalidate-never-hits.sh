@@ -5,7 +5,7 @@
 # says that it is not stale, and then asks the origin at each request. `max-age=31536000, must-revalidate`, which many servers
 # send, is a cache that never hits; and so is any `Authorization` answer that is made storable in this way.
 # Why it matters: the time to live and the hit rate contradict each other, and an origin gets all of the load.
-# Versions: http-cache-semantics 4.3.0; before 4.2 it was otherwise.
+# Versions: http-cache-semantics 4.3.0; before 4.2 it was otherwise, says the source.
 # Source: RFC 9111, 5.2.2.2; https://github.com/kornelski/http-cache-semantics/pull/54
 set -euo pipefail
 
@@ -13,7 +13,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 echo '{ "name": "finding", "private": true, "type": "module" }' > package.json
-npm install --no-audit --no-fund --silent --save-exact http-cache-semantics@4.3.0
+npm install --no-audit --no-fund --silent --save-exact http-cache-semantics@4.3.0 || exit 2
 npm pkg get dependencies
 
 cat > finding.mjs <<'JS'

@@ -14,7 +14,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 echo '{ "name": "finding", "private": true, "type": "module" }' > package.json
-npm install --no-audit --no-fund --silent --save-exact http-cache-semantics@4.3.0
+npm install --no-audit --no-fund --silent --save-exact http-cache-semantics@4.3.0 || exit 2
 npm pkg get dependencies
 
 cat > finding.mjs <<'JS'

@@ -13,7 +13,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 echo '{ "name": "finding", "private": true, "type": "module" }' > package.json
-npm install --no-audit --no-fund --silent --save-exact multipasta@0.2.8
+npm install --no-audit --no-fund --silent --save-exact multipasta@0.2.8 || exit 2
 npm pkg get dependencies
 
 cat > finding.mjs <<'JS'

@@ -3,8 +3,8 @@
 #
 # What surprised: `contains`, `containedBy` and `overlaps` join the elements of an array by commas and quote none, so
 # overlaps('tags', ['a,b']) asks for 'a' or 'b', and contains asks for two elements. `in` does quote values with commas, but does not
-# escape the quotes inside of them: the two values `x` and `a",b` are sent as a list of which a part is not quoted. And a value with
-# a quote and without a comma is sent bare.
+# escape the quotes inside of them: of the value `a",b` the end is sent outside of the quotes. And a value with a quote and
+# without a comma is sent bare.
 # Why it matters: the answer is not an error but other rows; with values that users type, they can widen a filter.
 # Versions: @supabase/supabase-js 2.109.0.
 # Source: https://github.com/supabase/supabase-js/issues/2669 on arrays.
@@ -14,7 +14,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 echo '{ "name": "finding", "private": true, "type": "module" }' > package.json
-npm install --no-audit --no-fund --silent --save-exact @supabase/supabase-js@2.109.0 node@24.21.0
+npm install --no-audit --no-fund --silent --save-exact @supabase/supabase-js@2.109.0 node@24.21.0 || exit 2
 npm pkg get dependencies
 
 cat > finding.mjs <<'JS'

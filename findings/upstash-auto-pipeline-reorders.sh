@@ -3,7 +3,7 @@
 #
 # What surprised: commands of one tick are gathered by default, but reads and writes into one pipeline each, which are sent side by
 # side as two requests. Nothing orders them: `set 1, get, set 2` answers the get with 2 when the writes arrive first, and with
-# what was there before when the read does. With an explicit pipeline, and in earlier versions, it is 1.
+# what was there before when the read does. In one pipeline, as an explicit one and those of earlier versions are, it is 1.
 # Why it matters: code that worked with one pipeline for all (Promise.all of a write and a read) changes its meaning, and the
 # option that is said to keep reads behind writes, readYourWrites, works from one request to the next and not here.
 # Versions: @upstash/redis 1.39.0.
@@ -14,7 +14,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 echo '{ "name": "finding", "private": true, "type": "module" }' > package.json
-npm install --no-audit --no-fund --silent --save-exact @upstash/redis@1.39.0
+npm install --no-audit --no-fund --silent --save-exact @upstash/redis@1.39.0 || exit 2
 npm pkg get dependencies
 
 cat > finding.mjs <<'JS'

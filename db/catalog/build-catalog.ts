@@ -1,4 +1,4 @@
-import { getTableColumns, getTableName, is } from 'drizzle-orm'
+import { Table as DrizzleTable, getTableColumns, getTableName, is, View } from 'drizzle-orm'
 import { getTableConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { ColumnSources, TableDeclaration, TableDeclarations } from '../define.ts'
 import type { Catalog, Column, ForeignKey, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
@@ -46,7 +46,20 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
   const drafts = new Map<string, Draft>()
   // Views come last: what they pass on is read from their tables.
   const isView = (declaration: TableDeclaration) => Number(declaration.kind === 'view')
-  for (const declaration of Object.values(declarations).sort((a, b) => isView(a) - isView(b))) {
+  for (const [key, declaration] of Object.entries(declarations).sort(
+    ([, a], [, b]) => isView(a) - isView(b),
+  )) {
+    if (
+      !is(
+        declaration.kind === 'view' ? declaration.view : declaration.table,
+        declaration.kind === 'view' ? View : DrizzleTable,
+      )
+    ) {
+      problems.push(
+        `${key}: tables.ts names a ${declaration.kind === 'view' ? 'view' : 'table'} that schema.ts does not export; take the line out, or put the ${declaration.kind === 'view' ? 'view' : 'table'} back`,
+      )
+      continue
+    }
     const draft =
       declaration.kind === 'view' ? readView(declaration, drafts, problems) : readTable(declaration, problems)
     if (drafts.has(draft.name))

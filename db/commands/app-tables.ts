@@ -1,10 +1,19 @@
+/**
+ * The app's files, imported only when a command runs, so that what is wrong with them is told like any other mistake.
+ * @module
+ */
 import { buildCatalog } from '../catalog/build-catalog.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { StorageDeclarations } from '../storage-policy.ts'
 
-/** The app's tables and buckets; imported only now, so that what is wrong with them is told like any other mistake. */
+/** The app's tables and buckets. */
 export async function readAppTables(): Promise<{ catalog: Catalog; storage: StorageDeclarations }> {
   const { default: tables } = await import('../app/tables.ts')
   const { default: storage } = await import('../app/storage.ts')
   return { catalog: buildCatalog(tables), storage }
+}
+
+/** What the app's schema exports. */
+export async function readAppSchema(): Promise<Readonly<Record<string, unknown>>> {
+  return import('../app/schema.ts')
 }

@@ -1,29 +1,32 @@
 /**
- * Part of `npm run check`: reads the app's schema and jobs as the Worker will, and says why they cannot be served.
+ * Part of `npm run check`: reads the app's schema and jobs as the Worker will, and says why they cannot be served; whether every change of
+ * the schema has its migration; and whether the local databases, if there are any, are what the code says.
  * @module
  */
-import { OriginsError } from '../../functions/balancer/check-origins.ts'
-import { JobsError } from '../../functions/jobs/job-registry.ts'
-import { app } from '../../functions/join-app.ts'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { readApp } from '../../functions/read-app.ts'
-import { StorageError } from '../../functions/storage/check-storage.ts'
-import { SchemaError } from '../catalog/build-catalog.ts'
+import { checkCluster } from '../migrate/migrate-cluster.ts'
+import { appMigrations, readMigrations } from '../migrate/migration-files.ts'
+import { checkGenerated } from '../migrate/schema-drift.ts'
+import { openDatabases, root } from '../open-databases.ts'
+import { readAppSchema } from './app-tables.ts'
+import { runCommand } from './run-command.ts'
 
-try {
+await runCommand('npm run check', async () => {
+  const { app } = await import('../../functions/join-app.ts')
   const { catalog, registry } = readApp(app)
+  const migrations = readMigrations(appMigrations)
+  checkGenerated(await readAppSchema(), migrations)
+  if (existsSync(join(root, '.wrangler', 'state', 'v3', 'd1'))) {
+    const { databases, close } = await openDatabases({ remote: false })
+    try {
+      await checkCluster(databases, catalog, migrations)
+    } finally {
+      await close()
+    }
+  }
   console.log(
     `The app can be served: ${catalog.tables.size} tables, ${registry.byName.size} kinds of jobs, ${Object.keys(app.storage ?? {}).length} buckets, ${app.origins?.routes.length ?? 0} routes to origins.`,
   )
-} catch (error) {
-  if (
-    !(
-      error instanceof SchemaError ||
-      error instanceof JobsError ||
-      error instanceof StorageError ||
-      error instanceof OriginsError
-    )
-  )
-    throw error
-  console.error(error.message)
-  process.exit(1)
-}
+})

@@ -30,6 +30,8 @@ export function describe(error: unknown, usage: string): string {
   const { code } = error as { code?: string }
   if (code?.startsWith('ERR_PARSE_ARGS')) return `${error.message}\n  ${usage}`
   if (told.has(error.name)) return error.message
+  // What esbuild says of the app's files.
+  if ('errors' in error) return error.message
   // What the app's own files do not export, or say in a way that cannot be read.
   if (error instanceof SyntaxError || code === 'ERR_MODULE_NOT_FOUND')
     return `The app cannot be read: ${error.message}`

@@ -51,19 +51,11 @@ export async function migrateCluster(
   if (!databases.has('DB')) throw new MigrationError('there is no database bound as DB')
   const { storage = {}, tell = () => undefined } = options
   const mark = settledMark(catalog, migrations, storage, [...databases.keys()])
-  const looks = new Map<string, Look>()
-  for (const [name, database] of databases) looks.set(name, await lookAt(database))
+  const looks = await lookAtAll(databases)
   if ([...looks.values()].every((look) => look.settled === settledText(mark, look)))
     return [...databases.keys()].map((database) => ({ database, applied: [], done: [], planned: [] }))
 
-  for (const [name, look] of looks) checkDrift(name, look.applied, migrations)
-  const plans = new Map(
-    [...looks].map(([name, look]) => [name, plan(name, look, catalog, migrations, databases.size)]),
-  )
-  const map = await mapOf(databases, looks)
-  checkShards(map, [...databases.keys()])
-  const noted = looks.get('DB')?.placements ?? new Map<string, string>()
-  await checkPlacements(databases, catalog, map, noted, formerNames([...plans.values()].flat()))
+  const plans = await planCluster(databases, looks, catalog, migrations)
   for (const [name, planned] of plans) await tryOn(name, databases, planned, tell)
   if (options.planOnly)
     return [...plans].map(([database, planned]) => ({ database, applied: [], done: [], planned }))
@@ -86,6 +78,44 @@ export async function migrateCluster(
     done: done.get(database) ?? [],
     planned,
   }))
+}
+
+/**
+ * Whether databases are what the code says, or can become so by its migrations; nothing is tried, and nothing changed.
+ *
+ * @throws MigrationError when migrations differ from their files, or rows would be hidden
+ */
+export async function checkCluster(
+  databases: ClusterDatabases,
+  catalog: Catalog,
+  migrations: readonly Migration[],
+): Promise<void> {
+  await planCluster(databases, await lookAtAll(databases), catalog, migrations)
+}
+
+async function lookAtAll(databases: ClusterDatabases): Promise<ReadonlyMap<string, Look>> {
+  const looks = new Map<string, Look>()
+  for (const [name, database] of databases) looks.set(name, await lookAt(database))
+  return looks
+}
+
+/** What is to be done to each database. */
+async function planCluster(
+  databases: ClusterDatabases,
+  looks: ReadonlyMap<string, Look>,
+  catalog: Catalog,
+  migrations: readonly Migration[],
+): Promise<ReadonlyMap<string, readonly PlannedMigration[]>> {
+  for (const [name, look] of looks) checkDrift(name, look.applied, migrations)
+  const plans = new Map(
+    [...looks].map(([name, look]) => [name, plan(name, look, catalog, migrations, databases.size)]),
+  )
+  const map = await mapOf(databases, looks)
+  checkShards(map, [...databases.keys()])
+  const noted = looks.get('DB')?.placements ?? new Map<string, string>()
+  const renames = plans.get('DB')?.flatMap((planned) => planned.renames) ?? []
+  await checkPlacements(databases, catalog, map, noted, renames)
+  return plans
 }
 
 /** What databases that need nothing have noted: all that this depends on, in one hash. */
@@ -161,16 +191,6 @@ async function mapOf(
     .prepare(readMapText)
     .all<Record<string, unknown>>()
   return parseMap(results[0])
-}
-
-/** What tables are called before pending migrations rename them. */
-function formerNames(planned: readonly PlannedMigration[]): (table: string) => string {
-  const renames = new Map(planned.flatMap(({ renames: own }) => own).map(({ from, to }) => [to, from]))
-  const former = (table: string, seen: ReadonlySet<string> = new Set()): string => {
-    const from = renames.get(table)
-    return from === undefined || seen.has(from) ? table : former(from, new Set([...seen, from]))
-  }
-  return (table) => former(table)
 }
 
 async function tryOn(

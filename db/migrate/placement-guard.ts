@@ -2,13 +2,14 @@
  * Where rows lie, compared with where the app says that they do: what would hide rows is refused.
  * @module
  */
-import type { Catalog, Table } from '../catalog/catalog.ts'
+import type { Catalog, Placement } from '../catalog/catalog.ts'
 import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
 import { slotOf } from '../cluster/slots.ts'
 import { quoteName } from '../quote.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import { MigrationError } from './migration-error.ts'
 import { placementText } from './placements.ts'
+import { formerNames, type Rename } from './rename.ts'
 
 /**
  * @param map null when none has been made yet
@@ -29,7 +30,8 @@ export function checkShards(map: ShardMap | null, databases: readonly string[]):
 }
 
 /**
- * @param noted the placements that the primary database knows, and names that pending migrations give to tables
+ * @param noted the placements that the primary database knows
+ * @param renames what pending migrations will have renamed
  * @throws MigrationError when rows lie where nobody would look for them
  */
 export async function checkPlacements(
@@ -37,15 +39,19 @@ export async function checkPlacements(
   catalog: Catalog,
   map: ShardMap | null,
   noted: ReadonlyMap<string, string>,
-  formerName: (table: string) => string,
+  renames: readonly Rename[],
 ): Promise<void> {
   if (databases.size < 2 || !map) return
   for (const table of catalog.tables.values()) {
     if (table.kind !== 'table') continue
-    const former = formerName(table.name)
-    const known = noted.get(former)
-    if (known === placementText(table.placement)) continue
-    const hidden = await hiddenRows(databases, { ...table, name: former }, map, known)
+    const { placement } = table
+    const by = placement.kind === 'distributed' ? placement.by : ''
+    const former = formerNames(renames, table.name, by)
+    const known = noted.get(former.table)
+    const wanted =
+      by === '' ? placementText(placement) : placementText({ ...placement, by: former.column } as Placement)
+    if (known === wanted) continue
+    const hidden = await hiddenRows(databases, former, placement.kind, map, known)
     if (hidden === null) continue
     throw new MigrationError(
       `${table.name} is ${placementText(table.placement)} now${known === undefined ? '' : ` and was ${known}`}; rows of it in ${hidden} would be hidden`,
@@ -62,25 +68,17 @@ function remedyFor(known: string | undefined): string {
 /** The database in which rows lie that would not be found there; null when there is none. */
 async function hiddenRows(
   databases: ReadonlyMap<string, MigrationDatabase>,
-  table: Table,
+  { table, column }: { readonly table: string; readonly column: string },
+  kind: Placement['kind'],
   map: ShardMap,
   known: string | undefined,
 ): Promise<string | null> {
-  const { placement } = table
   for (const [name, database] of databases) {
-    if (placement.kind === 'distributed') {
-      if (
-        await hasMisplaced(
-          database,
-          table.name,
-          placement.by,
-          (value) => ownerOf(map, slotOf(value)) === name,
-        )
-      )
+    if (kind === 'distributed') {
+      if (await hasMisplaced(database, table, column, (value) => ownerOf(map, slotOf(value)) === name))
         return name
     } else if (name !== 'DB' && known?.startsWith('distributed')) {
-      if ((await valuesOf(database, `SELECT 1 AS v FROM ${quoteName(table.name)} LIMIT 1`)).length > 0)
-        return name
+      if ((await valuesOf(database, `SELECT 1 AS v FROM ${quoteName(table)} LIMIT 1`)).length > 0) return name
     }
   }
   return null

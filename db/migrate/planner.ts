@@ -2,6 +2,7 @@ import { quoteName } from '../quote.ts'
 import { createSearch, dropSearch, refillSearch, searchPrefix } from '../system/search-objects.ts'
 import { type AttachmentsOf, isAtollTrigger } from './attachments.ts'
 import { MigrationError } from './migration-error.ts'
+import type { Rename } from './rename.ts'
 import type { ModelTable, SchemaModel } from './schema-model.ts'
 import type { SchemaObject } from './schema-objects.ts'
 import { foldName, mentions } from './sql-tokens.ts'
@@ -24,6 +25,7 @@ export class Planner {
   readonly model: SchemaModel
   readonly migration: string
   readonly steps: Step[] = []
+  readonly renames: Rename[] = []
   /** Tables whose rows were written without a trigger to tell. */
   readonly rewritten = new Set<string>()
   /** The migration's statement that is being worked on. */

@@ -9,6 +9,7 @@ import { readTable } from './schema-model.ts'
 import {
   columnText,
   foreignKeyOf,
+  formerTable,
   indexNames,
   indexText,
   referenceText,
@@ -37,11 +38,34 @@ export type Operation = Statement | RebuildOperation
 
 /** @param before the snapshot of the migration before, if there is one */
 export function readMigration({ sql, snapshot }: Migration, before: Snapshot | null): Operation[] {
-  const statements = splitMigration(sql)
-    .map(readStatement)
+  const statements = withoutRedefined(splitMigration(sql).map(readStatement), snapshot, before)
     .filter(({ kind }) => kind !== 'nothing')
     .map((statement) => mended(statement, snapshot, before))
   return dropsLast(viewsFirst(withUniques(gathered(withRebuilds(statements)))))
+}
+
+/** What drops a column that is added again as another one, which drizzle-kit writes of generated columns: see `redefined`. */
+function withoutRedefined(
+  statements: readonly Statement[],
+  snapshot: Snapshot | null,
+  before: Snapshot | null,
+): Statement[] {
+  const isGenerated = ({ table, column, definition }: StatementOf<'add-column'>) =>
+    /\bGENERATED\s+ALWAYS\b/i.test(definition) ||
+    Object.values(tableIn(before, formerTable(snapshot, table))?.columns ?? {}).some(
+      ({ name, generated }) => generated !== undefined && sameName(name, column),
+    )
+  return statements.filter(
+    (statement) =>
+      statement.kind !== 'drop-column' ||
+      !statements.some(
+        (other) =>
+          other.kind === 'add-column' &&
+          sameName(other.table, statement.table) &&
+          sameName(other.column, statement.column) &&
+          isGenerated(other),
+      ),
+  )
 }
 
 /** Where drizzle-kit is known to write something else than its own snapshot says. */

@@ -9,6 +9,7 @@ import { foldName, sameName } from './sql-tokens.ts'
 /** A part of `meta/NNNN_snapshot.json`, version 6. */
 export interface Snapshot {
   readonly tables: Readonly<Record<string, SnapshotTable>>
+  readonly views?: Readonly<Record<string, { readonly name: string; readonly isExisting?: boolean }>>
   /** What was renamed: `"old"` to `"new"`, and `"table"."old"` to `"table"."new"`, with the tables' new names. */
   readonly _meta?: {
     readonly tables?: Readonly<Record<string, string>>
@@ -96,6 +97,12 @@ export function foreignKeyOf(
   return Object.values(tableIn(snapshot, table)?.foreignKeys ?? {}).find(({ columnsFrom }) =>
     columnsFrom.some((name) => sameName(name, column)),
   )
+}
+
+/** What a table was called before, by what drizzle-kit was told. */
+export function formerTable(snapshot: Snapshot | null, table: string): string {
+  const [found] = Object.entries(snapshot?._meta?.tables ?? {}).filter(([, to]) => to === `"${table}"`)
+  return found ? found[0].slice(1, -1) : table
 }
 
 /** What a column was called before, by what drizzle-kit was told. */

@@ -4,21 +4,19 @@
  */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { SchemaError } from '../../db/catalog/build-catalog.ts'
-import { OriginsError } from '../balancer/check-origins.ts'
-import { JobsError } from '../jobs/job-registry.ts'
+import { describe } from '../../db/commands/run-command.ts'
+import { UsageError } from '../../db/usage-error.ts'
 import { readApp } from '../read-app.ts'
-import { StorageError } from '../storage/check-storage.ts'
 import { banner } from './banner.ts'
 import { ensureLocalKeys } from './keys.ts'
 import { loadApp } from './load-app.ts'
 import { prepareDatabases } from './prepare.ts'
 import { seedFiles } from './seed-files.ts'
 import { type LocalServer, root, startLocal } from './serve.ts'
-import { claimState, noteChildren, releaseState } from './state-lock.ts'
+import { claimState, forgetState, noteChildren, releaseState } from './state-lock.ts'
 import { watchFolders } from './watch-folders.ts'
 
-const usage = `npm run dev -- [--port 8787] [--persist-to DIR] [--redis]`
+const usage = `npm run dev -- [--port 8787] [--persist-to DIR] [--redis] [--reset]`
 
 function readArguments() {
   const { values } = parseArgs({
@@ -26,23 +24,26 @@ function readArguments() {
       port: { type: 'string', default: '8787' },
       'persist-to': { type: 'string' },
       redis: { type: 'boolean', default: false },
+      reset: { type: 'boolean', default: false },
     },
   })
   const port = Number(values.port)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`--port is no port: ${values.port}`)
+    throw new UsageError(`--port is no port: ${values.port}`)
   return {
     port,
     redis: values.redis,
+    reset: values.reset,
     persistTo: resolve(values['persist-to'] ?? join(root, '.wrangler', 'state')),
   }
 }
 
 async function main(): Promise<void> {
-  const { port, persistTo, redis } = readArguments()
+  const { port, persistTo, redis, reset } = readArguments()
   const { catalog, registry } = readApp(await loadApp(root))
   const keys = ensureLocalKeys(join(root, '.dev.vars'))
   await claimState(persistTo)
+  if (reset) forgetState(persistTo)
   const store = redis ? await startRedis() : null
   const server = await startLocal({ port, persistTo, ...(store ? { variables: store.variables } : {}) })
   noteChildren(persistTo)
@@ -78,16 +79,19 @@ async function stop(
   process.exit(0)
 }
 
-/** Takes up changed code, schema and migrations; what cannot be served leaves the server as it is. */
+/**
+ * Takes up changed code, schema and migrations. The databases come first: while they cannot be what the new code needs, the old code
+ * goes on answering.
+ */
 async function reload(server: LocalServer, persistTo: string): Promise<void> {
   try {
     const { catalog } = readApp(await loadApp(root))
+    const { migrations } = await prepareDatabases(server, catalog)
     await server.reload()
     noteChildren(persistTo)
-    const { migrations } = await prepareDatabases(server, catalog)
     console.log(`reloaded${migrations.length > 0 ? `, applied ${migrations.join(', ')}` : ''}`)
   } catch (error) {
-    console.error(`not reloaded: ${error instanceof Error ? error.message : error}`)
+    console.error(`not reloaded, the code of before goes on: ${describe(error, usage)}`)
   }
 }
 
@@ -95,15 +99,10 @@ try {
   await main()
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error)
-  if (
-    error instanceof SchemaError ||
-    error instanceof JobsError ||
-    error instanceof StorageError ||
-    error instanceof OriginsError
+  console.error(
+    /EADDRINUSE|address already in use/i.test(message)
+      ? `The port is taken. Choose another:\n  ${usage}`
+      : describe(error, usage),
   )
-    console.error(message)
-  else if (/EADDRINUSE|address already in use/i.test(message)) {
-    console.error(`The port is taken. Choose another:\n  ${usage}`)
-  } else console.error(`${message}\n  ${usage}`)
   process.exit(1)
 }

@@ -2,18 +2,29 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
+import { checkGenerated } from '../../db/migrate/schema-drift.ts'
+import { UsageError } from '../../db/usage-error.ts'
 import type { App } from '../engine.ts'
 
 let loads = 0
 
 /**
- * The app's files as they are on disk now. Node keeps what it has imported, so each load bundles the files anew under
- * a name of its own.
+ * The app's files as they are on disk now.
+ *
+ * @throws MigrationError when the schema says what no migration makes
  */
 export async function loadApp(root: string): Promise<App> {
+  const { app } = await loadFresh<{ app: App }>(root, join('functions', 'join-app.ts'))
+  checkGenerated(await loadFresh(root, join('db', 'app', 'schema.ts')), readMigrations(appMigrations))
+  return app
+}
+
+/** Node keeps what it has imported, so each load bundles the files anew under a name of its own. */
+async function loadFresh<Exports>(root: string, file: string): Promise<Exports> {
   const outfile = join(root, '.wrangler', 'atoll', `app-${process.pid}-${loads++}.mjs`)
   await build({
-    entryPoints: [join(root, 'functions', 'join-app.ts')],
+    entryPoints: [join(root, file)],
     bundle: true,
     packages: 'external',
     format: 'esm',
@@ -22,7 +33,9 @@ export async function loadApp(root: string): Promise<App> {
     logLevel: 'silent',
   })
   try {
-    return ((await import(pathToFileURL(outfile).href)) as { app: App }).app
+    return (await import(pathToFileURL(outfile).href)) as Exports
+  } catch (error) {
+    throw new UsageError(`The app cannot be read: ${error instanceof Error ? error.message : error}`)
   } finally {
     rmSync(outfile)
   }

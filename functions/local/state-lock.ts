@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { UsageError } from '../../db/usage-error.ts'
 
 interface Holder {
   readonly pid: number
@@ -27,7 +28,7 @@ export async function claimState(persistTo: string): Promise<void> {
   if (existsSync(file)) {
     const holder = readHolder(file)
     if (holder.pid !== process.pid && commandOf(holder.pid).includes('dev.ts')) {
-      throw new Error(
+      throw new UsageError(
         `Another dev server (process ${holder.pid}) works on ${persistTo}: stop it, or choose another --persist-to.`,
       )
     }
@@ -53,6 +54,11 @@ function writeHolder(file: string, holder: Holder): void {
 /** Notes which processes this one has started, for whoever comes after a `kill -9`. */
 export function noteChildren(persistTo: string): void {
   writeHolder(fileOf(persistTo), { pid: process.pid, children: childProcesses() })
+}
+
+/** Takes away what Miniflare keeps in a state folder: databases, files, queues and objects. */
+export function forgetState(persistTo: string): void {
+  rmSync(join(persistTo, 'v3'), { recursive: true, force: true })
 }
 
 export function releaseState(persistTo: string): void {

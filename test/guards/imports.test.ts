@@ -10,6 +10,7 @@ const joins = new Set([
   'functions/local/prepare.ts',
   'functions/local/types.ts',
   'functions/local/dev.ts',
+  'functions/local/load-app.ts',
   'db/commands/app-tables.ts',
 ])
 const frontDoors = new Set(['functions/define.ts', 'db/define.ts'])
