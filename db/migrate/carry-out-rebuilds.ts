@@ -9,7 +9,7 @@ import type { Operation, RebuildOperation } from './read-migration.ts'
 import { type Rebuild, rebuildTables } from './rebuild-tables.ts'
 import type { Rename } from './rename.ts'
 import { type ModelTable, readTable } from './schema-model.ts'
-import { formerColumn, indexNames, type Snapshot } from './snapshot.ts'
+import { formerColumn, formerTable, indexNames, type Snapshot } from './snapshot.ts'
 import { foldName, nameOf, sameName, tokensOf } from './sql-tokens.ts'
 
 export function carryOutRebuilds(
@@ -28,7 +28,7 @@ export function carryOutRebuilds(
     if (!table) throw planner.error(`there is no table ${operation.table}`)
     const filled = filling(operation, table, snapshot)
     planner.renames.push(...filled.renames)
-    const managed = indexNames(before, table.name)
+    const managed = indexNames(before, formerTable(snapshot, table.name))
     const kept = indexNames(snapshot, table.name)
     return {
       table: table.name,

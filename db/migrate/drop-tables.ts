@@ -26,6 +26,7 @@ export function dropTables(planner: Planner, group: readonly StatementOf<'drop-t
     planner.source = group.find((operation) => sameName(operation.table, table.name))?.sql ?? null
     for (const { columns } of table.foreignKeys.filter(({ parent }) => isGoing(parent)))
       planner.temporaryIndex(table.name, columns)
+    for (const trigger of model.triggersOn(table.name)) planner.run(`DROP TRIGGER ${quoteName(trigger.name)}`)
     planner.dropSearchOf(table.name)
     planner.detach(table.name)
     planner.run(`DROP TABLE ${quoteName(table.name)}`)

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto'
-import type { Catalog } from '../catalog/catalog.ts'
+import { type Catalog, storedColumns } from '../catalog/catalog.ts'
 import { parseMap, readMapText, type ShardMap } from '../cluster/shard-map.ts'
 import type { StorageDeclarations } from '../storage-policy.ts'
 import { applyMigration, tryMigrations } from './apply-migration.ts'
@@ -158,12 +158,11 @@ function plan(
   databases: number,
 ): PlannedMigration[] {
   const pending = pendingOf(look.applied, migrations)
-  if (pending.length === 0) return []
   const model = new SchemaModel(look.schema)
   try {
     for (const statement of ownObjects(name === 'DB')) model.run(statement)
     const attachmentsOf = attachmentsFor(catalog, name === 'DB', databases > 1)
-    return pending.map((migration) => {
+    const planned = pending.map((migration) => {
       const before = migrations[migrations.indexOf(migration) - 1]?.snapshot ?? null
       try {
         return planMigration(model, migration, { before, attachmentsOf })
@@ -176,8 +175,26 @@ function plan(
         )
       }
     })
+    checkServed(catalog, model, name)
+    return planned
   } finally {
     model.close()
+  }
+}
+
+/** Fails when the catalog has a table or column that the database will not have: what is hung on it would make writes fail. */
+function checkServed(catalog: Catalog, model: SchemaModel, database: string): void {
+  for (const table of catalog.tables.values()) {
+    if (table.kind !== 'table') continue
+    const present = model.table(table.name)
+    const missing = storedColumns(table).find(
+      ({ name }) => !present?.columns.some((column) => column.name === name),
+    )
+    if (present && !missing) continue
+    throw new MigrationError(
+      `db/app/tables.ts serves ${present ? `${table.name}.${missing?.name}` : table.name}, which no migration makes`,
+      { database, remedy: 'Write the migration (npm run db:generate), or take it out of db/app/schema.ts.' },
+    )
   }
 }
 

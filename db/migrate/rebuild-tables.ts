@@ -49,6 +49,8 @@ export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): v
   const appTriggers = order.flatMap(({ name }) =>
     model.triggersOn(name).filter((trigger) => !isAtollTrigger(trigger.name)),
   )
+  // The rows' own deletion acts on rows of the same table, and would tell them.
+  for (const { name } of appTriggers) planner.run(`DROP TRIGGER ${quoteName(name)}`)
   const temporary = indexChildren(planner, order)
   const held = order.map((table) => putAside(planner, table, rebuildOf(rebuilds, table)))
   keepSequences(planner, order)
@@ -83,7 +85,11 @@ function referencesTo(model: SchemaModel, parent: string): Reference[] {
   )
 }
 
-const acts = ({ onDelete }: ModelForeignKey) => !/^(NO ACTION|RESTRICT)$/i.test(onDelete)
+const acts = (action: string) => !/^(NO ACTION|RESTRICT)$/i.test(action)
+
+/** Whether a row's deletion may change others of its table, or of one that it refers to in turn, before these are deleted. */
+const changesOthers = ({ foreignKeys }: ModelTable) =>
+  foreignKeys.some(({ onDelete }) => /^SET /i.test(onDelete))
 
 /** The tables themselves, and all that the actions of their rows' deletion would reach. */
 function familyOf(model: SchemaModel, rebuilds: readonly Rebuild[]): ModelTable[] {
@@ -92,7 +98,8 @@ function familyOf(model: SchemaModel, rebuilds: readonly Rebuild[]): ModelTable[
     const table = model.table(name)
     if (!table || found.has(foldName(name))) return
     found.set(foldName(name), table)
-    for (const { child, key } of referencesTo(model, name)) if (acts(key)) add(child.name)
+    for (const { child, key } of referencesTo(model, name))
+      if (acts(key.onDelete) || (acts(key.onUpdate) && changesOthers(table))) add(child.name)
   }
   for (const { table } of rebuilds) add(table)
   return [...found.values()]
