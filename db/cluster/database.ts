@@ -3,7 +3,7 @@ import type { ClusterOptions } from './cluster.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession } from './session.ts'
-import { isRetryable, translateDatabaseError } from './translate-error.ts'
+import { isMissing, isRetryable, translateDatabaseError } from './translate-error.ts'
 
 export interface BoundStatement {
   readonly text: string
@@ -71,9 +71,22 @@ export class Database {
         return results.slice(check.length)
       } catch (error) {
         const again = reads && tries < maxTries && isRetryable(error) && this.#budget.take()
-        if (!again) throw translateDatabaseError(this.name, error, this.#check.isAhead)
+        if (!again)
+          throw translateDatabaseError(this.name, await this.#checked(error, session), this.#check.isAhead)
         await pause(25 * 2 ** tries * (0.5 + Math.random()))
       }
+    }
+  }
+
+  /** Of a batch that names what is not there, what the check says, which D1 did not come to run. */
+  async #checked(error: unknown, session: ClusterSession): Promise<unknown> {
+    const check = this.#check.statements
+    if (check.length === 0 || !isMissing(error)) return error
+    try {
+      this.#check.passed((await this.#try(check, session, true))[0])
+      return error
+    } catch (refusal) {
+      return refusal
     }
   }
 

@@ -63,6 +63,11 @@ function readSchemaMark(database: string, message: string): AtollError | null {
   return unbound === null ? null : errors.unknownShard(unbound)
 }
 
+/** Whether a statement names a table or column that is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && /no such (?:table|column)/i.test(error.message)
+}
+
 function readMissing(database: string, message: string, isAhead: boolean | null): AtollError | null {
   const [missing] = /no such (?:table|column): [^:\s]+|no such (?:table|column)/i.exec(message) ?? []
   if (missing === undefined) return null

@@ -2,19 +2,21 @@
  * Uploads as `multipart/form-data`, as browsers send them: fields, and one file whose bytes are passed on as they come.
  * @module
  */
-import * as Multipasta from 'multipasta'
 import { errors } from '../errors.ts'
+import { readFormHeader } from './form-header.ts'
+import { FormParser, type FormPart, type PartSink, unreadable } from './form-parser.ts'
 import type { Chunks } from './receive.ts'
 
 export interface Form {
-  /** Those that came before the file's end. */
+  /** Those that have come: all of them, once the file was read to its end. */
   readonly fields: ReadonlyMap<string, string>
   readonly mime: string
   readonly file: Chunks
 }
 
 const maxFieldBytes = 1_000_000
-const maxParts = 20
+
+const ignored: PartSink = { add: () => undefined, end: () => undefined }
 
 /**
  * Reads a form up to its file.
@@ -25,56 +27,62 @@ export async function readForm(body: ReadableStream<Uint8Array>, contentType: st
   const fields = new Map<string, string>()
   const queue: Uint8Array[] = []
   let mime: string | null = null
-  let isOver = false
-  let failure: unknown = null
-  let formEnded = false
-  const parser = Multipasta.make({
-    headers: { 'content-type': contentType },
-    maxParts,
-    maxFieldSize: maxFieldBytes,
+  const boundary = readFormHeader(contentType)?.parameters.get('boundary')
+  if (!boundary) throw unreadable('its Content-Type has no boundary')
+  const parser = new FormParser(boundary, (part) => {
     // Clients name the file nothing, and some leave out that it is one.
-    isFile: (info) => info.filename !== undefined || info.name === '',
-    onField: (info, value) => void fields.set(info.name, Multipasta.decodeField(info, value)),
-    onFile: (info) => {
-      if (mime !== null) return () => undefined
-      mime = info.contentType || 'application/octet-stream'
-      return (chunk) => {
-        // The parser goes on using its memory.
-        if (chunk === null) isOver = true
-        else queue.push(chunk.slice())
-      }
-    },
-    onError: (error) => {
-      failure ??= errors.invalidStorageRequest(`the form cannot be read: ${error._tag}`)
-    },
-    onDone: () => {
-      formEnded = true
-    },
+    if (!part.hasFilename && part.name !== '') return fieldSink(part, fields)
+    if (mime !== null) return ignored
+    mime = mimeOf(part)
+    // The parser goes on using its memory.
+    return { add: (bytes) => void queue.push(bytes.slice()), end: () => undefined }
   })
   const reader = body.getReader()
   const more = async () => {
     const { done, value } = await reader.read()
     if (done) parser.end()
     else parser.write(value)
-    if (failure !== null) throw failure
-    if (done && !formEnded) throw errors.bodyCutShort()
-    return !done
   }
-  while (mime === null && (await more()));
+  while (mime === null && !parser.hasEnded) await more()
   if (mime === null) throw errors.invalidStorageRequest('the form has no file')
   async function* chunks(): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
         while (queue.length > 0) yield queue.shift() as Uint8Array
-        if (isOver || !(await more())) break
+        // Fields may come behind the file.
+        if (parser.hasEnded) return
+        await more()
       }
-      while (queue.length > 0) yield queue.shift() as Uint8Array
-      if (!isOver) throw errors.bodyCutShort()
-      // Fields may come behind the file.
-      while (!formEnded && (await more()));
     } finally {
       reader.releaseLock()
     }
   }
   return { fields, mime, file: chunks() }
+}
+
+function mimeOf({ type, hasFilename }: FormPart): string {
+  if (type !== null && /^[^\s/]+\/[^\s/]+$/.test(type.value)) return type.value
+  return hasFilename ? 'application/octet-stream' : 'text/plain'
+}
+
+function fieldSink({ name, type }: FormPart, fields: Map<string, string>): PartSink {
+  const decoder = decoderOf(type?.parameters.get('charset') ?? 'utf-8')
+  let text = ''
+  let length = 0
+  return {
+    add: (bytes) => {
+      length += bytes.length
+      if (length > maxFieldBytes) throw unreadable(`a field has more than ${maxFieldBytes} bytes`)
+      text += decoder.decode(bytes, { stream: true })
+    },
+    end: () => void fields.set(name, text + decoder.decode()),
+  }
+}
+
+function decoderOf(charset: string): TextDecoder {
+  try {
+    return new TextDecoder(charset)
+  } catch {
+    return new TextDecoder()
+  }
 }

@@ -1,10 +1,14 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
+import * as schema from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { reference, type TableDeclarations } from '../../db/define.ts'
 import { makeOwnObjects } from '../../db/migrate/settle-cluster.ts'
 import { reconcileSearch } from '../../db/system/search-objects.ts'
-import { get, rows } from '../support/worker-client.ts'
+import { createGateway } from '../../functions/gateway.ts'
+import { fetchFrom } from '../support/later-work.ts'
+import { rows, secretKey } from '../support/worker-client.ts'
 
 const database = (env as unknown as { DB: D1Database }).DB
 
@@ -52,16 +56,74 @@ describe('reconcileSearch', () => {
   })
 })
 
-describe('a database behind its schema', () => {
-  it('is refused by name, with what to do', async () => {
-    await database.batch(['ALTER TABLE genres RENAME TO genres_away'].map((text) => database.prepare(text)))
-    const response = await get('/rest/v1/genres')
+/** A gateway that has asked nothing yet, over the same database. */
+async function askNew(
+  declared: TableDeclarations,
+  migrations: readonly string[],
+  extra: readonly string[] = [],
+) {
+  const gateway = createGateway({ tables: declared, config: { cache: false }, migrations })
+  const bindings = { DB: database, ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off' }
+  const shards = Object.fromEntries(
+    extra.map((name) => [name, (env as unknown as Record<string, unknown>)[name]]),
+  )
+  const request = new Request('http://atoll.test/rest/v1/genres?limit=1', { headers: { apikey: secretKey } })
+  return fetchFrom(gateway, request, { ...bindings, ...shards })
+}
+
+const shards = ['SHARD_1', 'SHARD_2', 'SHARD_3']
+const applied = async () =>
+  (await rows<{ name: string }>('SELECT name FROM d1_migrations')).map(({ name }) => name)
+
+describe('a Worker and a database that do not belong together', () => {
+  it('say that the database is behind, and by what', async () => {
+    const response = await askNew(tables, [...(await applied()), '9999_new.sql'], shards)
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({ code: 'SHARD001', details: 'It lacks 9999_new.sql.' })
+  })
+
+  it('work while the database is ahead by what is not in the way, and say so when it is', async () => {
+    const known = await applied()
+    await database.prepare("INSERT INTO d1_migrations (name) VALUES ('9999_ahead.sql')").run()
+    expect((await askNew(tables, known, shards)).status).toBe(200)
+    await database.prepare('ALTER TABLE genres RENAME TO genres_away').run()
+    const response = await askNew(tables, known, shards)
+    await database.prepare('ALTER TABLE genres_away RENAME TO genres').run()
+    await database.prepare("DELETE FROM d1_migrations WHERE name = '9999_ahead.sql'").run()
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({
+      code: 'SHARD014',
+      details: expect.stringContaining('no such table: genres'),
+    })
+  })
+
+  it('say that the schema has what no migration made', async () => {
+    await database.prepare('ALTER TABLE genres RENAME TO genres_away').run()
+    const response = await askNew(tables, await applied(), shards)
     await database.prepare('ALTER TABLE genres_away RENAME TO genres').run()
     expect(response.status).toBe(503)
     expect(await response.json()).toMatchObject({
-      code: 'SHARD001',
-      message: 'The database DB is behind the schema',
+      code: 'SHARD013',
+      hint: expect.stringContaining('db:generate'),
     })
-    expect((await get('/rest/v1/genres')).status).toBe(200)
+  })
+
+  it('refuse a table whose rows are noted to lie elsewhere', async () => {
+    const elsewhere = { ...tables, dailySales: reference(schema.dailySales) }
+    const response = await askNew(elsewhere, await applied(), shards)
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({
+      code: 'SHARD015',
+      message: expect.stringContaining('daily_sales'),
+    })
+  })
+
+  it('refuse to do without databases that own slots', async () => {
+    const response = await askNew(tables, await applied())
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({
+      code: 'SHARD003',
+      message: expect.stringContaining('SHARD_'),
+    })
   })
 })

@@ -22,6 +22,7 @@ const runs: Readonly<Record<string, () => Promise<(settings: Settings) => Promis
   storage: async () => (await import('./storage.ts')).runStorage,
   balancer: async () => (await import('./balancer.ts')).runBalancer,
   simulation: async () => (await import('./balancer-simulation.ts')).runSimulation,
+  migrations: async () => (await import('./migrations.ts')).runMigrations,
   measuring: async () => (await import('./measuring.ts')).runMeasuring,
 }
 

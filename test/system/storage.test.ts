@@ -469,6 +469,33 @@ describe('an upload', () => {
     expect(await keys()).toEqual(before)
   })
 
+  it('by a form keeps its names in any script, and arrives in any packets', async () => {
+    const body = new FormData()
+    body.set('métadonnées €', 'a field, which comes before the file')
+    body.set('metadata', '{"titre":"été €"}')
+    body.set('photo', new File(['a photo'], '日本 – 2024.png', { type: 'image/png' }))
+    expect((await ask('POST', '/object/files/script.png', { body })).status).toBe(200)
+    const { data } = await files().info('script.png')
+    expect(data).toMatchObject({ size: 7, contentType: 'image/png', metadata: { titre: 'été €' } })
+
+    const form = '--x\r\nContent-Disposition: form-data; name=""; filename="a"\r\n\r\nhello\r\n--x--\r\n'
+    const { hostname, port } = new URL(server.address)
+    for (const cut of [form.length - 3, form.length - 5]) {
+      const socket = connect({ port: Number(port), host: hostname, noDelay: true })
+      await new Promise<void>((ready) => socket.once('connect', ready))
+      socket.write(
+        `POST /storage/v1/object/files/cut-${cut}.txt HTTP/1.1\r\nHost: x\r\napikey: ${secretKey}\r\nConnection: close\r\n` +
+          `Content-Type: multipart/form-data; boundary=x\r\nContent-Length: ${form.length}\r\n\r\n${form.slice(0, cut)}`,
+      )
+      await new Promise((wake) => setTimeout(wake, 300))
+      socket.write(form.slice(cut))
+      let answer = ''
+      for await (const text of socket.setEncoding('utf8')) answer += text
+      expect([cut, answer.slice(0, 15)]).toEqual([cut, 'HTTP/1.1 200 OK'])
+      expect(await (await ask('GET', `/object/files/cut-${cut}.txt`)).text()).toBe('hello')
+    }
+  })
+
   it('says what is wrong with a form', async () => {
     const send = (body: string, type = 'multipart/form-data; boundary=x') =>
       ask('POST', '/object/files/form.txt', { body, headers: { 'Content-Type': type } })

@@ -174,6 +174,61 @@ export const columnSteps: Readonly<Record<string, Step>> = {
     return true
   },
 
+  'change type of a key'(chance, model, table) {
+    if (table.placement.kind === 'distributed') return false
+    const column = pickColumn(
+      chance,
+      table,
+      (candidate) => isLinked(model, table, candidate) || isKey(table, candidate),
+    )
+    if (!column || column.generated) return false
+    if (isKey(table, column)) table.autoincrement = false
+    column.kind = chance.pick(['integer', 'text', 'numeric', 'real'])
+    column.default = null
+    table.searchable = table.searchable.filter((id) => id !== column.id)
+    return true
+  },
+
+  'change the case of a column'(chance, _model, table) {
+    const column = pickColumn(chance, table, ({ name }) => name.toLowerCase() !== name.toUpperCase())
+    if (!column) return false
+    const { name } = column
+    column.name = name === name.toLowerCase() ? name.toUpperCase() : name.toLowerCase()
+    return true
+  },
+
+  'reorder columns'(chance, _model, table) {
+    table.columns.push(...table.columns.splice(0, 1 + chance.below(table.columns.length)))
+    return table.columns.length > 1
+  },
+
+  'drop generated expression'(chance, _model, table) {
+    const column = pickColumn(chance, table, ({ generated }) => generated !== null)
+    if (!column) return false
+    column.generated = null
+    return true
+  },
+
+  'generate a column that was written'(chance, model, table) {
+    const column = pickColumn(
+      chance,
+      table,
+      (candidate) =>
+        !candidate.generated &&
+        !candidate.notNull &&
+        !candidate.default &&
+        !isLinked(model, table, candidate) &&
+        !isKey(table, candidate) &&
+        !table.searchable.includes(candidate.id) &&
+        !table.uniqueAcrossShards.includes(candidate.id),
+    )
+    if (!column) return false
+    const expression = generatedExpression(chance, table)
+    if (expression.columns.includes(column.id)) return false
+    column.generated = { expression, mode: chance.pick(['virtual', 'stored']) }
+    return true
+  },
+
   'add virtual column'(chance, model, table) {
     addGenerated(chance, model, table, 'virtual')
     return true

@@ -11,6 +11,7 @@ import { compareOwn } from './compare-own.ts'
 import type { OpenFresh, TestDatabase } from './databases.ts'
 import { firstDifference } from './describe-schema.ts'
 import { emptySnapshot, type Snapshot } from './drizzle-kit.ts'
+import { enterLookups, lookupDifference } from './lookups.ts'
 import type { Model } from './model.ts'
 import { emptyReferences, type References, volatileColumns } from './oracle.ts'
 import { firstPlan, type Plan, planCustom, planStep, planTriggers } from './plan.ts'
@@ -94,7 +95,13 @@ export async function evolveOnce(seed: number, options: EvolveOptions): Promise<
     if (result.message !== null) messages.push(result.message)
     state = result.state
     played += plans.length
-    const difference = await write(chance, state, databases, played === plans.length ? 60 : 12)
+    const difference = await write(
+      chance,
+      state,
+      databases,
+      played === plans.length ? 60 : 12,
+      options.own !== false,
+    )
     if (difference !== null)
       return done(`writes after step ${played} (${told}): ${difference}\n${story(state, [])}`)
   }
@@ -159,13 +166,30 @@ async function play(
     return { state, difference, message: `${last.outcome.why} | ${refusal}` }
   }
   if (refusal !== null) return { ...asIs, difference: `it was refused, and can be done: ${refusal}` }
+  const again = plans.length > 1 ? await playAgain(last.state, databases, options) : null
+  if (again !== null) return { ...asIs, difference: again }
   const volatile = volatileColumns(state.model, last.state.model)
   const isGenerated = plans.every(({ kinds }) => !kinds.some((kind) => kind.startsWith('custom')))
   const difference =
     (isGenerated ? firstDifference(logged, await loggedIn(databases)) : null) ??
     (await compareApp(databases, { ...last.state, volatile })) ??
-    (options.own === false ? null : await compareOwn(databases, last.state.catalog))
+    (options.own === false
+      ? null
+      : ((await compareOwn(databases, last.state.catalog)) ??
+        (await lookupDifference(databases, last.state.catalog))))
   return { state: last.state, difference, message: null }
+}
+
+/** What is done is not done again. */
+async function playAgain(
+  state: State,
+  databases: Databases,
+  { migrate }: EvolveOptions,
+): Promise<string | null> {
+  const before = await dumpAll(databases)
+  await migrate(databases, state.catalog, state.migrations)
+  const changed = firstDifference(before, await dumpAll(databases))
+  return changed === null ? null : `applied once more, it changed something\n${changed}`
 }
 
 /** How many changes of rows the databases have noted: a change of the schema is none. */
@@ -203,6 +227,7 @@ async function write(
     }
   }
   await followLog(databases)
+  if (entersLookups) await enterLookups(databases, state.catalog)
   return compareApp(databases, state)
 }
 

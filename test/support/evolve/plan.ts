@@ -163,7 +163,21 @@ export function planTriggers(chance: Chance, state: State): Plan | null {
   model.triggers.push(...triggers)
   const texts = triggers.map((trigger) => `${triggerText(model, trigger)};`)
   const references = copyReferences(state, model)
-  return customPlan(state, model, 'app triggers', texts.join('\n--> statement-breakpoint\n'), references)
+  return customPlan(
+    state,
+    model,
+    'custom: app triggers',
+    texts.join('\n--> statement-breakpoint\n'),
+    references,
+  )
+}
+
+function planDropTrigger(chance: Chance, state: State): Plan | null {
+  if (state.model.triggers.length === 0) return null
+  const model = structuredClone(state.model)
+  const [gone] = model.triggers.splice(chance.below(model.triggers.length), 1)
+  const text = `DROP TRIGGER IF EXISTS "${gone?.name}"; -- one; of them`
+  return customPlan(state, model, 'custom: drop an app trigger', text, copyReferences(state, model))
 }
 
 /** The same rows once more, so that a migration which is not applied in the end has changed nothing. */
@@ -174,6 +188,8 @@ function copyReferences(state: State, model: Model): References {
 }
 
 export function planCustom(chance: Chance, state: State): Plan | null {
+  if (chance.maybe(0.2)) return planTriggers(chance, state)
+  if (chance.maybe(0.15)) return planDropTrigger(chance, state)
   if (chance.maybe(0.3)) {
     const text = '-- Custom SQL migration file, put your code below! --'
     return customPlan(state, state.model, 'custom: a comment', text, state.references)

@@ -50,6 +50,8 @@ const names = [
   'owner_id',
 ]
 
+const oddNames = ["o'clock", 'a.b', '100%', '?1', '$x', 'true']
+
 export function takeId(model: Model): number {
   model.nextId += 1
   return model.nextId
@@ -58,7 +60,7 @@ export function takeId(model: Model): number {
 /** A name that none of those has that are there, whatever the case of its letters. */
 export function freshName(chance: Chance, taken: readonly string[], prefix: string, number: number): string {
   const lower = taken.map((name) => name.toLowerCase())
-  const name = chance.maybe(0.4) ? chance.pick(names) : `${prefix}${number}`
+  const name = chance.maybe(0.4) ? chance.pick(chance.maybe(0.06) ? oddNames : names) : `${prefix}${number}`
   return lower.includes(name.toLowerCase()) ? `${prefix}${number}` : name
 }
 

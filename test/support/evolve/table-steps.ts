@@ -45,6 +45,14 @@ export const tableSteps = (databases: number): Readonly<Record<string, Step>> =>
     return true
   },
 
+  'rename constraints'(chance, model, table) {
+    for (const check of table.checks) check.name = `check ${takeId(model)}`
+    for (const unique of table.uniques) unique.name = `u_${takeId(model)}`
+    for (const index of table.indexes) if (chance.maybe(0.5)) index.name = `ix ${takeId(model)}`
+    for (const key of table.foreignKeys) if (chance.maybe(0.3)) key.name = `fk_${takeId(model)}`
+    return true
+  },
+
   'change primary key'(chance, model, table) {
     if (
       isDistributed(table) ||
@@ -191,6 +199,20 @@ export const tableSteps = (databases: number): Readonly<Record<string, Step>> =>
   'rename table'(chance, model, table) {
     model.nextId += 1
     table.name = tableName(chance, model, model.nextId)
+    return true
+  },
+
+  'change the case of a table'(_chance, _model, table) {
+    const { name } = table
+    table.name = name === name.toLowerCase() ? name.toUpperCase() : name.toLowerCase()
+    return table.name !== name
+  },
+
+  'serve a table, or stop serving it'(_chance, _model, table) {
+    if (table.placement.kind === 'local') table.placement = { kind: 'undeclared' }
+    else if (table.placement.kind === 'undeclared') table.placement = { kind: 'local' }
+    else return false
+    if (table.placement.kind === 'undeclared') table.searchable = []
     return true
   },
 

@@ -1,0 +1,57 @@
+/**
+ * A copy of this project for tests that change its files, with the packages of this one.
+ * @module
+ */
+import { spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root } from '../../functions/local/serve.ts'
+
+export interface ProjectCopy {
+  readonly folder: string
+  write(file: string, text: string): void
+  read(file: string): string
+  /** Runs one of its scripts; the signal, if one is given, ends it as `kill -9` would. */
+  run(script: string, args?: readonly string[], options?: RunOptions): Promise<Ran>
+  remove(): void
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
+export interface Ran {
+  readonly code: number | null
+  readonly output: string
+}
+
+export function copyProject(): ProjectCopy {
+  const folder = mkdtempSync(join(tmpdir(), 'atoll-project-'))
+  for (const part of ['db', 'functions', 'wrangler.toml', 'package.json', 'tsconfig.json'])
+    cpSync(join(root, part), join(folder, part), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  return {
+    folder,
+    write: (file, text) => writeFileSync(join(folder, file), text),
+    read: (file) => readFileSync(join(folder, file), 'utf8'),
+    run: (script, args = [], { env = {}, signal } = {}) => {
+      const child = spawn(process.execPath, [script, ...args], {
+        cwd: folder,
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        killSignal: 'SIGKILL',
+        ...(signal ? { signal } : {}),
+      })
+      let output = ''
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk: Buffer) => {
+          output += chunk
+        })
+      child.on('error', () => undefined)
+      return new Promise((done) => child.once('close', (code) => done({ code, output })))
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
