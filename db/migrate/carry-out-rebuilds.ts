@@ -3,76 +3,112 @@
  * @module
  */
 import { quoteName } from '../quote.ts'
+import { renamedTable } from './create-table.ts'
 import type { Migration } from './migration.ts'
+import type { Operation, RebuildOperation, SwapOperation } from './operation.ts'
 import type { Planner } from './planner.ts'
-import type { Operation, RebuildOperation } from './read-migration.ts'
 import { type Rebuild, rebuildTables } from './rebuild-tables.ts'
 import type { Rename } from './rename.ts'
 import { type ModelTable, readTable } from './schema-model.ts'
 import { formerColumn, formerTable, indexNames, type Snapshot } from './snapshot.ts'
 import { foldName, nameOf, sameName, tokensOf } from './sql-tokens.ts'
 
+/** What a migration says of the tables that it makes anew, besides. */
+export interface RebuildContext {
+  readonly migration: Migration
+  readonly before: Snapshot | null
+  /** The operations that are still to come. */
+  readonly later: readonly Operation[]
+}
+
 export function carryOutRebuilds(
   planner: Planner,
   group: readonly RebuildOperation[],
-  operations: readonly Operation[],
-  { snapshot }: Migration,
-  before: Snapshot | null,
+  context: RebuildContext,
 ): void {
-  const makes = new Set(
-    operations.flatMap((other) => (other.kind === 'create-index' ? [foldName(other.index)] : [])),
-  )
+  const { snapshot } = context.migration
   const rebuilds = group.map((operation): Rebuild => {
     planner.source = operation.sql
     const table = planner.model.table(operation.table)
     if (!table) throw planner.error(`there is no table ${operation.table}`)
-    const filled = filling(operation, table, snapshot)
-    planner.renames.push(...filled.renames)
-    const managed = indexNames(before, formerTable(snapshot, table.name))
-    const kept = indexNames(snapshot, table.name)
+    const { renames, ...filled } = filling(operation, table, snapshot)
+    planner.renames.push(...renames)
     return {
       table: table.name,
       sql: operation.create,
       ...filled,
+      from: null,
       uniques: operation.uniques.map(({ sql }) => sql),
-      leaves: (index) => {
-        const name = foldName(index)
-        return makes.has(name) || (managed.has(name) && !kept.has(name))
-      },
+      leaves: leavesOf(table, context),
     }
   })
   rebuildTables(planner, rebuilds)
 }
 
+/** Puts a table, as the migration has made and filled it, in the place of another one. */
+export function carryOutSwap(
+  planner: Planner,
+  { table: name, from }: SwapOperation,
+  context: RebuildContext,
+): void {
+  const table = planner.model.table(name)
+  const made = planner.model.table(from)
+  if (!table || !made) throw planner.error(`there is no table ${table ? from : name}`)
+  const columns = made.columns.filter(({ generated }) => generated === null).map((column) => column.name)
+  const indexes = made.indexes.flatMap((index) => (index.sql === null ? [] : [{ ...index, sql: index.sql }]))
+  const renamed = indexes.map((index) => ({ ...index, sql: renamedTable(index.sql, made.name, table.name) }))
+  const leaves = leavesOf(table, context)
+  rebuildTables(planner, [
+    {
+      table: table.name,
+      sql: renamedTable(made.sql, made.name, table.name),
+      columns,
+      values: columns.map(quoteName),
+      isPlain: false,
+      from: made.name,
+      uniques: renamed.filter(({ isUnique }) => isUnique).map(({ sql }) => sql),
+      leaves: (other) => leaves(other) || indexes.some((index) => sameName(index.name, other)),
+    },
+  ])
+  for (const { sql } of renamed.filter(({ isUnique }) => !isUnique)) planner.run(sql)
+}
+
+/** What the migration makes itself does not come back, nor what drizzle-kit had made and has no longer. */
+function leavesOf(
+  table: ModelTable,
+  { migration, before, later }: RebuildContext,
+): (name: string) => boolean {
+  const makes = later.flatMap((other) => {
+    if (other.kind === 'create-index') return [foldName(other.index)]
+    return other.kind === 'create-trigger' ? [foldName(other.trigger)] : []
+  })
+  const managed = indexNames(before, formerTable(migration.snapshot, table.name))
+  const kept = indexNames(migration.snapshot, table.name)
+  return (name) => {
+    const folded = foldName(name)
+    return makes.includes(folded) || (managed.has(folded) && !kept.has(folded))
+  }
+}
+
 /** What fills the new table. A column that the old one has not is left to its default: SQLite would take its quoted name as text. */
 function filling({ copy, create }: RebuildOperation, table: ModelTable, snapshot: Snapshot | null) {
-  const isOwn = copy.from !== null && sameName(copy.from, table.name) && copy.values.length > 0
-  if (!isOwn)
-    return {
-      columns: copy.columns,
-      values: copy.columns,
-      isPlain: false,
-      query: copy.query,
-      renames: [] as Rename[],
-    }
   const generated = new Set(
     readTable(create)?.columns.flatMap(({ name, generated: how }) => (how === null ? [] : [foldName(name)])),
   )
-  const sources = copy.values.map((value) => quotedName(value))
   const isThere = (name: string) => table.columns.some((column) => sameName(column.name, name))
   const pairs = copy.columns
     .map((column, i) => {
-      const source = sources[i] ?? null
+      const value = copy.values[i] as string
+      const source = quotedName(value)
       // A column that is renamed by a migration that makes its table anew is not renamed before.
       const former = source === null || isThere(source) ? null : formerColumn(snapshot, table.name, source)
-      return { column, value: copy.values[i] as string, source: former ?? source }
+      return { column, value, source: former ?? source }
     })
     .filter(({ column, source }) => !generated.has(foldName(column)) && (source === null || isThere(source)))
   return {
     columns: pairs.map(({ column }) => column),
     values: pairs.map(({ value, source }) => (source === null ? value : quoteName(source))),
     isPlain: pairs.every(({ column, source }) => source !== null && sameName(column, source)),
-    query: null,
     renames: pairs.flatMap(({ column, source }): Rename[] =>
       source === null || sameName(column, source)
         ? []
@@ -81,8 +117,8 @@ function filling({ copy, create }: RebuildOperation, table: ModelTable, snapshot
   }
 }
 
-/** The name that an expression is, when it is nothing but one. */
+/** The name in quotes that an expression is; a bare word may be a keyword or the rowid, and is no text in any case. */
 function quotedName(expression: string): string | null {
   const [token, ...others] = tokensOf(expression)
-  return others.length === 0 && (token?.kind === 'name' || token?.kind === 'word') ? nameOf(token) : null
+  return others.length === 0 && token?.kind === 'name' ? nameOf(token) : null
 }

@@ -32,19 +32,18 @@ export function addColumn(planner: Planner, operation: StatementOf<'add-column'>
 }
 
 /** drizzle-kit drops a generated column and adds it anew: one that becomes an ordinary one keeps its values here, and indexes stay. */
-export function redefined(
+export function redefine(
   planner: Planner,
   { table: name, column, definition }: StatementOf<'add-column'>,
-): boolean {
+): void {
   const table = planner.model.table(name)
-  if (!table?.columns.some((one) => sameName(one.name, column))) return false
+  if (!table) throw planner.error(`there is no table ${name}`)
   const left = withoutColumns(table.sql, [column])
   planner.detach(name)
   planner.dropSearchOf(name, column)
   const isKept = !/\bGENERATED\s+ALWAYS\b/i.test(definition)
   const columns = table.columns.filter((one) => isKept || !sameName(one.name, column))
   remake(planner, table, left && withColumn(left, definition), columns, [column])
-  return true
 }
 
 /** Makes a table anew with the values of these columns. */
@@ -67,7 +66,7 @@ export function remake(
       columns: filled,
       values: filled.map(quoteName),
       isPlain: true,
-      query: null,
+      from: null,
       leaves: () => false,
       uniques: [],
     },

@@ -3,7 +3,7 @@
  * *contract* takes something away or asks for something new.
  * @module
  */
-import type { Operation, RebuildOperation } from './read-migration.ts'
+import type { Operation, RebuildOperation } from './operation.ts'
 import {
   type ModelColumn,
   type ModelForeignKey,
@@ -60,6 +60,8 @@ export function effectOf(operation: Operation, model: SchemaModel): Effect[] {
       return [contract(`makes the trigger ${operation.trigger}`)]
     case 'drop-trigger':
       return [expand(`drops the trigger ${operation.trigger}`)]
+    case 'swap':
+      return [contract(`puts another table in the place of ${operation.table}`)]
     case 'rebuild':
       return rebuildEffects(operation, model.table(operation.table))
     case 'copy':

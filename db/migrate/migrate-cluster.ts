@@ -9,6 +9,7 @@ import { parseMap, readMapText, type ShardMap } from '../cluster/shard-map.ts'
 import type { StorageDeclarations } from '../storage-policy.ts'
 import { applyMigration, tryMigrations } from './apply-migration.ts'
 import { attachmentsFor } from './attachments.ts'
+import type { PlaceRows } from './change-rows.ts'
 import { checkDrift, pendingOf } from './drift.ts'
 import { explainFailure } from './explain-failure.ts'
 import { type Look, lookAt } from './look.ts'
@@ -20,6 +21,7 @@ import { placementsOf } from './placements.ts'
 import { type PlannedMigration, planMigration } from './plan-migration.ts'
 import { SchemaModel } from './schema-model.ts'
 import { type ClusterDatabases, makeOwnObjects, ownObjects, settleCluster } from './settle-cluster.ts'
+import { foldName } from './sql-tokens.ts'
 
 export interface MigrateOptions {
   readonly storage?: StorageDeclarations
@@ -56,7 +58,7 @@ export async function migrateCluster(
     return [...databases.keys()].map((database) => ({ database, applied: [], done: [], planned: [] }))
 
   const plans = await planCluster(databases, looks, catalog, migrations)
-  for (const [name, planned] of plans) await tryOn(name, databases, planned, tell)
+  for (const [name, planned] of plans) await tryOn(name, databases, looks.get(name), planned, tell)
   if (options.planOnly)
     return [...plans].map(([database, planned]) => ({ database, applied: [], done: [], planned }))
 
@@ -162,10 +164,11 @@ function plan(
   try {
     for (const statement of ownObjects(name === 'DB')) model.run(statement)
     const attachmentsOf = attachmentsFor(catalog, name === 'DB', databases > 1)
+    const placeRows = placeRowsOn(catalog, name === 'DB', databases > 1)
     const planned = pending.map((migration) => {
       const before = migrations[migrations.indexOf(migration) - 1]?.snapshot ?? null
       try {
-        return planMigration(model, migration, { before, attachmentsOf })
+        return planMigration(model, migration, { before, attachmentsOf, placeRows })
       } catch (error) {
         if (error instanceof MigrationError) throw error
         throw new MigrationError(
@@ -179,6 +182,18 @@ function plan(
     return planned
   } finally {
     model.close()
+  }
+}
+
+/** New rows of a distributed table lie on one database, of a local one in `DB`; copies of reference rows are the same everywhere. */
+function placeRowsOn(catalog: Catalog, isPrimary: boolean, hasShards: boolean): PlaceRows {
+  const byName = new Map([...catalog.tables.values()].map((table) => [foldName(table.name), table]))
+  return (name) => {
+    const placement = byName.get(foldName(name))?.placement
+    if (!hasShards || !placement || placement.kind === 'reference') return true
+    return placement.kind === 'distributed'
+      ? `${name} is distributed: a migration runs on every database, and would put the rows on each of them`
+      : isPrimary
   }
 }
 
@@ -213,14 +228,18 @@ async function mapOf(
 async function tryOn(
   name: string,
   databases: ClusterDatabases,
+  look: Look | undefined,
   planned: readonly PlannedMigration[],
   tell: (line: string) => void,
 ): Promise<void> {
-  const last = planned.findLastIndex(({ canFail }) => canFail)
-  if (last < 0) return
+  // A database that has no tables of the app has no rows that could be in the way.
+  const isNew = !look?.schema.some(
+    (object) => object.type === 'table' && !/^(?:_atoll_|d1_)/.test(object.name),
+  )
+  if (planned.length === 0 || isNew) return
   tell(`${name}: trying ${planned.length} ${planned.length === 1 ? 'migration' : 'migrations'}`)
   const database = databases.get(name) as MigrationDatabase
-  const failure = await tryMigrations(database, planned.slice(0, last + 1), ownObjects(name === 'DB'))
+  const failure = await tryMigrations(database, planned, ownObjects(name === 'DB'))
   if (failure) throw await explainFailure(failure, database, name)
 }
 

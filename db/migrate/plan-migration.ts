@@ -1,14 +1,16 @@
 import { quoteText } from '../quote.ts'
 import type { AttachmentsOf } from './attachments.ts'
-import { carryOutRebuilds } from './carry-out-rebuilds.ts'
-import { addColumn, dropColumns, redefined } from './change-columns.ts'
-import { dropTables } from './drop-tables.ts'
+import { carryOutRebuilds, carryOutSwap } from './carry-out-rebuilds.ts'
+import { addColumn, dropColumns, redefine } from './change-columns.ts'
+import { checkRows, type PlaceRows, runOnRows } from './change-rows.ts'
+import { TableDrops } from './drop-tables.ts'
 import { type Effect, effectOf } from './effect.ts'
 import { addForeignKeys, addStoredColumns } from './mend-schema.ts'
 import type { Migration } from './migration.ts'
 import { MigrationError } from './migration-error.ts'
+import { isAboutRows, type Operation, type RebuildOperation } from './operation.ts'
 import { Planner, type Step } from './planner.ts'
-import { type Operation, type RebuildOperation, readMigration } from './read-migration.ts'
+import { readMigration } from './read-migration.ts'
 import type { Rename } from './rename.ts'
 import type { SchemaModel } from './schema-model.ts'
 import { problemsOf } from './schema-problems.ts'
@@ -23,8 +25,6 @@ export interface PlannedMigration {
   readonly steps: readonly Step[]
   /** What it means for those who use the database. */
   readonly effects: readonly Effect[]
-  /** Whether rows can make it fail, so that it is to be tried first. */
-  readonly canFail: boolean
   readonly renames: readonly Rename[]
 }
 
@@ -32,6 +32,8 @@ export interface PlanOptions {
   /** The snapshot of the migration before. */
   readonly before: Snapshot | null
   readonly attachmentsOf: AttachmentsOf
+  /** Whether rows may be put into a table by this statement, on this database; null: it is left out there. @throws for what cannot be */
+  readonly placeRows?: PlaceRows
 }
 
 /**
@@ -42,26 +44,37 @@ export interface PlanOptions {
 export function planMigration(
   model: SchemaModel,
   migration: Migration,
-  { before, attachmentsOf }: PlanOptions,
+  { before, attachmentsOf, placeRows = () => true }: PlanOptions,
 ): PlannedMigration {
   const planner = new Planner(model, migration.name, attachmentsOf)
   const operations = readMigration(migration, before)
+  const drops = new TableDrops(planner)
   const effects: Effect[] = []
   const known = problemsOf(model)
   const created = new Set<string>()
-  for (let i = 0; i < operations.length; ) {
-    const operation = operations[i] as Operation
+  let later: readonly Operation[] = operations
+  while (later.length > 0) {
+    const group = groupOf(later)
+    const [operation] = group as [Operation]
+    later = later.slice(group.length)
     planner.source = operation.sql
-    const group = groupAt(operations, i)
     effects.push(...group.flatMap((one) => effectOf(one, model)))
-    if (operation.kind === 'rebuild')
-      carryOutRebuilds(planner, group as RebuildOperation[], operations, migration, before)
+    const context = { migration, before, later }
+    if (operation.kind === 'rebuild') carryOutRebuilds(planner, group as RebuildOperation[], context)
+    else if (operation.kind === 'swap') carryOutSwap(planner, operation, context)
     else if (operation.kind === 'drop-column') dropColumns(planner, group as StatementOf<'drop-column'>[])
-    else if (operation.kind === 'drop-table') dropTables(planner, group as StatementOf<'drop-table'>[])
-    else carryOut(planner, operation, created)
-    i += group.length
+    else if (operation.kind === 'drop-table') drops.drop(operation)
+    else if (isAboutRows(operation)) {
+      drops.finish()
+      // What writes rows is told like any write.
+      for (const table of created) if (model.table(table)) planner.detach(table)
+      planner.attach()
+      runOnRows(planner, operation, placeRows)
+    } else later = withoutBlockers(planner, operation, later, () => carryOut(planner, operation, created))
+    drops.settle()
   }
   planner.source = null
+  drops.finish()
   addStoredColumns(planner, migration.snapshot)
   addForeignKeys(planner, operations, migration.snapshot)
   for (const table of created) if (model.table(table)) planner.detach(table)
@@ -69,27 +82,55 @@ export function planMigration(
   for (const [problem, remedy] of problemsOf(model)) {
     if (!known.has(problem)) throw new MigrationError(problem, { migration: migration.name, remedy })
   }
+  checkRows(planner, operations)
   if (planner.rewritten.size > 0) planner.runOnRows(forgetCached)
   const { steps, renames } = planner
-  return { migration, steps, effects, canFail: operations.some(canFail), renames }
+  return { migration, steps, effects, renames }
 }
 
 /** To whoever follows the log for the cache: that it does not tell everything up to here. */
 const forgetCached = `INSERT INTO _atoll_cursors (consumer, sequence) SELECT 'cache:lost', ifnull(max(sequence), 0) FROM (SELECT max(seq) AS sequence FROM sqlite_sequence WHERE name = '_atoll_changes') WHERE true ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)`
 
-/** Operations of one kind that are carried out together. */
-function groupAt(operations: readonly Operation[], at: number): Operation[] {
-  const first = operations[at] as Operation
-  if (!['rebuild', 'drop-column', 'drop-table'].includes(first.kind)) return [first]
-  const group = [first]
-  for (const next of operations.slice(at + 1)) {
-    const isSame =
-      next.kind === first.kind &&
-      (next.kind !== 'drop-column' || sameName(next.table, (first as typeof next).table))
-    if (!isSame) break
-    group.push(next)
+/** The first operations, as far as they are of one kind that is carried out together. */
+function groupOf(operations: readonly Operation[]): Operation[] {
+  const [first, ...others] = operations as [Operation, ...Operation[]]
+  if (first.kind !== 'rebuild' && first.kind !== 'drop-column') return [first]
+  const isSame = (next: Operation) =>
+    next.kind === first.kind && (next.kind === 'rebuild' || sameName(next.table, first.table))
+  const end = others.findIndex((next) => !isSame(next))
+  return [first, ...(end < 0 ? others : others.slice(0, end))]
+}
+
+/**
+ * SQLite looks at all views when a name changes. One that the migration drops later is dropped before, when it is in the way.
+ *
+ * @returns what is still to come
+ */
+function withoutBlockers(
+  planner: Planner,
+  operation: Operation,
+  later: readonly Operation[],
+  work: () => void,
+): readonly Operation[] {
+  try {
+    work()
+    return later
+  } catch (error) {
+    const [, view] = /error in view (.+?)(?::| after)/.exec((error as Error).message) ?? []
+    const drop = later.find((other) => other.kind === 'drop-view' && sameName(other.view, view ?? ''))
+    if (!drop || operation.kind === 'create-view') throw error
+    const triggers = planner.model.triggersOn(view ?? '').map(({ name }) => foldName(name))
+    planner.run(drop.sql)
+    const isGone = (other: Operation) =>
+      other === drop || (other.kind === 'drop-trigger' && triggers.includes(foldName(other.trigger)))
+    planner.source = operation.sql
+    return withoutBlockers(
+      planner,
+      operation,
+      later.filter((other) => !isGone(other)),
+      work,
+    )
   }
-  return group
 }
 
 function carryOut(planner: Planner, operation: Operation, created: Set<string>): void {
@@ -98,6 +139,7 @@ function carryOut(planner: Planner, operation: Operation, created: Set<string>):
       if (/^_atoll_|^_cf_/i.test(operation.table))
         throw planner.error(`${operation.table}: names that begin so are kept for Atoll's own tables`)
       planner.run(operation.sql)
+      checkColumns(planner, operation.table)
       created.add(foldName(operation.table))
       return
     case 'rename-table':
@@ -120,24 +162,27 @@ function carryOut(planner: Planner, operation: Operation, created: Set<string>):
       })
       return
     case 'add-column':
-      if (redefined(planner, operation)) return
-      addColumn(planner, operation)
+      if (operation.redefines) redefine(planner, operation)
+      else addColumn(planner, operation)
+      checkColumns(planner, operation.table)
       return
-    case 'create-index':
-      planner.run(operation.sql)
-      return
-    case 'copy':
-    case 'data':
-      planner.runOnRows(operation.sql)
-      return
-    case 'other':
-      if (/^\s*(?:VACUUM|ATTACH|DETACH|CREATE\s+TEMP)/i.test(operation.sql))
-        throw planner.error('D1 does not take this statement', 'Take it out of the migration.')
-      planner.run(operation.sql)
-      return
+    case 'refused':
+      throw planner.error(operation.reason, operation.remedy)
     default:
       planner.run(operation.sql)
   }
+}
+
+/** Source: https://developers.cloudflare.com/d1/platform/limits/ */
+const maxColumns = 100
+
+function checkColumns(planner: Planner, name: string): void {
+  const columns = planner.model.table(name)?.columns.length ?? 0
+  if (columns > maxColumns)
+    throw planner.error(
+      `${name} would have ${columns} columns, and D1 takes ${maxColumns}`,
+      'Divide the table.',
+    )
 }
 
 /** Atoll's notes that name a table. */
@@ -147,20 +192,4 @@ function renameNotes({ table, to }: StatementOf<'rename-table'>): string[] {
     `UPDATE _atoll_changes SET name = ${name} WHERE name = ${from}`,
     `UPDATE _atoll_placements SET name = ${name} WHERE name = ${from}`,
   ]
-}
-
-function canFail(operation: Operation): boolean {
-  switch (operation.kind) {
-    case 'create-index':
-      return operation.isUnique
-    case 'add-column':
-      return /\b(?:NOT\s+NULL|CHECK|UNIQUE|REFERENCES|PRIMARY)\b/i.test(operation.definition)
-    case 'rebuild':
-    case 'copy':
-    case 'data':
-    case 'other':
-      return true
-    default:
-      return false
-  }
 }

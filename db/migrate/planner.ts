@@ -1,4 +1,4 @@
-import { quoteName } from '../quote.ts'
+import { quoteName, quoteText } from '../quote.ts'
 import { createSearch, dropSearch, refillSearch, searchPrefix } from '../system/search-objects.ts'
 import { type AttachmentsOf, isAtollTrigger } from './attachments.ts'
 import { MigrationError } from './migration-error.ts'
@@ -12,6 +12,9 @@ export interface Step {
   readonly sql: string
   readonly source: string | null
 }
+
+/** Source: https://developers.cloudflare.com/d1/platform/limits/ */
+const maxStatementBytes = 100_000
 
 /** Tables whose triggers were taken off. */
 interface Detached {
@@ -42,6 +45,9 @@ export class Planner {
 
   /** @throws MigrationError when the schema as it will be does not take it */
   run(sql: string): void {
+    this.#checkSize(sql)
+    const problem = this.model.problemOf(sql)
+    if (problem !== null) throw this.error(problem, undefined, new Error(problem))
     try {
       this.model.run(sql)
     } catch (error) {
@@ -52,9 +58,16 @@ export class Planner {
 
   /** A statement about rows, which the model has none of: it is only read. */
   runOnRows(sql: string): void {
+    this.#checkSize(sql)
     const problem = this.model.problemOf(sql)
     if (problem !== null) throw this.error(problem)
     this.steps.push({ sql, source: this.source })
+  }
+
+  #checkSize(sql: string): void {
+    const bytes = Buffer.byteLength(sql)
+    if (bytes > maxStatementBytes)
+      throw this.error(`the statement has ${bytes} bytes, and D1 takes ${maxStatementBytes}`, 'Divide it.')
   }
 
   error(reason: string, remedy?: string, cause?: unknown): MigrationError {
@@ -67,6 +80,15 @@ export class Planner {
       },
       cause,
     )
+  }
+
+  /** Fails, and the transaction with it, when a row of a table refers to nothing. */
+  checkForeignKeys(table: string): void {
+    const found = `pragma_foreign_key_check(${quoteText(table)})`
+    this.steps.push({
+      sql: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM ${found}) THEN 1 ELSE json_extract('{}', ${quoteText(`atoll/foreign-key/${table}/`)} || (SELECT "parent" FROM ${found} LIMIT 1)) END`,
+      source: this.source,
+    })
   }
 
   /** A name for an index that lives only while the migration runs. */
@@ -110,11 +132,14 @@ export class Planner {
 
   /** Puts back what was taken off, as the tables are now. */
   attach(): void {
+    const { source } = this
     this.source = null
     for (const [name, { triggers, isRewritten }] of this.#detached) {
       const table = this.model.table(name)
       if (table) this.#attachTo(table, triggers, isRewritten)
     }
+    this.#detached.clear()
+    this.source = source
   }
 
   #attachTo(table: ModelTable, old: readonly SchemaObject[], isRewritten: boolean): void {

@@ -7,6 +7,7 @@
  */
 import { quoteName, quoteText } from '../quote.ts'
 import { isAtollTrigger } from './attachments.ts'
+import { renamedTable } from './create-table.ts'
 import type { Planner } from './planner.ts'
 import { isIndexed, type ModelForeignKey, type ModelTable, type SchemaModel } from './schema-model.ts'
 import { foldName, sameName } from './sql-tokens.ts'
@@ -21,10 +22,10 @@ export interface Rebuild {
   readonly values: readonly string[]
   /** Whether the rows and all these values stay what they are. */
   readonly isPlain: boolean
-  /** A query for the rows in the place of the values, when they do not simply come from the old table. */
-  readonly query: string | null
-  /** Names of indexes that are not to come back: the schema has them no longer, or the migration makes them itself. */
-  readonly leaves: (index: string) => boolean
+  /** The table that the values are of, when it is not the old one: one that goes when this one is made. */
+  readonly from: string | null
+  /** Names of indexes and triggers that are not to come back: the schema has them no longer, or the migration makes them itself. */
+  readonly leaves: (name: string) => boolean
   /** CREATE UNIQUE INDEX of those that it is to have from the beginning. */
   readonly uniques: readonly string[]
 }
@@ -46,15 +47,17 @@ export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): v
   const family = familyOf(model, rebuilds)
   const order = parentsFirst(family)
   for (const { name } of order) planner.detach(name)
-  const appTriggers = order.flatMap(({ name }) =>
-    model.triggersOn(name).filter((trigger) => !isAtollTrigger(trigger.name)),
-  )
+  const sources = rebuilds.flatMap(({ from }) => model.table(from ?? '') ?? [])
+  const triggersOf = ({ name }: ModelTable) =>
+    model.triggersOn(name).filter((trigger) => !isAtollTrigger(trigger.name))
+  const appTriggers = order.flatMap(triggersOf)
+  const newTriggers = sources.flatMap(triggersOf)
   // The rows' own deletion acts on rows of the same table, and would tell them.
-  for (const { name } of appTriggers) planner.run(`DROP TRIGGER ${quoteName(name)}`)
+  for (const { name } of [...appTriggers, ...newTriggers]) planner.run(`DROP TRIGGER ${quoteName(name)}`)
   const temporary = indexChildren(planner, order)
   const held = order.map((table) => putAside(planner, table, rebuildOf(rebuilds, table)))
   keepSequences(planner, order)
-  for (const { name } of [...order].reverse()) planner.run(`DROP TABLE ${quoteName(name)}`)
+  for (const { name } of [...sources, ...[...order].reverse()]) planner.run(`DROP TABLE ${quoteName(name)}`)
   for (const { table, rebuild } of held) {
     planner.run(rebuild?.sql ?? table.sql)
     for (const unique of rebuild?.uniques ?? []) planner.run(unique)
@@ -66,8 +69,15 @@ export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): v
   for (const index of temporary) if (model.has(index)) planner.run(`DROP INDEX ${quoteName(index)}`)
   restoreSequences(planner, order)
   for (const one of held) remakeIndexes(planner, one, false)
-  for (const { sql } of appTriggers) planner.run(sql)
-  for (const table of touched(model, order)) checkForeignKeys(planner, table)
+  const renamed = newTriggers.map(({ name, of, sql }) => {
+    const table = rebuilds.find(({ from }) => sameName(from ?? '', of))?.table ?? of
+    return { name, of: table, sql: renamedTable(sql, of, table) }
+  })
+  for (const { name, of, sql } of [...renamed, ...appTriggers]) {
+    const isLeft = rebuilds.some(({ table, leaves }) => sameName(table, of) && leaves(name))
+    if (!isLeft && !model.has(name)) planner.run(sql)
+  }
+  for (const table of touched(model, order)) planner.checkForeignKeys(table)
 }
 
 function rebuildOf(rebuilds: readonly Rebuild[], { name }: ModelTable): Rebuild | null {
@@ -149,33 +159,39 @@ function indexLate(planner: Planner, order: readonly ModelTable[]): string[] {
 }
 
 function putAside(planner: Planner, table: ModelTable, rebuild: Rebuild | null): Held {
+  const source = planner.model.table(rebuild?.from ?? table.name) ?? table
   const columns =
     rebuild?.columns ?? table.columns.filter(({ generated }) => generated === null).map(({ name }) => name)
   const aside = `_atoll_held_${table.name}`
-  const hasRowids =
-    table.hasRowid && !rebuild?.query && columns.length < maxColumns && !table.columns.some(hidesRowid)
+  const rowid = rowidOf([source])
+  const hasRowids = source.hasRowid && rowid !== null && columns.length < maxColumns
   const values = rebuild?.values ?? columns.map(quoteName)
   const listed = [
-    ...(hasRowids ? ['rowid AS "_atoll_rowid"'] : []),
+    ...(hasRowids ? [`${rowid} AS "_atoll_rowid"`] : []),
     ...values.map((value, i) => `${value} AS "c${i}"`),
   ]
-  const query = rebuild?.query ?? `SELECT ${listed.join(', ')} FROM ${quoteName(table.name)}`
-  planner.run(`CREATE TABLE ${quoteName(aside)} AS ${query}`)
-  if (!rebuild || rebuild.query === null) checkCount(planner, table.name, aside)
+  planner.run(
+    `CREATE TABLE ${quoteName(aside)} AS SELECT ${listed.length === 0 ? '1 AS "none"' : listed.join(', ')} FROM ${quoteName(source.name)}`,
+  )
+  checkCount(planner, source.name, aside)
   return { table, rebuild, aside, hasRowids, columns }
 }
 
-const hidesRowid = ({ name }: { name: string }) => /^(rowid|oid|_rowid_)$/i.test(name)
+/** A name of the rowid that is no column's of these tables. */
+function rowidOf(tables: readonly ModelTable[]): string | null {
+  const isFree = (name: string) =>
+    !tables.some(({ columns }) => columns.some((column) => sameName(column.name, name)))
+  return ['rowid', '_rowid_', 'oid'].find(isFree) ?? null
+}
 
 function putBack(planner: Planner, { table, rebuild, aside, hasRowids, columns }: Held): void {
   const made = planner.model.table(table.name)
   const names = columns.map(quoteName)
+  const rowid = made ? rowidOf([made]) : null
   // A table that has its rowid as a column is given it by that; another one keeps the rows' own.
-  const keepsRowids = hasRowids && made?.hasRowid === true && made.rowidColumn === null
-  const into = [...(keepsRowids ? ['rowid'] : []), ...names]
-  const from = rebuild?.query
-    ? ['*']
-    : [...(keepsRowids ? ['"_atoll_rowid"'] : []), ...columns.map((_, i) => `"c${i}"`)]
+  const keepsRowids = hasRowids && made?.hasRowid === true && made.rowidColumn === null && rowid !== null
+  const into = [...(keepsRowids ? [rowid] : []), ...names]
+  const from = [...(keepsRowids ? ['"_atoll_rowid"'] : []), ...columns.map((_, i) => `"c${i}"`)]
   const filled =
     into.length === 0
       ? `INSERT INTO ${quoteName(table.name)} DEFAULT VALUES`
@@ -238,13 +254,4 @@ function touched(model: SchemaModel, order: readonly ModelTable[]): string[] {
   return [...new Map(names.map((name) => [foldName(name), name])).values()].filter(
     (name) => (model.table(name)?.foreignKeys.length ?? 0) > 0,
   )
-}
-
-/** Fails, and the transaction with it, when a row refers to nothing. */
-function checkForeignKeys(planner: Planner, table: string): void {
-  const found = `pragma_foreign_key_check(${quoteText(table)})`
-  planner.steps.push({
-    sql: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM ${found}) THEN 1 ELSE json_extract('{}', ${quoteText(`atoll/foreign-key/${table}/`)} || (SELECT "parent" FROM ${found} LIMIT 1)) END`,
-    source: planner.source,
-  })
 }

@@ -5,7 +5,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { quoteName, quoteText } from '../quote.ts'
 import type { SchemaObject } from './schema-objects.ts'
-import { foldName } from './sql-tokens.ts'
+import { foldName, tokensOf } from './sql-tokens.ts'
 
 export interface ModelColumn {
   readonly name: string
@@ -83,8 +83,15 @@ export class SchemaModel {
   /** Why SQLite would not take a statement; null when it would. */
   problemOf(sql: string): string | null {
     try {
-      this.#database.prepare(sql)
-      return null
+      // What SQLite has read of the text; behind it, another statement may stand.
+      const { sourceSQL } = this.#database.prepare(sql)
+      const rest = tokensOf(sql.slice(sourceSQL.length)).filter(({ text }) => text !== ';')
+      return rest.length === 0
+        ? null
+        : `more than one statement: ${rest
+            .map(({ text }) => text)
+            .join(' ')
+            .slice(0, 80)}`
     } catch (error) {
       return (error as Error).message
     }

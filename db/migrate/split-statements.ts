@@ -1,7 +1,8 @@
 import { isPunctuation, isWord, type Token, textOf, tokensOf } from './sql-tokens.ts'
 
 /**
- * The statements of a migration. Where drizzle-kit marks their ends they end there, also one that it has cut off in the middle of a literal.
+ * The statements of a migration. Where drizzle-kit marks their ends they end there, also one that it has cut off in the middle of a
+ * literal.
  */
 export function splitMigration(sql: string): string[] {
   return sql.split('--> statement-breakpoint').flatMap(splitStatements)
@@ -14,18 +15,17 @@ export function splitMigration(sql: string): string[] {
 export function splitStatements(sql: string): string[] {
   const statements: string[] = []
   let own: Token[] = []
-  let depth = 0
+  let isInBody = false
   for (const token of tokensOf(sql)) {
-    if (isPunctuation(token, ';') && depth === 0) {
+    if (isPunctuation(token, ';') && !isInBody) {
       if (own.length > 0) statements.push(textOf(sql, own))
       own = []
       continue
     }
+    // A body begins once, and ends with the END that stands behind a semicolon: other words of that kind are names, or end a CASE.
+    if (isInBody && isWord(token, 'END') && isPunctuation(own.at(-1), ';')) isInBody = false
     own.push(token)
-    if (!isTrigger(own)) continue
-    // BEGIN opens the body and CASE an expression in it; both end with END.
-    if (isWord(token, 'BEGIN', 'CASE')) depth++
-    if (isWord(token, 'END') && depth > 0) depth--
+    if (isWord(token, 'BEGIN') && !hasBody(own) && isTrigger(own)) isInBody = true
   }
   if (own.length > 0) statements.push(textOf(sql, own))
   return statements
@@ -33,5 +33,12 @@ export function splitStatements(sql: string): string[] {
 
 function isTrigger(tokens: readonly Token[]): boolean {
   if (!isWord(tokens[0], 'CREATE')) return false
-  return isWord(tokens[isWord(tokens[1], 'TEMP', 'TEMPORARY') ? 2 : 1], 'TRIGGER')
+  const at = isWord(tokens[1], 'TEMP', 'TEMPORARY') ? 2 : 1
+  // The body comes behind the table, which comes behind ON.
+  return isWord(tokens[at], 'TRIGGER') && tokens.some((token, i) => i > at && isWord(token, 'ON'))
+}
+
+/** Whether a statement's body has begun, and ended, before its last token. */
+function hasBody(tokens: readonly Token[]): boolean {
+  return tokens.slice(0, -1).some((token) => isWord(token, 'BEGIN')) && isTrigger(tokens)
 }

@@ -51,6 +51,8 @@ export type Statement = { readonly sql: string } & (
   | { readonly kind: 'data'; readonly table: string; readonly verb: 'insert' | 'update' | 'delete' }
   /** Settings and transactions, which a batch has its own of. */
   | { readonly kind: 'nothing' }
+  /** What no migration can do. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly remedy: string }
   | { readonly kind: 'other' }
 )
 
@@ -63,8 +65,14 @@ export function readStatement(sql: string): Statement {
   if (reader.take('CREATE')) return readCreate(sql, reader)
   if (reader.take('DROP')) return readDrop(sql, reader)
   if (reader.take('ALTER')) return readAlter(sql, reader)
-  if (isWord(tokens[0], 'PRAGMA', 'BEGIN', 'COMMIT', 'END', 'SAVEPOINT', 'RELEASE', 'ROLLBACK'))
-    return { kind: 'nothing', sql }
+  if (isWord(tokens[0], 'SAVEPOINT', 'RELEASE', 'ROLLBACK'))
+    return {
+      kind: 'refused',
+      sql,
+      reason: 'a migration is one transaction by itself, and is not undone in part',
+      remedy: 'Take SAVEPOINT, RELEASE and ROLLBACK out, and what they undo.',
+    }
+  if (isWord(tokens[0], 'PRAGMA', 'BEGIN', 'COMMIT', 'END')) return { kind: 'nothing', sql }
   if (isWord(tokens[0], 'INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'WITH')) return readData(sql, tokens)
   return { kind: 'other', sql }
 }

@@ -19,7 +19,8 @@ const { values } = parseArgs({
 })
 
 function readKey(): string | undefined {
-  return process.env.ATOLL_SECRET_KEY ?? readLocalVariables(join(root, '.dev.vars')).ATOLL_SECRET_KEY
+  const { ATOLL_SECRET_KEY: given } = process.env
+  return given ?? readLocalVariables(join(root, '.dev.vars')).ATOLL_SECRET_KEY
 }
 
 function show({ indexes, unused, untried }: ShownAdvice): void {

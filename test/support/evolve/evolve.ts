@@ -215,6 +215,7 @@ async function write(
   state: State,
   databases: Databases,
   count: number,
+  entersLookups: boolean,
 ): Promise<string | null> {
   const writes = randomWrites(chance, state.model, state.references, count)
   for (const [name, statements] of writes) {
