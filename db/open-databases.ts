@@ -65,9 +65,17 @@ export async function openDatabases(options: DatabaseOptions): Promise<OpenDatab
   return { databases, names, close: () => miniflare.dispose() }
 }
 
+function readConfig(path: string): Unstable_Config {
+  try {
+    return unstable_readConfig({ config: path }, { hideWarnings: true })
+  } catch (error) {
+    throw new UsageError(`wrangler.toml cannot be read: ${(error as Error).message}`)
+  }
+}
+
 /** Wrangler's own words for an environment that is not there are a page, and it only warns of one without databases. */
 function readEnvironment(path: string, env: string | undefined): Unstable_Config {
-  const whole = unstable_readConfig({ config: path }, { hideWarnings: true })
+  const whole = readConfig(path)
   if (env === undefined) return whole
   const known = whole.definedEnvironments ?? []
   if (!known.includes(env)) {

@@ -5,15 +5,24 @@
 import { buildCatalog } from '../catalog/build-catalog.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { StorageDeclarations } from '../storage-policy.ts'
+import { UsageError } from '../usage-error.ts'
 
 /** The app's tables and buckets. */
 export async function readAppTables(): Promise<{ catalog: Catalog; storage: StorageDeclarations }> {
-  const { default: tables } = await import('../app/tables.ts')
-  const { default: storage } = await import('../app/storage.ts')
+  const { default: tables } = await readable(() => import('../app/tables.ts'))
+  const { default: storage } = await readable(() => import('../app/storage.ts'))
   return { catalog: buildCatalog(tables), storage }
 }
 
 /** What the app's schema exports. */
 export async function readAppSchema(): Promise<Readonly<Record<string, unknown>>> {
-  return import('../app/schema.ts')
+  return readable(() => import('../app/schema.ts'))
+}
+
+async function readable<Module>(load: () => Promise<Module>): Promise<Module> {
+  try {
+    return await load()
+  } catch (error) {
+    throw new UsageError(`The app cannot be read: ${error instanceof Error ? error.message : error}`)
+  }
 }

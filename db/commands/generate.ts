@@ -25,7 +25,10 @@ await runCommand(usage, async () => {
   if (status !== 0) throw new UsageError(`drizzle-kit ended with status ${status}`)
   const after = readMigrations(appMigrations)
   const made = after.filter(({ name }) => !before.some((known) => known.name === name))
-  if (made.length === 0) return
+  if (made.length === 0) {
+    if (output === '' || /No schema changes/.test(output)) return
+    throw new UsageError('drizzle-kit has written nothing: what it says stands above.')
+  }
   const planned = planOnEmpty(after).filter(({ migration }) =>
     made.some(({ name }) => name === migration.name),
   )

@@ -7,10 +7,11 @@
  */
 import { parseArgs } from 'node:util'
 import { migrateCluster } from '../migrate/migrate-cluster.ts'
-import { appMigrations, readMigrations } from '../migrate/migration-files.ts'
+import { appMigrations, readMigrations, unjournaled } from '../migrate/migration-files.ts'
 import { planText, reportText } from '../migrate/report.ts'
+import { checkGenerated } from '../migrate/schema-drift.ts'
 import { openDatabases } from '../open-databases.ts'
-import { readAppTables } from './app-tables.ts'
+import { readAppSchema, readAppTables } from './app-tables.ts'
 import { runCommand } from './run-command.ts'
 
 const usage = 'npm run db:migrate -- [--plan] [--remote] [--env NAME] [--persist-to DIR]'
@@ -26,6 +27,11 @@ await runCommand(usage, async () => {
   })
   const { catalog, storage } = await readAppTables()
   const migrations = readMigrations(appMigrations)
+  checkGenerated(await readAppSchema(), migrations)
+  for (const name of unjournaled(appMigrations))
+    console.error(
+      `${name} is not in meta/_journal.json: Workers do not ask for it (npm run db:generate -- --custom makes one that is)`,
+    )
   const { databases, close } = await openDatabases({
     remote: values.remote,
     persistTo: values['persist-to'],

@@ -8,9 +8,8 @@ import type { Migration } from './migration.ts'
 import type { Operation, RebuildOperation, SwapOperation } from './operation.ts'
 import type { Planner } from './planner.ts'
 import { type Rebuild, rebuildTables } from './rebuild-tables.ts'
-import type { Rename } from './rename.ts'
 import { type ModelTable, readTable } from './schema-model.ts'
-import { formerColumn, formerTable, indexNames, type Snapshot } from './snapshot.ts'
+import { formerColumn, formerTable, indexNames, type Snapshot, tableIn } from './snapshot.ts'
 import { foldName, nameOf, sameName, tokensOf } from './sql-tokens.ts'
 
 /** What a migration says of the tables that it makes anew, besides. */
@@ -29,10 +28,12 @@ export function carryOutRebuilds(
   const { snapshot } = context.migration
   const rebuilds = group.map((operation): Rebuild => {
     planner.source = operation.sql
-    const table = planner.model.table(operation.table)
-    if (!table) throw planner.error(`there is no table ${operation.table}`)
-    const { renames, ...filled } = filling(operation, table, snapshot)
-    planner.renames.push(...renames)
+    if (!planner.model.table(operation.table)) throw planner.error(`there is no table ${operation.table}`)
+    renameColumns(planner, operation, snapshot)
+    const table = planner.model.table(operation.table) as ModelTable
+    checkSources(planner, operation, table)
+    checkKnown(planner, operation, table, context)
+    const filled = filling(operation, table)
     return {
       table: table.name,
       sql: operation.create,
@@ -90,30 +91,72 @@ function leavesOf(
   }
 }
 
+/** Of a table that it makes anew, drizzle-kit leaves out which columns were renamed; triggers, views and keys of others follow the name. */
+function renameColumns(
+  planner: Planner,
+  { table: name, copy }: RebuildOperation,
+  snapshot: Snapshot | null,
+): void {
+  for (const value of copy.values) {
+    const table = planner.model.table(name) as ModelTable
+    const to = quotedName(value)
+    const isThere = (column: string) => table.columns.some((one) => sameName(one.name, column))
+    const from = to === null || isThere(to) ? null : formerColumn(snapshot, table.name, to)
+    if (to === null || from === null || !isThere(from)) continue
+    planner.detach(name)
+    planner.dropSearchOf(name, from)
+    planner.run(`ALTER TABLE ${quoteName(table.name)} RENAME COLUMN ${quoteName(from)} TO ${quoteName(to)}`)
+    planner.renames.push({ kind: 'column', table: table.name, from, to })
+  }
+}
+
+/** A quoted name that is no column would be text in every row, but where drizzle-kit names a column that it adds. */
+function checkSources(planner: Planner, { copy }: RebuildOperation, table: ModelTable): void {
+  for (const [i, value] of copy.values.entries()) {
+    const source = quotedName(value)
+    if (source === null || table.columns.some(({ name }) => sameName(name, source))) continue
+    if (!sameName(source, copy.columns[i] ?? '')) throw planner.error(`${table.name} has no column ${source}`)
+  }
+}
+
+/** A column that came by another way than the migrations before this one is not what this one means to take away. */
+function checkKnown(
+  planner: Planner,
+  { create }: RebuildOperation,
+  table: ModelTable,
+  { migration, before }: RebuildContext,
+): void {
+  if (!migration.snapshot || !before) return
+  const known = Object.values(tableIn(before, formerTable(migration.snapshot, table.name))?.columns ?? {})
+  const kept = readTable(create)?.columns ?? []
+  for (const { name } of table.columns) {
+    const isKnown = [...known, ...kept].some((column) => sameName(column.name, name))
+    const isRenamed = planner.renames.some((rename) => rename.kind === 'column' && sameName(rename.to, name))
+    if (isKnown || isRenamed) continue
+    throw planner.error(
+      `${table.name} would be made anew without its column ${name}, of which this migration does not know`,
+      'It came with a migration of another branch, or by hand: take this migration back, and generate it anew on top of that.',
+    )
+  }
+}
+
 /** What fills the new table. A column that the old one has not is left to its default: SQLite would take its quoted name as text. */
-function filling({ copy, create }: RebuildOperation, table: ModelTable, snapshot: Snapshot | null) {
+function filling({ copy, create }: RebuildOperation, table: ModelTable) {
   const generated = new Set(
     readTable(create)?.columns.flatMap(({ name, generated: how }) => (how === null ? [] : [foldName(name)])),
   )
   const isThere = (name: string) => table.columns.some((column) => sameName(column.name, name))
   const pairs = copy.columns
-    .map((column, i) => {
-      const value = copy.values[i] as string
-      const source = quotedName(value)
-      // A column that is renamed by a migration that makes its table anew is not renamed before.
-      const former = source === null || isThere(source) ? null : formerColumn(snapshot, table.name, source)
-      return { column, value, source: former ?? source }
-    })
+    .map((column, i) => ({
+      column,
+      value: copy.values[i] as string,
+      source: quotedName(copy.values[i] as string),
+    }))
     .filter(({ column, source }) => !generated.has(foldName(column)) && (source === null || isThere(source)))
   return {
     columns: pairs.map(({ column }) => column),
     values: pairs.map(({ value, source }) => (source === null ? value : quoteName(source))),
     isPlain: pairs.every(({ column, source }) => source !== null && sameName(column, source)),
-    renames: pairs.flatMap(({ column, source }): Rename[] =>
-      source === null || sameName(column, source)
-        ? []
-        : [{ kind: 'column', table: table.name, from: source, to: column }],
-    ),
   }
 }
 

@@ -109,7 +109,7 @@ function tryDrop(planner: Planner, sql: string): string | null {
 }
 
 function refusedDrop(planner: Planner, reason: string): MigrationError {
-  const [, what, name] = /error in (index|view|trigger) (\S+)/i.exec(reason) ?? []
+  const [, what, name] = /error in (index|view|trigger) (.+?)(?::| after)/i.exec(reason) ?? []
   return planner.error(
     reason,
     what === undefined

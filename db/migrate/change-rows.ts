@@ -5,25 +5,33 @@
 import { quoteName } from '../quote.ts'
 import type { Operation } from './operation.ts'
 import type { Planner } from './planner.ts'
-import { isWord, sameName, tokensOf } from './sql-tokens.ts'
+import { foldName, isPunctuation, isWord, nameOf, sameName, tokensOf } from './sql-tokens.ts'
 
 /**
  * Whether new rows of a table may be put into this database by a migration, which runs on every database: `false`: they are left out here,
  * as nobody would look for them; a text: why they may be put in nowhere.
+ *
+ * @param from names that the statement speaks of besides: rows that are made of spread rows lie where those do
  */
-export type PlaceRows = (table: string) => boolean | string
+export type PlaceRows = (table: string, from: readonly string[]) => boolean | string
 
-export function runOnRows(planner: Planner, operation: Operation, placeRows: PlaceRows): void {
+export function runOnRows(
+  planner: Planner,
+  created: Set<string>,
+  operation: Operation,
+  placeRows: PlaceRows,
+): void {
   if (operation.kind === 'other' && /^\s*(?:VACUUM|ATTACH|DETACH|CREATE\s+TEMP)/i.test(operation.sql))
     throw planner.error('D1 does not take this statement', 'Take it out of the migration.')
   if (operation.kind !== 'data' && operation.kind !== 'copy') {
     planner.run(operation.sql)
+    if (operation.kind === 'create-table') created.add(foldName(operation.table))
     return
   }
-  if (operation.withoutKeys) checkActions(planner, operation)
-  // Rows that are made of rows lie where those do.
-  if (operation.kind === 'data' && operation.verb === 'insert' && !/\bSELECT\b/i.test(operation.sql)) {
-    const isPlaced = placeRows(operation.table)
+  const verb = operation.kind === 'copy' ? 'insert' : operation.verb
+  if (operation.withoutKeys) checkActions(planner, operation, verb)
+  if (verb === 'insert') {
+    const isPlaced = placeRows(operation.table, namesIn(operation.sql, operation.table))
     if (typeof isPlaced === 'string')
       throw planner.error(
         isPlaced,
@@ -31,26 +39,44 @@ export function runOnRows(planner: Planner, operation: Operation, placeRows: Pla
       )
     if (!isPlaced) return
   }
+  planner.writes.add(operation.table)
   planner.runOnRows(operation.sql)
 }
 
+/** What a statement names, but for the table that it writes. */
+function namesIn(sql: string, table: string): string[] {
+  const names = tokensOf(sql)
+    .filter(({ kind }) => kind === 'name' || kind === 'word')
+    .map(nameOf)
+  return names.filter((name) => !sameName(name, table))
+}
+
 /** Who switches foreign keys off does not want their actions; D1 lets nobody switch them off. */
-function checkActions(planner: Planner, operation: Extract<Operation, { kind: 'data' | 'copy' }>): void {
-  const verb = operation.kind === 'copy' ? 'insert' : operation.verb
-  const replaces = tokensOf(operation.sql)
-    .slice(0, 3)
-    .some((token) => isWord(token, 'REPLACE'))
+function checkActions(
+  planner: Planner,
+  { sql, table }: Extract<Operation, { kind: 'data' | 'copy' }>,
+  verb: 'insert' | 'update' | 'delete',
+): void {
+  const tokens = tokensOf(sql)
+  const replaces = tokens.some((token, i) => isWord(token, 'REPLACE') && !isPunctuation(tokens[i + 1], '('))
   if (verb === 'insert' && !replaces) return
+  const set = tokens.flatMap((token, i) =>
+    isPunctuation(tokens[i + 1], '=') ? [foldName(nameOf(token))] : [],
+  )
+  const keys = planner.model.table(table)?.columns.filter(({ keyPosition }) => keyPosition > 0) ?? []
   const acts = (action: string) => !/^(NO ACTION|RESTRICT)$/i.test(action)
   for (const child of planner.model.tables.values()) {
-    const key = child.foreignKeys.find(
-      ({ parent, onDelete, onUpdate }) =>
-        sameName(parent, operation.table) && acts(verb === 'update' ? onUpdate : onDelete),
-    )
+    const key = child.foreignKeys.find(({ parent, parentColumns, onDelete, onUpdate }) => {
+      if (!sameName(parent, table)) return false
+      const named = parentColumns.length > 0 ? parentColumns : keys.map(({ name }) => name)
+      return verb === 'update'
+        ? acts(onUpdate) && named.some((name) => set.includes(foldName(name)))
+        : acts(onDelete)
+    })
     if (!key) continue
     throw planner.error(
-      `foreign keys are never off on D1: rows of ${child.name} would go or change with those of ${operation.table}`,
-      'Write it as an UPDATE, or as INSERT … ON CONFLICT DO UPDATE, which leave the rows in place.',
+      `foreign keys are never off on D1: rows of ${child.name} would go or change with those of ${table}`,
+      'Write it as an UPDATE of other columns, or as INSERT … ON CONFLICT DO UPDATE, which leave the rows in place.',
     )
   }
 }
@@ -63,9 +89,9 @@ export function checkRows(planner: Planner, operations: readonly Operation[]): v
   const { model } = planner
   const writes = operations.some(({ kind }) => kind === 'data' || kind === 'copy' || kind === 'swap')
   if (writes) {
-    for (const { name, foreignKeys } of model.tables.values())
-      if (foreignKeys.length > 0) planner.checkForeignKeys(name)
+    for (const { name } of model.tables.values()) planner.willCheck(name)
   }
+  planner.checkForeignKeys()
   const made = new Set(
     operations.flatMap((operation) => (operation.kind === 'create-trigger' ? [operation.trigger] : [])),
   )

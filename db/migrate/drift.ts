@@ -23,7 +23,6 @@ export function checkDrift(
     if (hash === null || hash === hashOf(byName.get(name) as Migration)) continue
     throw new MigrationError(`${name} has been changed since it was applied`, {
       database,
-      migration: name,
       remedy: `Put the file back as it was, and write what is to change as a new migration (npm run db:generate). ${startOver}`,
     })
   }

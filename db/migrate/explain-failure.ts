@@ -21,7 +21,7 @@ export async function explainFailure(
     {
       database: name,
       migration: planned.migration.name,
-      statement: step.source ?? step.sql,
+      ...(step.source === null ? {} : { statement: step.source }),
       remedy,
     },
     reason,

@@ -4,24 +4,18 @@
  * @module
  */
 import { createHash } from 'node:crypto'
-import { type Catalog, storedColumns } from '../catalog/catalog.ts'
-import { parseMap, readMapText, type ShardMap } from '../cluster/shard-map.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import type { StorageDeclarations } from '../storage-policy.ts'
 import { applyMigration, tryMigrations } from './apply-migration.ts'
-import { attachmentsFor } from './attachments.ts'
-import type { PlaceRows } from './change-rows.ts'
-import { checkDrift, pendingOf } from './drift.ts'
 import { explainFailure } from './explain-failure.ts'
 import { type Look, lookAt } from './look.ts'
 import { hashOf, type Migration } from './migration.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import { MigrationError } from './migration-error.ts'
-import { checkPlacements, checkShards } from './placement-guard.ts'
 import { placementsOf } from './placements.ts'
-import { type PlannedMigration, planMigration } from './plan-migration.ts'
-import { SchemaModel } from './schema-model.ts'
+import { planCluster } from './plan-cluster.ts'
+import type { PlannedMigration } from './plan-migration.ts'
 import { type ClusterDatabases, makeOwnObjects, ownObjects, settleCluster } from './settle-cluster.ts'
-import { foldName } from './sql-tokens.ts'
 
 export interface MigrateOptions {
   readonly storage?: StorageDeclarations
@@ -101,25 +95,6 @@ async function lookAtAll(databases: ClusterDatabases): Promise<ReadonlyMap<strin
   return looks
 }
 
-/** What is to be done to each database. */
-async function planCluster(
-  databases: ClusterDatabases,
-  looks: ReadonlyMap<string, Look>,
-  catalog: Catalog,
-  migrations: readonly Migration[],
-): Promise<ReadonlyMap<string, readonly PlannedMigration[]>> {
-  for (const [name, look] of looks) checkDrift(name, look.applied, migrations)
-  const plans = new Map(
-    [...looks].map(([name, look]) => [name, plan(name, look, catalog, migrations, databases.size)]),
-  )
-  const map = await mapOf(databases, looks)
-  checkShards(map, [...databases.keys()])
-  const noted = looks.get('DB')?.placements ?? new Map<string, string>()
-  const renames = plans.get('DB')?.flatMap((planned) => planned.renames) ?? []
-  await checkPlacements(databases, catalog, map, noted, renames)
-  return plans
-}
-
 /** What databases that need nothing have noted: all that this depends on, in one hash. */
 function settledMark(
   catalog: Catalog,
@@ -150,80 +125,6 @@ function settledMark(
 
 /** Changes whenever what this module does to databases does. */
 const enginesWork = 1
-
-/** The pending migrations of one database, each planned on what the one before leads to. */
-function plan(
-  name: string,
-  look: Look,
-  catalog: Catalog,
-  migrations: readonly Migration[],
-  databases: number,
-): PlannedMigration[] {
-  const pending = pendingOf(look.applied, migrations)
-  const model = new SchemaModel(look.schema)
-  try {
-    for (const statement of ownObjects(name === 'DB')) model.run(statement)
-    const attachmentsOf = attachmentsFor(catalog, name === 'DB', databases > 1)
-    const placeRows = placeRowsOn(catalog, name === 'DB', databases > 1)
-    const planned = pending.map((migration) => {
-      const before = migrations[migrations.indexOf(migration) - 1]?.snapshot ?? null
-      try {
-        return planMigration(model, migration, { before, attachmentsOf, placeRows })
-      } catch (error) {
-        if (error instanceof MigrationError) throw error
-        throw new MigrationError(
-          (error as Error).message,
-          { database: name, migration: migration.name },
-          error,
-        )
-      }
-    })
-    checkServed(catalog, model, name)
-    return planned
-  } finally {
-    model.close()
-  }
-}
-
-/** New rows of a distributed table lie on one database, of a local one in `DB`; copies of reference rows are the same everywhere. */
-function placeRowsOn(catalog: Catalog, isPrimary: boolean, hasShards: boolean): PlaceRows {
-  const byName = new Map([...catalog.tables.values()].map((table) => [foldName(table.name), table]))
-  return (name) => {
-    const placement = byName.get(foldName(name))?.placement
-    if (!hasShards || !placement || placement.kind === 'reference') return true
-    return placement.kind === 'distributed'
-      ? `${name} is distributed: a migration runs on every database, and would put the rows on each of them`
-      : isPrimary
-  }
-}
-
-/** Fails when the catalog has a table or column that the database will not have: what is hung on it would make writes fail. */
-function checkServed(catalog: Catalog, model: SchemaModel, database: string): void {
-  for (const table of catalog.tables.values()) {
-    if (table.kind !== 'table') continue
-    const present = model.table(table.name)
-    const missing = storedColumns(table).find(
-      ({ name }) => !present?.columns.some((column) => column.name === name),
-    )
-    if (present && !missing) continue
-    throw new MigrationError(
-      `db/app/tables.ts serves ${present ? `${table.name}.${missing?.name}` : table.name}, which no migration makes`,
-      { database, remedy: 'Write the migration (npm run db:generate), or take it out of db/app/schema.ts.' },
-    )
-  }
-}
-
-async function mapOf(
-  databases: ClusterDatabases,
-  looks: ReadonlyMap<string, Look>,
-): Promise<ShardMap | null> {
-  const hasMap = looks.get('DB')?.schema.some(({ name }) => name === '_atoll_shard_map')
-  if (!hasMap) return null
-  const { results } = await (databases.get('DB') as MigrationDatabase)
-    .prepare(readMapText)
-    .all<Record<string, unknown>>()
-  return parseMap(results[0])
-}
 
 async function tryOn(
   name: string,

@@ -11,13 +11,22 @@ export interface MigrationPlace {
 
 /** A migration that cannot be carried out as things are. Its message says which, where, why, and what helps. */
 export class MigrationError extends Error {
+  readonly reason: string
   readonly place: MigrationPlace
 
   constructor(reason: string, place: MigrationPlace = {}, cause?: unknown) {
     super(messageOf(reason, place), cause === undefined ? undefined : { cause })
     this.name = 'MigrationError'
+    this.reason = reason
     this.place = place
   }
+}
+
+/** The same, with the database in which it is so. */
+export function onDatabase(error: MigrationError, database: string): MigrationError {
+  return error.place.database === undefined
+    ? new MigrationError(error.reason, { ...error.place, database }, error)
+    : error
 }
 
 function messageOf(reason: string, { database, migration, statement, remedy }: MigrationPlace): string {

@@ -1,3 +1,4 @@
+import { isPunctuation, isWord, tokensOf } from './sql-tokens.ts'
 import type { Statement, StatementOf } from './statement.ts'
 
 /** A table that is made anew under its own name, as drizzle-kit writes it: made under another, filled from the old one, renamed. */
@@ -30,6 +31,23 @@ export type Operation = (Statement | RebuildOperation | SwapOperation) & {
 }
 
 /** Whether a statement may read or write rows. */
-export function isAboutRows({ kind }: Operation): boolean {
+export function isAboutRows(operation: Operation): boolean {
+  const { kind, sql } = operation
+  if (kind === 'create-table') return isMadeOfRows(sql)
   return kind === 'copy' || kind === 'data' || kind === 'other' || kind === 'swap'
+}
+
+/** CREATE TABLE … AS SELECT. */
+function isMadeOfRows(sql: string): boolean {
+  const tokens = tokensOf(sql)
+  const open = tokens.findIndex((token) => isPunctuation(token, '('))
+  return tokens.slice(0, open < 0 ? undefined : open).some((token) => isWord(token, 'AS'))
+}
+
+/** Whether a table is filled with nothing but columns of the old one. */
+export function isMerelyCopied({ copy }: RebuildOperation): boolean {
+  return copy.values.every((value) => {
+    const [token, ...others] = tokensOf(value)
+    return others.length === 0 && token?.kind === 'name'
+  })
 }

@@ -1,4 +1,4 @@
-import { quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../quote.ts'
 import type { AttachmentsOf } from './attachments.ts'
 import { carryOutRebuilds, carryOutSwap } from './carry-out-rebuilds.ts'
 import { addColumn, dropColumns, redefine } from './change-columns.ts'
@@ -8,7 +8,7 @@ import { type Effect, effectOf } from './effect.ts'
 import { addForeignKeys, addStoredColumns } from './mend-schema.ts'
 import type { Migration } from './migration.ts'
 import { MigrationError } from './migration-error.ts'
-import { isAboutRows, type Operation, type RebuildOperation } from './operation.ts'
+import { isAboutRows, isMerelyCopied, type Operation, type RebuildOperation } from './operation.ts'
 import { Planner, type Step } from './planner.ts'
 import { readMigration } from './read-migration.ts'
 import type { Rename } from './rename.ts'
@@ -26,6 +26,8 @@ export interface PlannedMigration {
   /** What it means for those who use the database. */
   readonly effects: readonly Effect[]
   readonly renames: readonly Rename[]
+  /** Tables whose rows its statements write. */
+  readonly writes: readonly string[]
 }
 
 export interface PlanOptions {
@@ -58,6 +60,7 @@ export function planMigration(
     const [operation] = group as [Operation]
     later = later.slice(group.length)
     planner.source = operation.sql
+    for (const one of group) checkNames(planner, one)
     effects.push(...group.flatMap((one) => effectOf(one, model)))
     const context = { migration, before, later }
     if (operation.kind === 'rebuild') carryOutRebuilds(planner, group as RebuildOperation[], context)
@@ -69,7 +72,11 @@ export function planMigration(
       // What writes rows is told like any write.
       for (const table of created) if (model.table(table)) planner.detach(table)
       planner.attach()
-      runOnRows(planner, operation, placeRows)
+      // Rows of a table that is exchanged afterwards are not meant to take others along.
+      const isLeft = later.some(
+        (other) => other.kind === 'swap' && 'table' in operation && sameName(other.table, operation.table),
+      )
+      runOnRows(planner, created, isLeft ? { ...operation, withoutKeys: true } : operation, placeRows)
     } else later = withoutBlockers(planner, operation, later, () => carryOut(planner, operation, created))
     drops.settle()
   }
@@ -85,7 +92,7 @@ export function planMigration(
   checkRows(planner, operations)
   if (planner.rewritten.size > 0) planner.runOnRows(forgetCached)
   const { steps, renames } = planner
-  return { migration, steps, effects, renames }
+  return { migration, steps, effects, renames, writes: [...planner.writes] }
 }
 
 /** To whoever follows the log for the cache: that it does not tell everything up to here. */
@@ -95,10 +102,17 @@ const forgetCached = `INSERT INTO _atoll_cursors (consumer, sequence) SELECT 'ca
 function groupOf(operations: readonly Operation[]): Operation[] {
   const [first, ...others] = operations as [Operation, ...Operation[]]
   if (first.kind !== 'rebuild' && first.kind !== 'drop-column') return [first]
-  const isSame = (next: Operation) =>
-    next.kind === first.kind && (next.kind === 'rebuild' || sameName(next.table, first.table))
-  const end = others.findIndex((next) => !isSame(next))
-  return [first, ...(end < 0 ? others : others.slice(0, end))]
+  const group = [first]
+  for (const next of others) {
+    const isOfTable = group.some(
+      (one) => 'table' in one && 'table' in next && sameName(next.table, one.table),
+    )
+    const isSame =
+      next.kind === 'rebuild' ? first.kind === 'rebuild' && !isOfTable && isMerelyCopied(next) : isOfTable
+    if (next.kind !== first.kind || !isSame) break
+    group.push(next)
+  }
+  return group
 }
 
 /**
@@ -136,8 +150,6 @@ function withoutBlockers(
 function carryOut(planner: Planner, operation: Operation, created: Set<string>): void {
   switch (operation.kind) {
     case 'create-table':
-      if (/^_atoll_|^_cf_/i.test(operation.table))
-        throw planner.error(`${operation.table}: names that begin so are kept for Atoll's own tables`)
       planner.run(operation.sql)
       checkColumns(planner, operation.table)
       created.add(foldName(operation.table))
@@ -145,7 +157,7 @@ function carryOut(planner: Planner, operation: Operation, created: Set<string>):
     case 'rename-table':
       planner.detach(operation.table)
       planner.dropSearchOf(operation.table)
-      planner.run(operation.sql)
+      for (const sql of renames(operation)) planner.run(sql)
       planner.renamed(operation.table, operation.to)
       planner.renames.push({ kind: 'table', from: operation.table, to: operation.to })
       for (const sql of renameNotes(operation)) planner.runOnRows(sql)
@@ -173,6 +185,19 @@ function carryOut(planner: Planner, operation: Operation, created: Set<string>):
   }
 }
 
+/** Atoll's own tables, triggers and notes are nobody else's to change. */
+function checkNames(planner: Planner, operation: Operation): void {
+  const names = (['table', 'to', 'index', 'view', 'trigger'] as const).flatMap((key) =>
+    key in operation ? [(operation as unknown as Record<string, string>)[key] as string] : [],
+  )
+  const own = names.find((name) => /^(?:_atoll_|_cf_|d1_migrations$)/i.test(name))
+  if (own !== undefined)
+    throw planner.error(
+      `${own}: names like this one are of Atoll's own tables, and of D1's`,
+      'Choose another name.',
+    )
+}
+
 /** Source: https://developers.cloudflare.com/d1/platform/limits/ */
 const maxColumns = 100
 
@@ -183,6 +208,16 @@ function checkColumns(planner: Planner, name: string): void {
       `${name} would have ${columns} columns, and D1 takes ${maxColumns}`,
       'Divide the table.',
     )
+}
+
+/** SQLite takes a name in other letters for the same one, which is taken. */
+function renames({ table, to, sql }: StatementOf<'rename-table'>): string[] {
+  if (!sameName(table, to)) return [sql]
+  const between = quoteName(`_atoll_renamed_${to}`)
+  return [
+    `ALTER TABLE ${quoteName(table)} RENAME TO ${between}`,
+    `ALTER TABLE ${between} RENAME TO ${quoteName(to)}`,
+  ]
 }
 
 /** Atoll's notes that name a table. */

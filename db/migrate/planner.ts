@@ -31,10 +31,13 @@ export class Planner {
   readonly renames: Rename[] = []
   /** Tables whose rows were written without a trigger to tell. */
   readonly rewritten = new Set<string>()
+  /** Tables that statements of the migration write. */
+  readonly writes = new Set<string>()
   /** The migration's statement that is being worked on. */
   source: string | null = null
   readonly #attachmentsOf: AttachmentsOf
   readonly #detached = new Map<string, Detached>()
+  readonly #toCheck = new Set<string>()
   #temporary = 0
 
   constructor(model: SchemaModel, migration: string, attachmentsOf: AttachmentsOf) {
@@ -82,8 +85,21 @@ export class Planner {
     )
   }
 
+  /** Has foreign keys of a table looked at when the migration is through. */
+  willCheck(table: string): void {
+    this.#toCheck.add(foldName(table))
+  }
+
+  checkForeignKeys(): void {
+    this.source = null
+    for (const name of this.#toCheck) {
+      const table = this.model.table(name)
+      if (table && table.foreignKeys.length > 0) this.#checkKeysOf(table.name)
+    }
+  }
+
   /** Fails, and the transaction with it, when a row of a table refers to nothing. */
-  checkForeignKeys(table: string): void {
+  #checkKeysOf(table: string): void {
     const found = `pragma_foreign_key_check(${quoteText(table)})`
     this.steps.push({
       sql: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM ${found}) THEN 1 ELSE json_extract('{}', ${quoteText(`atoll/foreign-key/${table}/`)} || (SELECT "parent" FROM ${found} LIMIT 1)) END`,
@@ -125,6 +141,7 @@ export class Planner {
 
   /** What was noted of a table goes on under another name. */
   renamed(table: string, to: string): void {
+    if (this.#toCheck.delete(foldName(table))) this.#toCheck.add(foldName(to))
     const detached = this.#detached.get(foldName(table))
     this.#detached.delete(foldName(table))
     if (detached) this.#detached.set(foldName(to), detached)

@@ -5,7 +5,13 @@
 import { renamedTable } from './create-table.ts'
 import { mended, withoutRedefined } from './mend-statements.ts'
 import type { Migration } from './migration.ts'
-import { isAboutRows, type Operation, type RebuildOperation, type SwapOperation } from './operation.ts'
+import {
+  isAboutRows,
+  isMerelyCopied,
+  type Operation,
+  type RebuildOperation,
+  type SwapOperation,
+} from './operation.ts'
 import { readTable } from './schema-model.ts'
 import type { Snapshot } from './snapshot.ts'
 import { splitMigration } from './split-statements.ts'
@@ -30,11 +36,6 @@ function withKeys(statements: readonly Statement[]): Operation[] {
       isOff = /^(?:off|0|no|false)$/i.test(nameOf(value))
     return { ...statement, withoutKeys: isOff }
   })
-}
-
-const isBareName = (value: string) => {
-  const [token, ...others] = tokensOf(value)
-  return others.length === 0 && token?.kind === 'name'
 }
 
 /** Whether an expression of a query gives its column a name. */
@@ -122,12 +123,13 @@ function gathered(operations: readonly Operation[]): Operation[] {
   const done: Operation[] = []
   for (const operation of operations) {
     let at = done.length
-    if (operation.kind === 'rebuild' && operation.copy.values.every(isBareName)) {
+    if (operation.kind === 'rebuild' && isMerelyCopied(operation)) {
       const isFree = (other: Operation) =>
         other.kind !== 'rebuild' && !isAboutRows(other) && !mentions(other.sql, operation.table)
       let before = done.length
       while (before > 0 && isFree(done[before - 1] as Operation)) before--
-      if (before > 0 && done[before - 1]?.kind === 'rebuild') at = before
+      const last = done[before - 1]
+      if (last?.kind === 'rebuild' && !sameName(last.table, operation.table)) at = before
     }
     done.splice(at, 0, operation)
   }

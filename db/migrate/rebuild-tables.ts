@@ -57,8 +57,12 @@ export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): v
   const temporary = indexChildren(planner, order)
   const held = order.map((table) => putAside(planner, table, rebuildOf(rebuilds, table)))
   keepSequences(planner, order)
-  for (const { name } of [...sources, ...[...order].reverse()]) planner.run(`DROP TABLE ${quoteName(name)}`)
-  for (const { table, rebuild } of held) {
+  for (const { name } of sources) planner.run(`DROP TABLE ${quoteName(name)}`)
+  // Of tables that refer to each other, none may be without the other: their rows go first.
+  if (hasCycle(order))
+    for (const { name } of [...order].reverse()) planner.runOnRows(`DELETE FROM ${quoteName(name)}`)
+  for (const { table, rebuild } of [...held].reverse()) {
+    planner.run(`DROP TABLE ${quoteName(table.name)}`)
     planner.run(rebuild?.sql ?? table.sql)
     for (const unique of rebuild?.uniques ?? []) planner.run(unique)
   }
@@ -77,7 +81,7 @@ export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): v
     const isLeft = rebuilds.some(({ table, leaves }) => sameName(table, of) && leaves(name))
     if (!isLeft && !model.has(name)) planner.run(sql)
   }
-  for (const table of touched(model, order)) planner.checkForeignKeys(table)
+  for (const table of touched(model, order)) planner.willCheck(table)
 }
 
 function rebuildOf(rebuilds: readonly Rebuild[], { name }: ModelTable): Rebuild | null {
@@ -128,6 +132,13 @@ export function parentsFirst(tables: readonly ModelTable[]): ModelTable[] {
   }
   for (const table of tables) visit(table, new Set())
   return [...ordered]
+}
+
+/** Whether a table refers to one that comes after it. */
+function hasCycle(order: readonly ModelTable[]): boolean {
+  return order.some(({ foreignKeys }, i) =>
+    order.slice(i + 1).some(({ name }) => foreignKeys.some(({ parent }) => sameName(parent, name))),
+  )
 }
 
 /** Each deletion looks for the row's children: without an index, through all rows of theirs. */
@@ -218,19 +229,22 @@ function keepSequences(planner: Planner, tables: readonly ModelTable[]): void {
   const numbered = tables.filter(({ isAutoincrement }) => isAutoincrement).map(({ name }) => quoteText(name))
   if (numbered.length === 0) return
   planner.run(
-    `CREATE TABLE ${sequences} AS SELECT name, seq FROM sqlite_sequence WHERE name IN (${numbered.join(', ')})`,
+    `CREATE TABLE ${sequences} AS SELECT name COLLATE NOCASE AS name, seq FROM sqlite_sequence WHERE name COLLATE NOCASE IN (${numbered.join(', ')})`,
   )
 }
 
 function restoreSequences(planner: Planner, tables: readonly ModelTable[]): void {
   if (!planner.model.has(sequences)) return
-  for (const { name } of tables.filter(({ name: own }) => planner.model.table(own)?.isAutoincrement)) {
+  for (const before of tables) {
+    const made = planner.model.table(before.name)
+    if (!made?.isAutoincrement) continue
+    const { name } = made
     const text = quoteText(name)
     planner.runOnRows(
-      `INSERT INTO sqlite_sequence (name, seq) SELECT name, 0 FROM ${sequences} WHERE name = ${text} AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ${text})`,
+      `INSERT INTO sqlite_sequence (name, seq) SELECT ${text}, 0 FROM ${sequences} WHERE name = ${text} COLLATE NOCASE AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ${text})`,
     )
     planner.runOnRows(
-      `UPDATE sqlite_sequence SET seq = max(seq, ifnull((SELECT seq FROM ${sequences} WHERE name = ${text}), 0)) WHERE name = ${text}`,
+      `UPDATE sqlite_sequence SET seq = max(seq, ifnull((SELECT seq FROM ${sequences} WHERE name = ${text} COLLATE NOCASE), 0)) WHERE name = ${text}`,
     )
   }
   planner.run(`DROP TABLE ${sequences}`)

@@ -146,8 +146,12 @@ export class SchemaModel {
     )
     const columns = this.#readColumns(name)
     const keys = columns.filter(({ keyPosition }) => keyPosition > 0)
-    const rowidColumn =
-      keys.length === 1 && wr === 0 && /^integer$/i.test(keys[0]?.type ?? '') ? keys[0] : null
+    // `INTEGER PRIMARY KEY DESC` is an ordinary key, with an index. Source: https://www.sqlite.org/lang_createtable.html#rowid
+    const hasIndex = this.#rows<{ origin: string }>(`PRAGMA index_list(${quoteName(name)})`).some(
+      ({ origin }) => origin === 'pk',
+    )
+    const isRowid = keys.length === 1 && wr === 0 && !hasIndex && /^integer$/i.test(keys[0]?.type ?? '')
+    const rowidColumn = isRowid ? keys[0] : null
     return {
       name,
       sql,

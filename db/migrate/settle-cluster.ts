@@ -126,7 +126,7 @@ async function makeShardMap(databases: ClusterDatabases, catalog: Catalog): Prom
     ...[...databases.keys()].map((name) =>
       primary.prepare('INSERT OR REPLACE INTO _atoll_shards VALUES (?, 1)').bind(name),
     ),
-    primary.prepare('INSERT INTO _atoll_cluster VALUES (1, 1)'),
+    primary.prepare('INSERT OR IGNORE INTO _atoll_cluster VALUES (1, 1)'),
   ])
 }
 

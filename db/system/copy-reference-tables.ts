@@ -39,16 +39,23 @@ export async function copyReferenceTables(
     .all<{ n: number }>()
   let copied = 0
   const statements: [text: string, rows: string][] = []
+  const gone: [text: string, keys: string][] = []
   for (const table of wanted) {
+    const keys: string[] = []
     for await (const rows of chunksOf(primary, table)) {
       copied += rows.length
-      statements.push([copyText(table), `[${rows.join(',')}]`])
+      keys.push(...rows.map(({ key }) => key))
+      statements.push([copyText(table), `[${rows.map(({ row }) => row).join(',')}]`])
     }
+    const isText = table.primaryKey.every((name) => table.columns.get(name)?.type !== 'blob')
+    if (known.size > 0 && isText) gone.push(goneText(table, keys))
   }
   // A shard that follows the log already goes on from where it is.
   const isFirst = known.size === 0
   await shard.batch([
     shard.prepare('PRAGMA defer_foreign_keys = ON'),
+    // What is gone goes first, as its unique values may have been handed on; from the last table on, as others refer to the first.
+    ...[...gone].reverse().map(([text, keys]) => shard.prepare(text).bind(keys)),
     ...statements.map(([text, rows]) => shard.prepare(text).bind(rows)),
     ...(isFirst
       ? [shard.prepare('UPDATE _atoll_shard SET reference_sequence = ?').bind(Number(log[0]?.n ?? 0))]
@@ -56,6 +63,16 @@ export async function copyReferenceTables(
     note(shard, noted),
   ])
   return copied
+}
+
+/** Takes away the copies of rows whose keys, JSON arrays, are not among these. */
+function goneText(table: Table, keys: readonly string[]): [text: string, keys: string] {
+  const names = table.primaryKey.map(quoteName).join(', ')
+  const listed = table.primaryKey.map((_, i) => `value->>${i}`).join(', ')
+  return [
+    `DELETE FROM ${quoteName(table.name)} WHERE (${names}) NOT IN (SELECT ${listed} FROM json_each(?))`,
+    `[${keys.join(',')}]`,
+  ]
 }
 
 function note(shard: MigrationDatabase, copied: string) {
@@ -103,23 +120,30 @@ export function rowArray(table: Table, columns: readonly CopiedColumn[] = column
   return `json_array(${values.join(', ')})`
 }
 
-async function* chunksOf(database: MigrationDatabase, table: Table): AsyncGenerator<string[]> {
+interface ReadRow {
+  /** What `copyText` takes. */
+  readonly row: string
+  /** Its primary key, a JSON array. */
+  readonly key: string
+}
+
+async function* chunksOf(database: MigrationDatabase, table: Table): AsyncGenerator<ReadRow[]> {
   for (let offset = 0; ; offset += rowsPerRead) {
     const { results } = await database
       .prepare(
-        `SELECT ${rowArray(table)} AS r FROM ${quoteName(table.name)} ORDER BY ${table.primaryKey.map(quoteName).join(', ')} LIMIT ${rowsPerRead} OFFSET ${offset}`,
+        `SELECT ${rowArray(table)} AS "row", json_array(${table.primaryKey.map(quoteName).join(', ')}) AS key FROM ${quoteName(table.name)} ORDER BY ${table.primaryKey.map(quoteName).join(', ')} LIMIT ${rowsPerRead} OFFSET ${offset}`,
       )
-      .all<{ r: string }>()
-    let chunk: string[] = []
+      .all<ReadRow>()
+    let chunk: ReadRow[] = []
     let bytes = 0
-    for (const { r } of results) {
-      const size = utf8.encode(r).length
+    for (const read of results) {
+      const size = utf8.encode(read.row).length
       if (bytes + size > chunkBytes && chunk.length > 0) {
         yield chunk
         chunk = []
         bytes = 0
       }
-      chunk.push(r)
+      chunk.push(read)
       bytes += size
     }
     if (chunk.length > 0) yield chunk

@@ -21,36 +21,49 @@ export interface DatabasePool {
 
 /** Starting a process for each evolution would take longer than the evolution. */
 export function createDatabasePool(): DatabasePool {
-  let miniflare: Miniflare | null = null
+  const processes: Miniflare[] = []
   let used = perProcess
+  let turn: Promise<unknown> = Promise.resolve()
+
+  async function openNow(names: readonly string[]) {
+    if (used + names.length > perProcess) {
+      // Evolutions that are still being played have their databases in the process before.
+      if (processes.length > 1) await processes.shift()?.dispose()
+      const next = startProcess()
+      processes.push(next)
+      await next.ready
+      used = 0
+    }
+    const own = processes.at(-1) as Miniflare
+    return new Map(
+      names.map((name) => {
+        used += 1
+        return [name, openDatabase(own, `D${used - 1}`) as unknown as TestDatabase] as const
+      }),
+    )
+  }
+
   return {
-    async open(names) {
-      if (used + names.length > perProcess) {
-        await miniflare?.dispose()
-        const bindings = Array.from({ length: perProcess }, (_, i) => `D${i}`)
-        miniflare = new Miniflare(
-          convertV4MiniflareOptions({
-            workers: [doorOptions(Object.fromEntries(bindings.map((name) => [name, name])))],
-            log: new Log(LogLevel.NONE),
-          } as never),
-        )
-        await miniflare.ready
-        used = 0
-      }
-      const own = miniflare as Miniflare
-      return new Map(
-        names.map((name) => {
-          used += 1
-          return [name, openDatabase(own, `D${used - 1}`) as unknown as TestDatabase] as const
-        }),
-      )
+    open(names) {
+      const mine = turn.then(() => openNow(names))
+      turn = mine.catch(() => undefined)
+      return mine
     },
     async close() {
-      await miniflare?.dispose()
-      miniflare = null
+      await Promise.all(processes.splice(0).map((process) => process.dispose()))
       used = perProcess
     },
   }
+}
+
+function startProcess(): Miniflare {
+  const bindings = Array.from({ length: perProcess }, (_, i) => `D${i}`)
+  return new Miniflare(
+    convertV4MiniflareOptions({
+      workers: [doorOptions(Object.fromEntries(bindings.map((name) => [name, name])))],
+      log: new Log(LogLevel.NONE),
+    } as never),
+  )
 }
 
 class MemoryStatement implements MigrationStatement {

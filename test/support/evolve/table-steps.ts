@@ -202,8 +202,9 @@ export const tableSteps = (databases: number): Readonly<Record<string, Step>> =>
     return true
   },
 
-  'change the case of a table'(_chance, _model, table) {
+  'change the case of a table'(chance, _model, table) {
     const { name } = table
+    if (chance.maybe(0.7)) return false
     table.name = name === name.toLowerCase() ? name.toUpperCase() : name.toLowerCase()
     return table.name !== name
   },
