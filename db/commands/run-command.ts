@@ -35,5 +35,8 @@ export function describe(error: unknown, usage: string): string {
   // What the app's own files do not export, or say in a way that cannot be read.
   if (error instanceof SyntaxError || code === 'ERR_MODULE_NOT_FOUND')
     return `The app cannot be read: ${error.message}`
+  // Of the databases: another process at work on them, or a connection that broke.
+  if (/^D1_ERROR|Network connection lost/.test(error.message))
+    return `${error.message}\n  Run it again: what is done already is left alone.`
   return error.stack ?? error.message
 }

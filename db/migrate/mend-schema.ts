@@ -4,23 +4,30 @@
  */
 import { quoteName } from '../quote.ts'
 import { remake } from './change-columns.ts'
-import { withColumn, withConstraint } from './create-table.ts'
+import { withColumn, withConstraint, withoutColumns } from './create-table.ts'
 import type { Operation } from './operation.ts'
 import type { Planner } from './planner.ts'
 import type { ModelTable } from './schema-model.ts'
 import { columnText, foreignKeyText, type Snapshot, tableIn } from './snapshot.ts'
 import { foldName, sameName } from './sql-tokens.ts'
 
-/** Stored generated columns that drizzle-kit left out, saying so only while it wrote the migration. */
-export function addStoredColumns(planner: Planner, snapshot: Snapshot | null): void {
+/**
+ * Stored generated columns that drizzle-kit left out, saying so only while it wrote the migration, or left as they were: an ordinary
+ * column, or another expression.
+ */
+export function mendStoredColumns(planner: Planner, snapshot: Snapshot | null): void {
   for (const present of [...planner.model.tables.values()]) {
     for (const column of Object.values(tableIn(snapshot, present.name)?.columns ?? {})) {
       const table = planner.model.table(present.name) as ModelTable
       if (column.generated?.type !== 'stored') continue
-      if (table.columns.some(({ name }) => sameName(name, column.name))) continue
+      const known = table.columns.find(({ name }) => sameName(name, column.name))
+      if (known?.generated && table.sql.includes(column.generated.as)) continue
       planner.source = `ALTER TABLE ${quoteName(table.name)} ADD COLUMN ${columnText(column)}`
       planner.detach(table.name)
-      remake(planner, table, withColumn(table.sql, columnText(column)), table.columns)
+      const left = known ? withoutColumns(table.sql, [known.name]) : table.sql
+      const columns = table.columns.filter((other) => other !== known)
+      if (known) planner.dropSearchOf(table.name, known.name)
+      remake(planner, table, left && withColumn(left, columnText(column)), columns)
     }
   }
   planner.source = null

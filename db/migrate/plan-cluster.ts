@@ -6,6 +6,7 @@ import { type Catalog, storedColumns } from '../catalog/catalog.ts'
 import { parseMap, readMapText, type ShardMap } from '../cluster/shard-map.ts'
 import { quoteText } from '../quote.ts'
 import { copiedKey } from '../system/copy-reference-tables.ts'
+import { checkDoubles } from '../system/fill-lookups.ts'
 import { attachmentsFor } from './attachments.ts'
 import type { PlaceRows } from './change-rows.ts'
 import { checkDrift, pendingOf } from './drift.ts'
@@ -36,6 +37,7 @@ export async function planCluster(
   const noted = looks.get('DB')?.placements ?? new Map<string, string>()
   const renames = plans.get('DB')?.flatMap((planned) => planned.renames) ?? []
   await checkPlacements(databases, catalog, map, noted, renames)
+  if (databases.size > 1) await checkDoubles(databases, catalog)
   return plans
 }
 
@@ -67,9 +69,8 @@ function plan(
       }
     })
     checkServed(catalog, model, name)
-    return name === 'DB'
-      ? planned
-      : planned.map((one) => ({ ...one, steps: [...one.steps, ...forgetCopies(one, catalog)] }))
+    const forget = name === 'DB' ? forgetLookups : forgetCopies
+    return planned.map((one) => ({ ...one, steps: [...one.steps, ...forget(one, catalog)] }))
   } finally {
     model.close()
   }
@@ -102,6 +103,18 @@ function placeRowsOn(catalog: Catalog, isPrimary: boolean, hasShards: boolean): 
     if (from.some((other) => byName.get(foldName(other))?.placement.kind === 'distributed')) return true
     return `${name} is distributed: a migration runs on every database, and would put the rows on each of them`
   }
+}
+
+/** Has values that are unique over all shards entered again, of tables whose rows a migration writes. */
+function forgetLookups({ writes }: PlannedMigration, catalog: Catalog): Step[] {
+  return [...catalog.tables.values()]
+    .filter(({ name }) => writes.some((written) => foldName(written) === foldName(name)))
+    .flatMap(({ name, uniqueAcrossShards }) =>
+      uniqueAcrossShards.map((column) => ({
+        sql: `DELETE FROM _atoll_state WHERE key = ${quoteText(`unique:${name}.${column}`)}`,
+        source: null,
+      })),
+    )
 }
 
 /** Has the copies of reference tables that a migration writes made again: what it did to them need not have been the same. */

@@ -5,7 +5,7 @@ import { addColumn, dropColumns, redefine } from './change-columns.ts'
 import { checkRows, type PlaceRows, runOnRows } from './change-rows.ts'
 import { TableDrops } from './drop-tables.ts'
 import { type Effect, effectOf } from './effect.ts'
-import { addForeignKeys, addStoredColumns } from './mend-schema.ts'
+import { addForeignKeys, mendStoredColumns } from './mend-schema.ts'
 import type { Migration } from './migration.ts'
 import { MigrationError } from './migration-error.ts'
 import { isAboutRows, isMerelyCopied, type Operation, type RebuildOperation } from './operation.ts'
@@ -82,7 +82,7 @@ export function planMigration(
   }
   planner.source = null
   drops.finish()
-  addStoredColumns(planner, migration.snapshot)
+  mendStoredColumns(planner, migration.snapshot)
   addForeignKeys(planner, operations, migration.snapshot)
   for (const table of created) if (model.table(table)) planner.detach(table)
   planner.attach()

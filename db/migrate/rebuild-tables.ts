@@ -64,10 +64,10 @@ export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): v
   for (const { table, rebuild } of [...held].reverse()) {
     planner.run(`DROP TABLE ${quoteName(table.name)}`)
     planner.run(rebuild?.sql ?? table.sql)
+    // Foreign keys may refer to unique indexes, which rows that come are looked up in.
     for (const unique of rebuild?.uniques ?? []) planner.run(unique)
+    remakeIndexes(planner, { table, rebuild }, true)
   }
-  // Foreign keys may refer to unique indexes, which rows that come are looked up in.
-  for (const one of held) remakeIndexes(planner, one, true)
   temporary.push(...indexLate(planner, order))
   for (const one of held) putBack(planner, one)
   for (const index of temporary) if (model.has(index)) planner.run(`DROP INDEX ${quoteName(index)}`)
@@ -250,7 +250,11 @@ function restoreSequences(planner: Planner, tables: readonly ModelTable[]): void
   planner.run(`DROP TABLE ${sequences}`)
 }
 
-function remakeIndexes(planner: Planner, { table, rebuild }: Held, unique: boolean): void {
+function remakeIndexes(
+  planner: Planner,
+  { table, rebuild }: Pick<Held, 'table' | 'rebuild'>,
+  unique: boolean,
+): void {
   for (const { name, sql, isUnique } of table.indexes) {
     if (isUnique !== unique || sql === null || name.startsWith('_atoll_temporary_') || rebuild?.leaves(name))
       continue

@@ -116,7 +116,9 @@ export function copyText(table: Table, columns: readonly CopiedColumn[] = column
 
 /** A row as the JSON array that `copyText` takes. */
 export function rowArray(table: Table, columns: readonly CopiedColumn[] = columnsOf(table)): string {
-  const values = columns.map(({ name, isBlob }) => (isBlob ? `hex(${quoteName(name)})` : quoteName(name)))
+  const values = columns.map(({ name, isBlob }) =>
+    isBlob ? `iif(${quoteName(name)} IS NULL, NULL, hex(${quoteName(name)}))` : quoteName(name),
+  )
   return `json_array(${values.join(', ')})`
 }
 

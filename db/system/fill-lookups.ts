@@ -2,6 +2,7 @@ import type { Catalog, Column, Table } from '../catalog/catalog.ts'
 import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
 import { keySlot, slotOf } from '../cluster/slots.ts'
 import type { MigrationDatabase } from '../migrate/migration-database.ts'
+import { MigrationError } from '../migrate/migration-error.ts'
 import { quoteName } from '../quote.ts'
 
 /** Rows that are read at once; their entries travel as one literal, and a statement holds 100,000 bytes. */
@@ -29,6 +30,7 @@ export async function fillLookups(
     for (const name of table.uniqueAcrossShards) {
       const key = `unique:${table.name}.${name}`
       if (known.delete(key) && !again) continue
+      await clear(databases, `${table.name}.${name}`)
       const entered = await fill(databases, map, table, table.columns.get(name) as Column)
       await primary.batch([
         primary.prepare('INSERT OR REPLACE INTO _atoll_state VALUES (?, ?)').bind(key, 'done'),
@@ -71,6 +73,63 @@ async function fill(
   return entered
 }
 
+function doubles(name: string, value: string): MigrationError {
+  return new MigrationError(
+    `${name} is not unique over all shards: ${JSON.stringify(value)} is on two of them`,
+    {
+      remedy: 'Change one of the two, or take uniqueAcrossShards back in db/app/tables.ts.',
+    },
+  )
+}
+
+/**
+ * Looks for values that two shards have, of columns that are newly declared unique over all of them.
+ *
+ * @throws MigrationError with the first
+ */
+export async function checkDoubles(
+  databases: ReadonlyMap<string, MigrationDatabase>,
+  catalog: Catalog,
+): Promise<void> {
+  for (const table of catalog.tables.values()) {
+    for (const column of table.uniqueAcrossShards) {
+      const name = `${table.name}.${column}`
+      if (await isFilled(databases.get('DB') as MigrationDatabase, name)) continue
+      const known = new Set<string>()
+      for (const database of databases.values())
+        for await (const value of valuesOf(database, table.name, column)) {
+          if (known.has(value)) throw doubles(name, value)
+          known.add(value)
+        }
+    }
+  }
+}
+
+async function isFilled(primary: MigrationDatabase, name: string): Promise<boolean> {
+  const { results } = await primary
+    .prepare('SELECT 1 AS n FROM _atoll_state WHERE key = ?')
+    .bind(`unique:${name}`)
+    .all()
+    .catch(() => ({ results: [] }))
+  return results.length > 0
+}
+
+/** Each database's values once; nothing of a table or column that a migration has yet to make. */
+async function* valuesOf(database: MigrationDatabase, table: string, column: string): AsyncGenerator<string> {
+  for (let after = ''; ; ) {
+    const { results } = await database
+      .prepare(
+        `SELECT DISTINCT CAST(${quoteName(column)} AS TEXT) AS v FROM ${quoteName(table)} WHERE CAST(${quoteName(column)} AS TEXT) > ? ORDER BY 1 LIMIT 5000`,
+      )
+      .bind(after)
+      .all<{ v: string }>()
+      .catch(() => ({ results: [] as { v: string }[] }))
+    for (const { v } of results) yield v
+    if (results.length < 5000) return
+    after = results.at(-1)?.v ?? ''
+  }
+}
+
 async function enter(
   database: MigrationDatabase,
   name: string,
@@ -91,8 +150,19 @@ async function enter(
     .bind(list, name)
     .all<{ value: string }>()
   const [twice] = results
-  if (twice)
-    throw new Error(`${name} is not unique over all shards: ${JSON.stringify(twice.value)} is on two of them`)
+  if (twice) throw doubles(name, twice.value)
+}
+
+/** Entries of an earlier filling say nothing any more; those that writers made for themselves stay. */
+async function clear(databases: ReadonlyMap<string, MigrationDatabase>, name: string): Promise<void> {
+  for (const database of databases.values())
+    await database.batch([
+      database
+        .prepare(
+          "DELETE FROM _atoll_unique WHERE name = ? AND (token = 'filled' OR at < unixepoch() * 1000 - 60000)",
+        )
+        .bind(name),
+    ])
 }
 
 /** Takes away what belongs to a column that is no longer declared. */
