@@ -110,7 +110,8 @@ function familyOf(model: SchemaModel, rebuilds: readonly Rebuild[]): ModelTable[
   const found = new Map<string, ModelTable>()
   const add = (name: string) => {
     const table = model.table(name)
-    if (!table || found.has(foldName(name))) return
+    // What takes a table's place goes when it is put aside.
+    if (!table || found.has(foldName(name)) || rebuilds.some(({ from }) => sameName(from ?? '', name))) return
     found.set(foldName(name), table)
     for (const { child, key } of referencesTo(model, name))
       if (acts(key.onDelete) || (acts(key.onUpdate) && changesOthers(table))) add(child.name)

@@ -79,6 +79,9 @@ function putRows(old: DatabaseSync, fresh: DatabaseSync, before: Model, after: M
     if (table.autoincrement && was.autoincrement) keepSequence(old, fresh, was, table)
   }
   fresh.exec('COMMIT')
+  // SQLite looks for the parent before it converts a value to its column's type, so a key may not hold once it is stored.
+  const broken = fresh.prepare('PRAGMA foreign_key_check').all()
+  if (broken.length > 0) throw new Error(`foreign keys do not hold: ${JSON.stringify(broken[0])}`)
 }
 
 /** A table of which no column stays still has as many rows as before. */
