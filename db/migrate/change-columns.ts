@@ -73,8 +73,21 @@ export function remake(
   ])
 }
 
-export function dropColumns(planner: Planner, group: readonly StatementOf<'drop-column'>[]): void {
+/** @throws MigrationError when a column that is to go is not there */
+export function checkThere(planner: Planner, group: readonly StatementOf<'drop-column'>[]): void {
+  for (const { table, column, sql } of group) {
+    planner.source = sql
+    if (!planner.model.table(table)?.columns.some(({ name }) => sameName(name, column)))
+      throw planner.error(`there is no column ${table}.${column}`)
+  }
+}
+
+export function dropColumns(planner: Planner, all: readonly StatementOf<'drop-column'>[]): void {
   const { model } = planner
+  // Those that went before something was in the way of the next are gone.
+  const group = all.filter(({ table, column }) =>
+    model.table(table)?.columns.some((one) => sameName(one.name, column)),
+  )
   const [{ table: name }] = group as [StatementOf<'drop-column'>]
   const names = group.map(({ column }) => column)
   planner.detach(name)

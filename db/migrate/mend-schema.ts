@@ -21,7 +21,7 @@ export function mendStoredColumns(planner: Planner, snapshot: Snapshot | null): 
       const table = planner.model.table(present.name) as ModelTable
       if (column.generated?.type !== 'stored') continue
       const known = table.columns.find(({ name }) => sameName(name, column.name))
-      if (known?.generated && table.sql.includes(column.generated.as)) continue
+      if (known?.generated === 'stored' && table.sql.includes(column.generated.as)) continue
       planner.source = `ALTER TABLE ${quoteName(table.name)} ADD COLUMN ${columnText(column)}`
       planner.detach(table.name)
       const left = known ? withoutColumns(table.sql, [known.name]) : table.sql

@@ -5,7 +5,9 @@
  */
 import { createHash } from 'node:crypto'
 import type { Catalog } from '../catalog/catalog.ts'
+import { changeTriggers } from '../changes/change-triggers.ts'
 import type { StorageDeclarations } from '../storage-policy.ts'
+import { referenceTriggers } from '../system/reference-triggers.ts'
 import { applyMigration, tryMigrations } from './apply-migration.ts'
 import { explainFailure } from './explain-failure.ts'
 import { type Look, lookAt } from './look.ts'
@@ -102,13 +104,16 @@ function settledMark(
   storage: StorageDeclarations,
   databases: readonly string[],
 ): string {
-  const own = [
-    ...ownObjects(true),
-    ...[...catalog.tables.values()].map((table) => [table.name, table.search]),
-  ]
+  const tables = [...catalog.tables.values()].map((table) => [
+    table.name,
+    table.search,
+    table.uniqueAcrossShards,
+  ])
+  const triggers = [changeTriggers(catalog, true), changeTriggers(catalog, false), referenceTriggers(catalog)]
   const parts = [
-    catalog.fingerprint,
-    own,
+    ownObjects(true),
+    tables,
+    triggers.map((own) => [...own]),
     [...placementsOf(catalog)],
     migrations.map((migration) => [migration.name, hashOf(migration)]),
     Object.entries(storage).map(([id, { public: open, maxBytes, mimeTypes }]) => [

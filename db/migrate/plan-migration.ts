@@ -1,7 +1,7 @@
 import { quoteName, quoteText } from '../quote.ts'
 import type { AttachmentsOf } from './attachments.ts'
 import { carryOutRebuilds, carryOutSwap } from './carry-out-rebuilds.ts'
-import { addColumn, dropColumns, redefine } from './change-columns.ts'
+import { addColumn, checkThere, dropColumns, redefine } from './change-columns.ts'
 import { checkRows, type PlaceRows, runOnRows } from './change-rows.ts'
 import { TableDrops } from './drop-tables.ts'
 import { type Effect, effectOf } from './effect.ts'
@@ -65,8 +65,11 @@ export function planMigration(
     const context = { migration, before, later }
     if (operation.kind === 'rebuild') carryOutRebuilds(planner, group as RebuildOperation[], context)
     else if (operation.kind === 'swap') carryOutSwap(planner, operation, context)
-    else if (operation.kind === 'drop-column') dropColumns(planner, group as StatementOf<'drop-column'>[])
-    else if (operation.kind === 'drop-table') drops.drop(operation)
+    else if (operation.kind === 'drop-column') {
+      const columns = group as StatementOf<'drop-column'>[]
+      checkThere(planner, columns)
+      later = withoutBlockers(planner, operation, later, () => dropColumns(planner, columns))
+    } else if (operation.kind === 'drop-table') drops.drop(operation)
     else if (isAboutRows(operation)) {
       drops.finish()
       // What writes rows is told like any write.

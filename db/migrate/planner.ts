@@ -167,6 +167,10 @@ export class Planner {
       return
     }
     const { search, triggers } = wanted
+    const index = search && this.model.table(search.index)
+    const [wantedIndex] = search ? createSearch(search) : []
+    // An index of other columns is another index.
+    if (index && index.sql !== wantedIndex) for (const sql of dropSearch(index.name)) this.run(sql)
     if (search && !this.model.has(search.index)) {
       for (const sql of createSearch(search)) this.run(sql)
     } else if (search && isRewritten) {

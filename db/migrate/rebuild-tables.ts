@@ -59,9 +59,11 @@ export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): v
   keepSequences(planner, order)
   for (const { name } of sources) planner.run(`DROP TABLE ${quoteName(name)}`)
   // Of tables that refer to each other, none may be without the other: their rows go first.
-  if (hasCycle(order))
-    for (const { name } of [...order].reverse()) planner.runOnRows(`DELETE FROM ${quoteName(name)}`)
-  for (const { table, rebuild } of [...held].reverse()) {
+  const dropped = parentsFirst(order, ({ onDelete }) => acts(onDelete)).reverse()
+  if (hasCycle(order)) for (const { name } of dropped) planner.runOnRows(`DELETE FROM ${quoteName(name)}`)
+  for (const { table, rebuild } of dropped.map(
+    (one) => held.find(({ table: other }) => other === one) as Held,
+  )) {
     planner.run(`DROP TABLE ${quoteName(table.name)}`)
     planner.run(rebuild?.sql ?? table.sql)
     // Foreign keys may refer to unique indexes, which rows that come are looked up in.
@@ -121,11 +123,14 @@ function familyOf(model: SchemaModel, rebuilds: readonly Rebuild[]): ModelTable[
 }
 
 /** Tables in an order in which what a foreign key refers to comes first; cycles are broken somewhere. */
-export function parentsFirst(tables: readonly ModelTable[]): ModelTable[] {
+function parentsFirst(
+  tables: readonly ModelTable[],
+  counts: (key: ModelForeignKey) => boolean = () => true,
+): ModelTable[] {
   const ordered = new Set<ModelTable>()
   const visit = (table: ModelTable, path: ReadonlySet<ModelTable>) => {
     if (ordered.has(table) || path.has(table)) return
-    for (const { parent } of table.foreignKeys) {
+    for (const { parent } of table.foreignKeys.filter(counts)) {
       const next = tables.find(({ name }) => sameName(name, parent))
       if (next) visit(next, new Set([...path, table]))
     }

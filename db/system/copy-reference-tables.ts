@@ -27,6 +27,7 @@ export async function copyReferenceTables(
     .prepare(`SELECT value FROM _atoll_state WHERE key = '${copiedKey}'`)
     .all<{ value: string }>()
   const known = readCopied(results[0]?.value)
+  const isFirst = results.length === 0
   const wanted = tables.filter((table) => known.get(table.name) !== columnsText(table))
   const noted = JSON.stringify(Object.fromEntries(tables.map((table) => [table.name, columnsText(table)])))
   if (wanted.length === 0) {
@@ -48,10 +49,9 @@ export async function copyReferenceTables(
       statements.push([copyText(table), `[${rows.map(({ row }) => row).join(',')}]`])
     }
     const isText = table.primaryKey.every((name) => table.columns.get(name)?.type !== 'blob')
-    if (known.size > 0 && isText) gone.push(goneText(table, keys))
+    if (!isFirst && isText) gone.push(goneText(table, keys))
   }
   // A shard that follows the log already goes on from where it is.
-  const isFirst = known.size === 0
   await shard.batch([
     shard.prepare('PRAGMA defer_foreign_keys = ON'),
     // What is gone goes first, as its unique values may have been handed on; from the last table on, as others refer to the first.
