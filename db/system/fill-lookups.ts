@@ -116,10 +116,12 @@ async function isFilled(primary: MigrationDatabase, name: string): Promise<boole
 
 /** Each database's values once; nothing of a table or column that a migration has yet to make. */
 async function* valuesOf(database: MigrationDatabase, table: string, column: string): AsyncGenerator<string> {
+  // With its table, a name that is no column's is an error, and not text.
+  const named = `${quoteName(table)}.${quoteName(column)}`
   for (let after = ''; ; ) {
     const { results } = await database
       .prepare(
-        `SELECT DISTINCT CAST(${quoteName(column)} AS TEXT) AS v FROM ${quoteName(table)} WHERE CAST(${quoteName(column)} AS TEXT) > ? ORDER BY 1 LIMIT 5000`,
+        `SELECT DISTINCT CAST(${named} AS TEXT) AS v FROM ${quoteName(table)} WHERE CAST(${named} AS TEXT) > ? ORDER BY 1 LIMIT 5000`,
       )
       .bind(after)
       .all<{ v: string }>()
