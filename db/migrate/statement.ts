@@ -4,7 +4,6 @@
  */
 import {
   closing,
-  foldName,
   isPunctuation,
   isWord,
   nameOf,
@@ -42,8 +41,7 @@ export type Statement = { readonly sql: string } & (
       readonly kind: 'copy'
       readonly table: string
       readonly columns: readonly string[]
-      readonly query: string
-      /** The expressions of the query, when there is one for each column. */
+      /** The expressions of its query, when there is one for each column. */
       readonly values: readonly string[]
       /** The one table that it reads, by a bare `FROM table`; null for any other query. */
       readonly from: string | null
@@ -198,7 +196,6 @@ function readCopy(sql: string, table: string, reader: Reader): Statement | null 
     sql,
     table,
     columns,
-    query: textOf(sql, query),
     values: listed.length === columns.length ? listed.map((value) => textOf(sql, value)) : [],
     from: from >= 0 && !isDistinct && source.at === behind.length ? name : null,
   }
@@ -216,14 +213,4 @@ function outer(tokens: readonly Token[], word: string): number {
 
 function hasOuter(tokens: readonly Token[], ...words: readonly string[]): boolean {
   return words.some((word) => outer(tokens, word) >= 0)
-}
-
-/** The tables that a statement makes, changes or fills, folded. */
-export function tablesOf(statement: Statement): string[] {
-  if (!('table' in statement)) return []
-  const names = [
-    statement.table,
-    ...('to' in statement && statement.kind === 'rename-table' ? [statement.to] : []),
-  ]
-  return names.map(foldName)
 }
