@@ -34,13 +34,14 @@ export function routeOf({
   const by = table.columns.get(placement.by) as Column
   const pins = where.flatMap((predicate) => pinsIn(predicate, table, by))
   const policyPin = policyPinIn(policy, by)
-  // One value is better than a list of them, and a list than everything.
-  const best = pins.find(({ list }) => !list) ?? policyPin
+  // One value is better than a list of them, and a list than everything; an id may turn out to carry no slot.
+  const single = pins.filter(({ list }) => !list)
+  const best = single.find(({ routed }) => !routed) ?? policyPin ?? single[0]
   if (best) return { kind: 'pinned', column: by, pin: best }
   const lookups = where.flatMap((predicate) => lookupsIn(predicate, table))
   const lookup = lookups.find(({ list }) => !list)
   if (lookup) return lookup
-  const [list] = pins
+  const list = pins.find(({ routed }) => !routed) ?? pins[0]
   return list ? { kind: 'pinned', column: by, pin: list } : (lookups[0] ?? { kind: 'everywhere' })
 }
 

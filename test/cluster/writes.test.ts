@@ -57,6 +57,30 @@ describe('a write to distributed tables', () => {
     }
   })
 
+  it('finds its shard whatever order its filters stand in', async () => {
+    const customer = customers[1] as number
+    const made = await post('invoices', invoice(first, customer))
+    expect(made.status).toBe(201)
+    // An id that carries no slot, beside the distribution column.
+    const id = crypto.randomUUID()
+    const receipt = { id, invoice_id: first, customer_id: customer, email: 'a@b.c' }
+    expect((await post('receipts', receipt)).status).toBe(201)
+    const filters = [`id=eq.${id}`, `customer_id=eq.${customer}`]
+    for (const [i, ordered] of [filters, [...filters].reverse()].entries()) {
+      const body = JSON.stringify({ email: `new${i}@b.c` })
+      const response = await askMany(`receipts?${ordered.join('&')}`, {
+        method: 'PATCH',
+        headers: json,
+        body,
+      })
+      expect(response.status).toBe(204)
+      expect(await (await askMany(`receipts?${ordered.join('&')}&select=email`)).json()).toEqual([
+        { email: `new${i}@b.c` },
+      ])
+    }
+    await askMany(`receipts?customer_id=eq.${customer}&id=eq.${id}`, { method: 'DELETE' })
+  })
+
   it('of several shards says how many, and what to do; then each commits its own part', async () => {
     const rows = customers.map((customer, i) => invoice(first + i, customer))
     const refused = await post('invoices', rows)
