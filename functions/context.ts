@@ -4,7 +4,6 @@
  */
 import type { Context } from 'hono'
 import { Cluster } from '../db/cluster/cluster.ts'
-import { placementsOf } from '../db/migrate/placements.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
 import { openPools, openWatch, type WatchPool } from './balancer/open-pools.ts'
@@ -180,7 +179,7 @@ function createServices(env: Env, { config, catalog, migrations, registry, origi
   const spans = spanExport && new Spans(spanExport)
   const cluster = new Cluster(bindings, {
     migrations,
-    placements: placementsOf(catalog),
+    catalog,
     timeoutMs: config.databaseTimeoutMs,
     onAhead: (database, names) => emit({ kind: 'database-ahead', database, migrations: names }),
     onCall: (call) => countCall(meter, spans, call),

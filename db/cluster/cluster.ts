@@ -3,6 +3,7 @@
  * @module
  */
 import { errors } from '../../functions/errors.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import { MovedError } from './constraint-error.ts'
 import { type BoundStatement, Database, type DatabaseCall, pause, type Row } from './database.ts'
 import { fenceFor } from './fence.ts'
@@ -38,8 +39,8 @@ export type Outcome =
 export interface ClusterOptions {
   /** Names of the app's migrations, which every database must have; nothing is asked of the databases when there are none. */
   readonly migrations: readonly string[]
-  /** Where the app says that its tables' rows lie, as databases note it. */
-  readonly placements?: ReadonlyMap<string, string>
+  /** Says where the app's rows lie, which is compared with what databases note. */
+  readonly catalog?: Catalog
   /** Longest time that a database may take to answer, in milliseconds. */
   readonly timeoutMs: number
   /** Is told once of a database that has migrations which the app does not know. */

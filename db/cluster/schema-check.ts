@@ -3,6 +3,7 @@
  * more statement.
  * @module
  */
+import { placementsOf } from '../migrate/placements.ts'
 import type { ClusterOptions } from './cluster.ts'
 import { behindMark, hiddenMark, unboundMark } from './constraint-error.ts'
 import type { BoundStatement, Row } from './database.ts'
@@ -30,7 +31,8 @@ export class SchemaCheck {
   isAhead: boolean | null = null
 
   constructor(database: string, bindings: readonly string[], options: ClusterOptions) {
-    const { migrations, placements = new Map<string, string>(), onAhead } = options
+    const { migrations, catalog, onAhead } = options
+    const placements = catalog ? placementsOf(catalog) : []
     this.#database = database
     this.#onAhead = onAhead
     this.#isPassed = migrations.length === 0
