@@ -63,6 +63,19 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'migrations',
+          root,
+          include: ['test/migrations/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // Databases of their own, and commands in processes of their own; nothing is measured.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
           name: 'system',
           root,
           include: ['test/{system,contracts,browser}/**/*.test.ts'],
@@ -71,7 +84,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           // Whole servers, some of them measured: one at a time, and nothing beside them.
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
