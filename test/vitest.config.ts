@@ -63,13 +63,13 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'migrations',
+          name: 'alone',
           root,
-          include: ['test/migrations/**/*.test.ts'],
+          include: ['test/{migrations,contracts,browser}/**/*.test.ts'],
           environment: 'node',
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Databases of their own, and commands in processes of their own; nothing is measured.
+          // Databases, servers and commands of their own; nothing is measured.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
@@ -78,7 +78,7 @@ export default defineConfig({
         test: {
           name: 'system',
           root,
-          include: ['test/{system,contracts,browser}/**/*.test.ts'],
+          include: ['test/system/**/*.test.ts'],
           environment: 'node',
           testTimeout: 60_000,
           hookTimeout: 60_000,
