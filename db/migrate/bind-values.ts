@@ -1,3 +1,4 @@
+import { quoteText } from '../quote.ts'
 import { isPunctuation, type Token, tokensOf } from './sql-tokens.ts'
 
 export type SqlValue = string | number | null
@@ -69,7 +70,7 @@ function rewrite(text: string, highest: () => number, use: (number: number) => s
 /** In parentheses, so that no sign meets another and no digit a word. */
 function literalOf(value: SqlValue): string {
   if (value === null || Number.isNaN(value)) return 'NULL'
-  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
+  if (typeof value === 'string') return quoteText(value)
   if (!Number.isFinite(value)) return value > 0 ? '(9e999)' : '(-9e999)'
   return `(${value})`
 }

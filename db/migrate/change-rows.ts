@@ -5,6 +5,7 @@
 import { quoteName } from '../quote.ts'
 import type { Operation } from './operation.ts'
 import type { Planner } from './planner.ts'
+import { acts } from './schema-model.ts'
 import { foldName, isPunctuation, isWord, nameOf, sameName, tokensOf } from './sql-tokens.ts'
 
 /**
@@ -64,7 +65,6 @@ function checkActions(
     isPunctuation(tokens[i + 1], '=') ? [foldName(nameOf(token))] : [],
   )
   const keys = planner.model.table(table)?.columns.filter(({ keyPosition }) => keyPosition > 0) ?? []
-  const acts = (action: string) => !/^(NO ACTION|RESTRICT)$/i.test(action)
   for (const child of planner.model.tables.values()) {
     const key = child.foreignKeys.find(({ parent, parentColumns, onDelete, onUpdate }) => {
       if (!sameName(parent, table)) return false
@@ -95,11 +95,11 @@ export function checkRows(planner: Planner, operations: readonly Operation[]): v
   const made = new Set(
     operations.flatMap((operation) => (operation.kind === 'create-trigger' ? [operation.trigger] : [])),
   )
-  for (const { name, of } of model.objects('trigger')) {
+  for (const { name, of, sql: source } of model.objects('trigger')) {
     const table = model.table(of)
     const [column] = table?.columns.filter(({ generated }) => generated === null) ?? []
     if (![...made].some((trigger) => sameName(trigger, name)) || !table || !column) continue
-    planner.source = model.objects('trigger').find((trigger) => trigger.name === name)?.sql ?? null
+    planner.source = source
     const set = `${quoteName(column.name)} = ${quoteName(column.name)}`
     for (const sql of [
       `INSERT INTO ${quoteName(of)} DEFAULT VALUES`,

@@ -5,7 +5,7 @@
 import type { Catalog, Placement } from '../catalog/catalog.ts'
 import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
 import { slotOf } from '../cluster/slots.ts'
-import { quoteName } from '../quote.ts'
+import { quoteName, quoteText } from '../quote.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import { MigrationError } from './migration-error.ts'
 import { placementText } from './placements.ts'
@@ -93,10 +93,7 @@ async function hasMisplaced(
   by: string,
   isHere: (value: string) => boolean,
 ): Promise<boolean> {
-  const columns = await valuesOf(
-    database,
-    `SELECT name AS v FROM pragma_table_info('${table.replaceAll("'", "''")}')`,
-  )
+  const columns = await valuesOf(database, `SELECT name AS v FROM pragma_table_info(${quoteText(table)})`)
   if (columns.length === 0) return false
   // A column that is not there yet says nothing of the rows that are.
   const text = columns.includes(by)

@@ -12,7 +12,7 @@ import { isAboutRows, isMerelyCopied, type Operation, type RebuildOperation } fr
 import { Planner, type Step } from './planner.ts'
 import { readMigration } from './read-migration.ts'
 import type { Rename } from './rename.ts'
-import type { SchemaModel } from './schema-model.ts'
+import { maxColumns, type SchemaModel } from './schema-model.ts'
 import { problemsOf } from './schema-problems.ts'
 import type { Snapshot } from './snapshot.ts'
 import { foldName, sameName } from './sql-tokens.ts'
@@ -34,7 +34,7 @@ export interface PlanOptions {
   /** The snapshot of the migration before. */
   readonly before: Snapshot | null
   readonly attachmentsOf: AttachmentsOf
-  /** Whether rows may be put into a table by this statement, on this database; null: it is left out there. @throws for what cannot be */
+  /** Whether rows may be put into a table by this statement, on this database; see `PlaceRows`. @throws for what cannot be */
   readonly placeRows?: PlaceRows
 }
 
@@ -200,9 +200,6 @@ function checkNames(planner: Planner, operation: Operation): void {
       'Choose another name.',
     )
 }
-
-/** Source: https://developers.cloudflare.com/d1/platform/limits/ */
-const maxColumns = 100
 
 function checkColumns(planner: Planner, name: string): void {
   const columns = planner.model.table(name)?.columns.length ?? 0

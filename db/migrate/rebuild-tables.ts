@@ -9,7 +9,14 @@ import { quoteName, quoteText } from '../quote.ts'
 import { isAtollTrigger } from './attachments.ts'
 import { renamedTable } from './create-table.ts'
 import type { Planner } from './planner.ts'
-import { isIndexed, type ModelForeignKey, type ModelTable, type SchemaModel } from './schema-model.ts'
+import {
+  acts,
+  isIndexed,
+  type ModelForeignKey,
+  type ModelTable,
+  maxColumns,
+  type SchemaModel,
+} from './schema-model.ts'
 import { foldName, sameName } from './sql-tokens.ts'
 
 /** A table that is to be another one. */
@@ -38,9 +45,6 @@ interface Held {
   readonly hasRowids: boolean
   readonly columns: readonly string[]
 }
-
-/** D1 takes no more columns. Source: https://developers.cloudflare.com/d1/platform/limits/ */
-const maxColumns = 100
 
 export function rebuildTables(planner: Planner, rebuilds: readonly Rebuild[]): void {
   const { model } = planner
@@ -100,8 +104,6 @@ function referencesTo(model: SchemaModel, parent: string): Reference[] {
     child.foreignKeys.filter((key) => sameName(key.parent, parent)).map((key) => ({ child, key })),
   )
 }
-
-const acts = (action: string) => !/^(NO ACTION|RESTRICT)$/i.test(action)
 
 /** Whether a row's deletion may change others of its table, or of one that it refers to in turn, before these are deleted. */
 const changesOthers = ({ foreignKeys }: ModelTable) =>

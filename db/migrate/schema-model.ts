@@ -27,6 +27,9 @@ export interface ModelForeignKey {
   readonly onDelete: string
 }
 
+/** Whether a foreign key's action changes rows, rather than refusing. */
+export const acts = (action: string) => !/^(NO ACTION|RESTRICT)$/i.test(action)
+
 export interface ModelIndex {
   readonly name: string
   readonly isUnique: boolean
@@ -49,6 +52,9 @@ export interface ModelTable {
   readonly foreignKeys: readonly ModelForeignKey[]
   readonly indexes: readonly ModelIndex[]
 }
+
+/** Columns of a table, at most, on D1. Source: https://developers.cloudflare.com/d1/platform/limits/ */
+export const maxColumns = 100
 
 export class SchemaModel {
   readonly #database = new DatabaseSync(':memory:', {

@@ -88,7 +88,7 @@ export function indexText(snapshot: Snapshot | null, table: string, name: string
   return `CREATE ${known.isUnique ? 'UNIQUE INDEX' : 'INDEX'} ${quoteName(known.name)} ON ${quoteName(table)} (${listed.join(', ')})${where}`
 }
 
-/** The foreign key that a column is the first of. */
+/** The first foreign key that a column is part of. */
 export function foreignKeyOf(
   snapshot: Snapshot | null,
   table: string,
