@@ -6,7 +6,7 @@ import type { SQL } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
 import type { ColumnType } from './catalog/catalog.ts'
-import { makeRoutedId, slotCount } from './cluster/slots.ts'
+import { makeRoutedId, slotCount, slotOf } from './cluster/slots.ts'
 import type { Access } from './policy.ts'
 
 export type { Access, Condition, Operation, PolicyCaller, PolicyContext, RoleGrants } from './policy.ts'
@@ -49,6 +49,13 @@ export interface DistributedOptions<T extends SQLiteTable> extends TableOptions<
   /** Key, in the Drizzle table, of the distribution column: its value picks the slot. */
   readonly by: Extract<keyof T['_']['columns'], string>
   /**
+   * Whether the table's own key carries the slot of its row. `routed`: it does, so that one database is asked for it, and any other id
+   * is refused; ids that are left out are made so. `free`: keys come from elsewhere; they are kept unique over all shards, and found,
+   * by a lookup, which costs a write two calls more. Default: `routed` for integer keys and for those that `routedId` makes, `free` for
+   * other texts and for keys with a `$defaultFn` of their own. Keys that hold the distribution column need neither.
+   */
+  readonly ids?: 'routed' | 'free'
+  /**
    * Keys of unique columns whose values must be unique over all shards, and by which rows are found without asking every
    * shard. A write of such a value costs two calls more. Default none: unique columns are unique within a shard.
    */
@@ -71,6 +78,7 @@ export type TableDeclaration =
       readonly table: SQLiteTable
       readonly options: AnyTableOptions
       readonly by: string
+      readonly ids: 'routed' | 'free' | null
       readonly uniqueAcrossShards: readonly string[]
     }
   | { readonly kind: 'view'; readonly view: SQLiteView; readonly options: ViewOptions<never> }
@@ -109,9 +117,9 @@ export function reference<T extends SQLiteTable>(table: T, options: TableOptions
  */
 export function distributed<T extends SQLiteTable>(
   table: T,
-  { by, uniqueAcrossShards = [], ...options }: DistributedOptions<T>,
+  { by, ids, uniqueAcrossShards = [], ...options }: DistributedOptions<T>,
 ): TableDeclaration {
-  return { kind: 'distributed', table, options, by, uniqueAcrossShards }
+  return { kind: 'distributed', table, options, by, ids: ids ?? null, uniqueAcrossShards }
 }
 
 /**
@@ -134,12 +142,22 @@ export function view<V extends SQLiteView>(drizzleView: V, options: ViewOptions<
 
 /**
  * A new routed id: text that begins with the slot of its row, so that the row is found by it alone. In rows that come by the
- * data API it carries the slot of the row's distribution value; the id of a row that is distributed by its id picks one.
+ * data API it carries the slot of the row's distribution value; the id of a row that is distributed by its id picks one. Drizzle does
+ * not say which row it makes an id for: code of the app gives the id itself, `idFor(customerId)`.
  *
  * @example id: text('id').primaryKey().$defaultFn(routedId)
  */
 export function routedId(): string {
   return makeRoutedId(Math.floor(Math.random() * slotCount))
+}
+
+/**
+ * A routed id of text for a row with this distribution value.
+ *
+ * @example database.insert(orders).values({ id: idFor(customerId), customerId })
+ */
+export function idFor(value: string | number | bigint): string {
+  return makeRoutedId(slotOf(String(value)))
 }
 
 /** A database that a seed fills with Drizzle. */

@@ -1,3 +1,4 @@
+import { endPermitsText, permitAllText } from './cluster/permits.ts'
 import { quoteName } from './quote.ts'
 
 /** Rows of every table that the seed filled; each table's rows as one JSON array. */
@@ -14,6 +15,7 @@ export interface SeedRows {
 export function seedStatements(database: D1Database, rows: readonly SeedRows[]): D1PreparedStatement[] {
   return [
     database.prepare('PRAGMA defer_foreign_keys = ON'),
+    database.prepare(permitAllText),
     ...rows.map(({ table, columns, rows: json }) => {
       const names = columns.map(quoteName).join(',')
       const values = columns.map((_, i) => `value->>${i}`).join(',')
@@ -21,5 +23,6 @@ export function seedStatements(database: D1Database, rows: readonly SeedRows[]):
         .prepare(`INSERT OR IGNORE INTO ${quoteName(table)} (${names}) SELECT ${values} FROM json_each(?)`)
         .bind(json)
     }),
+    database.prepare(endPermitsText),
   ]
 }

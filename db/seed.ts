@@ -10,13 +10,22 @@ import type { Migration } from './migrate/migration.ts'
 import { planOnEmpty } from './migrate/plan-on-empty.ts'
 import { ownObjects } from './migrate/settle-cluster.ts'
 import { quoteName } from './quote.ts'
+import { routeSeedIds } from './route-seed-ids.ts'
 import { seedCluster } from './seed-cluster.ts'
 import type { SeedRows } from './seed-statements.ts'
 
 /** Rows per statement: well under D1's 2,000,000 bytes to a parameter. */
 const rowsPerStatement = 1000
 
-export async function makeSeedRows(seed: Seed, migrations: readonly Migration[]): Promise<SeedRows[]> {
+/**
+ * @param tell is told of what the seed left to be done
+ */
+export async function makeSeedRows(
+  seed: Seed,
+  migrations: readonly Migration[],
+  catalog: Catalog,
+  tell: (line: string) => void = () => undefined,
+): Promise<SeedRows[]> {
   const memory = new DatabaseSync(':memory:', { enableDoubleQuotedStringLiterals: true })
   memory.exec('PRAGMA foreign_keys = OFF')
   const planned = planOnEmpty(migrations).flatMap(({ steps }) => steps.map(({ sql }) => sql))
@@ -40,6 +49,8 @@ export async function makeSeedRows(seed: Seed, migrations: readonly Migration[])
       return { rows: method === 'get' ? (rows[0] ?? []) : rows }
     }),
   )
+  for (const [table, count] of routeSeedIds(memory, catalog))
+    tell(`gave ${count} seeded rows of ${table} ids that carry their slot`)
   const broken = memory.prepare('PRAGMA foreign_key_check').all()
   if (broken.length > 0)
     throw new Error(`The seed breaks foreign keys: ${JSON.stringify(broken.slice(0, 3))}`)
@@ -79,11 +90,12 @@ export async function seedOnce(
   loadSeed: () => Promise<Seed>,
   migrations: readonly Migration[],
   catalog: Catalog,
+  tell: (line: string) => void = () => undefined,
 ): Promise<number | null> {
   const [primary] = databases.values() as Iterable<D1Database>
   if (!primary) throw new Error('there is no database bound as DB')
   if (await primary.prepare("SELECT 1 FROM _atoll_state WHERE key = 'seeded'").first()) return null
-  const rows = await makeSeedRows(await loadSeed(), migrations)
+  const rows = await makeSeedRows(await loadSeed(), migrations, catalog, tell)
   await seedCluster(databases, rows, catalog)
   await primary.prepare("INSERT INTO _atoll_state VALUES ('seeded', datetime('now'))").run()
   return rows.reduce((sum, { rows: json }) => sum + (JSON.parse(json) as unknown[]).length, 0)

@@ -406,12 +406,28 @@ export const errors = {
     new AtollError(503, 'SHARD012', `A unique value of "${table}" is being written by others`, {
       headers: { 'Retry-After': '1' },
     }),
+  rowsChanging: (table: string) =>
+    new AtollError(503, 'SHARD022', `Rows of "${table}" that were found for the write changed each time`, {
+      headers: { 'Retry-After': '1' },
+    }),
   notCached: () =>
     new AtollError(504, 'CACHE001', 'The answer is not in the cache', {
       hint: 'Leave out Cache-Control: only-if-cached.',
     }),
-  contradictingId: (id: string) =>
-    new AtollError(400, 'SHARD009', `The routed id "${clip(id)}" names another slot than its row's`),
+  /** @param id null when it is not known which */
+  contradictingId: (table: string, id: string | null) =>
+    new AtollError(409, 'SHARD009', `An id of "${table}" does not carry the slot of its row`, {
+      ...(id === null ? {} : { details: `Key (${clip(id)}) leads to another place than the row's.` }),
+      hint: "Leave the id out; in code of the app, take shards.of(value).idFor(table). Tables whose ids come from elsewhere say ids: 'free' in db/app/tables.ts.",
+    }),
+  misplacedRow: (table: string) =>
+    new AtollError(409, 'SHARD020', `A row of "${table}" was to be written where it does not lie`, {
+      hint: 'Distributed rows are written by shards.of(their distribution value), all others by database; api finds the place by itself.',
+    }),
+  notReserved: (table: string, column: string) =>
+    new AtollError(409, 'SHARD021', `A value of "${table}"."${column}" was not reserved`, {
+      hint: 'It is unique over all shards: write it by api, or reserve it before, shards.of(value).reserve(column, value).',
+    }),
   unknownJob: (name: string) =>
     new AtollError(404, 'JOB001', `There is no job "${clip(name)}"`, {
       hint: 'Jobs are those that functions/app/jobs/index.ts names.',

@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import seed from '../db/app/seed.ts'
+import tables from '../db/app/tables.ts'
+import { buildCatalog } from '../db/catalog/build-catalog.ts'
 import { appMigrations, readMigrations } from '../db/migrate/migration-files.ts'
 import { makeSeedRows } from '../db/seed.ts'
 import { buildAssets } from '../functions/build-assets.ts'
@@ -44,7 +46,7 @@ export default defineConfig({
                   // What is counted is handed over seconds later, which these tests would wait for.
                   ATOLL_METRICS: 'off',
                   MIGRATIONS: JSON.stringify(migrations.map(({ name, sql }) => ({ name, sql }))),
-                  SEED_ROWS: JSON.stringify(await makeSeedRows(seed, migrations)),
+                  SEED_ROWS: JSON.stringify(await makeSeedRows(seed, migrations, buildCatalog(tables))),
                 },
               },
             }

@@ -8,6 +8,7 @@ import type { TableRights } from './grants.ts'
 import { type AccessSource, readAccess } from './read-access.ts'
 import { checkCache, readCache } from './read-cache.ts'
 import { computedColumn, readColumn } from './read-columns.ts'
+import { readIds } from './read-ids.ts'
 import { passedOn, readView } from './read-view.ts'
 import { type Edge, type End, relationsFrom } from './relations.ts'
 import { uniqueAcrossShards } from './unique-across-shards.ts'
@@ -26,7 +27,14 @@ export class SchemaError extends Error {
 export interface Draft
   extends Omit<
     Table,
-    'relations' | 'placement' | 'rights' | 'keysElsewhere' | 'uniqueAcrossShards' | 'cache' | 'logValues'
+    | 'relations'
+    | 'placement'
+    | 'rights'
+    | 'keysElsewhere'
+    | 'uniqueAcrossShards'
+    | 'ids'
+    | 'cache'
+    | 'logValues'
   > {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]
@@ -68,8 +76,9 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
     checkCache(draft, problems)
   }
   const placements = checkPlacement(drafts, problems)
+  const ids = readIds(drafts, problems)
   const acrossShards = new Map(
-    [...drafts].map(([name, draft]) => [name, uniqueAcrossShards(draft, problems)]),
+    [...drafts].map(([name, draft]) => [name, uniqueAcrossShards(draft, ids.get(name) ?? null, problems)]),
   )
   const rights = readRights(drafts, placements, problems)
   if (problems.length > 0) throw new SchemaError(problems)
@@ -84,6 +93,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       primaryKey: draft.primaryKey,
       uniques: draft.uniques,
       uniqueAcrossShards: acrossShards.get(draft.name) ?? [],
+      ids: ids.get(draft.name) ?? null,
       rights: rights.get(draft.name) as TableRights,
       search: draft.search,
       keysElsewhere: draft.foreignKeys.filter(({ parent }) => !drafts.has(parent)),

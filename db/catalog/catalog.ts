@@ -21,6 +21,11 @@ export interface Table {
   readonly uniques: readonly UniqueKey[]
   /** Columns whose values are unique over all shards, not on each of them alone; see `db/cluster/unique-values.ts`. */
   readonly uniqueAcrossShards: readonly string[]
+  /**
+   * What its key says of where a row lies: `routed`, it carries the slot; `free`, nothing, so that it is among `uniqueAcrossShards`; null:
+   * it leads there by itself, or by nothing at all (keys of several columns).
+   */
+  readonly ids: 'routed' | 'free' | null
   /** How answers made from its rows are kept; null: not at all. */
   readonly cache: { readonly ttlMs: number; readonly maxStaleMs: number } | null
   /** Whether the change log keeps the old and new values of its rows. */
@@ -164,6 +169,11 @@ export function writtenColumns(table: Table): Column[] {
 /** Whether two keys are of the same columns, in whatever order. */
 export function sameColumns(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((column) => b.includes(column))
+}
+
+/** The column that is a table's whole key; null for keys of several columns. */
+export function keyColumn({ primaryKey, columns }: Pick<Table, 'primaryKey' | 'columns'>): Column | null {
+  return primaryKey.length === 1 ? (columns.get(primaryKey[0] as string) ?? null) : null
 }
 
 /** Whether values of this type are JSON numbers. */

@@ -23,6 +23,8 @@ export type Site =
   | { readonly kind: 'slots'; readonly slots: readonly number[] }
   /** On every shard that owns any. */
   | { readonly kind: 'everywhere' }
+  /** On one database, where they were found; a question of its own must find them again when anything moved. */
+  | { readonly kind: 'found'; readonly database: string }
 
 /** One database's part of a site. */
 export interface Part {
@@ -145,8 +147,9 @@ export class Cluster {
       if (attempt >= maxMoves) throw errors.movedAgain(moved.map(({ database }) => database))
       refusedBy = map
       this.#map = null
-      // What a read asks of each depends on where everything lies.
-      if (session.reads) throw new MovedError(moved.map(({ database }) => database).join(', '))
+      // What a read asks of each depends on where everything lies, and so does what was found.
+      if (session.reads || rest.kind === 'found')
+        throw new MovedError(moved.map(({ database }) => database).join(', '))
       if (rest.kind === 'everywhere') {
         const refused = errors.movedAgain(moved.map(({ database }) => database))
         return [...outcomes, ...moved.map((part): Outcome => ({ part, error: refused }))]
@@ -200,6 +203,7 @@ export class Cluster {
 }
 
 function partsOf(site: Exclude<Site, { kind: 'primary' }>, map: ShardMap): Part[] {
+  if (site.kind === 'found') return [{ database: site.database, slots: null }]
   if (site.kind === 'everywhere') return ownersIn(map).map((database) => ({ database, slots: null }))
   const slots = new Map<string, Set<number>>()
   for (const slot of site.slots) {

@@ -47,6 +47,9 @@ export class PolicyViolation extends Error {
   }
 }
 
+/** What SQLite's message begins with when a row breaks a rule of `db/system/rule-triggers.ts`: the rule follows, and what it is about. */
+export const ruleMark = 'atoll/rule/'
+
 /** What SQLite's message says when a database does not own the slots that a batch was meant for. */
 export const movedMark = 'atoll/moved'
 
@@ -66,6 +69,17 @@ export class RevokedError extends Error {
   constructor(database: string) {
     super(`a reservation was revoked on ${database}`)
     this.name = 'RevokedError'
+  }
+}
+
+/** What SQLite's message says when rows that were found are no longer what they were. */
+export const vanishedMark = 'atoll/vanished'
+
+/** A write was to change rows that were found before, and are not there any more as they were. */
+export class VanishedError extends Error {
+  constructor(database: string) {
+    super(`rows that were found on ${database} have changed`)
+    this.name = 'VanishedError'
   }
 }
 

@@ -10,8 +10,9 @@ import { quoteName } from '../quote.ts'
 import { type CopiedColumn, copiedKey, copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
 import type { BoundStatement, Outcome, Row } from './cluster.ts'
-import { ConstraintError, staleCopyMark } from './constraint-error.ts'
+import { ConstraintError, StaleCopyError, staleCopyMark } from './constraint-error.ts'
 import { positionText, referencePosition } from './fence.ts'
+import { permitted } from './permits.ts'
 import type { ClusterSession } from './session.ts'
 
 /**
@@ -132,7 +133,7 @@ async function apply(
   session: ClusterSession,
 ): Promise<Outcome | null> {
   const run = async (own: readonly BoundStatement[]): Promise<Outcome> => {
-    const results = await session.on(shard, tracked(own))
+    const results = await session.on(shard, tracked(permitted(own)))
     return { part: { database: shard, slots: null }, results }
   }
   try {
@@ -141,6 +142,51 @@ async function apply(
     if (!(error instanceof ConstraintError)) return null
     return run(statements.filter(({ text }) => !text.startsWith('DELETE'))).catch(() => null)
   }
+}
+
+/**
+ * Runs what refers to reference rows; when a foreign key fails on a shard whose copies are behind, they are brought up first, and it is
+ * run again. It must have committed nothing then.
+ */
+export async function withCopies(
+  run: () => Promise<readonly Outcome[]>,
+  session: ClusterSession,
+  catalog: Catalog,
+): Promise<readonly Outcome[]> {
+  const outcomes = await run()
+  const failed = outcomes.flatMap((outcome) =>
+    'error' in outcome && mayBeBehind(outcome.error) ? [outcome.part.database] : [],
+  )
+  if (failed.length < outcomes.length || failed.length === 0) return outcomes
+  return (await bringUpCopies(session, catalog, failed)) ? run() : outcomes
+}
+
+/** Whether newer copies may mend what failed. */
+export function mayBeBehind(error: unknown): boolean {
+  return error instanceof StaleCopyError || (error instanceof ConstraintError && error.kind === 'foreign-key')
+}
+
+/** @returns whether the copies on one of these databases were behind, and are not any more */
+export async function bringUpCopies(
+  session: ClusterSession,
+  catalog: Catalog,
+  databases: readonly string[],
+): Promise<boolean> {
+  const { cluster } = session
+  const shards = databases.filter((name) => name !== cluster.primary)
+  if (shards.length === 0) return false
+  const writing = session.writing()
+  const [log = []] = await writing.primary([
+    { text: 'SELECT ifnull(max(sequence), 0) AS n FROM _atoll_reference_log', parameters: [] },
+  ])
+  const positions = await writing.onAll(shards, [
+    { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
+  ])
+  const isBehind = positions.some(
+    (outcome) => 'results' in outcome && Number(outcome.results[0]?.[0]?.n ?? 0) < Number(log[0]?.n ?? 0),
+  )
+  if (isBehind) await copyReferences(session, catalog)
+  return isBehind
 }
 
 /** Takes rows away by their keys, a JSON array of arrays. */

@@ -2,6 +2,7 @@ import type { Table } from '../catalog/catalog.ts'
 import { quoteName } from '../quote.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterSession } from './session.ts'
+import { numberOfId } from './slots.ts'
 
 /** Numbers that an isolate takes at once: one call to the primary database for so many rows. */
 const blockSize = 100
@@ -62,6 +63,18 @@ export async function nextNumbers(
   return numbers
 }
 
+/** Goes on behind the greatest number that any row has: one that was to be given out was taken by hand. */
+export async function skipTaken(session: ClusterSession, table: Table, column: string): Promise<void> {
+  const next = (await greatestOf(session, table, column)) + 1
+  await session.writing().primary([
+    {
+      text: 'UPDATE _atoll_sequences SET next = CAST(?1 AS INTEGER) WHERE name = ?2 AND next < CAST(?1 AS INTEGER)',
+      parameters: [String(next), table.name],
+    },
+  ])
+  blocks.get(session.cluster)?.delete(table.name)
+}
+
 /** @returns the number after the block that was taken */
 async function take(session: ClusterSession, table: Table, column: string, size: number): Promise<number> {
   const statement = {
@@ -80,16 +93,23 @@ async function begin(session: ClusterSession, table: Table, column: string): Pro
     .writing()
     .primary([{ text: 'SELECT 1 FROM _atoll_sequences WHERE name = ?1', parameters: [table.name] }])
   if (known.length > 0) return
+  const next = (await greatestOf(session, table, column)) + 1
+  await session.writing().primary([
+    {
+      text: 'INSERT OR IGNORE INTO _atoll_sequences VALUES (?1, CAST(?2 AS INTEGER))',
+      parameters: [table.name, String(next)],
+    },
+  ])
+}
+
+/** The greatest number that a row on any shard has. */
+async function greatestOf(session: ClusterSession, table: Table, column: string): Promise<number> {
   const text = `SELECT ifnull(max(${quoteName(column)}), 0) AS n FROM ${quoteName(table.name)}`
   const outcomes = await session.writing().run({ kind: 'everywhere' }, () => [{ text, parameters: [] }])
   const greatest = outcomes.map((outcome) => {
     if ('error' in outcome) throw outcome.error
-    return Number(outcome.results[0]?.[0]?.n ?? 0)
+    const id = Number(outcome.results[0]?.[0]?.n ?? 0)
+    return table.ids === 'routed' ? numberOfId(id) : id
   })
-  await session.writing().primary([
-    {
-      text: 'INSERT OR IGNORE INTO _atoll_sequences VALUES (?1, CAST(?2 AS INTEGER))',
-      parameters: [table.name, String(Math.max(...greatest) + 1)],
-    },
-  ])
+  return Math.max(0, ...greatest)
 }

@@ -37,14 +37,38 @@ export function slotOf(value: string): number {
 
 /** Crockford's base 32, which ULIDs are written in: https://www.crockford.com/base32.html */
 const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-const routedForm = /^[0-9A-HJKMNP-TV-Z]{3}[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+const routedText = /^[0-9A-HJKMNP-TV-Z]{3}[0-7][0-9A-HJKMNP-TV-Z]{25}$/
 
-/** The slot that a routed id begins with; null for any other text. */
+/** What a routed id of text is made of, for those who read it in SQL. */
+export const routedForm = { digits, length: 29 } as const
+
+/** The slot that a routed id of text begins with; null for any other text. */
 export function routedSlot(id: string): number | null {
-  if (!routedForm.test(id)) return null
+  if (!routedText.test(id)) return null
   let slot = 0
   for (const digit of id.slice(0, 3)) slot = slot * 32 + digits.indexOf(digit)
   return slot < slotCount ? slot : null
+}
+
+/** The slot that a routed id names, of text or an integer given as text; null for what is none. */
+export function slotOfId(id: string, isInteger: boolean): number | null {
+  if (!isInteger) return routedSlot(id)
+  return /^\d{1,16}$/.test(id) && Number(id) <= Number.MAX_SAFE_INTEGER ? Number(id) % slotCount : null
+}
+
+/**
+ * An integer that carries a slot: the slot is what is left of it when it is divided by 16,384, and what it is divided to counts
+ * the rows of its table. Ids of a table's first rows have five or six digits, those of its millionth eleven.
+ *
+ * @param number from 1 to 549,755,813,887, so that the id stays below 2^53
+ */
+export function makeRoutedNumber(slot: number, number: number): number {
+  return number * slotCount + slot
+}
+
+/** The number of the row that an integer id was made with. */
+export function numberOfId(id: number): number {
+  return Math.floor(id / slotCount)
 }
 
 /**

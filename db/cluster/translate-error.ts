@@ -11,9 +11,12 @@ import {
   RolledBack,
   revokedMark,
   rollbackPrefix,
+  ruleMark,
   StaleCopyError,
   staleCopyMark,
   unboundMark,
+  VanishedError,
+  vanishedMark,
 } from './constraint-error.ts'
 
 /** What SQLite says when a statement is larger than it can work with. */
@@ -33,15 +36,25 @@ export function translateDatabaseError(
   database: string,
   error: unknown,
   isAhead: boolean | null = null,
-): AtollError | ConstraintError | MovedError | PolicyViolation | RevokedError | RolledBack | StaleCopyError {
+):
+  | AtollError
+  | ConstraintError
+  | MovedError
+  | PolicyViolation
+  | RevokedError
+  | RolledBack
+  | StaleCopyError
+  | VanishedError {
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
   if (message.includes(movedMark)) return new MovedError(database)
-  if (message.includes(revokedMark) || message.includes('_atoll_unique_tokens.token'))
-    return new RevokedError(database)
+  if (message.includes(revokedMark)) return new RevokedError(database)
+  if (message.includes(vanishedMark)) return new VanishedError(database)
   if (message.includes(staleCopyMark)) return new StaleCopyError(database)
   const schema = readSchemaMark(database, message) ?? readMissing(database, message, isAhead)
   if (schema) return schema
+  const broken = readRule(message)
+  if (broken) return broken
   const violation = readGuard(message) ?? readViolation(message, error)
   if (violation) return violation
   if (tooComplex.test(message)) return errors.tooComplex(plain(message))
@@ -110,6 +123,27 @@ function readViolation(message: string, cause: unknown): ConstraintError | null 
 
 function columnOf(qualified: string): string {
   return qualified.slice(qualified.indexOf('.') + 1)
+}
+
+/** The rule that a trigger of `db/system/rule-triggers.ts` has kept. */
+function readRule(message: string): AtollError | null {
+  const start = message.indexOf(ruleMark)
+  if (start < 0) return null
+  const [rule, subject = ''] = message.slice(start + ruleMark.length).split('/')
+  const dot = subject.indexOf('.')
+  const [table, column] = dot < 0 ? [subject, ''] : [subject.slice(0, dot), subject.slice(dot + 1)]
+  switch (rule) {
+    case 'placement':
+      return errors.misplacedRow(table)
+    case 'distribution':
+      return errors.distributionColumn(table, column)
+    case 'routed-id':
+      return errors.contradictingId(table, null)
+    case 'reserved':
+      return errors.notReserved(table, column)
+    default:
+      return errors.notAcrossShards(`The primary key of a reference table ("${table}") cannot be changed.`)
+  }
 }
 
 /** What a guard row, whose text is the reason, has undone. */

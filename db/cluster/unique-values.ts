@@ -5,7 +5,7 @@
  * it over, and a sweep removes the rest. Source: https://vitess.io/docs/reference/features/vindexes/#consistent-lookup
  *
  * There are no locks between databases. What Vitess locks, a token decides here: a reservation carries its writer's token,
- * and the row's own transaction marks the token as used, on the row's shard. Who takes over an orphan first revokes its
+ * and the row that takes the value marks the token as used, on the row's shard (`permits.ts`). Who takes over an orphan first revokes its
  * token there. Only one of the two can happen, so a slow writer cannot come back and write a second row.
  * @module
  */
@@ -71,14 +71,6 @@ export async function reserve(
     if (waiting.length > 0) await pause(waitMs)
   }
   return { taken, contended: open.length > 0 }
-}
-
-/** The statement by which the transaction that writes the rows uses up its token; it fails when the token was revoked. */
-export function useToken(token: string): BoundStatement {
-  return {
-    text: "INSERT INTO _atoll_unique_tokens (token, state, at) VALUES (?1, 'used', CAST(?2 AS INTEGER))",
-    parameters: [token, String(Date.now())],
-  }
 }
 
 /** Takes away entries whose value no row has. Safe at any time: entries that are in use stay. */

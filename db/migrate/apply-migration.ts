@@ -3,10 +3,12 @@
  * @module
  */
 
+import { endPermitsText, permitAllText } from '../cluster/permits.ts'
 import { hashOf } from './migration.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import type { PlannedMigration } from './plan-migration.ts'
 import type { Step } from './planner.ts'
+import { isUntold, untold } from './untold.ts'
 
 /** Lets parents come after their children, and lets nothing be left open when the transaction ends. */
 const deferred = 'PRAGMA defer_foreign_keys = ON'
@@ -17,7 +19,9 @@ const undo = `SELECT json_extract('{}', '${triedMark}')`
 
 /** Applies a migration, as one transaction with the notes that it is done. */
 export async function applyMigration(database: MigrationDatabase, planned: PlannedMigration): Promise<void> {
-  const { name } = planned.migration
+  const { name, sql: text } = planned.migration
+  const steps = planned.steps.map(({ sql }) => sql)
+  const told = isUntold(text) ? [untold.before, ...steps, ...untold.after] : steps
   await database.batch([
     database.prepare(deferred),
     // First, so that of two who apply it at the same time one fails before it has worked.
@@ -25,7 +29,7 @@ export async function applyMigration(database: MigrationDatabase, planned: Plann
     database
       .prepare('INSERT OR REPLACE INTO _atoll_migrations (name, hash) VALUES (?, ?)')
       .bind(name, hashOf(planned.migration)),
-    ...planned.steps.map(({ sql }) => database.prepare(sql)),
+    ...[permitAllText, ...told, endPermitsText].map((sql) => database.prepare(sql)),
   ])
 }
 
@@ -50,7 +54,13 @@ export async function tryMigrations(
 ): Promise<Failure | null> {
   const steps = migrations.flatMap((planned) => planned.steps.map((step) => ({ planned, step })))
   const run = async (count: number): Promise<string | null> => {
-    const texts = [deferred, ...before, ...steps.slice(0, count).map(({ step }) => step.sql), undo]
+    const texts = [
+      deferred,
+      ...before,
+      permitAllText,
+      ...steps.slice(0, count).map(({ step }) => step.sql),
+      undo,
+    ]
     try {
       await database.batch(texts.map((text) => database.prepare(text)))
     } catch (error) {

@@ -1,16 +1,17 @@
 /**
- * What Atoll hangs on the app's tables: triggers of the change log, of the reference log and of full-text search. A migration takes
+ * What Atoll hangs on the app's tables: triggers of the change log, of the reference log, of the rules and of full-text search. A migration takes
  * them off the tables that it changes, so that they neither stand in its way nor tell its copying as changes, and puts them back.
  * @module
  */
 import { type Catalog, type SearchIndex, storedColumns, type Table } from '../catalog/catalog.ts'
 import { changeTriggerPrefix, changeTriggers } from '../changes/change-triggers.ts'
 import { referenceTriggerPrefix, referenceTriggers } from '../system/reference-triggers.ts'
+import { ruleTriggerPrefix, ruleTriggers } from '../system/rule-triggers.ts'
 import { searchPrefix, searchTriggers } from '../system/search-objects.ts'
 import type { ModelTable } from './schema-model.ts'
 import { foldName } from './sql-tokens.ts'
 
-const prefixes = [changeTriggerPrefix, referenceTriggerPrefix, searchPrefix]
+const prefixes = [changeTriggerPrefix, referenceTriggerPrefix, ruleTriggerPrefix, searchPrefix]
 
 /** Whether a trigger is one of Atoll's, by its name. */
 export function isAtollTrigger(name: string): boolean {
@@ -38,6 +39,7 @@ export function attachmentsFor(catalog: Catalog, isPrimary: boolean, shards: boo
       triggers: new Map([
         ...changeTriggers(only, isPrimary),
         ...(isPrimary && shards ? referenceTriggers(only) : []),
+        ...ruleTriggers(only, isPrimary, shards),
         ...(table.search ? searchTriggers(table.search) : []),
       ]),
       search: table.search,
@@ -57,6 +59,7 @@ function asPresent(table: Table, present: ModelTable): Table | null {
   return {
     ...table,
     columns: new Map(columns),
+    uniqueAcrossShards: table.uniqueAcrossShards.filter((name) => names.has(name)),
     search: search?.columns.every((name) => names.has(name)) ? search : null,
   }
 }

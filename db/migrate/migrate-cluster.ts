@@ -8,7 +8,9 @@ import type { Catalog } from '../catalog/catalog.ts'
 import { changeTriggers } from '../changes/change-triggers.ts'
 import type { StorageDeclarations } from '../storage-policy.ts'
 import { referenceTriggers } from '../system/reference-triggers.ts'
+import { ruleTriggers } from '../system/rule-triggers.ts'
 import { applyMigration, tryMigrations } from './apply-migration.ts'
+import { checkSmallIds } from './check-routed.ts'
 import { explainFailure } from './explain-failure.ts'
 import { type Look, lookAt } from './look.ts'
 import { hashOf, type Migration } from './migration.ts'
@@ -54,6 +56,8 @@ export async function migrateCluster(
     return [...databases.keys()].map((database) => ({ database, applied: [], done: [], planned: [] }))
 
   const plans = await planCluster(databases, looks, catalog, migrations)
+  const written = [...plans.values()].flatMap((planned) => planned.flatMap(({ writes }) => writes))
+  await checkSmallIds(databases, catalog, written)
   for (const [name, planned] of plans) await tryOn(name, databases, looks.get(name), planned, tell)
   if (options.planOnly)
     return [...plans].map(([database, planned]) => ({ database, applied: [], done: [], planned }))
@@ -108,8 +112,15 @@ function settledMark(
     table.name,
     table.search,
     table.uniqueAcrossShards,
+    table.ids,
   ])
-  const triggers = [changeTriggers(catalog, true), changeTriggers(catalog, false), referenceTriggers(catalog)]
+  const triggers = [
+    changeTriggers(catalog, true),
+    changeTriggers(catalog, false),
+    referenceTriggers(catalog),
+    ruleTriggers(catalog, true, databases.length > 1),
+    ruleTriggers(catalog, false, databases.length > 1),
+  ]
   const parts = [
     ownObjects(true),
     tables,
@@ -129,7 +140,7 @@ function settledMark(
 }
 
 /** Changes whenever what this module does to databases does. */
-const enginesWork = 1
+const enginesWork = 2
 
 async function tryOn(
   name: string,

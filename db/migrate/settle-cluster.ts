@@ -15,8 +15,10 @@ import { declareBuckets } from '../system/declare-buckets.ts'
 import { fillLookups } from '../system/fill-lookups.ts'
 import { reconcileTriggers } from '../system/reconcile-triggers.ts'
 import { referenceTriggerPrefix, referenceTriggers } from '../system/reference-triggers.ts'
+import { ruleTriggerPrefix, ruleTriggers } from '../system/rule-triggers.ts'
 import { reconcileSearch } from '../system/search-objects.ts'
 import { addedColumns, primaryObjects, systemObjects } from '../system/system-objects.ts'
+import { checkRouted } from './check-routed.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import { placementsOf } from './placements.ts'
 
@@ -66,10 +68,13 @@ export async function settleCluster(
   for (const [name, database] of databases) {
     done.set(name, await reconcileSearch(database, catalog))
     await reconcileTriggers(database, changeTriggerPrefix, changeTriggers(catalog, name === primaryName))
+    const rules = ruleTriggers(catalog, name === primaryName, shards.length > 0)
+    await reconcileTriggers(database, ruleTriggerPrefix, rules)
   }
   if (shards.length > 0) await reconcileTriggers(primary, referenceTriggerPrefix, referenceTriggers(catalog))
   await declareBuckets(primary, storage)
   await makeShardMap(databases, catalog)
+  await checkRouted(databases, catalog)
   if (shards.length > 0) {
     const entered = await fillLookups(databases, await readMap(databases), catalog)
     done.get(primaryName)?.push(...entered)

@@ -1,4 +1,5 @@
 import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
+import { endPermitsText, permitAllText } from '../cluster/permits.ts'
 import type { MigrationDatabase } from '../migrate/migration-database.ts'
 import { quoteName } from '../quote.ts'
 import { referenceTables } from './reference-triggers.ts'
@@ -54,12 +55,14 @@ export async function copyReferenceTables(
   // A shard that follows the log already goes on from where it is.
   await shard.batch([
     shard.prepare('PRAGMA defer_foreign_keys = ON'),
+    shard.prepare(permitAllText),
     // What is gone goes first, as its unique values may have been handed on; from the last table on, as others refer to the first.
     ...[...gone].reverse().map(([text, keys]) => shard.prepare(text).bind(keys)),
     ...statements.map(([text, rows]) => shard.prepare(text).bind(rows)),
     ...(isFirst
       ? [shard.prepare('UPDATE _atoll_shard SET reference_sequence = ?').bind(Number(log[0]?.n ?? 0))]
       : []),
+    shard.prepare(endPermitsText),
     note(shard, noted),
   ])
   return copied

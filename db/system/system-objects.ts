@@ -3,6 +3,7 @@
  * @module
  */
 
+import { slotTable } from '../cluster/slot-expression.ts'
 import { jobObjects } from './job-objects.ts'
 import { storageObjects } from './storage-objects.ts'
 
@@ -31,6 +32,10 @@ export const systemObjects: readonly string[] = [
   // Tokens of writers of such values: used up by their own transaction, or revoked by others before it.
   `CREATE TABLE IF NOT EXISTS _atoll_unique_tokens (token TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL)
    WITHOUT ROWID`,
+  // What a transaction shows to the triggers that keep the rules; always empty outside one.
+  `CREATE TABLE IF NOT EXISTS _atoll_permits (name TEXT NOT NULL, value TEXT NOT NULL, token TEXT NOT NULL,
+   PRIMARY KEY (name, value)) WITHOUT ROWID`,
+  ...slotTable,
   'CREATE INDEX IF NOT EXISTS _atoll_unique_tokens_at ON _atoll_unique_tokens (at)',
   // Rows that changed, in the order of their transactions; triggers write it. And how far each reader of it has come.
   `CREATE TABLE IF NOT EXISTS _atoll_changes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,

@@ -67,7 +67,7 @@ export function cachePlanOf(plan: ReadPlan, catalog: Catalog): CachePlan | null 
 
 /** Whether the root's rows are those with values that are known, and that the change log writes in the same way. */
 function isPinnedByValue({ route }: ReadPlan): boolean {
-  if (route.kind !== 'pinned' || (route.pin.kind === 'value' && route.pin.routed)) return false
+  if (route.kind !== 'pinned' || (route.pin.kind === 'value' && route.pin.id !== null)) return false
   return route.column.type === 'integer' || route.column.type === 'text'
 }
 

@@ -134,11 +134,24 @@ export class ResourceCompiler {
   chosen(): string {
     this.#written = true
     const root = this.#root
-    const filters = this.#filters(root)
-    const where = filters.length === 0 ? '' : ` WHERE (${allOf(filters)})`
+    const where = this.#whereChosen()
     if (root.limit === null && root.offset === null) return where
     const rowid = `${root.alias}.rowid`
     return ` WHERE ${rowid} IN (SELECT ${rowid} FROM ${root.alias}${where}${this.#order(root)}${this.#range(root, false)})`
+  }
+
+  /** Of the rows that filters, order and limit choose on several databases, those that this one may have. */
+  firstChosen(): string {
+    this.#written = true
+    return `${this.#whereChosen()}${this.#order(this.#root)}${spreadRangeSql(this.#root, null, this.#parameters)}`
+  }
+
+  #whereChosen(): string {
+    const root = this.#root
+    const picked = () =>
+      `${root.alias}.rowid IN (SELECT value FROM json_each(${this.#parameters.add({ kind: 'gathered', index: 0 })}))`
+    const filters = [...(root.picked ? [picked()] : []), ...this.#filters(root)]
+    return filters.length === 0 ? '' : ` WHERE (${allOf(filters)})`
   }
 
   // --- what is shown -------------------------------------------------------------------------------------------

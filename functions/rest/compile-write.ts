@@ -19,8 +19,10 @@ export interface CompiledWrite {
   readonly write: Statement
   /** The primary keys of the rows that a delete will take, each as JSON in the column `k`. */
   readonly keys: Statement | null
-  /** The distribution values of the rows that an update will change, in the column `b`; null when nobody needs them. */
+  /** The distribution values of the rows that will be changed, in the column `b`; null when nobody needs them. */
   readonly slots: Statement | null
+  /** Of a write of so many rows in an order, these rows as their database finds them: rowid in `id`, `b`, and the keys of the order. */
+  readonly first: Statement | null
   /** What the write may take away of the values that are unique over all shards: `u0`, `u1`, …; null for nothing. */
   readonly freed: Statement | null
   /**
@@ -62,6 +64,7 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
     doomed,
     keys: plan.action === 'delete' ? keysOfChosen(plan) : null,
     slots: slotsOfChosen(plan),
+    first: firstOfOrder(plan),
     freed: freedValues(plan),
     write,
     returns: returns && !readsFirst,
@@ -82,10 +85,27 @@ function keysOfChosen(plan: WritePlan): Statement | null {
 
 function slotsOfChosen(plan: WritePlan): Statement | null {
   const { alias, table, placement } = plan.root
-  if (plan.action !== 'update' || placement.kind !== 'distributed' || !setsUnique(plan)) return null
+  if (!changesRows(plan) || placement.kind !== 'distributed') return null
   return writeStatement((parameters) => {
     const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
     return `SELECT ${alias}.${quoteName(placement.by)} AS b FROM ${quoteName(table.name)}${compiler.chosen()}`
+  })
+}
+
+function changesRows({ action }: WritePlan): boolean {
+  return action === 'update' || action === 'delete'
+}
+
+/** More rows than the write asks for, as each database finds them: which they are in all turns out when they are merged. */
+function firstOfOrder(plan: WritePlan): Statement | null {
+  const { alias, table, placement, limit, offset } = plan.root
+  const isLimited = limit !== null || offset !== null
+  if (!changesRows(plan) || placement.kind !== 'distributed' || !isLimited) return null
+  return writeStatement((parameters) => {
+    const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
+    const keys = compiler.sortKeys().map((key, i) => `, ${key} AS k${i}`)
+    const by = `${alias}.${quoteName(placement.by)}`
+    return `SELECT ${alias}.rowid AS id, CAST(${by} AS TEXT) AS b${keys.join('')} FROM ${quoteName(table.name)}${compiler.firstChosen()}`
   })
 }
 

@@ -6,9 +6,10 @@
 import type { Column } from '../../db/catalog/catalog.ts'
 import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
 import { ConstraintError, RevokedError, revokedMark } from '../../db/cluster/constraint-error.ts'
+import { endPermits, permitClaims } from '../../db/cluster/permits.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
-import { type Claim, find, release, reserve, useToken } from '../../db/cluster/unique-values.ts'
+import { type Claim, find, release, reserve } from '../../db/cluster/unique-values.ts'
 import { errors } from '../errors.ts'
 import { bind } from './execute.ts'
 import type { BoundWrite } from './execute-write.ts'
@@ -67,14 +68,19 @@ export async function runReserving(
     const { site: where, before, claims } = await reservationFor(bound, rows, site, session)
     if (where === null) return []
     const leading = (part: Part) => [...before, ...freedStatements(bound, rowsOf(part))]
-    const outcomes = await session.run(where, (part) => [...leading(part), ...statementsOf(part)])
+    const trailing = before.length === 0 ? [] : [endPermits]
+    const outcomes = await session.run(where, (part) => [
+      ...leading(part),
+      ...statementsOf(part),
+      ...trailing,
+    ])
     const freed: Valued[] = []
     const own = outcomes.map((outcome): Outcome => {
       if ('error' in outcome) return outcome
       const { part, results } = outcome
       const count = leading(part).length
       freed.push(...freedIn(bound, results.slice(before.length, count).flat()))
-      return { part, results: results.slice(count) }
+      return { part, results: results.slice(count, results.length - trailing.length) }
     })
     const isRevoked = outcomes.some((outcome) => 'error' in outcome && outcome.error instanceof RevokedError)
     const isDone = outcomes.every((outcome) => 'results' in outcome)
@@ -110,7 +116,7 @@ async function reservationFor(
   const taken = await reserveAll(bound, claims, session, token)
   const found = proposals.find(({ claim }) => claim === taken)
   if (found) throw new TakenError(found.claim, found.row)
-  return { site, before: [useToken(token)], claims }
+  return { site, before: [permitClaims(claims, token)], claims }
 }
 
 /**
@@ -148,7 +154,7 @@ async function reserveForUpdate(
     text: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM (${statement.text}) WHERE CAST(b AS TEXT) IS NOT ?${statement.parameters.length + 1}) THEN 1 ELSE json_extract('{}','${revokedMark}') END`,
     parameters: [...statement.parameters, String(only.b)],
   }
-  return { site: { kind: 'slots', slots: [slot] }, before: [isSame, useToken(token)], claims }
+  return { site: { kind: 'slots', slots: [slot] }, before: [isSame, permitClaims(claims, token)], claims }
 }
 
 /** @returns a claim whose value another row has; null when all are reserved */

@@ -7,11 +7,16 @@ import { ownResults, tracked } from '../../db/changes/track-changes.ts'
 import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
+  MovedError,
   PolicyViolation,
   RolledBack,
   rollbackPrefix,
+  StaleCopyError,
+  VanishedError,
 } from '../../db/cluster/constraint-error.ts'
-import { deleteCopiesText } from '../../db/cluster/reference-copies.ts'
+import { permitAll } from '../../db/cluster/permits.ts'
+import { copyReferences, deleteCopiesText, withCopies } from '../../db/cluster/reference-copies.ts'
+import { skipTaken } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import type { Rights } from '../access/rights.ts'
@@ -22,6 +27,7 @@ import { bind, siteOf } from './execute.ts'
 import { type Aftermath, carryOn } from './execute-aftermath.ts'
 import { runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
+import { checkSeveral, type FoundRows, findWritten } from './find-written.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
 import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
@@ -58,47 +64,108 @@ interface PartResult {
   readonly key: readonly string[] | null
 }
 
+/** Times that a write looks for its rows again. */
+const maxFinds = 4
+
 /** Runs a compiled write. One database's part is atomic; several parts must be asked for. */
 export async function executeWrite(bound: BoundWrite, session: ClusterSession): Promise<WriteResult> {
-  const { plan, compiled } = bound
-  const ids = await takeIds(plan, idsNeeded(plan, bound.payload), session)
-  const rows = plan.action === 'delete' ? [] : storageRows(plan, bound.payload, ids)
-  const site = await siteOfWrite(bound, rows, session)
-  const parts = await session.cluster.partsOf(site, session)
-  if (parts.length > 1) checkSeveral(plan, parts.length)
-  const { placement } = plan.root
-  const copied = placement.kind === 'reference' && session.cluster.sharded
-  const setsKey = plan.columns.some(({ name }) => plan.root.table.primaryKey.includes(name))
-  if (copied && plan.action === 'update' && setsKey) {
-    throw errors.notAcrossShards('The primary key of a reference table cannot be changed.')
+  const { plan, payload } = bound
+  const needed = idsNeeded(plan, payload)
+  let mayBeTaken = needed !== null && needed.missing > 0
+  for (let attempt = 1; ; attempt++) {
+    const ids = await takeIds(plan, needed, session)
+    const rows = plan.action === 'delete' ? [] : storageRows(plan, payload, ids)
+    try {
+      return await writeRows(bound, rows, mayBeTaken, session)
+    } catch (error) {
+      if (error instanceof TakenNumber) {
+        mayBeTaken = false
+        await skipTaken(session, plan.root.table, error.column)
+      } else if (error instanceof StaleCopyError && attempt < maxFinds) {
+        await copyReferences(session, bound.rights.catalog)
+      } else if (!(error instanceof VanishedError || error instanceof MovedError)) throw error
+      else if (attempt >= maxFinds) throw errors.rowsChanging(plan.root.table.name)
+    }
   }
+}
+
+/** Somebody has given a row by hand the number that another one was given now. */
+class TakenNumber extends Error {
+  readonly column: string
+
+  constructor(column: string) {
+    super(`a number of ${column} is taken`)
+    this.column = column
+  }
+}
+
+async function writeRows(
+  asked: BoundWrite,
+  rows: readonly StoredRow[],
+  mayBeTaken: boolean,
+  session: ClusterSession,
+): Promise<WriteResult> {
+  const { site, bound, after } = await placeWrite(asked, rows, session)
+  const { plan, compiled } = bound
+  const copied = plan.root.placement.kind === 'reference' && session.cluster.sharded
   if (copied && compiled.keys) await tryOnCopies(bound, compiled.keys, session)
   const rowsOf = ({ slots }: Part) =>
     slots === null ? rows : rows.filter(({ slot }) => slot === null || slots.has(slot))
   const undone = plan.preferences.tx === 'rollback'
   const tracks = bound.aftermath.tracks && !undone
-  const answered = await runReserving(
-    bound,
-    rows,
-    site,
-    session,
-    (part) => {
-      const statements = statementsFor(bound, rowsOf(part))
-      return tracks ? tracked(statements) : statements
-    },
-    rowsOf,
-  ).catch(async (error) => {
-    throw error instanceof TakenError ? await explainTaken(error, bound, rows, session) : error
-  })
+  const run = (where: Site) =>
+    runReserving(
+      bound,
+      rows,
+      where,
+      session,
+      (part) => {
+        const statements = statementsFor(bound, rowsOf(part), after)
+        return tracks ? tracked(statements) : statements
+      },
+      rowsOf,
+    ).catch(async (error) => {
+      if (mayBeTaken) refuseTaken(error, plan)
+      throw error instanceof TakenError ? await explainTaken(error, bound, rows, session) : error
+    })
+  const answered = site === null ? [] : await withCopies(() => run(site), session, bound.rights.catalog)
   const outcomes = tracks ? answered.map(withOwnResults) : answered
+  const [only, ...others] = outcomes
+  // What no database has committed can be looked for, or numbered, again.
+  if (only && 'error' in only && others.length === 0) {
+    if (only.error instanceof VanishedError) throw only.error
+    if (mayBeTaken) refuseTaken(only.error, plan)
+  }
   if (!undone) await carryOn(bound, answered, tracks, copied, session)
   const results = await Promise.all(
-    outcomes.map((outcome) => resultOf(bound, outcome, rowsOf(outcome.part), session)),
+    outcomes.map((outcome) => resultOf(bound, outcome, rowsOf(outcome.part), after.length, session)),
   )
   const done = results.filter((result): result is PartResult => !(result instanceof Error))
   if (done.length < results.length) throw failureOf(outcomes, results)
   if (done.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
   return joined(done, plan)
+}
+
+/** Where a write goes: to the place that it names, or to where its rows are found. */
+async function placeWrite(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  session: ClusterSession,
+): Promise<FoundRows> {
+  const { plan } = bound
+  const site = await siteOfWrite(bound, rows, session)
+  const parts = await session.cluster.partsOf(site, session)
+  if (parts.length <= 1) return { site, bound, after: [] }
+  const finds = plan.action === 'update' || plan.action === 'delete'
+  if (finds && plan.preferences.atomicity !== 'shard') return findWritten(bound, session)
+  checkSeveral(plan, parts.length, null)
+  return { site, bound, after: [] }
+}
+
+function refuseTaken(error: unknown, { numbered }: WritePlan): void {
+  if (!(error instanceof ConstraintError) || error.kind !== 'unique') return
+  const [column, ...others] = error.columns
+  if (column !== undefined && others.length === 0 && column === numbered?.name) throw new TakenNumber(column)
 }
 
 function withOwnResults(outcome: Outcome): Outcome {
@@ -115,6 +182,7 @@ async function tryOnCopies(bound: BoundWrite, keys: Statement, session: ClusterS
   if (rows.length === 0) return
   const list = `[${rows.map((row) => row.k as string).join(',')}]`
   const attempt: readonly BoundStatement[] = [
+    permitAll,
     { text: deleteCopiesText(table), parameters: [list] },
     { text: `INSERT INTO _atoll_guard VALUES ('${rollbackPrefix}{}')`, parameters: [] },
   ]
@@ -158,24 +226,19 @@ async function siteOfWrite(
   return { kind: 'slots', slots: [...new Set(rows.map(({ slot }) => slot ?? slotOf('')))] }
 }
 
-function checkSeveral({ preferences, media }: WritePlan, shards: number): void {
-  if (preferences.atomicity !== 'shard') throw errors.severalShards(shards)
-  if (media.kind === 'object')
-    throw errors.notAcrossShards('Exactly one row cannot be asked of several shards.')
-  if (preferences.maxAffected !== null) {
-    throw errors.notAcrossShards('max-affected cannot be kept by several shards together.')
-  }
-}
-
-function statementsFor(bound: BoundWrite, rows: readonly StoredRow[]): BoundStatement[] {
+function statementsFor(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  after: readonly Statement[],
+): BoundStatement[] {
   const { plan, compiled, payload } = bound
   const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
   const { existing, forbid, doomed, write, returns, guards } = compiled
   if (plan.preferences.tx === 'rollback') {
-    const { before, after } = compileRollback(plan, compiled, bound)
+    const { before, after: undo } = compileRollback(plan, compiled, bound)
     const [chunk = '[]', ...others] = chunks
     if (others.length > 0) throw errors.rollbackTooLarge()
-    return [...before, write, ...guards, after].map((statement) => bind(statement, bound, chunk))
+    return [...before, write, ...after, ...guards, undo].map((statement) => bind(statement, bound, chunk))
   }
   // Guards see the last statement only; rows that take several statements are not one row.
   if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
@@ -186,7 +249,7 @@ function statementsFor(bound: BoundWrite, rows: readonly StoredRow[]): BoundStat
     bind(write, bound, chunk),
     ...(returns ? [] : [bind(affectedRows, bound)]),
   ])
-  return [...statements, ...guards.map((guard) => bind(guard, bound))]
+  return [...statements, ...[...after, ...guards].map((guard) => bind(guard, bound))]
 }
 
 /** Reads what a database answered, or explains why it did not. */
@@ -194,13 +257,14 @@ async function resultOf(
   bound: BoundWrite,
   outcome: Outcome,
   rows: readonly StoredRow[],
+  checks: number,
   session: ClusterSession,
 ): Promise<PartResult | Error> {
   if ('results' in outcome) {
     if (bound.plan.preferences.tx === 'rollback') {
       return errors.internal(new Error('the transaction was not rolled back'))
     }
-    return readResults(bound, outcome.results)
+    return readResults(bound, outcome.results.slice(0, outcome.results.length - checks))
   }
   const { error, part } = outcome
   if (error instanceof RolledBack) return readNotes(bound, error)

@@ -182,8 +182,7 @@ export async function siteOf(route: RoutePlan, bindings: Bindings, session: Clus
     return { kind: 'slots', slots: held.length === 0 ? [0] : [...new Set(held.map(({ slot }) => slot))] }
   }
   if (route.kind !== 'pinned') return route
-  const slots = slotsOf(route, bindings)
-  return slots === null ? { kind: 'everywhere' } : { kind: 'slots', slots }
+  return { kind: 'slots', slots: slotsOf(route, bindings) }
 }
 
 export function bind(statement: Statement, bindings: Bindings, rows?: string): BoundStatement {

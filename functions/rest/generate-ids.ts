@@ -1,21 +1,25 @@
 /**
  * Ids of new rows of distributed tables, where each database would number its own: numbers come from a sequence in the
- * primary database, in blocks.
+ * primary database, in blocks. Those of routed ids are multiplied out, so that an id carries its row's slot as well.
  * @module
  */
 import type { Column, Table } from '../../db/catalog/catalog.ts'
 import { nextNumbers } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import { numberOfId } from '../../db/cluster/slots.ts'
 import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
 
-/** The column that a database would number by itself; null when it may, or there is none. */
+/**
+ * The column that a database would number by itself; null when it may, or there is none. Routed ids are made on one database as on
+ * many, so that shards can be added.
+ */
 export function numberedColumn(table: Table, sharded: boolean): Column | null {
-  if (!sharded || table.placement.kind !== 'distributed') return null
+  if (table.placement.kind !== 'distributed' || (!sharded && table.ids !== 'routed')) return null
   return [...table.columns.values()].find((column) => column.default?.kind === 'rowid') ?? null
 }
 
-/** How many new rows come without an id, and the greatest id of those that come with one. */
+/** How many new rows come without an id, and the greatest number that the ids of others were made with. */
 export function idsNeeded(
   plan: WritePlan,
   payload: Payload,
@@ -29,7 +33,11 @@ export function idsNeeded(
     if (value === undefined || value === null || value === '') missing++
     else greatest = Math.max(greatest, Number(typeof value === 'object' ? Number.NaN : value) || 0)
   }
-  return { column, missing, greatest }
+  return {
+    column,
+    missing,
+    greatest: plan.root.table.ids === 'routed' ? numberOfId(greatest) : greatest,
+  }
 }
 
 /** Numbers for the rows that need them, in order. */

@@ -2,9 +2,9 @@
  * Where a plan's rows lie: which databases its root is read from, and which embedded rows must be brought there.
  * @module
  */
-import type { Column, Placement, Table } from '../../db/catalog/catalog.ts'
+import { type Column, keyColumn, type Placement, type Table } from '../../db/catalog/catalog.ts'
 import { parameterMark, rowMark } from '../../db/catalog/grants.ts'
-import { keySlot, routedSlot, slotOf } from '../../db/cluster/slots.ts'
+import { keySlot, slotOf, slotOfId } from '../../db/cluster/slots.ts'
 import { allRows, type RowPolicy } from '../access/rights.ts'
 import { convertOperand } from './convert-operand.ts'
 import { parseList } from './parse-filter.ts'
@@ -34,14 +34,14 @@ export function routeOf({
   const by = table.columns.get(placement.by) as Column
   const pins = where.flatMap((predicate) => pinsIn(predicate, table, by))
   const policyPin = policyPinIn(policy, by)
-  // One value is better than a list of them, and a list than everything; an id may turn out to carry no slot.
+  // One value is better than a list of them, and a list than everything.
   const single = pins.filter(({ list }) => !list)
-  const best = single.find(({ routed }) => !routed) ?? policyPin ?? single[0]
+  const best = single.find(({ id }) => id === null) ?? policyPin ?? single[0]
   if (best) return { kind: 'pinned', column: by, pin: best }
   const lookups = where.flatMap((predicate) => lookupsIn(predicate, table))
   const lookup = lookups.find(({ list }) => !list)
   if (lookup) return lookup
-  const list = pins.find(({ routed }) => !routed) ?? pins[0]
+  const list = pins.find(({ id }) => id === null) ?? pins[0]
   return list ? { kind: 'pinned', column: by, pin: list } : (lookups[0] ?? { kind: 'everywhere' })
 }
 
@@ -49,9 +49,9 @@ type Pin = Extract<RoutePlan, { kind: 'pinned' }>['pin']
 
 function pinsIn(predicate: Predicate, table: Table, by: Column): Extract<Pin, { kind: 'value' }>[] {
   return valuesIn(predicate).flatMap(({ column, value, list }): Extract<Pin, { kind: 'value' }>[] => {
-    if (column.name === by.name) return [{ kind: 'value', value, list, routed: false }]
-    const isKey = table.primaryKey.length === 1 && table.primaryKey[0] === column.name
-    return isKey && column.type === 'text' ? [{ kind: 'value', value, list, routed: true }] : []
+    if (column.name === by.name) return [{ kind: 'value', value, list, id: null }]
+    const isRouted = table.ids === 'routed' && column === keyColumn(table)
+    return isRouted ? [{ kind: 'value', value, list, id: column }] : []
   })
 }
 
@@ -108,15 +108,17 @@ function termsOf(text: string): string[] {
   return [...terms, term]
 }
 
-/** The slots that a route names for a request; null: everywhere. */
-export function slotsOf(route: Extract<RoutePlan, { kind: 'pinned' }>, bindings: Bindings): number[] | null {
+/** The slots that a route names for a request. */
+export function slotsOf(route: Extract<RoutePlan, { kind: 'pinned' }>, bindings: Bindings): number[] {
   const { pin } = route
   const values = pinnedTexts(route, bindings)
-  // Nothing matches an empty list: any database can say so.
-  if (values.length === 0) return [keySlot('')]
-  const isRouted = pin.kind === 'value' && pin.routed
-  const slots = values.map((value) => (isRouted ? routedSlot(value) : slotOf(value)))
-  return slots.includes(null) ? null : ([...new Set(slots)] as number[])
+  const slots = pin.kind === 'value' && pin.id !== null ? idSlots(values, pin.id) : values.map(slotOf)
+  // An empty list, or ids that carry no slot, match nothing: any database can say so.
+  return slots.length === 0 ? [keySlot('')] : [...new Set(slots)]
+}
+
+function idSlots(ids: readonly string[], { type }: Column): number[] {
+  return ids.map((id) => slotOfId(id, type === 'integer')).filter((slot) => slot !== null)
 }
 
 /** The values that a route names: those of its column, as text, or routed ids. */
@@ -128,8 +130,7 @@ export function pinnedTexts(
     const value = bindings.rights.value(pin.name, pin.index)
     return value === null ? [] : [canonicalText(column, String(value))]
   }
-  const texts = textsOf(pin, bindings)
-  return pin.routed ? texts : canonicalTexts(column, texts)
+  return canonicalTexts(pin.id ?? column, textsOf(pin, bindings))
 }
 
 /** The values of a lookup's column, as its entries have them. */

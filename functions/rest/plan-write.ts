@@ -193,11 +193,10 @@ function knowsColumn(table: Table, name: string, rights: Rights): boolean {
   )
 }
 
-/** Rows do not change their slot, and new ones must say which it is. */
+/** New rows must say where they lie. Those that are there stay: the database refuses another value than they have. */
 function checkDistribution(table: Table, action: WriteAction, columns: readonly Column[]): void {
   if (table.placement.kind !== 'distributed') return
   const by = table.columns.get(table.placement.by) as Column
-  if (action === 'update' && columns.includes(by)) throw errors.distributionColumn(table.name, by.name)
   const isFilled = by.default?.kind === 'function' || by.default?.kind === 'rowid'
   if ((action === 'insert' || action === 'upsert') && !columns.includes(by) && !isFilled) {
     throw errors.notNull(table.name, by.name, null)

@@ -42,9 +42,15 @@ export type RoutePlan =
     }
   | { readonly kind: 'everywhere' }
 
-/** What gives a distribution value: an operand (or a list of them; or routed ids), or a parameter of a policy. */
+/** What gives a slot: an operand (or a list of them), which is a distribution value or a routed id, or a parameter of a policy. */
 export type Pin =
-  | { readonly kind: 'value'; readonly value: Value; readonly list: boolean; readonly routed: boolean }
+  | {
+      readonly kind: 'value'
+      readonly value: Value
+      readonly list: boolean
+      /** The column of routed ids; null: it is a distribution value. */
+      readonly id: Column | null
+    }
   | { readonly kind: 'policy'; readonly name: string; readonly index: number; readonly list?: false }
 
 /** Rows of one table that are read where they lie, to be bound to a statement that runs elsewhere. */
@@ -119,6 +125,8 @@ export interface ResourcePlan {
   readonly order: readonly OrderPlan[]
   readonly limit: Value | null
   readonly offset: Value | null
+  /** Whether its rows are those that were found before, by their rowids: the first gathered list. */
+  readonly picked?: boolean
   /** True when an output item, here or in a to-one spread, is an aggregate: rows are then grouped. */
   readonly aggregated: boolean
 }

@@ -1,6 +1,5 @@
-import type { Column } from '../../db/catalog/catalog.ts'
-import { makeRoutedId, routedSlot, slotOf } from '../../db/cluster/slots.ts'
-import { routedId } from '../../db/define.ts'
+import { type Column, keyColumn } from '../../db/catalog/catalog.ts'
+import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from '../../db/cluster/slots.ts'
 import { errors } from '../errors.ts'
 import { byteLength } from './byte-length.ts'
 import type { Payload, PayloadRow } from './parse-payload.ts'
@@ -28,6 +27,7 @@ export function storageRows(
   const columns = [...plan.columns, ...plan.filled]
   let used = 0
   return rows.map((row) => {
+    const before = used
     const values = [
       ...plan.columns.map((column) => {
         const value = storedText(column, row, takesDefaults, payload.textual)
@@ -39,13 +39,23 @@ export function storageRows(
       }),
       ...plan.filled.map((column) => (column === plan.numbered ? String(ids[used++]) : defaultOf(column))),
     ]
-    const slot = plan.action === 'update' ? null : slotOfRow(plan, columns, values)
+    const isNumbered = used > before
+    const slot = plan.action === 'update' ? null : slotOfRow(plan, columns, values, isNumbered)
     return { text: `[${values.join(',')}]`, slot }
   })
 }
 
-/** The slot of a new row, by its distribution value; its routed ids are made for it, or must be of it. */
-function slotOfRow(plan: WritePlan, columns: readonly Column[], values: string[]): number | null {
+/**
+ * The slot of a new row, by its distribution value; its routed id is made for it, or must be of it.
+ *
+ * @param isNumbered whether the row was given a number, which its id is to be made of
+ */
+function slotOfRow(
+  plan: WritePlan,
+  columns: readonly Column[],
+  values: string[],
+  isNumbered: boolean,
+): number | null {
   const { table, placement } = plan.root
   if (placement.kind !== 'distributed') return null
   const position = columns.findIndex((column) => column.name === placement.by)
@@ -53,19 +63,17 @@ function slotOfRow(plan: WritePlan, columns: readonly Column[], values: string[]
   const value = position < 0 ? null : (JSON.parse(quotedNumber(values[position] as string)) as string | null)
   if (by === undefined || value === null) return null
   const slot = slotOf(canonicalText(by, value))
-  const key = columns.findIndex((column) => column.name === table.primaryKey[0])
-  if (table.primaryKey.length !== 1 || key < 0 || key === position) return slot
+  const own = keyColumn(table)
+  const key = own === null ? -1 : columns.indexOf(own)
+  if (table.ids !== 'routed' || key < 0) return slot
   const column = columns[key] as Column
-  if (
-    column.default?.kind === 'function' &&
-    column.default.make === routedId &&
-    plan.filled.includes(column)
-  ) {
-    values[key] = JSON.stringify(makeRoutedId(slot))
-  } else if (column.type === 'text') {
-    const id = JSON.parse(values[key] as string) as string | null
-    const named = typeof id === 'string' ? routedSlot(id) : null
-    if (named !== null && named !== slot) throw errors.contradictingId(id as string)
+  const isInteger = column.type === 'integer'
+  if (isInteger && isNumbered) values[key] = String(makeRoutedNumber(slot, Number(values[key])))
+  else if (!isInteger && plan.filled.includes(column)) values[key] = JSON.stringify(makeRoutedId(slot))
+  else {
+    const id = JSON.parse(quotedNumber(values[key] as string)) as unknown
+    if (id !== null && slotOfId(String(id), isInteger) !== slot)
+      throw errors.contradictingId(table.name, String(id))
   }
   return slot
 }

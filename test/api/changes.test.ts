@@ -7,6 +7,7 @@ import { changes, defineJob, type RowChange } from '../../functions/jobs/define-
 import { runSchedules } from '../../functions/jobs/schedules.ts'
 import { startFromChanges } from '../../functions/jobs/start-from-changes.ts'
 import { createBench } from '../support/job-bench.ts'
+import { routed } from '../support/routed.ts'
 
 let seen: RowChange[] = []
 let fails = 0
@@ -60,13 +61,13 @@ describe('the change log', () => {
     await database.insert(genres).values({ id: 901, name: 'Ska' })
     await (await shards.of(7))
       .insert(invoices)
-      .values({ id: 9001, customerId: 7, invoiceDate: 'x', total: 1 })
+      .values({ id: routed(9001, 7), customerId: 7, invoiceDate: 'x', total: 1 })
     await bench.drain()
-    expect(told().sort()).toEqual(['insert genres {"id":901}', 'insert invoices {"id":9001}'])
+    expect(told().sort()).toEqual(['insert genres {"id":901}', `insert invoices {"id":${routed(9001, 7)}}`])
     const [invoice] = seen.filter(({ table }) => table === 'invoices')
     expect(invoice).toMatchObject({ value: '7', columns: null, old: null, new: null })
     expect(bench.services.bindings.has(invoice?.database ?? '')).toBe(true)
-    await (await shards.of(7)).delete(invoices).where(eq(invoices.id, 9001))
+    await (await shards.of(7)).delete(invoices).where(eq(invoices.id, routed(9001, 7)))
   })
 
   it('names the columns that an update has changed, and starts what wants them', async () => {
@@ -91,10 +92,11 @@ describe('the change log', () => {
     const { shards, nameOf } = bench.open()
     const name = nameOf(await shards.of(7)) as string
     const run = (text: string) => bench.rows(text, [name])
-    await run("INSERT INTO invoices (id, customer_id, invoice_date, total) VALUES (9002, 7, 'x', 1)")
-    await run('INSERT INTO invoice_items VALUES (9002, 9002, 1, 0.99, 2, 7)')
-    await run('UPDATE invoice_items SET quantity = 9007199254740993 WHERE id = 9002')
-    await run('DELETE FROM invoice_items WHERE id = 9002')
+    const id = routed(9002, 7)
+    await run(`INSERT INTO invoices (id, customer_id, invoice_date, total) VALUES (${id}, 7, 'x', 1)`)
+    await run(`INSERT INTO invoice_items VALUES (${id}, ${id}, 1, 0.99, 2, 7)`)
+    await run(`UPDATE invoice_items SET quantity = 9007199254740993 WHERE id = ${id}`)
+    await run(`DELETE FROM invoice_items WHERE id = ${id}`)
     await bench.drain()
     const items = seen.filter(({ table }) => table === 'invoice_items')
     expect(items.map(({ old, new: now }) => [old?.quantity, now?.quantity])).toEqual([
@@ -103,25 +105,32 @@ describe('the change log', () => {
       ['9007199254740993', undefined],
     ])
     expect(items[0]?.new).toEqual({
-      id: 9002,
-      invoice_id: 9002,
+      id,
+      invoice_id: id,
       track_id: 1,
       unit_price: 0.99,
       quantity: 2,
       customer_id: 7,
     })
-    await run('DELETE FROM invoices WHERE id = 9002')
+    await run(`DELETE FROM invoices WHERE id = ${id}`)
   })
 
   it('tells a change of a key as a row that goes and one that comes', async () => {
-    await bench.rows("INSERT INTO genres VALUES (902, 'a')", ['DB'])
-    await bench.rows('UPDATE genres SET id = 903 WHERE id = 902', ['DB'])
+    const { shards, nameOf } = bench.open()
+    const name = nameOf(await shards.of(7)) as string
+    const run = (text: string) => bench.rows(text, [name])
+    const [id, other] = [routed(9003, 7), routed(9004, 7)]
+    await run(`INSERT INTO invoices (id, customer_id, invoice_date, total) VALUES (${id}, 7, 'x', 1)`)
+    await run(`INSERT INTO invoice_items VALUES (${id}, ${id}, 1, 0.99, 2, 7)`)
+    await run(`UPDATE invoice_items SET id = ${other} WHERE id = ${id}`)
     await bench.drain()
-    expect(told()).toEqual([
-      'insert genres {"id":902}',
-      'update genres {"id":903}',
-      'delete genres {"id":902}',
+    expect(told().filter((line) => line.includes('items'))).toEqual([
+      `insert invoice_items {"id":${id}}`,
+      `update invoice_items {"id":${other}}`,
+      `delete invoice_items {"id":${id}}`,
     ])
+    await run(`DELETE FROM invoice_items WHERE id = ${other}`)
+    await run(`DELETE FROM invoices WHERE id = ${id}`)
   })
 
   it('has nothing of a write that was undone', async () => {

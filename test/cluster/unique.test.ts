@@ -3,9 +3,10 @@ import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import type { Column, Table } from '../../db/catalog/catalog.ts'
 import { Cluster } from '../../db/cluster/cluster.ts'
+import { endPermits, endPermitsText, permitAllText, permitClaims } from '../../db/cluster/permits.ts'
 import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
 import { keySlot, slotOf } from '../../db/cluster/slots.ts'
-import { find, reserve, sweepOrphans, useToken } from '../../db/cluster/unique-values.ts'
+import { find, reserve, sweepOrphans } from '../../db/cluster/unique-values.ts'
 import { askMany, databases } from '../support/one-and-many.ts'
 
 const catalog = buildCatalog(tables)
@@ -141,14 +142,17 @@ describe('a column that is unique across shards', () => {
     // A row that no entry knows of is not looked for: only the entry's shard is asked.
     const strays = { DB: 0, SHARD_1: 1, SHARD_2: 2, SHARD_3: 3 }
     const elsewhere = Object.keys(strays).find((name) => name !== shardOf(here)) as 'DB'
-    await databases[elsewhere]
-      .prepare(
+    const stray = databases[elsewhere]
+    await stray.batch(
+      [
+        permitAllText,
         "INSERT INTO customers (id, first_name, last_name, email) VALUES (999999, 'A', 'B', 'a@unique.test')",
-      )
-      .run()
+        endPermitsText,
+      ].map((text) => stray.prepare(text)),
+    )
     const one = await askMany('customers?select=id&email=eq.a@unique.test')
     expect(await one.json()).toEqual([{ id: here }])
-    await databases[elsewhere].prepare('DELETE FROM customers WHERE id = 999999').run()
+    await stray.prepare('DELETE FROM customers WHERE id = 999999').run()
     expect(await (await askMany('customers?select=id&email=eq.nobody')).json()).toEqual([])
   })
 
@@ -166,6 +170,16 @@ describe('a column that is unique across shards', () => {
 describe('a reservation', () => {
   const claim = (id: number, value: string) => ({ table, column, value, slot: slotOf(String(id)) })
 
+  /** A writer's transaction: the permit of what it reserved, the row that uses it, and the end. */
+  const writing = (id: number, token: string) => [
+    permitClaims([claim(id, 'a')], token),
+    {
+      text: `INSERT INTO customers (id, first_name, last_name, email) VALUES (${id}, 'x', 'y', 'a')`,
+      parameters: [],
+    },
+    endPermits,
+  ]
+
   it('whose writer died is taken over, and the dead cannot come back', async () => {
     const session = sessionOf()
     expect(await reserve(session, [claim(here, 'a')], 'dead')).toEqual({ taken: [], contended: false })
@@ -173,8 +187,9 @@ describe('a reservation', () => {
     expect(await reserve(session, [claim(there, 'a')], 'heir')).toEqual({ taken: [], contended: false })
     // The first had its time.
     expect(Date.now() - begun).toBeGreaterThan(1500)
-    await expect(session.on(shardOf(here), [useToken('dead')])).rejects.toThrow('revoked')
-    await session.on(shardOf(there), [useToken('heir')])
+    await expect(session.on(shardOf(here), writing(here, 'dead'))).rejects.toThrow('revoked')
+    await session.on(shardOf(there), writing(there, 'heir'))
+    await session.on(shardOf(there), [{ text: `DELETE FROM customers WHERE id = ${there}`, parameters: [] }])
     expect(await find(session, table, column, ['a'])).toMatchObject([{ token: 'heir' }])
     await databases[ownerOf(map, keySlot('a')) as 'DB']
       .prepare("DELETE FROM _atoll_unique WHERE value = 'a'")

@@ -1,7 +1,15 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { keySlot, makeRoutedId, routedSlot, slotOf } from '../../db/cluster/slots.ts'
+import {
+  keySlot,
+  makeRoutedId,
+  makeRoutedNumber,
+  numberOfId,
+  routedSlot,
+  slotOf,
+} from '../../db/cluster/slots.ts'
 import { firstRange, moveSlots } from '../support/move-slots.ts'
 import { askMany, askOver, databases } from '../support/one-and-many.ts'
+import { routed } from '../support/routed.ts'
 import { clean, first } from '../support/write-client.ts'
 
 afterEach(clean)
@@ -13,8 +21,9 @@ const post = (path: string, body: unknown, prefer = '') =>
     headers: { ...json, ...(prefer ? { Prefer: prefer } : {}) },
     body: JSON.stringify(body),
   })
-const invoice = (id: number | undefined, customer: number) => ({
-  ...(id === undefined ? {} : { id }),
+/** @param number undefined: the API is to give it an id */
+const invoice = (number: number | undefined, customer: number) => ({
+  ...(number === undefined ? {} : { id: routed(number, customer) }),
   customer_id: customer,
   invoice_date: '2026-01-01 00:00:00',
   total: 1,
@@ -45,10 +54,10 @@ beforeAll(async () => {
 describe('a write to distributed tables', () => {
   it('lands on the shard of its distribution value, and is found there', async () => {
     for (const [i, customer] of customers.entries()) {
-      const id = first + i
+      const id = routed(first + i, customer)
       const made = await post(
         'invoices?select=id,customers(id)',
-        invoice(id, customer),
+        invoice(first + i, customer),
         'return=representation',
       )
       expect(await made.json()).toEqual([{ id, customers: { id: customer } }])
@@ -63,7 +72,7 @@ describe('a write to distributed tables', () => {
     expect(made.status).toBe(201)
     // An id that carries no slot, beside the distribution column.
     const id = crypto.randomUUID()
-    const receipt = { id, invoice_id: first, customer_id: customer, email: 'a@b.c' }
+    const receipt = { id, invoice_id: routed(first, customer), customer_id: customer, email: 'a@b.c' }
     expect((await post('receipts', receipt)).status).toBe(201)
     const filters = [`id=eq.${id}`, `customer_id=eq.${customer}`]
     for (const [i, ordered] of [filters, [...filters].reverse()].entries()) {
@@ -93,7 +102,7 @@ describe('a write to distributed tables', () => {
         hint: 'Filter by the distribution column, or send Prefer: atomicity=shard to have each shard commit by itself.',
       },
     ])
-    expect(await holders('invoices', `id >= ${first}`)).toEqual([])
+    expect(await holders('invoices', `id >= ${makeRoutedNumber(0, first)}`)).toEqual([])
     const made = await post(
       'invoices?select=id&order=id.desc',
       rows,
@@ -105,7 +114,7 @@ describe('a write to distributed tables', () => {
       '*/4',
       'return=representation, count=exact, atomicity=shard',
     ])
-    const changed = await askMany(`invoices?id=gte.${first}`, {
+    const changed = await askMany(`invoices?id=gte.${makeRoutedNumber(0, first)}`, {
       method: 'PATCH',
       headers: { ...json, Prefer: 'atomicity=shard,count=exact' },
       body: '{"total":5}',
@@ -132,17 +141,19 @@ describe('a write to distributed tables', () => {
   it('keeps a child with its parent, and a row where it is', async () => {
     const [one, other] = customers as [number, number]
     await post('invoices', invoice(first, one))
-    const item = { invoice_id: first, track_id: 1, unit_price: 1, quantity: 1 }
-    const strayed = await post('invoice_items', { ...item, id: first, customer_id: other })
+    const item = { invoice_id: routed(first, one), track_id: 1, unit_price: 1, quantity: 1 }
+    const strayed = await post('invoice_items', { ...item, id: routed(first, other), customer_id: other })
     expect([strayed.status, ((await strayed.json()) as { code: string }).code]).toEqual([409, '23503'])
-    expect((await post('invoice_items', { ...item, id: first, customer_id: one })).status).toBe(201)
-    const moved = await askMany(`invoices?id=eq.${first}&customer_id=eq.${one}`, {
+    expect((await post('invoice_items', { ...item, id: routed(first, one), customer_id: one })).status).toBe(
+      201,
+    )
+    const moved = await askMany(`invoices?id=eq.${routed(first, one)}&customer_id=eq.${one}`, {
       method: 'PATCH',
       headers: json,
       body: JSON.stringify({ customer_id: other }),
     })
     expect([moved.status, ((await moved.json()) as { code: string }).code]).toEqual([400, 'SHARD006'])
-    const homeless = await post('invoices', { id: first + 1, invoice_date: 'x', total: 1 })
+    const homeless = await post('invoices', { id: routed(first + 1, one), invoice_date: 'x', total: 1 })
     expect(((await homeless.json()) as { code: string }).code).toBe('23502')
   })
 
@@ -155,7 +166,7 @@ describe('a write to distributed tables', () => {
     )
     const ids = ((await made.json()) as { id: number }[]).map(({ id }) => id)
     expect(new Set(ids).size).toBe(250)
-    expect(Math.min(...ids)).toBeGreaterThan(first + 50)
+    expect(Math.min(...ids.map(numberOfId))).toBeGreaterThan(first + 50)
   })
 
   it('can be undone on every shard', async () => {
@@ -166,7 +177,7 @@ describe('a write to distributed tables', () => {
       'return=representation,atomicity=shard,tx=rollback',
     )
     expect(await undone.json()).toEqual(rows.map(({ id }) => ({ id })))
-    expect(await holders('invoices', `id >= ${first}`)).toEqual([])
+    expect(await holders('invoices', `id >= ${makeRoutedNumber(0, first)}`)).toEqual([])
   })
 })
 
@@ -196,8 +207,8 @@ describe('a write to a reference table', () => {
       expect((await post('tracks', track)).status).toBe(201)
       await post('invoices', invoice(first, customer))
       const item = {
-        id: first,
-        invoice_id: first,
+        id: routed(first, customer),
+        invoice_id: routed(first, customer),
         track_id: first,
         unit_price: 1,
         quantity: 1,
@@ -215,7 +226,7 @@ describe('a write to a reference table', () => {
       await clean()
     }
     const nobody = await post('invoice_items', {
-      id: first,
+      id: routed(first, 1),
       invoice_id: 1,
       track_id: 9_999_999,
       unit_price: 1,
@@ -248,7 +259,7 @@ describe('when slots move', () => {
       body: JSON.stringify(invoice(first, customer)),
     })
     expect(made.status).toBe(201)
-    expect(await holders('invoices', `id = ${first}`)).toEqual(['SHARD_1'])
+    expect(await holders('invoices', `id = ${routed(first, customer)}`)).toEqual(['SHARD_1'])
   })
 
   it('a closed slot is told of, and nothing is written', async () => {
@@ -257,7 +268,7 @@ describe('when slots move', () => {
     const refused = await post('invoices', invoice(first, customer))
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([503, 'SHARD004'])
     await databases.SHARD_3.prepare("UPDATE _atoll_slots SET state = 'open'").run()
-    expect(await holders('invoices', `id = ${first}`)).toEqual([])
+    expect(await holders('invoices', `id = ${routed(first, customer)}`)).toEqual([])
   })
 })
 

@@ -6,6 +6,7 @@
 import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { writtenColumns } from '../../db/catalog/catalog.ts'
+import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import { databases as all } from './one-and-many.ts'
 
@@ -45,7 +46,10 @@ export async function moveSlots(
   await source.prepare("UPDATE _atoll_slots SET state = 'closed' WHERE first = ?").bind(range.first).run()
   await closed()
   const moved: { readonly table: string; readonly by: string; readonly values: readonly unknown[] }[] = []
-  const copies: D1PreparedStatement[] = [target.prepare('PRAGMA defer_foreign_keys = ON')]
+  const copies: D1PreparedStatement[] = [
+    target.prepare('PRAGMA defer_foreign_keys = ON'),
+    target.prepare(permitAllText),
+  ]
   for (const { name, by, columns } of distributed) {
     const { results } = await source.prepare(`SELECT * FROM ${name}`).all<Record<string, unknown>>()
     const rows = results.filter((row) => inRange(slotOf(String(row[by]))))
@@ -64,6 +68,7 @@ export async function moveSlots(
   const tokens = await source.prepare('SELECT * FROM _atoll_unique_tokens').all<Record<string, unknown>>()
   await target.batch([
     ...copies,
+    target.prepare(endPermitsText),
     target
       .prepare(
         "INSERT OR REPLACE INTO _atoll_unique SELECT value->>'name', value->>'value', value->>'home', value->>'slot', value->>'token', value->>'at' FROM json_each(?)",

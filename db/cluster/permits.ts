@@ -1,0 +1,31 @@
+/**
+ * Permits: what a transaction shows to the triggers of `db/system/rule-triggers.ts`. A writer that has reserved a unique value brings the
+ * value's permit, which the row that takes the value uses up; what moves or copies whole rows, whose rules were kept where they came
+ * from, brings one for everything. None outlives its transaction.
+ * @module
+ */
+import type { BoundStatement } from './database.ts'
+import { type Claim, nameOf } from './unique-values.ts'
+
+export const permitAllText = "INSERT OR IGNORE INTO _atoll_permits (name, value, token) VALUES ('*', '', '')"
+
+export const endPermitsText = 'DELETE FROM _atoll_permits'
+
+/** Begins a transaction that may write any row anywhere. */
+export const permitAll: BoundStatement = { text: permitAllText, parameters: [] }
+
+/** Ends a transaction that had permits. */
+export const endPermits: BoundStatement = { text: endPermitsText, parameters: [] }
+
+/** Statements with a permit for everything around them. */
+export function permitted(statements: readonly BoundStatement[]): BoundStatement[] {
+  return [permitAll, ...statements, endPermits]
+}
+
+/** Begins a transaction that may give rows these values, which were reserved with a token. */
+export function permitClaims(claims: readonly Claim[], token: string): BoundStatement {
+  return {
+    text: 'INSERT OR REPLACE INTO _atoll_permits (name, value, token) SELECT value->>0, value->>1, ?2 FROM json_each(?1)',
+    parameters: [JSON.stringify(claims.map((claim) => [nameOf(claim), claim.value])), token],
+  }
+}

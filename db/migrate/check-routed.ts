@@ -1,0 +1,80 @@
+/**
+ * Whether the rows that are there have ids that carry their slots, where the app says that they do: others would not be found by them.
+ * @module
+ */
+import { type Catalog, keyColumn, type Table } from '../catalog/catalog.ts'
+import { slotCount } from '../cluster/slots.ts'
+import { quoteName } from '../quote.ts'
+import type { MigrationDatabase } from './migration-database.ts'
+import { MigrationError } from './migration-error.ts'
+import { isUnrouted } from './route-ids.ts'
+import { sameName } from './sql-tokens.ts'
+
+type Databases = ReadonlyMap<string, MigrationDatabase>
+
+/**
+ * Looks at the smallest ids before anything is changed: integers below 16,384 carry no slot.
+ *
+ * @param written tables whose rows pending migrations write, and may be giving other ids
+ * @throws MigrationError naming a table that has such rows
+ */
+export async function checkSmallIds(
+  databases: Databases,
+  catalog: Catalog,
+  written: readonly string[],
+): Promise<void> {
+  for (const table of catalog.tables.values()) {
+    const key = keyColumn(table)
+    const isWritten = written.some((name) => sameName(name, table.name))
+    if (table.ids !== 'routed' || key?.type !== 'integer' || isWritten) continue
+    for (const [name, database] of databases) {
+      const named = `${quoteName(table.name)}.${quoteName(key.name)}`
+      const text = `SELECT min(${named}) AS n FROM ${quoteName(table.name)}`
+      const n = await numberOf(database, text).catch(() => null)
+      if (n !== null && n < slotCount) throw refusal(table, name)
+    }
+  }
+}
+
+/**
+ * Looks at all rows of tables that were never looked at, and notes that it has: from then on triggers refuse such ids.
+ *
+ * @throws MigrationError naming a table that has rows whose ids do not carry their slots
+ */
+export async function checkRouted(databases: Databases, catalog: Catalog): Promise<void> {
+  const primary = databases.get('DB') as MigrationDatabase
+  const { results } = await primary
+    .prepare("SELECT key FROM _atoll_state WHERE key GLOB 'routed:*'")
+    .all<{ key: string }>()
+  const known = new Set(results.map(({ key }) => key))
+  for (const table of catalog.tables.values()) {
+    const condition = isUnrouted(table)
+    const note = `routed:${table.name}`
+    if (condition === null || known.delete(note)) continue
+    for (const [name, database] of databases) {
+      const text = `SELECT 1 AS n FROM ${quoteName(table.name)} WHERE ${condition} LIMIT 1`
+      if ((await numberOf(database, text)) !== null) throw refusal(table, name)
+    }
+    await primary.batch([
+      primary.prepare("INSERT OR REPLACE INTO _atoll_state VALUES (?, 'done')").bind(note),
+    ])
+  }
+  // A table that is no longer routed may get any ids, and is looked at again when it is declared so once more.
+  for (const note of known)
+    await primary.batch([primary.prepare('DELETE FROM _atoll_state WHERE key = ?').bind(note)])
+}
+
+async function numberOf(database: MigrationDatabase, text: string): Promise<number | null> {
+  const { results } = await database.prepare(text).all<{ n: number | null }>()
+  return results[0]?.n ?? null
+}
+
+function refusal({ name }: Table, database: string): MigrationError {
+  return new MigrationError(
+    `ids of ${name} do not carry the slots of their rows, which would not be found by them`,
+    {
+      database,
+      remedy: `Say ids: 'free' in db/app/tables.ts, or have them made anew: npm run db:generate -- --route-ids ${name}`,
+    },
+  )
+}

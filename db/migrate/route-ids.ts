@@ -1,0 +1,93 @@
+/**
+ * Integer ids that carry no slot become routed ones: the statements of a migration that multiplies them out, rows that refer to them
+ * first. What is negative has been done, and is turned round at the end, so that no new id meets an old one on its way.
+ * @module
+ */
+import { type Catalog, type Column, keyColumn, type Table } from '../catalog/catalog.ts'
+import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
+import { slotCount } from '../cluster/slots.ts'
+import { quoteName } from '../quote.ts'
+import { UsageError } from '../usage-error.ts'
+
+interface Routed {
+  readonly table: Table
+  /** Names in SQL. */
+  readonly key: string
+  readonly by: string
+}
+
+/**
+ * @param names tables whose ids are to carry their slots
+ * @throws UsageError for a table that has no such ids
+ */
+export function routeIds(catalog: Catalog, names: readonly string[]): string[] {
+  const routed = names.map((name) => readRouted(catalog, name))
+  return [...routed.flatMap((one) => childStatements(catalog, one)), ...routed.flatMap(ownStatements)]
+}
+
+/** That a row's id does not carry its slot. */
+export function isUnrouted(table: Table): string | null {
+  const key = keyColumn(table)
+  const { placement } = table
+  if (table.ids !== 'routed' || key === null || placement.kind !== 'distributed') return null
+  const slot = slotExpression(quoteName(placement.by))
+  return `${idSlotExpression(quoteName(key.name), key.type === 'integer')} IS NOT ${slot} AND ${slot} IS NOT NULL`
+}
+
+function readRouted(catalog: Catalog, name: string): Routed {
+  const table = catalog.tables.get(name)
+  const key = table?.ids === 'routed' ? keyColumn(table) : null
+  if (!table || !key || table.placement.kind !== 'distributed') {
+    throw new UsageError(`${name} is no distributed table whose ids are routed, in db/app/tables.ts`)
+  }
+  if (key.type !== 'integer') {
+    throw new UsageError(
+      `the ids of ${name} are texts: only integers can be made to carry a slot, say ids: 'free'`,
+    )
+  }
+  return {
+    table,
+    key: quoteName(key.name),
+    by: quoteName((table.columns.get(table.placement.by) as Column).name),
+  }
+}
+
+function ownStatements({ table, key, by }: Routed): string[] {
+  const name = quoteName(table.name)
+  return [
+    `UPDATE ${name} SET ${key} = -(${key} * ${slotCount} + ${slotExpression(by)}) WHERE ${key} > 0 AND ${isUnrouted(table)}`,
+    turnedRound(name, key),
+  ]
+}
+
+function childStatements(catalog: Catalog, { table, key, by }: Routed): string[] {
+  const parent = `${quoteName(table.name)} AS _atoll_p`
+  return [...catalog.tables.values()].flatMap((child) =>
+    child.kind === 'view'
+      ? []
+      : referring(child, table).flatMap((column) => {
+          const [name, its] = [quoteName(child.name), quoteName(column)]
+          const own = `_atoll_p.${key} = ${name}.${its}`
+          return [
+            `UPDATE ${name} SET ${its} = -(${its} * ${slotCount} + (SELECT ${slotExpression(`_atoll_p.${by}`)} FROM ${parent} WHERE ${own})) WHERE ${its} > 0 AND EXISTS (SELECT 1 FROM ${parent} WHERE ${own} AND ${key} > 0 AND ${isUnrouted(table)})`,
+            turnedRound(name, its),
+          ]
+        }),
+  )
+}
+
+function turnedRound(table: string, column: string): string {
+  return `UPDATE ${table} SET ${column} = -${column} WHERE ${column} <= -${slotCount}`
+}
+
+/** Columns by which rows of a table refer to another's key. */
+function referring(child: Table, parent: Table): string[] {
+  const key = parent.primaryKey[0]
+  const columns = child.relations
+    .filter(
+      ({ forward, junction, toIsView, to }) =>
+        forward && junction === null && !toIsView && to === parent.name,
+    )
+    .flatMap(({ on }) => on.filter(([, there]) => there === key).map(([here]) => here))
+  return [...new Set(columns)]
+}

@@ -1,0 +1,144 @@
+/**
+ * The rules of where rows lie, kept by the databases themselves: triggers refuse what would not be found again, whoever writes it. The
+ * data API never comes to that; code of the app and plain SQL do.
+ *
+ * | rule | refuses |
+ * | --- | --- |
+ * | placement | a row whose slot the database does not own, or whose table lies elsewhere |
+ * | distribution | another distribution value of a row that is there |
+ * | routed-id | a key that does not carry its row's slot |
+ * | reserved | a value that is to be unique over all shards, and was not reserved |
+ * | reference-key | another key of a row that has copies |
+ * @module
+ */
+import { type Catalog, type Column, keyColumn, type Table } from '../catalog/catalog.ts'
+import { revokedMark, ruleMark } from '../cluster/constraint-error.ts'
+import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
+import { quoteName, quoteText } from '../quote.ts'
+
+export const ruleTriggerPrefix = '_atoll_rule_of_'
+
+export type Rule = 'placement' | 'distribution' | 'routed-id' | 'reserved' | 'reference-key'
+
+/**
+ * The triggers of one database, by name.
+ *
+ * @param shards whether there are shards beside the primary database
+ */
+export function ruleTriggers(catalog: Catalog, isPrimary: boolean, shards: boolean): Map<string, string> {
+  const tables = [...catalog.tables.values()].filter(({ kind }) => kind === 'table')
+  return new Map(tables.flatMap((table) => triggersOf(table, isPrimary, shards)))
+}
+
+type Trigger = [name: string, sql: string]
+
+function triggersOf(table: Table, isPrimary: boolean, shards: boolean): Trigger[] {
+  if (table.placement.kind === 'distributed') return distributedTriggers(table, table.placement.by, shards)
+  const { placement } = table
+  if (isPrimary) {
+    return placement.kind === 'reference' && shards ? [keptKey(table)] : []
+  }
+  const refused = raise('placement', table.name, '1')
+  const events = placement.kind === 'reference' ? ['INSERT', 'UPDATE', 'DELETE'] : ['INSERT']
+  return events.map((event) =>
+    trigger(table, event.toLowerCase(), `BEFORE ${event} ON ${quoteName(table.name)}`, refused),
+  )
+}
+
+function distributedTriggers(table: Table, by: string, shards: boolean): Trigger[] {
+  const column = table.columns.get(by) as Column
+  const key = table.ids === 'routed' ? keyColumn(table) : null
+  const unique = shards ? table.uniqueAcrossShards : []
+  const on = quoteName(table.name)
+  return [
+    trigger(table, 'insert', `AFTER INSERT ON ${on}`, [
+      ...(isHashed(column) ? placed(table, column, key) : []),
+      ...unique.flatMap((name) => reserved(table, name)),
+    ]),
+    trigger(
+      table,
+      'distribution',
+      `AFTER UPDATE OF ${quoteName(by)} ON ${on} WHEN ${changed(by)}`,
+      raise('distribution', `${table.name}.${by}`, '1'),
+    ),
+    ...(key !== null && isHashed(column)
+      ? [
+          trigger(
+            table,
+            'key',
+            `AFTER UPDATE OF ${quoteName(key.name)} ON ${on} WHEN ${changed(key.name)}`,
+            placed(table, column, key),
+          ),
+        ]
+      : []),
+    ...unique.map((name) =>
+      trigger(
+        table,
+        `unique_${name}`,
+        `AFTER UPDATE OF ${quoteName(name)} ON ${on} WHEN ${changed(name)}`,
+        reserved(table, name),
+      ),
+    ),
+  ]
+}
+
+/** Whether SQLite's text of a column's values is the one that slots are worked out from. */
+function isHashed({ type }: Column): boolean {
+  return type === 'text' || type === 'integer' || type === 'timestamp' || type === 'timestamp_ms'
+}
+
+function trigger({ name: table }: Table, about: string, when: string, body: readonly string[]): Trigger {
+  const name = `${ruleTriggerPrefix}${table}_${about}`
+  return [name, `CREATE TRIGGER ${quoteName(name)} ${when} BEGIN ${body.join('; ')}; END`]
+}
+
+const changed = (name: string) => `new.${quoteName(name)} IS NOT old.${quoteName(name)} COLLATE BINARY`
+
+const notPermitted = "NOT EXISTS (SELECT 1 FROM _atoll_permits WHERE name = '*')"
+
+/** @param subject the table, or `table.column` */
+function raise(rule: Rule, subject: string, when: string): string[] {
+  return [
+    `SELECT RAISE(ABORT, ${quoteText(`${ruleMark}${rule}/${subject}/`)}) WHERE (${when}) AND ${notPermitted}`,
+  ]
+}
+
+/** The row lies where its slot does, and its key says so. The slot of a longer text than SQL works out is not known. */
+function placed({ name }: Table, by: Column, key: Column | null): string[] {
+  const reason = (rule: Rule) => quoteText(`${ruleMark}${rule}/${name}/`)
+  const isOwned =
+    "EXISTS (SELECT 1 FROM _atoll_slots WHERE first <= slot AND last >= slot AND state = 'open')"
+  const contradicts =
+    key === null
+      ? '0'
+      : `${idSlotExpression(`new.${quoteName(key.name)}`, key.type === 'integer')} IS NOT slot`
+  const broken = `iif(NOT ${isOwned}, ${reason('placement')}, iif(${contradicts}, ${reason('routed-id')}, NULL))`
+  return [
+    `SELECT RAISE(ABORT, reason) FROM (SELECT ${broken} AS reason FROM (SELECT ${slotExpression(`new.${quoteName(by.name)}`)} AS slot) WHERE slot IS NOT NULL) WHERE reason IS NOT NULL AND ${notPermitted}`,
+  ]
+}
+
+/** The value has a permit, whose token nobody has revoked: it is used up with it. */
+function reserved(table: Table, name: string): string[] {
+  const value = `CAST(new.${quoteName(name)} AS TEXT)`
+  const subject = `${table.name}.${name}`
+  const permit = `_atoll_permits AS p WHERE p.name = ${quoteText(subject)} AND p.value = ${value}`
+  return [
+    ...raise('reserved', subject, `${value} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${permit})`),
+    // RAISE: what another statement fails with, an outer INSERT OR IGNORE passes over.
+    `SELECT RAISE(ABORT, ${quoteText(revokedMark)}) FROM ${permit} AND EXISTS (SELECT 1 FROM _atoll_unique_tokens AS t WHERE t.token = p.token AND t.state = 'revoked')`,
+    `INSERT OR IGNORE INTO _atoll_unique_tokens (token, state, at) SELECT p.token, 'used', CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM ${permit}`,
+    `DELETE FROM _atoll_permits WHERE name = ${quoteText(subject)} AND value = ${value}`,
+  ]
+}
+
+function keptKey(table: Table): Trigger {
+  const names = table.primaryKey.map(quoteName).join(', ')
+  const when = table.primaryKey.map(changed).join(' OR ')
+  return trigger(
+    table,
+    'key',
+    `AFTER UPDATE OF ${names} ON ${quoteName(table.name)} WHEN ${when}`,
+    raise('reference-key', table.name, '1'),
+  )
+}
