@@ -25,8 +25,12 @@ export interface AppDatabases {
   wrote(name: string): void
   /** Notes that a database has new jobs. */
   sent(name: string): void
-  /** Carries on what was written, as far as anything was. */
-  settle(): Promise<void>
+  /**
+   * Carries on what was written, as far as anything was.
+   *
+   * @returns whether anything has been written by now
+   */
+  settle(): Promise<boolean>
 }
 
 /** @param later keeps the isolate alive for work after the answer */
@@ -36,6 +40,9 @@ export function openAppDatabases(
   later: (work: Promise<unknown>) => void,
 ): AppDatabases {
   const written = new Set<string>()
+  let hasWritten = false
+  /** Who settles while another does waits for both. */
+  let carried = Promise.resolve()
   const given = new Map<string, DrizzleD1Database>()
   const open = (name: string) => {
     const database =
@@ -47,7 +54,7 @@ export function openAppDatabases(
     const session = cluster.open({ reads: true, seen: new Map() })
     return (await cluster.partsOf(site, session)).map(({ database }) => database)
   }
-  const carryOn = async () => {
+  const carryOn = async (written: ReadonlySet<string>) => {
     const session = cluster.open({ reads: false, seen: new Map() })
     try {
       const copied = written.has(cluster.primary) ? await copyReferences(session, catalog) : []
@@ -78,11 +85,19 @@ export function openAppDatabases(
       if (relay) later(relay.carry(name).catch(() => undefined))
     },
     async settle() {
-      if (written.size > 0) await carryOn()
-      if (relay && registry.subscriptions.size > 0) {
-        for (const name of written) later(relay.carry(name).catch(() => undefined))
+      if (written.size > 0) {
+        const names = new Set(written)
+        // What is written meanwhile is for the next time.
+        written.clear()
+        hasWritten = true
+        carried = carried.then(async () => {
+          await carryOn(names)
+          if (!relay || registry.subscriptions.size === 0) return
+          for (const name of names) later(relay.carry(name).catch(() => undefined))
+        })
       }
-      written.clear()
+      await carried
+      return hasWritten
     },
   }
 }

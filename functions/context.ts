@@ -10,17 +10,12 @@ import { openPools, openWatch, type WatchPool } from './balancer/open-pools.ts'
 import type { PoolLink } from './balancer/pool-link.ts'
 import type { PoolWatch } from './balancer/pool-watch.ts'
 import { StickyCookies } from './balancer/sticky.ts'
-import { CircuitBreaker } from './cache/circuit-breaker.ts'
-import { ConsistentCache } from './cache/consistent-cache.ts'
-import { FirstLevel } from './cache/first-level.ts'
-import { GatheredStore } from './cache/gathered-store.ts'
-import type { Invalidator } from './cache/invalidate.ts'
 import { LastWrites } from './cache/last-writes.ts'
-import { MemoryStore } from './cache/memory-store.ts'
-import { RedisStore } from './cache/redis-store.ts'
+import { type Caching, openCaching } from './cache/open-caching.ts'
 import { type AtollConfig, type Keys, readKeys, readRedis, readSetting, readSpanExport } from './config.ts'
 import type { Engine } from './engine.ts'
 import { emit } from './events.ts'
+import type { InnerSession } from './inner-session.ts'
 import type { JobLimit, JobLimitAccess } from './jobs/job-limit.ts'
 import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
 import { PayloadStore } from './jobs/payload-store.ts'
@@ -84,6 +79,10 @@ export interface Limits {
 
 /** What the areas need of the environment. */
 export interface Services {
+  /** The environment itself, for the app's own code. */
+  readonly env: Env
+  /** The data API: answers a request to `/rest/v1` from inside. */
+  readonly serve: Serve
   readonly cluster: Cluster
   /** Databases by the names of their bindings. */
   readonly bindings: ReadonlyMap<string, D1Database>
@@ -135,6 +134,13 @@ export interface RelayAccess {
   carry(database: string, inMs?: number): Promise<void>
 }
 
+/**
+ * Answers a request of a caller who is known already.
+ *
+ * @throws AtollError for what is refused
+ */
+export type Serve = (visit: Visit) => Promise<Response>
+
 /** One request, who sends it, and what it may use. */
 export interface Visit {
   readonly raw: Request
@@ -142,6 +148,8 @@ export interface Visit {
   readonly services: Services
   /** Keeps the isolate alive for work after the answer. */
   readonly later: (work: Promise<unknown>) => void
+  /** Of requests that the app's own code sends; left out for those that come from outside. */
+  readonly inner?: InnerSession
 }
 
 /** Hono's types for every handler of the Worker. */
@@ -150,7 +158,8 @@ export interface AtollEnv {
   readonly Variables: { services: Services; caller: Caller; trace: RequestTrace; measured: Measured }
 }
 
-export function visitOf(c: Context<AtollEnv>): Visit {
+/** @param c of any handler, whatever further variables it has */
+export function visitOf<Own extends AtollEnv>(c: Context<Own>): Visit {
   // Not `c.var`, which makes an object of all variables each time.
   const [caller, services] = [c.get('caller'), c.get('services')]
   return { raw: c.req.raw, caller, services, later: (work) => c.executionCtx.waitUntil(work) }
@@ -169,7 +178,10 @@ export function servicesFor(engine: Engine): (env: Env) => Services {
   }
 }
 
-function createServices(env: Env, { config, catalog, migrations, registry, origins }: Engine): Services {
+function createServices(
+  env: Env,
+  { config, catalog, migrations, registry, origins, rest }: Engine,
+): Services {
   const keys = readKeys(env)
   const bindings = databasesOf(env)
   const metrics = metricsOf(env, config)
@@ -185,6 +197,8 @@ function createServices(env: Env, { config, catalog, migrations, registry, origi
     onCall: (call) => countCall(meter, spans, call),
   })
   return {
+    env,
+    serve: rest.serve,
     cluster,
     bindings,
     keys,
@@ -192,7 +206,7 @@ function createServices(env: Env, { config, catalog, migrations, registry, origi
     identify: createIdentify(keys, config),
     sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
     lastWrites: new LastWrites(),
-    cache: cachingFor(env, config),
+    cache: openCaching(readRedis(env), config),
     relay: relayOf(env),
     limits: limitsOf(env, config),
     registry,
@@ -235,26 +249,6 @@ function metricsOf({ METRICS, ATOLL_METRICS }: Env, { metricsStores }: AtollConf
 
 export function settingsOf(env: Env): ReadSetting {
   return (name) => readSetting(env, name)
-}
-
-/** The cache, and what writers replace in it. */
-export interface Caching extends Invalidator {
-  readonly answers: ConsistentCache
-}
-
-function cachingFor(env: Env, config: AtollConfig): Caching | null {
-  if (!config.cache) return null
-  const redis = readRedis(env)
-  const store = redis
-    ? new GatheredStore(
-        new CircuitBreaker(new RedisStore(redis.url, redis.token, config.cacheTimeoutMs)),
-        config.cacheTimeoutMs,
-      )
-    : new MemoryStore(config.cacheMemoryTtlMs)
-  const { cachePrefix: prefix, cacheMaxEntryLength: maxEntryLength } = config
-  const first = new FirstLevel(config.cacheFirstLevelBytes)
-  const answers = new ConsistentCache(store, first, { prefix, maxEntryLength, leaseMs: 1000 })
-  return { store, prefix, answers, wrote: (tags) => answers.wrote(tags) }
 }
 
 /** A stub belongs to the request that made it, so each call makes its own. */

@@ -2,13 +2,14 @@
  * The front door of `functions/`: what the app's files in `functions/app/` import.
  * @module
  */
+import type { PostgrestClient } from '@supabase/postgrest-js'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
 import type { Caller } from './access/caller.ts'
 import type { AtollConfig } from './config.ts'
-import type { AtollEnv } from './context.ts'
+import type { AtollEnv, Env } from './context.ts'
 import type { Jobs } from './jobs/send-jobs.ts'
 
 export type { Caller } from './access/caller.ts'
@@ -64,6 +65,55 @@ export function rows(table: SQLiteTable): Returns {
   return { kind: 'rows', table }
 }
 
+/**
+ * The Worker's bindings, variables and secrets: Atoll's, and those that the app adds to them.
+ *
+ * @example declare module '../define.ts' {
+ *   interface AppEnv { readonly MAIL_KEY?: string }
+ * }
+ */
+export interface AppEnv extends Env {}
+
+/**
+ * Types that the app declares of itself. `database` is what `npm run types` writes: with it, `api` knows tables, columns and
+ * functions; without it, `api` takes any.
+ *
+ * @example declare module '../define.ts' {
+ *   interface AppTypes { database: Database }
+ * }
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: apps add to it
+export interface AppTypes {}
+
+// biome-ignore lint/suspicious/noExplicitAny: the client's own default, for what is not declared
+type AppDatabase = AppTypes extends { readonly database: infer Database } ? Database : any
+
+/** The query builder of supabase-js. */
+export type DataClient = PostgrestClient<AppDatabase>
+
+/**
+ * The data API from inside, as jobs have it: what is written by it is routed, checked, logged and taken out of the cache like
+ * anybody's. Requests of one context see what others of it have written.
+ */
+export interface ServiceApi {
+  /** With all rights, as with the secret key. */
+  readonly asService: DataClient
+}
+
+/** The data API from inside, as functions and routes have it. */
+export interface Api extends ServiceApi {
+  /** With the caller's rights: policies, columns, roles of functions. */
+  readonly asCaller: DataClient
+}
+
+/** What a function says of its answer beside what it returns. When it throws, nothing of this is sent. */
+export interface FunctionResponse {
+  /** They take the place of those that Atoll sends. Throws 500 `PGRST111` for a name or value that cannot be sent. */
+  readonly headers: Headers
+  /** From 200 to 599; null: as Atoll answers. */
+  status: number | null
+}
+
 /** What a function is given. */
 export interface FunctionContext<Input> {
   readonly input: Input
@@ -74,6 +124,12 @@ export interface FunctionContext<Input> {
   readonly shards: Shards
   /** Sends jobs. */
   readonly jobs: Jobs
+  /** The data API from inside. */
+  readonly api: Api
+  readonly env: AppEnv
+  /** The call: its method, address and headers; its body has been read. */
+  readonly request: Request
+  readonly response: FunctionResponse
 }
 
 /** Where distributed rows lie, for code that asks the databases itself. */
@@ -125,9 +181,15 @@ export function defineFunction<Input extends z.ZodObject>(
 export type RouteManifest = Readonly<Record<string, Hono<RouteEnv>>>
 
 /** What a route's handlers find in their context: `c.var.caller`, `c.var.database`, `c.var.shards`, `c.var.jobs`,
- * `c.var.services`. */
+ * `c.var.api`, `c.var.services`; and `c.env`, `c.req` and what else Hono has. */
 export interface RouteEnv extends AtollEnv {
-  readonly Variables: AtollEnv['Variables'] & { database: DrizzleD1Database; shards: Shards; jobs: Jobs }
+  readonly Bindings: AppEnv
+  readonly Variables: AtollEnv['Variables'] & {
+    database: DrizzleD1Database
+    shards: Shards
+    jobs: Jobs
+    api: Api
+  }
 }
 
 export { refuse } from './errors.ts'

@@ -15,6 +15,7 @@ import type { WebhookManifest } from './jobs/define-webhook.ts'
 import { createJobRegistry, type EngineJob, type JobRegistry } from './jobs/job-registry.ts'
 import { webhookJob } from './jobs/webhook-job.ts'
 import { alertJobs } from './monitor/alerts.ts'
+import { createRest, type Rest } from './rest/rest.ts'
 import { storageJobs } from './storage/storage-jobs.ts'
 
 /** What an app brings. */
@@ -32,6 +33,8 @@ export interface App {
 }
 
 export interface Engine {
+  /** The data API. */
+  readonly rest: Rest
   readonly config: AtollConfig
   readonly catalog: Catalog
   readonly registry: JobRegistry
@@ -54,7 +57,9 @@ export function engineOf(app: App): Engine {
   )
   const origins = app.origins ?? { pools: {}, routes: [] }
   checkOrigins(origins)
-  const engine = { config, catalog, registry, origins, migrations: app.migrations ?? [] }
+  const migrations = app.migrations ?? []
+  const rest = createRest(catalog, app.functions ?? {}, config, migrations)
+  const engine = { config, catalog, registry, origins, migrations, rest }
   read.set(app, engine)
   return engine
 }

@@ -1,6 +1,6 @@
 /**
  * The one catalogue of errors. `PGRST…` and SQLSTATE codes are PostgREST's and PostgreSQL's, with their wording,
- * because clients compare them; Atoll's own families are `ACCESS`, `SHARD`, `CACHE`, `JOB`, `STORE`, `PROXY` and `MON`.
+ * because clients compare them; Atoll's own families are `ACCESS`, `CALL`, `SHARD`, `CACHE`, `JOB`, `STORE`, `PROXY` and `MON`.
  * Source: https://docs.postgrest.org/en/latest/references/errors.html
  *
  * Longer than other files because it is one list: a code is looked for in one place.
@@ -229,6 +229,20 @@ export const errors = {
   deniedFunction: (name: string, signedIn: boolean) =>
     refusal(signedIn, `permission denied for function ${name}`),
 
+  // --- the app's own functions ---------------------------------------------------------------------------------
+  callsTooDeep: (max: number) =>
+    new AtollError(508, 'CALL001', `Functions call each other more than ${max} deep`, {
+      hint: 'A function calls itself through api, or two call each other.',
+    }),
+  responseHeader: (name: string, cause: unknown) =>
+    new AtollError(500, 'PGRST111', `response.headers: "${clip(name)}" is no header, or its value is none`, {
+      cause,
+    }),
+  responseStatus: (status: unknown) =>
+    new AtollError(500, 'PGRST112', 'response.status must be a status code from 200 to 599', {
+      details: `It is ${clip(String(status))}.`,
+    }),
+
   // --- the data ------------------------------------------------------------------------------------------------
   invalidArguments: (
     name: string,
@@ -318,10 +332,20 @@ export const errors = {
       `update or delete on table "${table}" violates foreign key constraint "${constraint}" on table "${child}"`,
       { details },
     ),
-  foreignKey: (table: string) =>
-    new AtollError(409, '23503', `a write to table "${table}" violates a foreign key constraint`),
-  checkFailed: (table: string, constraint: string) =>
-    new AtollError(400, '23514', `new row for relation "${table}" violates check constraint "${constraint}"`),
+  /** @param table null: SQLite does not say which */
+  foreignKey: (table: string | null) =>
+    new AtollError(
+      409,
+      '23503',
+      `a write${table === null ? '' : ` to table "${table}"`} violates a foreign key constraint`,
+    ),
+  /** @param table null: SQLite does not say which */
+  checkFailed: (table: string | null, constraint: string) =>
+    new AtollError(
+      400,
+      '23514',
+      `new row${table === null ? '' : ` for relation "${table}"`} violates check constraint "${constraint}"`,
+    ),
   tooComplex: (details: string) =>
     new AtollError(413, '54001', 'The request is too complex for the database', {
       details,

@@ -208,8 +208,11 @@ export function drainEvents(): readonly NotedEvent[] {
 
 /** What was thrown may be anything, also what JSON cannot hold; then its kind is told at least. */
 function textOf(event: AtollEvent, requestId: string | undefined): string {
-  const plain = (_: string, value: unknown) =>
-    value instanceof Error ? describe(value) : typeof value === 'bigint' ? String(value) : value
+  // Asked of the holder, as the value has been through its `toJSON`: some errors leave out their stack there.
+  function plain(this: Record<string, unknown>, name: string, value: unknown) {
+    const own = this[name]
+    return own instanceof Error ? describe(own) : typeof value === 'bigint' ? String(value) : value
+  }
   try {
     return JSON.stringify({ ...event, requestId }, plain)
   } catch {

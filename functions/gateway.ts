@@ -12,12 +12,11 @@ import type { AtollConfig } from './config.ts'
 import { type AtollEnv, type Services, servicesFor } from './context.ts'
 import { createDocs } from './docs/docs.ts'
 import { type App, engineOf } from './engine.ts'
+import { errorResponse } from './error-response.ts'
 import { AtollError, errors } from './errors.ts'
-import { emit } from './events.ts'
 import { createJobsApi } from './jobs/jobs-api.ts'
 import { createMeasure, writeHeaders } from './monitor/measure.ts'
 import { createDashboard, createMetricsRoute } from './monitor/monitor.ts'
-import { createRest } from './rest/rest.ts'
 import { createRoutes } from './routes.ts'
 import { createStorage } from './storage/storage.ts'
 
@@ -73,7 +72,7 @@ export function createGateway(app: App): Gateway {
   const fetch: Gateway['fetch'] = (request, env, context) =>
     (areas.get(firstSegment(request.url)) ?? others).fetch(request, env, context)
   const areas = new Map([
-    ['rest', area('/rest/v1', createRest(catalog, app.functions ?? {}, config, app.migrations ?? []))],
+    ['rest', area('/rest/v1', engine.rest.routes)],
     ['functions', area('/functions/v1', createRoutes(app.routes ?? {}, catalog))],
     ['storage', area('/storage/v1', createStorage(app.storage ?? {}, config))],
     ['jobs', area('/jobs/v1', createJobsApi(config))],
@@ -145,21 +144,3 @@ function exposedBy(path: string, status: number, headers: Headers): string {
 }
 
 const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
-
-/** Errors that the caller is told go out as they are; all others as a plain 500, and as an event inside. */
-function errorResponse(error: unknown, request: Request): Response {
-  const told = error instanceof AtollError ? error : errors.internal(error)
-  if (told.status === 500) {
-    emit({
-      kind: 'internal-error',
-      method: request.method,
-      path: new URL(request.url).pathname,
-      error: told.cause,
-    })
-  }
-  const headers = new Headers(told.headers)
-  headers.set('Content-Type', 'application/json; charset=utf-8')
-  if (!headers.has('Proxy-Status')) headers.set('Proxy-Status', `PostgREST; error=${told.body.code}`)
-  const body = request.method === 'HEAD' ? null : JSON.stringify(told.body)
-  return new Response(body, { status: told.status, headers })
-}

@@ -4,20 +4,40 @@
  */
 import { Hono } from 'hono'
 import type { Catalog } from '../db/catalog/catalog.ts'
+import { openApi } from './api.ts'
 import { openAppDatabases } from './app-databases.ts'
+import { visitOf } from './context.ts'
 import type { RouteEnv, RouteManifest } from './define.ts'
+import { errorResponse } from './error-response.ts'
+import type { AtollError } from './errors.ts'
 import { createJobs } from './jobs/send-jobs.ts'
+import { writeHeaders } from './monitor/measure.ts'
+import { writeInnerSession } from './rest/request-session.ts'
+import { tellFailure } from './tell-failure.ts'
 
 export function createRoutes(routes: RouteManifest, catalog: Catalog) {
   const area = new Hono<RouteEnv>({ strict: false })
+  const refusalsOf = new WeakMap<Request, readonly AtollError[]>()
+  // After the handlers' own, where they have one.
+  area.onError((error, c) =>
+    errorResponse(tellFailure(error, catalog, refusalsOf.get(c.req.raw) ?? []), c.req.raw),
+  )
   area.use(async (c, next) => {
     const { services } = c.var
-    const databases = openAppDatabases(services, catalog, (work) => c.executionCtx.waitUntil(work))
+    const visit = visitOf(c)
+    const databases = openAppDatabases(services, catalog, visit.later)
+    const { api, session, refusals } = await openApi(visit, databases)
+    refusalsOf.set(visit.raw, refusals)
     c.set('database', databases.database)
     c.set('shards', databases.shards)
     c.set('jobs', createJobs(services, databases))
-    await next()
-    await databases.settle()
+    c.set('api', api)
+    try {
+      await next()
+    } finally {
+      await databases.settle()
+    }
+    if (c.res.status !== 101) await writeInnerSession(visit, (write) => writeHeaders(c, write), session)
   })
   for (const [name, handlers] of Object.entries(routes)) area.route(`/${name}`, handlers)
   return area

@@ -1,7 +1,9 @@
-/** Who is calling. */
+/** Who is calling, in functions, routes and inside the engine; conditions see `role`, `sub` and `claims` of it. */
 export interface Caller {
   /** `anon`, `authenticated`, `service_role`, or a role of the app's own. */
   readonly role: string
+  /** Whom the token is about, its claim `sub`; null for keys, and for tokens without one. */
+  readonly sub: string | null
   /** True when the caller proved who they are, rather than just sending the publishable key. */
   readonly signedIn: boolean
   /** What the caller's token says of them. */
@@ -10,7 +12,21 @@ export interface Caller {
   readonly key: 'none' | 'publishable' | 'secret' | 'token'
 }
 
+/** Who has the secret key, and may do everything. */
+export const serviceCaller: Caller = {
+  role: 'service_role',
+  sub: null,
+  signedIn: true,
+  claims: {},
+  key: 'secret',
+}
+
+/** The claim `sub`. It is text (RFC 7519, 4.1.2), but some who make tokens write a number. */
+export function subjectOf({ sub }: Caller['claims']): string | null {
+  return typeof sub === 'string' ? sub : typeof sub === 'number' ? String(sub) : null
+}
+
 /** Whom a caller's token is about, by issuer and subject; null for callers whom nothing tells apart. */
-export function identityOf({ claims: { iss, sub } }: Caller): string | null {
-  return typeof sub === 'string' && sub !== '' ? `${typeof iss === 'string' ? iss : ''}\n${sub}` : null
+export function identityOf({ sub, claims: { iss } }: Caller): string | null {
+  return sub === null || sub === '' ? null : `${typeof iss === 'string' ? iss : ''}\n${sub}`
 }

@@ -1,13 +1,12 @@
 import type { AtollConfig, Keys } from '../config.ts'
 import { errors } from '../errors.ts'
-import type { Caller } from './caller.ts'
+import { type Caller, serviceCaller, subjectOf } from './caller.ts'
 import { TokenVerifier } from './verify-token.ts'
 
 /** Reads who is calling from a request's headers. */
 export type Identify = (headers: Headers) => Promise<Caller>
 
-const anonymous: Caller = { role: 'anon', signedIn: false, claims: {}, key: 'publishable' }
-const service: Caller = { role: 'service_role', signedIn: true, claims: {}, key: 'secret' }
+const anonymous: Caller = { role: 'anon', sub: null, signedIn: false, claims: {}, key: 'publishable' }
 
 /**
  * Reads the caller from the bearer token (a key or a JWT), or from the `apikey` header. supabase-js sends its key as
@@ -21,12 +20,12 @@ export function createIdentify(keys: Keys, config: AtollConfig): Identify {
 
   async function fromKey(key: string, isBearer: boolean): Promise<Caller> {
     if (sameSecret(key, keys.publishable)) return anonymous
-    if (sameSecret(key, keys.secret)) return service
+    if (sameSecret(key, keys.secret)) return serviceCaller
     if (!isBearer && key.split('.').length !== 3) throw errors.unknownKey()
     if (/^sb_(?:publishable|secret)_/.test(key)) throw errors.unknownKey()
     const claims = await tokens.verify(key)
     const role = typeof claims.role === 'string' && claims.role !== '' ? claims.role : 'anon'
-    return { role, signedIn: role !== 'anon', claims, key: 'token' }
+    return { role, sub: subjectOf(claims), signedIn: role !== 'anon', claims, key: 'token' }
   }
 
   return async (headers) => {

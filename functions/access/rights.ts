@@ -185,7 +185,8 @@ export function policyCallerOf(caller: Caller, read = new Set<string>()): Policy
   return {
     role: caller.role,
     get sub() {
-      return claim('sub')
+      read.add('sub')
+      return caller.sub
     },
     claims,
   }

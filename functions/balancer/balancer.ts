@@ -86,7 +86,7 @@ async function enter(
       address: request.headers.get('cf-connecting-ip'),
       url: asked,
       role: caller?.role ?? null,
-      subject: typeof caller?.claims.sub === 'string' ? caller.claims.sub : null,
+      subject: caller?.sub ?? null,
     },
     {
       route,

@@ -5,7 +5,7 @@
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { z } from 'zod'
-import type { Shards } from '../define.ts'
+import type { AppEnv, ServiceApi, Shards } from '../define.ts'
 import type { Jobs, Sending } from './send-jobs.ts'
 
 export type ChangeOperation = 'insert' | 'update' | 'delete'
@@ -100,6 +100,9 @@ export interface JobContext<Input> {
   /** The database of what the job is about: the shard of the changed row, or of what it was sent with; else the primary one. */
   readonly home: DrizzleD1Database
   readonly jobs: Jobs
+  /** The data API from inside, with all rights: a job has no caller. */
+  readonly api: ServiceApi
+  readonly env: AppEnv
   /**
    * Commits statements together with a note that they are done, in one transaction on one database: however often the job is
    * tried, they take effect once.

@@ -6,6 +6,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import type { Row } from '../../db/cluster/cluster.ts'
 import { ConstraintError } from '../../db/cluster/constraint-error.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import { openServiceApi } from '../api.ts'
 import { type AppDatabases, openAppDatabases } from '../app-databases.ts'
 import type { Services } from '../context.ts'
 import type { Engine } from '../engine.ts'
@@ -76,6 +77,8 @@ export async function openRun(terms: RunTerms, engine: Engine, services: Service
     shards: databases.shards,
     home: job.value === null ? databases.database : await databases.shards.of(job.value),
     jobs: createJobs(services, databases),
+    api: openServiceApi(services, databases, terms.later),
+    env: services.env,
     once: async (statements, options = {}) => {
       if (options.name === undefined && effects++ > 0) {
         throw new Error('a job with several effects names them: once(statements, { name })')

@@ -11,6 +11,7 @@ import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import { byShard } from '../../db/cluster/shard-names.ts'
 import { doorOptions, openDatabase } from '../../db/database-door.ts'
 import { buildAssets } from '../build-assets.ts'
+import { createStackMapper } from './map-stacks.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
 
@@ -30,6 +31,8 @@ export interface LocalOptions {
   readonly logLevel?: LogLevel
   /** Whether what the Worker itself logs is left out. */
   readonly isQuiet?: boolean
+  /** Takes what it logs; by default it is printed. */
+  readonly onLog?: (text: string, level: string) => void
   /**
    * For measuring: a socket of the Worker's own (`addressOf`), without Miniflare's router and its stand-in for the assets' server, which
    * are other machines' work when deployed and take longer than a cached answer does.
@@ -76,6 +79,7 @@ function bundleOptions(entry: string): BuildOptions {
     external: ['cloudflare:*', 'node:*'],
     // Schemas outside the project, as the contract tests have, resolve their packages here.
     nodePaths: [join(root, 'node_modules')],
+    absWorkingDir: root,
     sourcemap: 'inline',
     logLevel: 'silent',
   }
@@ -103,8 +107,12 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
     const bundle = await build({ ...bundleOptions(of), alias, write: false })
     return [{ type: 'ESModule' as const, path: 'index.mjs', contents: bundle.outputFiles?.[0]?.text ?? '' }]
   }
+  /** Stack traces in the words of the files, when all of them come from one bundle. */
+  let mapped = (text: string) => text
   const bare = { assets: undefined, unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }] }
   const miniflareOptions = async () => {
+    const modules = await modulesOf(entry)
+    if (beside.length === 0) mapped = createStackMapper(modules[0]?.contents ?? '', root)
     const converted = convertV4MiniflareOptions({
       workers: [
         {
@@ -113,7 +121,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
           ...(options.databases === undefined ? {} : { d1Databases }),
           ...(options.entry === undefined || options.isWhole ? {} : withoutClasses),
           bindings: { ...(worker.bindings as Record<string, string>), ...options.variables },
-          modules: await modulesOf(entry),
+          modules,
           ...(options.isBare ? bare : {}),
         },
         ...(await Promise.all(
@@ -133,7 +141,9 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
       host: '127.0.0.1',
       port: options.port,
       ...(options.logLevel === undefined ? {} : { log: new Log(options.logLevel) }),
-      ...(options.isQuiet ? { handleStructuredLogs: () => undefined } : {}),
+      handleStructuredLogs: ({ level, message }: { level: string; message: string }) => {
+        if (!options.isQuiet) (options.onLog ?? print)(mapped(message), level)
+      },
     })
     return {
       ...converted,
@@ -155,6 +165,11 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
     reload: async () => miniflare.setOptions(await miniflareOptions()),
     stop: () => miniflare.dispose(),
   }
+}
+
+function print(text: string, level: string): void {
+  if (level === 'error' || level === 'warn') console.error(text)
+  else console.log(text)
 }
 
 /** Wrangler tells where it found variables; that is no news here. */

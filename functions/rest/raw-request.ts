@@ -5,6 +5,24 @@
 import { errors } from '../errors.ts'
 import type { ShapeHeaders } from './shape.ts'
 
+/**
+ * The names in a path below `/rest/v1`: a table's, or `rpc` and a function's.
+ *
+ * @throws 404 for other paths
+ */
+export function namesOf(raw: Request): [table: string, name?: string] {
+  const [, table, name, ...more] =
+    /^\/rest\/v1\/([^/]*)(?:\/([^/]*))?(.*)$/.exec(new URL(raw.url).pathname) ?? []
+  if (table === undefined || more.some((rest) => rest !== '')) throw errors.invalidPath()
+  try {
+    return name === undefined
+      ? [decodeURIComponent(table)]
+      : [decodeURIComponent(table), decodeURIComponent(name)]
+  } catch {
+    throw errors.invalidPath()
+  }
+}
+
 /** A function of one row answers with an object, as long as the client takes JSON. */
 export function singularOf(raw: Request): string {
   const accept = raw.headers.get('accept') ?? '*/*'

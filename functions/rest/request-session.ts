@@ -1,28 +1,50 @@
 import { type ClusterSession, laterOf } from '../../db/cluster/session.ts'
 import { identityOf } from '../access/caller.ts'
 import type { Visit } from '../context.ts'
+import type { InnerSession } from '../inner-session.ts'
 import { sessionHeader } from './session-token.ts'
 
 /** The session that the request's token goes on with, or that begins: what it has seen, it will see. */
 export async function openSession(
-  { raw, caller, services, later }: Visit,
+  { raw, caller, services, later, inner }: Visit,
   reads: boolean,
 ): Promise<ClusterSession> {
   const { cluster, sessions, lastWrites } = services
   const token = raw.headers.get(sessionHeader)
   const who = identityOf(caller)
-  const seen = token === null ? new Map() : await sessions.read(token)
-  return cluster.open({ reads, later, seen: who === null ? seen : laterOf(seen, lastWrites.of(who)) })
+  const sent = token === null ? new Map() : await sessions.read(token)
+  const seen = inner === undefined ? sent : laterOf(sent, inner.seen)
+  return cluster.open({
+    reads,
+    later,
+    primary: inner?.primary ?? false,
+    seen: who === null ? seen : laterOf(seen, lastWrites.of(who)),
+  })
 }
+
+/** Writes to the headers of an answer. */
+type WriteHeaders = (write: (headers: Headers) => void) => void
 
 /** Tells what the session has seen by now: to those who have a session, and to those who wrote. */
 export async function writeSession(
-  { raw, caller, services: { sessions, lastWrites } }: Visit,
-  response: Response,
-  session: ClusterSession,
+  { raw, caller, services: { sessions, lastWrites }, inner }: Visit,
+  write: WriteHeaders,
+  { reads, bookmarks }: Pick<ClusterSession, 'reads' | 'bookmarks'>,
 ): Promise<void> {
   const who = identityOf(caller)
-  if (!session.reads && who !== null) lastWrites.note(who, session.bookmarks)
-  if (session.reads && !raw.headers.has(sessionHeader)) return
-  response.headers.set(sessionHeader, await sessions.write(session.bookmarks))
+  if (!reads && who !== null) lastWrites.note(who, bookmarks)
+  if (inner !== undefined) inner.note(bookmarks, !reads)
+  else if (!reads || raw.headers.has(sessionHeader)) {
+    const token = await sessions.write(bookmarks)
+    write((headers) => headers.set(sessionHeader, token))
+  }
+}
+
+/** The same for the answer of a function or route, by what it has seen and written through `api`. */
+export async function writeInnerSession(
+  visit: Visit,
+  write: WriteHeaders,
+  { seen, wrote }: InnerSession,
+): Promise<void> {
+  await writeSession(visit, write, { reads: !wrote, bookmarks: seen })
 }

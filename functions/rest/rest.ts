@@ -7,12 +7,15 @@ import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Caller, identityOf } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
+import { openApi } from '../api.ts'
 import { openAppDatabases } from '../app-databases.ts'
 import type { AtollConfig } from '../config.ts'
-import { type AtollEnv, type Visit, visitOf } from '../context.ts'
+import { type AtollEnv, type Serve, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
 import { createJobs } from '../jobs/send-jobs.ts'
+import { tellFailure } from '../tell-failure.ts'
+import { allow, allowed } from './allow.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { type CachePlan, cachePlanOf } from './cache-plan.ts'
 import { CompileCache } from './compile-cache.ts'
@@ -22,7 +25,9 @@ import { executeRead } from './execute.ts'
 import { aftermathOf } from './execute-aftermath.ts'
 import { cacheKey, executeCached, seeLastWrites } from './execute-cached.ts'
 import { executeWrite, type WriteResult } from './execute-write.ts'
+import { answerAsSaid, createFunctionResponse } from './function-response.ts'
 import { ranked } from './media.ts'
+import { noteCost } from './note-cost.ts'
 import { describeApi } from './openapi.ts'
 import { type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
 import { parseRequest } from './parse-request.ts'
@@ -30,10 +35,10 @@ import type { ReadPlan, WriteAction, WritePlan } from './plan.ts'
 import { PlanCache } from './plan-cache.ts'
 import { planRequest, planRows } from './plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
-import { canonicalLocation, headersOf, isOpenApi, parametersOf, singularOf } from './raw-request.ts'
+import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf, singularOf } from './raw-request.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
-import { openSession, writeSession } from './request-session.ts'
+import { openSession, writeInnerSession, writeSession } from './request-session.ts'
 import { answerOf, type ResponseInput, respond } from './respond.ts'
 import { respondWrite } from './respond-write.ts'
 import { readCall } from './rpc.ts'
@@ -65,15 +70,26 @@ interface Asked {
   readonly timing: Timing
 }
 
+/** For answers of functions that are no rows: as rows, they are for who asked alone, unless the function says otherwise. */
+const uncachedHeaders = { 'Cache-Control': 'private, no-cache', Vary: 'Accept, Prefer, Range' }
+
 /** Changes when entries of the cache mean something else. */
 const cacheVersion = 1
+
+/** The data API. */
+export interface Rest {
+  /** For those who ask from outside. */
+  readonly routes: Hono<AtollEnv>
+  /** For the app's own code: the same pipeline. */
+  readonly serve: Serve
+}
 
 export function createRest(
   catalog: Catalog,
   functions: FunctionManifest,
   config: AtollConfig,
   migrations: readonly string[],
-) {
+): Rest {
   const requests = new CompileCache<RestRequest>(config.compiledShapes)
   const reads = new PlanCache<PreparedRead>(config.compiledShapes)
   const writes = new PlanCache<PreparedWrite>(config.compiledShapes)
@@ -112,7 +128,7 @@ export function createRest(
     const asked: Asked = { visit, raw, url, shape, rights, session, timing }
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
     noteCost(asked, table, response)
-    await writeSession(visit, response, session)
+    await writeSession(visit, (write) => write(response.headers), session)
     timing.mark('response')
     timing.write(response.headers)
     return response
@@ -187,19 +203,30 @@ export function createRest(
     const databases = openAppDatabases(services, catalog, visit.later)
     const { database, shards } = databases
     const jobs = createJobs(services, databases)
-    const run = definition.run({ input: input as never, caller, database, shards, jobs })
+    const { api, session: inner, refusals } = await openApi(visit, databases)
+    const said = createFunctionResponse()
+    const { env } = services
+    const given = { caller, database, shards, jobs, api, env, request: raw, response: said }
+    const run = definition.run({ input: input as never, ...given }).catch((error) => {
+      throw tellFailure(error, catalog, refusals)
+    })
     // What was written is carried on, whether the function then fails or not.
     const returned = await run.finally(databases.settle)
-    if (definition.returns.kind === 'nothing') return new Response(null, { status: 204 })
-    if (table === null) return Response.json(returned ?? null, { headers: { Vary: 'Accept, Prefer, Range' } })
+    const finish = async (response: Response) => {
+      const answer = answerAsSaid(response, said)
+      await writeInnerSession(visit, (write) => write(answer.headers), inner)
+      return answer
+    }
+    if (definition.returns.kind === 'nothing') return finish(new Response(null, { status: 204 }))
+    if (table === null) return finish(Response.json(returned ?? null, { headers: uncachedHeaders }))
     const one = definition.returns.kind === 'row'
     const found = (one ? [returned].filter(Boolean) : returned) as readonly PayloadRow[]
-    if (one && found.length === 0) return Response.json(null)
+    if (one && found.length === 0) return finish(Response.json(null, { headers: uncachedHeaders }))
     const headers = { ...headersOf(raw), method: 'GET', ...(one ? { accept: singularOf(raw) } : {}) }
     const shape = shapeOf(table.name, query, headers)
     const request = parseRequest(table.name, shape.parameters, headers, config)
     const rights = new Rights(catalog, caller)
-    const session = await openSession(visit, true)
+    const session = await openSession({ ...visit, inner }, true)
     const plan = planRows(
       { ...request, headersOnly: raw.method === 'HEAD' },
       table,
@@ -219,9 +246,19 @@ export function createRest(
     )
     timing.mark('transaction')
     const answer = await answerOf(result, plan, compiled.columns)
-    const response = respond(answer, result.missing, plan, responseInput(raw, url, shape, plan))
+    inner.note(session.bookmarks, false)
+    const about = responseInput(raw, url, shape, plan)
+    // With a status of the function's own, there is none that says that the client has it already.
+    const ifNoneMatch = said.status === null ? about.ifNoneMatch : null
+    const response = respond(answer, result.missing, plan, { ...about, ifNoneMatch })
     timing.write(response.headers)
-    return response
+    return finish(response)
+  }
+
+  function answerAt(visit: Visit, table: string, name?: string): Promise<Response> {
+    if (name === undefined) return answer(visit, table)
+    if (table !== 'rpc') throw errors.invalidPath()
+    return call(visit, name)
   }
 
   const descriptions = new CompileCache<string>(20)
@@ -230,56 +267,29 @@ export function createRest(
       JSON.stringify(describeApi(catalog, functions, config, new Rights(catalog, caller))),
     )
 
-  return (
-    new Hono<AtollEnv>({ strict: false })
-      .on(['GET', 'HEAD'], '/', (c) => {
-        if (!config.openapi) throw errors.noRoot()
-        const accept = c.req.header('accept') ?? '*/*'
-        if (!ranked(accept).some(isOpenApi)) throw errors.mediaType(accept)
-        const headers = { 'Content-Type': 'application/openapi+json; charset=utf-8' }
-        return Timing.of(new Response(describe(c.var.caller), { headers }), config.serverTiming)
-      })
-      .all('/', (c) => {
-        if (c.req.method === 'OPTIONS') return allowed('', config)
-        throw errors.method(c.req.method)
-      })
-      // Not `/rpc/:name`: beside `/:table` that is ambiguous for the router that is a table, and the others take longer.
-      .all('/:table/:name', (c) => {
-        if (c.req.param('table') !== 'rpc') throw errors.invalidPath()
-        return call(visitOf(c), c.req.param('name'))
-      })
-      .all('/:table', (c) => {
-        const table = c.req.param('table')
-        if (c.req.method === 'OPTIONS') return allow(catalog, config, table)
-        return answer(visitOf(c), table)
-      })
-      .all('*', () => {
-        throw errors.invalidPath()
-      })
-  )
-}
-
-/** Parameters are kept with a statement up to so many characters. */
-const maxParameterLength = 4000
-
-/** What the request has cost, by its shape: for those who look for what is slow. */
-function noteCost({ visit, raw, shape, session: { usage } }: Asked, table: string, response: Response): void {
-  if (usage.calls === 0) return
-  const { ms, rowsRead, rowsWritten, worst } = usage
-  const [, first, last] = /^(\d+)-(\d+)/.exec(response.headers.get('content-range') ?? '') ?? []
-  const rowsReturned = last === undefined ? 0 : Number(last) - Number(first) + 1
-  const about = () => ({
-    shape: shape.parameters
-      .map(({ name, text, operand }) => `${name}=${text}${operand === null ? '' : '…'}`)
-      .join('&'),
-    method: raw.method,
-    table,
-    statement:
-      worst && JSON.stringify(worst.statement.parameters).length <= maxParameterLength
-        ? worst.statement
-        : null,
-  })
-  visit.services.meter.shape(shape.key, about, { ms, rowsRead, rowsWritten, rowsReturned })
+  const routes = new Hono<AtollEnv>({ strict: false })
+    .on(['GET', 'HEAD'], '/', (c) => {
+      if (!config.openapi) throw errors.noRoot()
+      const accept = c.req.header('accept') ?? '*/*'
+      if (!ranked(accept).some(isOpenApi)) throw errors.mediaType(accept)
+      const headers = { 'Content-Type': 'application/openapi+json; charset=utf-8' }
+      return Timing.of(new Response(describe(c.var.caller), { headers }), config.serverTiming)
+    })
+    .all('/', (c) => {
+      if (c.req.method === 'OPTIONS') return allowed('', config)
+      throw errors.method(c.req.method)
+    })
+    // Not `/rpc/:name`: beside `/:table` that is ambiguous for the router that is a table, and the others take longer.
+    .all('/:table/:name', (c) => answerAt(visitOf(c), c.req.param('table'), c.req.param('name')))
+    .all('/:table', (c) => {
+      const table = c.req.param('table')
+      if (c.req.method === 'OPTIONS') return allow(catalog, config, table)
+      return answerAt(visitOf(c), table)
+    })
+    .all('*', () => {
+      throw errors.invalidPath()
+    })
+  return { routes, serve: async (visit) => answerAt(visit, ...namesOf(visit.raw)) }
 }
 
 async function payloadOf(request: RestRequest, raw: Request, config: AtollConfig): Promise<Payload> {
@@ -296,19 +306,6 @@ function setsSomething(plan: WritePlan): boolean {
 function nothingWritten(plan: WritePlan): WriteResult {
   if (plan.media.kind === 'object') throw errors.notSingular(0)
   return { rows: [], affected: 0, inserted: 0, key: null }
-}
-
-/** OPTIONS without CORS: which methods a table answers. */
-function allow(catalog: Catalog, config: AtollConfig, name: string): Response {
-  const table = catalog.tables.get(name)
-  if (!table) throw errors.noTable(config.schema, name, null)
-  const writes = table.kind === 'view' ? '' : `,POST${table.primaryKey.length > 0 ? ',PUT' : ''},PATCH,DELETE`
-  return allowed(writes, config)
-}
-
-function allowed(writes: string, config: AtollConfig): Response {
-  const response = new Response(null, { status: 200, headers: { Allow: `OPTIONS,GET,HEAD${writes}` } })
-  return Timing.of(response, config.serverTiming)
 }
 
 function responseInput(raw: Request, url: URL, shape: Shape, plan: ReadPlan): ResponseInput {

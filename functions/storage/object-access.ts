@@ -7,7 +7,7 @@ import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
 import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type ObjectGrants, policyObject, type StorageDeclarations } from '../../db/storage-policy.ts'
-import { type Caller, identityOf } from '../access/caller.ts'
+import { type Caller, identityOf, subjectOf } from '../access/caller.ts'
 import { policyCallerOf } from '../access/rights.ts'
 import { errors } from '../errors.ts'
 import type { SignedCaller } from './signed-address.ts'
@@ -54,7 +54,7 @@ export class ObjectRights {
 
   /** The `sub` of the caller's token, which owns what it writes. */
   get owner(): string | null {
-    return identityOf(this.#caller) === null ? null : (this.#caller.claims.sub as string)
+    return identityOf(this.#caller) === null ? null : this.#caller.sub
   }
 
   /** Which objects of a bucket an operation may touch. */
@@ -94,7 +94,13 @@ export function rightsOfSigned(
   declarations: StorageDeclarations,
   { role, claims }: SignedCaller,
 ): ObjectRights {
-  return new ObjectRights(declarations, { role, claims, signedIn: true, key: 'token' })
+  return new ObjectRights(declarations, {
+    role,
+    sub: subjectOf(claims),
+    claims,
+    signedIn: true,
+    key: 'token',
+  })
 }
 
 function ruleOf(condition: SQL): ObjectRule {

@@ -127,7 +127,7 @@ describe('what is cached for one caller', () => {
   it('is kept under a key that says what the policies have decided, and from what', async () => {
     const keyOf = (role: string, sub: string, staffSees = true, space = 'space') => {
       const catalog = buildCatalog(tables(staffSees))
-      const rights = new Rights(catalog, { role, signedIn: true, claims: { role, sub }, key: 'token' })
+      const rights = new Rights(catalog, { role, sub, signedIn: true, claims: { role, sub }, key: 'token' })
       rights.rows(catalog.tables.get('papers') as Table, 'select')
       return cacheKey(space, 'GET papers', ['1'], rights)
     }

@@ -38,7 +38,11 @@ describe('functions and routes', () => {
 
   it('serve plain handlers with the caller and the database', async () => {
     const response = await call('/functions/v1/label', { method: 'POST', body: '{"album_id":1}' }, secretKey)
-    expect(await response.json()).toEqual({ label: expect.stringContaining(': '), for: 'service_role' })
+    expect(await response.json()).toEqual({
+      label: expect.stringContaining(': '),
+      store: 'the record store',
+      for: 'service_role',
+    })
     expect((await call('/functions/v1/label', { method: 'POST', body: '{"album_id":0}' })).status).toBe(404)
     for (const body of ['xx', 'null', '{}', '']) {
       expect((await call('/functions/v1/label', { method: 'POST', body })).status).toBe(400)

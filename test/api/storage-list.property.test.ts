@@ -3,6 +3,7 @@ import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Cluster } from '../../db/cluster/cluster.ts'
+import { serviceCaller } from '../../functions/access/caller.ts'
 import { cursorOf, type Entry, entryOf, listAll, listLevel } from '../../functions/storage/list-objects.ts'
 import { ObjectRights } from '../../functions/storage/object-access.ts'
 
@@ -17,8 +18,8 @@ const rightsOf = (sub: string | null) =>
       b: { access: { authenticated: { select: ({ caller, object }) => eq(object.folder(1), caller.sub) } } },
     },
     sub === null
-      ? { role: 'service_role', signedIn: true, claims: {}, key: 'secret' }
-      : { role: 'authenticated', signedIn: true, claims: { sub }, key: 'token' },
+      ? serviceCaller
+      : { role: 'authenticated', sub, signedIn: true, claims: { sub }, key: 'token' },
   )
 
 const segment = fc.constantFrom('a', 'b', 'aa', 'a b', 'A', 'é', '0', '%', '_', "'", '漢', '🎵', '-', '.x')

@@ -12,14 +12,15 @@ function limiter(refused: string | null = null) {
   return { keys, binding: { limit } as unknown as RateLimit }
 }
 
-const anon: Caller = { role: 'anon', signedIn: false, claims: {}, key: 'publishable' }
+const anon: Caller = { role: 'anon', sub: null, signedIn: false, claims: {}, key: 'publishable' }
 const user: Caller = {
   role: 'authenticated',
+  sub: '7',
   signedIn: true,
   claims: { sub: '7', iss: 'me' },
   key: 'publishable',
 }
-const server: Caller = { role: 'service_role', signedIn: true, claims: {}, key: 'secret' }
+const server: Caller = { role: 'service_role', sub: null, signedIn: true, claims: {}, key: 'secret' }
 
 describe('rate limits', () => {
   it.each([

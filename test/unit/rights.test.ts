@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { checkPolicies } from '../../db/catalog/check-policies.ts'
 import { type Access, defineTables, distributed, local, reference, view } from '../../db/define.ts'
-import type { Caller } from '../../functions/access/caller.ts'
-import { Rights } from '../../functions/access/rights.ts'
+import { type Caller, subjectOf } from '../../functions/access/caller.ts'
+import { policyCallerOf, Rights } from '../../functions/access/rights.ts'
 import { PlanCache } from '../../functions/rest/plan-cache.ts'
 
 const notes = sqliteTable(
@@ -34,6 +34,7 @@ const catalogOf = (access: Access<typeof notes>) =>
   )
 const callerOf = (claims: Record<string, unknown>, role = 'user'): Caller => ({
   role,
+  sub: subjectOf(claims),
   signedIn: true,
   claims,
   key: 'token',
@@ -86,6 +87,16 @@ describe('what a policy reads of its caller', () => {
     )
     expect(() => rights.rows(table, 'select')).toThrow()
     expect(claims.sub).toBe('me')
+  })
+
+  it.each([
+    [{ sub: 'me' }, 'me'],
+    [{ sub: 7 }, '7'],
+    [{ sub: ['me'] }, null],
+    [{}, null],
+  ])('are asked with the subject that functions see: %j', (claims, sub) => {
+    const caller = callerOf(claims)
+    expect([caller.sub, policyCallerOf(caller).sub]).toEqual([sub, sub])
   })
 })
 

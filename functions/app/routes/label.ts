@@ -14,5 +14,9 @@ export default new Hono<RouteEnv>().post('/', async (c) => {
     .innerJoin(artists, eq(artists.id, albums.artistId))
     .where(eq(albums.id, body.data.album_id))
   if (!album) throw refuse(404, 'P0002', 'no such album')
-  return c.json({ label: `${album.artist}: ${album.title}`, for: c.var.caller.role })
+  return c.json({
+    label: `${album.artist}: ${album.title}`,
+    store: c.env.STORE_NAME ?? 'the record store',
+    for: c.var.caller.role,
+  })
 })

@@ -1,0 +1,34 @@
+/** A Worker whose functions fail in ways that nobody foresaw. */
+import { sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { genres } from '../../db/app/schema.ts'
+import tables from '../../db/app/tables.ts'
+import { defineFunction, scalar } from '../../functions/define.ts'
+import { createWorker } from '../../functions/worker.ts'
+
+const common = { input: z.object({}), returns: scalar, roles: ['anon'] }
+
+const functions = {
+  thrown: defineFunction({
+    ...common,
+    run: async () => {
+      throw new Error('in the function')
+    },
+  }),
+  drizzle: defineFunction({
+    ...common,
+    run: async ({ database }) => {
+      const found = await database.select({ n: sql`nonsense` }).from(genres)
+      return found.length
+    },
+  }),
+  inside: defineFunction({
+    ...common,
+    run: async ({ api }) => {
+      const { data } = await api.asService.from('nowhere').select().throwOnError()
+      return data
+    },
+  }),
+}
+
+export default createWorker({ tables, config: {}, functions })
