@@ -4,15 +4,21 @@
  * @module
  */
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Catalog } from '../db/catalog/catalog.ts'
 import type { ChangeSet } from '../db/changes/change-log.ts'
 import type { Site } from '../db/cluster/cluster.ts'
-import { copyReferences } from '../db/cluster/reference-copies.ts'
+import { bringUpCopies, copyReferences, mayBeBehind } from '../db/cluster/reference-copies.ts'
 import { slotOf } from '../db/cluster/slots.ts'
+import { translateDatabaseError } from '../db/cluster/translate-error.ts'
 import { invalidate, sweepChanges } from './cache/invalidate.ts'
 import type { Services } from './context.ts'
-import type { Shards } from './define.ts'
+import type { Shard, Shards } from './define.ts'
+import { AtollError } from './errors.ts'
 import { emit } from './events.ts'
+import { type Around, type Guard, guardedBinding } from './guarded-binding.ts'
+import { makeId } from './make-id.ts'
+import { Reservations } from './reservations.ts'
 
 export interface AppDatabases {
   readonly database: DrizzleD1Database
@@ -23,6 +29,8 @@ export interface AppDatabases {
   nameOf(database: DrizzleD1Database): string | null
   /** Notes that rows were written by another way. */
   wrote(name: string): void
+  /** What was reserved on a database and goes along with what is written there; null: nothing. */
+  around(name: string): Around | null
   /** Notes that a database has new jobs. */
   sent(name: string): void
   /**
@@ -44,11 +52,26 @@ export function openAppDatabases(
   /** Who settles while another does waits for both. */
   let carried = Promise.resolve()
   const given = new Map<string, DrizzleD1Database>()
+  const reservations = new Reservations(catalog)
+  const writing = () => cluster.open({ reads: false, seen: new Map() })
+  const guardOf = (name: string): Guard => ({
+    written: () => void written.add(name),
+    around: () => reservations.around(name),
+    call: (make) => callDatabase(name, make, () => bringUpCopies(writing(), catalog, [name])),
+  })
   const open = (name: string) => {
     const database =
-      given.get(name) ?? drizzle(noting(bindings.get(name) as D1Database, () => written.add(name)))
+      given.get(name) ?? drizzle(guardedBinding(bindings.get(name) as D1Database, guardOf(name)))
     given.set(name, database)
     return database
+  }
+  const shardAt = (name: string, slot: number): Shard => {
+    const shard = Object.create(open(name)) as Shard
+    return Object.assign(shard, {
+      reserve: (column: SQLiteColumn, value: string | number) =>
+        reservations.add(name, slot, column, value, writing()),
+      idFor: (column: SQLiteColumn) => makeId(catalog, column, slot, writing()),
+    })
   }
   const namesAt = async (site: Site) => {
     const session = cluster.open({ reads: true, seen: new Map() })
@@ -73,18 +96,23 @@ export function openAppDatabases(
     database: open(cluster.primary),
     shards: {
       of: async (value) => {
-        const [name = cluster.primary] = await namesAt({ kind: 'slots', slots: [slotOf(String(value))] })
-        return open(name)
+        const slot = slotOf(String(value))
+        const [name = cluster.primary] = await namesAt({ kind: 'slots', slots: [slot] })
+        return shardAt(name, slot)
       },
+      newId: (column: SQLiteColumn) => makeId(catalog, column, null, writing()),
       all: async () => (await namesAt({ kind: 'everywhere' })).map(open),
     },
     open,
-    nameOf: (database) => [...given].find(([, one]) => one === database)?.[0] ?? null,
+    nameOf: (database) =>
+      [...given].find(([, one]) => one === database || one === Object.getPrototypeOf(database))?.[0] ?? null,
+    around: (name) => reservations.around(name),
     wrote: (name) => void written.add(name),
     sent: (name) => {
       if (relay) later(relay.carry(name).catch(() => undefined))
     },
     async settle() {
+      if (!reservations.isEmpty) later(reservations.release(writing()).catch(() => undefined))
       if (written.size > 0) {
         const names = new Set(written)
         // What is written meanwhile is for the next time.
@@ -106,51 +134,21 @@ function everythingOn(database: string, catalog: Catalog): ChangeSet {
   return { database, changes: [], upTo: 0, tables: [...catalog.tables.keys()] }
 }
 
-/** Statements that change nothing. */
-const reading = /^\s*(?:select|explain|values|with\b(?![\s\S]*\b(?:insert|update|delete|replace)\b))/i
-
-/** A statement and the binding's own behind it. */
-interface Noting {
-  readonly inner: D1PreparedStatement
-  readonly writes: boolean
-}
-
-/** A D1 binding that tells when something may have been written. */
-function noting(database: D1Database, written: () => void): D1Database {
-  const wrap = (inner: D1PreparedStatement, writes: boolean): D1PreparedStatement & Noting => {
-    const run = async <T>(call: () => Promise<T>): Promise<T> => {
-      try {
-        return await call()
-      } finally {
-        if (writes) written()
-      }
-    }
-    return {
-      inner,
-      writes,
-      bind: (...values: unknown[]) => wrap(inner.bind(...values), writes),
-      all: () => run(() => inner.all()),
-      run: () => run(() => inner.run()),
-      raw: (options?: never) => run(() => inner.raw(options as never)),
-      first: (column?: never) => run(() => inner.first(column as never)),
-    } as unknown as D1PreparedStatement & Noting
+/**
+ * Makes a call of the app's to a database. What breaks a rule comes out as an error that names it, everything else as Drizzle knows it.
+ *
+ * @param bringUp brings up the copies that a foreign key may have failed for want of; whether that can have helped
+ */
+async function callDatabase<Result>(
+  name: string,
+  make: () => Promise<Result>,
+  bringUp: () => Promise<boolean>,
+): Promise<Result> {
+  try {
+    return await make()
+  } catch (error) {
+    const known = translateDatabaseError(name, error)
+    if (mayBeBehind(known) && (await bringUp())) return make()
+    throw known instanceof AtollError && known.body.code.startsWith('SHARD') ? known : error
   }
-  const binding = {
-    prepare: (text: string) => wrap(database.prepare(text), !reading.test(text)),
-    async batch(statements: readonly (D1PreparedStatement & Noting)[]) {
-      try {
-        return await database.batch(statements.map(({ inner }) => inner))
-      } finally {
-        if (statements.some(({ writes }) => writes)) written()
-      }
-    },
-    async exec(text: string) {
-      try {
-        return await database.exec(text)
-      } finally {
-        written()
-      }
-    },
-  }
-  return binding as unknown as D1Database
 }

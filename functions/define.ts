@@ -4,7 +4,7 @@
  */
 import type { PostgrestClient } from '@supabase/postgrest-js'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
 import type { Caller } from './access/caller.ts'
@@ -135,9 +135,33 @@ export interface FunctionContext<Input> {
 /** Where distributed rows lie, for code that asks the databases itself. */
 export interface Shards {
   /** The database of the rows with this distribution value. */
-  of(value: string | number): Promise<DrizzleD1Database>
+  of(value: string | number): Promise<Shard>
+  /**
+   * A new id for a row of a table that is distributed by its key: it says where the row will lie.
+   *
+   * @example const id = await shards.newId(customers.id); const shard = await shards.of(id)
+   */
+  newId<Key extends SQLiteColumn>(key: Key): Promise<Key['_']['data']>
   /** Every database that holds distributed rows; each has its part of them. */
   all(): Promise<readonly DrizzleD1Database[]>
+}
+
+/** The database of a distribution value, and what rows with this value need besides. */
+export interface Shard extends DrizzleD1Database {
+  /**
+   * A new id for such a row: of a key that carries its row's slot. Numbers come from the table's sequence.
+   *
+   * @example await shard.insert(invoices).values({ id: await shard.idFor(invoices.id), customerId, total })
+   */
+  idFor<Key extends SQLiteColumn>(key: Key): Promise<Key['_']['data']>
+  /**
+   * Reserves a value of a column that is unique over all shards, for a row that is written next by this database. What is not used when
+   * the function ends is given back.
+   *
+   * @throws 409 23505 when a row has the value; 503 SHARD012 when others are writing it
+   * @example await shard.reserve(customers.email, email); await shard.insert(customers).values({ id, email })
+   */
+  reserve(column: SQLiteColumn, value: string | number): Promise<void>
 }
 
 export interface FunctionDefinition<Input extends z.ZodObject = z.ZodObject> {

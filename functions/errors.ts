@@ -442,7 +442,7 @@ export const errors = {
   contradictingId: (table: string, id: string | null) =>
     new AtollError(409, 'SHARD009', `An id of "${table}" does not carry the slot of its row`, {
       ...(id === null ? {} : { details: `Key (${clip(id)}) leads to another place than the row's.` }),
-      hint: "Leave the id out; in code of the app, take shards.of(value).idFor(table). Tables whose ids come from elsewhere say ids: 'free' in db/app/tables.ts.",
+      hint: "Leave the id out; in code of the app, take (await shards.of(value)).idFor(table.id). Tables whose ids come from elsewhere say ids: 'free' in db/app/tables.ts.",
     }),
   misplacedRow: (table: string) =>
     new AtollError(409, 'SHARD020', `A row of "${table}" was to be written where it does not lie`, {
@@ -450,7 +450,7 @@ export const errors = {
     }),
   notReserved: (table: string, column: string) =>
     new AtollError(409, 'SHARD021', `A value of "${table}"."${column}" was not reserved`, {
-      hint: 'It is unique over all shards: write it by api, or reserve it before, shards.of(value).reserve(column, value).',
+      hint: 'It is unique over all shards: write it by api, or reserve it before, (await shards.of(value)).reserve(column, value).',
     }),
   unknownJob: (name: string) =>
     new AtollError(404, 'JOB001', `There is no job "${clip(name)}"`, {

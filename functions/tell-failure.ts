@@ -15,6 +15,8 @@ import { AtollError, errors } from './errors.ts'
 export function tellFailure(error: unknown, catalog: Catalog, refusals: readonly AtollError[]): unknown {
   if (error instanceof AtollError) return error
   if (error instanceof PostgrestError) return tellAnswer(error, refusals)
+  // Drizzle wraps what its database throws.
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof AtollError) return at
   return nameViolation(error, catalog) ?? error
 }
 

@@ -3,13 +3,16 @@
  * @module
  */
 import type { BatchItem } from 'drizzle-orm/batch'
-import type { Row } from '../../db/cluster/cluster.ts'
+import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { Part, Row } from '../../db/cluster/cluster.ts'
 import { ConstraintError } from '../../db/cluster/constraint-error.ts'
+import { withCopies } from '../../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { openServiceApi } from '../api.ts'
 import { type AppDatabases, openAppDatabases } from '../app-databases.ts'
 import type { Services } from '../context.ts'
 import type { Engine } from '../engine.ts'
+import { nameViolation } from '../tell-failure.ts'
 import type { JobContext, OnceOptions } from './define-job.ts'
 import { boundStatementOf } from './drizzle-statement.ts'
 import { type ClaimedJob, insertJobs, markEffect, noteProgress, noteStep, stepsOf } from './job-rows.ts'
@@ -54,7 +57,8 @@ export interface RunTerms {
 
 export async function openRun(terms: RunTerms, engine: Engine, services: Services): Promise<Run> {
   const { job, token } = terms
-  const databases = openAppDatabases(services, engine.catalog, terms.later)
+  const { catalog } = engine
+  const databases = openAppDatabases(services, catalog, terms.later)
   const session = services.cluster.open({ reads: false, seen: new Map() })
   const abort = new AbortController()
   const places = new Set<string>()
@@ -85,7 +89,7 @@ export async function openRun(terms: RunTerms, engine: Engine, services: Service
       }
       const effect = options.name ?? 'effect'
       abort.signal.throwIfAborted()
-      return commitOnce({ job, effect, options, statements, services, databases, session, places })
+      return commitOnce({ job, effect, options, statements, services, databases, catalog, session, places })
     },
     async step(name, work) {
       const known = steps.get(name)
@@ -124,13 +128,14 @@ interface Effect {
   readonly statements: readonly BatchItem<'sqlite'>[]
   readonly services: Services
   readonly databases: AppDatabases
+  readonly catalog: Catalog
   readonly session: ClusterSession
   readonly places: Set<string>
 }
 
 /** Commits an effect and the mark that it has happened, in one transaction where the rows are. */
 async function commitOnce(work: Effect): Promise<boolean> {
-  const { job, effect, options, statements, services, databases, session, places } = work
+  const { job, effect, options, statements, services, databases, catalog, session, places } = work
   const value = options.of === undefined ? job.value : options.of === null ? null : String(options.of)
   const site = siteOfValue(value)
   const { cluster, registry, payloads } = services
@@ -144,23 +149,23 @@ async function commitOnce(work: Effect): Promise<boolean> {
   const target = databases.open(expected?.database ?? cluster.primary)
   const bound = statements.map((statement) => boundStatementOf(statement, target))
   const outbox = insertJobs(sent)
-  const [outcome] = await cluster.run(
-    site,
-    ({ database }) => {
-      if (outbox.length > 0 && database !== expected?.database) throw new Error('the rows have just moved')
-      // An answer that is lost is no sign that nothing was written.
-      if (!job.id.startsWith(`${database}.`)) places.add(database)
-      databases.wrote(database)
-      return [markEffect(job.id, effect, Date.now()), ...bound, ...outbox]
-    },
-    session,
-  )
+  const reserved = databases.around(expected?.database ?? cluster.primary)
+  const statementsOn = ({ database }: Part) => {
+    if (outbox.length > 0 && database !== expected?.database) throw new Error('the rows have just moved')
+    // An answer that is lost is no sign that nothing was written.
+    if (!job.id.startsWith(`${database}.`)) places.add(database)
+    databases.wrote(database)
+    const own = [markEffect(job.id, effect, Date.now()), ...bound, ...outbox]
+    return reserved === null ? own : [...reserved.before, ...own, reserved.after]
+  }
+  const [outcome] = await withCopies(() => cluster.run(site, statementsOn, session), session, catalog)
   if (!outcome) throw new Error('no database is where the effect belongs')
   const { database } = outcome.part
   if (sent.length > 0) databases.sent(database)
+  if ('results' in outcome) reserved?.done(outcome.results.at(-1) ?? [])
   if ('error' in outcome) {
     if (isMark(outcome.error)) return false
-    throw outcome.error
+    throw nameViolation(outcome.error, catalog) ?? outcome.error
   }
   return true
 }

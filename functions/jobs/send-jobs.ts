@@ -92,12 +92,17 @@ export function createJobs(services: Services, databases: AppDatabases): Jobs {
       const session = services.cluster.open({ reads: false, seen: new Map() })
       // An answer that is lost is no sign that nothing was written.
       databases.wrote(name)
+      const reserved = databases.around(name)
+      const before = reserved?.before ?? []
       const results = await session.on(name, [
+        ...before,
         ...statements.map((statement) => boundStatementOf(statement, database)),
         ...insertJobs(jobs),
+        ...(reserved ? [reserved.after] : []),
       ])
+      reserved?.done(results.at(-1) ?? [])
       databases.sent(name)
-      return statements.map((statement, i) => resultOf(statement, results[i] ?? []))
+      return statements.map((statement, i) => resultOf(statement, results[before.length + i] ?? []))
     },
   }
 }

@@ -11,11 +11,11 @@ import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
 
 /**
- * The column that a database would number by itself; null when it may, or there is none. Routed ids are made on one database as on
- * many, so that shards can be added.
+ * The column that a database would number by itself; null when it may, or there is none. Ids that say where their rows lie are made on
+ * one database as on many, so that shards can be added.
  */
 export function numberedColumn(table: Table, sharded: boolean): Column | null {
-  if (table.placement.kind !== 'distributed' || (!sharded && table.ids !== 'routed')) return null
+  if (table.placement.kind !== 'distributed' || (!sharded && table.ids === 'free')) return null
   return [...table.columns.values()].find((column) => column.default?.kind === 'rowid') ?? null
 }
 

@@ -7,7 +7,7 @@ export default defineJob({
   name: 'receipt',
   on: changes('invoices', 'insert'),
   queue: 'high',
-  run: async ({ input, id, home, once }) => {
+  run: async ({ input, id, home, shards, once }) => {
     const invoiceId = Number(input.key.id)
     const [invoice] = await home
       .select({ total: invoices.total, customerId: invoices.customerId, email: customers.email })
@@ -19,6 +19,10 @@ export default defineJob({
     const { email, customerId, total } = invoice
     // It may be sent twice, but not lost: who sends mail for us knows it by the job's id.
     console.log(`mail ${id} to ${email}: your receipt for invoice ${invoiceId}, ${total.toFixed(2)}`)
-    await once([home.insert(receipts).values({ invoiceId, customerId, email })])
+    // A receipt's id is its own, and carries no slot: it is reserved, so that the receipt is found by it on any number of databases.
+    const shard = await shards.of(customerId)
+    const receiptId = crypto.randomUUID()
+    await shard.reserve(receipts.id, receiptId)
+    await once([shard.insert(receipts).values({ id: receiptId, invoiceId, customerId, email })])
   },
 })
