@@ -13,8 +13,14 @@ import { invalidate, sweepChanges } from './cache/invalidate.ts'
 import type { Services } from './context.ts'
 import type { Shards } from './define.ts'
 import { emit } from './events.ts'
+import type { Transaction } from './transaction/transaction.ts'
 
 export interface AppDatabases {
+  /**
+   * What they are part of, null ordinarily: then all that is written waits for its end. Whoever would write by another way has to
+   * `refuse` in it.
+   */
+  readonly transaction: Transaction | null
   readonly database: DrizzleD1Database
   readonly shards: Shards
   /** A database by the name of its binding. */
@@ -29,17 +35,22 @@ export interface AppDatabases {
   settle(): Promise<void>
 }
 
-/** @param later keeps the isolate alive for work after the answer */
+/**
+ * @param later keeps the isolate alive for work after the answer
+ * @param transaction tells what was written when it commits
+ */
 export function openAppDatabases(
   { cluster, bindings, cache, relay, registry }: Services,
   catalog: Catalog,
   later: (work: Promise<unknown>) => void,
+  transaction: Transaction | null = null,
 ): AppDatabases {
   const written = new Set<string>()
   const given = new Map<string, DrizzleD1Database>()
   const open = (name: string) => {
     const database =
-      given.get(name) ?? drizzle(noting(bindings.get(name) as D1Database, () => written.add(name)))
+      given.get(name) ??
+      drizzle(transaction?.binding(name) ?? noting(bindings.get(name) as D1Database, () => written.add(name)))
     given.set(name, database)
     return database
   }
@@ -63,6 +74,7 @@ export function openAppDatabases(
     }
   }
   return {
+    transaction,
     database: open(cluster.primary),
     shards: {
       of: async (value) => {
