@@ -7,12 +7,14 @@ import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Caller, identityOf } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
-import { openAppDatabases } from '../app-databases.ts'
+import { type AppDatabases, openAppDatabases } from '../app-databases.ts'
 import type { AtollConfig } from '../config.ts'
 import { type AtollEnv, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
-import { createJobs } from '../jobs/send-jobs.ts'
+import { createQueuedJobs } from '../jobs/send-in-transaction.ts'
+import { createJobs, type Jobs } from '../jobs/send-jobs.ts'
+import { openTransaction } from '../transaction/transaction.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { type CachePlan, cachePlanOf } from './cache-plan.ts'
 import { CompileCache } from './compile-cache.ts'
@@ -35,8 +37,9 @@ import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
 import { openSession, writeSession } from './request-session.ts'
 import { answerOf, type ResponseInput, respond } from './respond.ts'
+import { respondNoRow, respondValue } from './respond-call.ts'
 import { respondWrite } from './respond-write.ts'
-import { readCall } from './rpc.ts'
+import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
 import { type Shape, shapeOf } from './shape.ts'
 import { functionRows } from './storage-rows.ts'
 import { isTimed, Timing } from './timing.ts'
@@ -170,54 +173,60 @@ export function createRest(
     return respondWrite(result, plan, compiled.columns, url.pathname)
   }
 
-  /** A function's answer; rows go through the pipeline as a table's do. */
+  /** A function's answer; where it may have to be undone, what it wrote waits until that stands. */
   async function call(visit: Visit, name: string): Promise<Response> {
     const { raw, caller, services } = visit
-    const timing = new Timing(isTimed(config, raw.headers, caller.role === 'service_role'))
+    if (raw.method === 'OPTIONS') {
+      const headers = { Allow: methodsOfFunction(name, functions, config) }
+      return Timing.of(new Response(null, { headers }), config.serverTiming)
+    }
     const url = new URL(raw.url)
-    const { definition, input, table, query } = await readCall(
-      name,
-      raw,
-      url,
-      functions,
-      caller,
-      catalog,
-      config,
-    )
-    const databases = openAppDatabases(services, catalog, visit.later)
+    const called = await readCall(name, raw, url, functions, caller, catalog, config)
+    const { mayUndo, preferences } = called.terms
+    const transaction = mayUndo ? openTransaction(services, config.databaseTimeoutMs) : null
+    const databases = openAppDatabases(services, catalog, visit.later, transaction)
+    if (transaction === null)
+      return answerCall(visit, url, called, databases, createJobs(services, databases))
+    const jobs = createQueuedJobs(services, databases, transaction)
+    // Rows are shown with what was written, as far as anything is embedded in them.
+    const seeing = { ...visit, services: { ...services, cluster: transaction.cluster } }
+    const work = () => answerCall(seeing, url, called, databases, jobs)
+    return transaction.around(work, preferences.tx !== 'rollback', databases)
+  }
+
+  /** Runs a function; rows go through the pipeline as a table's do. */
+  async function answerCall(
+    visit: Visit,
+    url: URL,
+    { definition, input, table, query, terms }: FunctionCall,
+    databases: AppDatabases,
+    jobs: Jobs,
+  ): Promise<Response> {
+    const { raw, caller } = visit
+    const timing = new Timing(isTimed(config, raw.headers, caller.role === 'service_role'))
+    const headersOnly = raw.method === 'HEAD'
     const { database, shards } = databases
-    const jobs = createJobs(services, databases)
     const run = definition.run({ input: input as never, caller, database, shards, jobs })
     // What was written is carried on, whether the function then fails or not.
     const returned = await run.finally(databases.settle)
-    if (definition.returns.kind === 'nothing') return new Response(null, { status: 204 })
-    if (table === null) return Response.json(returned ?? null, { headers: { Vary: 'Accept, Prefer, Range' } })
+    if (table === null) return respondValue(returned, terms, headersOnly)
     const one = definition.returns.kind === 'row'
     const found = (one ? [returned].filter(Boolean) : returned) as readonly PayloadRow[]
-    if (one && found.length === 0) return Response.json(null)
+    if (one && found.length === 0 && !terms.singular) return respondNoRow(terms, headersOnly)
     const headers = { ...headersOf(raw), method: 'GET', ...(one ? { accept: singularOf(raw) } : {}) }
     const shape = shapeOf(table.name, query, headers)
     const request = parseRequest(table.name, shape.parameters, headers, config)
     const rights = new Rights(catalog, caller)
     const session = await openSession(visit, true)
-    const plan = planRows(
-      { ...request, headersOnly: raw.method === 'HEAD' },
-      table,
-      catalog,
-      rights,
-      optionsFor(session),
-    )
+    const plan = planRows({ ...request, headersOnly }, table, catalog, rights, optionsFor(session))
     const compiled = compileRead(plan)
     const rows = functionRows(storedColumns(table), found)
-    const result = await executeRead(
-      plan,
-      compiled,
-      { operands: shape.operands, rights },
-      session,
-      catalog,
-      rows,
-    )
+    const bindings = { operands: shape.operands, rights }
+    const result = await executeRead(plan, compiled, bindings, session, catalog, rows)
     timing.mark('transaction')
+    const { maxAffected } = terms.preferences
+    if (maxAffected !== null && result.count > maxAffected) throw errors.tooManyAffected(result.count)
+    if (one && result.count === 0 && !terms.singular) return respondNoRow(terms, headersOnly)
     const answer = await answerOf(result, plan, compiled.columns)
     const response = respond(answer, result.missing, plan, responseInput(raw, url, shape, plan))
     timing.write(response.headers)
