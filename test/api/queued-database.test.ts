@@ -2,9 +2,13 @@
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { AppDatabases } from '../../functions/app-databases.ts'
+import type { Services } from '../../functions/context.ts'
 import type { AtollError } from '../../functions/errors.ts'
 import { queuedBinding } from '../../functions/transaction/queued-binding.ts'
 import { QueuedDatabase } from '../../functions/transaction/queued-database.ts'
+import { openTransaction } from '../../functions/transaction/transaction.ts'
+import { databases } from '../support/one-and-many.ts'
 import { database as binding } from '../support/worker-client.ts'
 
 const batch = (...statements: readonly string[]) =>
@@ -125,6 +129,52 @@ describe('rows that a statement does not write by itself', () => {
     })
     await wrapped.prepare(add).run()
     expect(await wrapped.prepare('SELECT text FROM kept_notes WHERE id = 7').first('text')).toBe('seven')
+  })
+})
+
+describe('a transaction over several databases', () => {
+  const wrote: string[] = []
+  let settled = 0
+  const told = {
+    wrote: (name: string) => void wrote.push(name),
+    settle: async () => void settled++,
+  } as unknown as AppDatabases
+
+  it('says which have committed when one is lost', async () => {
+    const shard = databases.SHARD_1
+    await shard.prepare('CREATE TABLE kept_far (id INTEGER)').run()
+    let isEnding = false
+    let batches = 0
+    const lost = {
+      prepare: (text: string) => shard.prepare(text),
+      batch: async (statements: D1PreparedStatement[]) => {
+        // The first is the try before any commit.
+        if (isEnding && ++batches === 2) throw new Error('D1_ERROR: Network connection lost.')
+        return shard.batch(statements)
+      },
+    } as unknown as D1Database
+    const bindings = new Map([
+      ['DB', binding],
+      ['SHARD_1', lost],
+    ])
+    const transaction = openTransaction({ bindings } as unknown as Services, 1000)
+    const work = async () => {
+      await transaction.binding('DB').prepare('INSERT INTO kept_notes (id) VALUES (5)').run()
+      await transaction.binding('SHARD_1').prepare('INSERT INTO kept_far VALUES (5)').run()
+      isEnding = true
+    }
+    await expect(transaction.around(work, true, told)).rejects.toMatchObject({
+      status: 207,
+      body: {
+        code: 'SHARD023',
+        details: [
+          { database: 'DB', committed: true, error: null },
+          { database: 'SHARD_1', committed: false, error: { code: 'SHARD002' } },
+        ],
+      },
+    })
+    expect(wrote).toEqual(['DB', 'SHARD_1'])
+    expect(settled).toBe(1)
   })
 })
 

@@ -1,4 +1,5 @@
 /** Preferences bind functions, too: what a caller wants undone is, and what breaks their bounds has never been. */
+import { env } from 'cloudflare:workers'
 import { eq, gte, inArray, sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -20,7 +21,10 @@ import { databases } from '../support/one-and-many.ts'
 import { secretKey } from '../support/worker-client.ts'
 import { errorOf, first } from '../support/write-client.ts'
 
+const { BUCKET: bucket } = env as unknown as { BUCKET: R2Bucket }
 const greet = defineJob({ name: 'greet', input: z.object({ n: z.number() }), run: async () => undefined })
+
+const carry = defineJob({ name: 'carry', input: z.string(), run: async () => undefined })
 
 /** What the functions saw, which no preference undoes. */
 let seen: unknown[] = []
@@ -80,6 +84,15 @@ const functions: FunctionManifest = {
       seen.push(same.id === behind.id && same.isDuplicate && !sent.isDuplicate)
       await meanwhile()
       return left
+    },
+  }),
+  carry: defineFunction({
+    ...anyone,
+    input: z.object({}),
+    returns: rows(genres),
+    run: async ({ jobs }) => {
+      await jobs.send(carry, 'x'.repeat(200_000))
+      return [genre(1), genre(2)]
     },
   }),
   one: defineFunction({
@@ -174,8 +187,8 @@ const functions: FunctionManifest = {
   }),
 }
 
-const gateway = createGateway({ tables, config: { cache: false }, functions, jobs: [greet] })
-const bindings = { ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off', ...databases }
+const gateway = createGateway({ tables, config: { cache: false }, functions, jobs: [greet, carry] })
+const bindings = { ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off', BUCKET: bucket, ...databases }
 
 function rpc(path: string, body: unknown, headers: Record<string, string> = {}, method = 'POST') {
   const request = new Request(`http://atoll.test/rest/v1/rpc/${path}`, {
@@ -283,6 +296,18 @@ describe('a function that a caller wants undone', () => {
     const undone = await rpc('refused', {}, { Prefer: 'tx=rollback' })
     expect(await undone.json()).toContain('UNIQUE constraint failed: genres.id')
     expect(await traces()).toEqual(nowhere)
+  })
+})
+
+describe('a large job of a function', () => {
+  it('is stored with its payload, or neither is there', async () => {
+    const stored = async () => (await bucket.list({ prefix: '_atoll/jobs/' })).objects.length
+    const before = await stored()
+    expect((await rpc('carry', {}, { Prefer: 'tx=rollback' })).status).toBe(200)
+    expect((await rpc('carry', {}, single)).status).toBe(406)
+    expect(await stored()).toBe(before)
+    expect((await rpc('carry', {}, { Prefer: 'handling=strict, max-affected=2' })).status).toBe(200)
+    expect(await stored()).toBe(before + 1)
   })
 })
 
