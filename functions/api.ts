@@ -92,6 +92,9 @@ function connect(
     // What the same code has written by Drizzle, it sees here: the cache must know of it, and replicas may be behind.
     if (await databases.settle()) inner.wroteByDrizzle()
     const raw = new Request(url, init)
+    if (raw.method !== 'GET' && raw.method !== 'HEAD') {
+      databases.transaction?.refuse(errors.notInTransaction('What api writes is committed at once.'))
+    }
     const answer = visit.services.serve({ ...visit, raw, inner }).catch((error: unknown) => {
       onError?.(error)
       return errorResponse(error, raw)

@@ -10,17 +10,23 @@ import type { ChangeSet } from '../db/changes/change-log.ts'
 import type { Site } from '../db/cluster/cluster.ts'
 import { bringUpCopies, copyReferences, mayBeBehind } from '../db/cluster/reference-copies.ts'
 import { slotOf } from '../db/cluster/slots.ts'
-import { translateDatabaseError } from '../db/cluster/translate-error.ts'
+import { isRule, translateDatabaseError } from '../db/cluster/translate-error.ts'
 import { invalidate, sweepChanges } from './cache/invalidate.ts'
 import type { Services } from './context.ts'
 import type { Shard, Shards } from './define.ts'
-import { AtollError } from './errors.ts'
+import { errors } from './errors.ts'
 import { emit } from './events.ts'
 import { type Around, type Guard, guardedBinding } from './guarded-binding.ts'
 import { makeId } from './make-id.ts'
 import { Reservations } from './reservations.ts'
+import type { Transaction } from './transaction/transaction.ts'
 
 export interface AppDatabases {
+  /**
+   * What they are part of, null ordinarily: then all that is written waits for its end. Whoever would write by another way has to
+   * `refuse` in it.
+   */
+  readonly transaction: Transaction | null
   readonly database: DrizzleD1Database
   readonly shards: Shards
   /** A database by the name of its binding. */
@@ -41,11 +47,15 @@ export interface AppDatabases {
   settle(): Promise<boolean>
 }
 
-/** @param later keeps the isolate alive for work after the answer */
+/**
+ * @param later keeps the isolate alive for work after the answer
+ * @param transaction tells what was written when it commits
+ */
 export function openAppDatabases(
   { cluster, bindings, cache, relay, registry }: Services,
   catalog: Catalog,
   later: (work: Promise<unknown>) => void,
+  transaction: Transaction | null = null,
 ): AppDatabases {
   const written = new Set<string>()
   let hasWritten = false
@@ -55,21 +65,26 @@ export function openAppDatabases(
   const reservations = new Reservations(catalog)
   const writing = () => cluster.open({ reads: false, seen: new Map() })
   const guardOf = (name: string): Guard => ({
-    written: () => void written.add(name),
+    written: () => {
+      if (transaction === null) written.add(name)
+    },
     around: () => reservations.around(name),
     call: (make) => callDatabase(name, make, () => bringUpCopies(writing(), catalog, [name])),
   })
   const open = (name: string) => {
     const database =
-      given.get(name) ?? drizzle(guardedBinding(bindings.get(name) as D1Database, guardOf(name)))
+      given.get(name) ??
+      drizzle(guardedBinding(transaction?.binding(name) ?? (bindings.get(name) as D1Database), guardOf(name)))
     given.set(name, database)
     return database
   }
   const shardAt = (name: string, slot: number): Shard => {
     const shard = Object.create(open(name)) as Shard
     return Object.assign(shard, {
-      reserve: (column: SQLiteColumn, value: string | number) =>
-        reservations.add(name, slot, column, value, writing()),
+      reserve: async (column: SQLiteColumn, value: string | number) => {
+        transaction?.refuse(errors.notInTransaction('A reservation is made at once.'))
+        await reservations.add(name, slot, column, value, writing())
+      },
       idFor: (column: SQLiteColumn) => makeId(catalog, column, slot, writing()),
     })
   }
@@ -93,6 +108,7 @@ export function openAppDatabases(
     }
   }
   return {
+    transaction,
     database: open(cluster.primary),
     shards: {
       of: async (value) => {
@@ -149,6 +165,6 @@ async function callDatabase<Result>(
   } catch (error) {
     const known = translateDatabaseError(name, error)
     if (mayBeBehind(known) && (await bringUp())) return make()
-    throw known instanceof AtollError && known.body.code.startsWith('SHARD') ? known : error
+    throw isRule(error) ? known : error
   }
 }

@@ -169,6 +169,11 @@ export interface FunctionDefinition<Input extends z.ZodObject = z.ZodObject> {
   readonly returns: Returns
   /** True when it changes nothing, so that it may be called with GET. Default false. */
   readonly stable?: boolean
+  /**
+   * False when what it does cannot be undone, as a payment or a mail. Then calls that may need that are refused before it runs:
+   * `Prefer: tx=rollback`, `max-affected`, exactly one row. Default true: what it writes to databases and sends as jobs is undone.
+   */
+  readonly undoable?: boolean
   /** Roles that may call it; `service_role` always may. Default none. */
   readonly roles?: readonly string[]
   /** A thrown error is told to nobody: throw what `refuse` makes to tell the caller. */

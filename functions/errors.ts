@@ -147,6 +147,12 @@ export const errors = {
     new AtollError(400, 'PGRST122', 'Invalid preferences given with handling=strict', {
       details: `Invalid preferences: ${names.map((name) => clip(name)).join(', ')}`,
     }),
+  maxAffectedOfOne: () =>
+    new AtollError(
+      400,
+      'PGRST128',
+      'Function must return SETOF or TABLE when max-affected preference is used with handling=strict',
+    ),
   noAggregates: () => new AtollError(400, 'PGRST123', 'Use of aggregate functions is not allowed'),
   invalidPath: () => new AtollError(404, 'PGRST125', 'Invalid path specified in request URL'),
   noRoot: () => new AtollError(404, 'PGRST126', 'Root endpoint metadata is disabled'),
@@ -183,7 +189,7 @@ export const errors = {
       'PGRST204',
       `Could not find the '${clip(column)}' column of '${table}' in the schema cache`,
     ),
-  noFunction: (message: string, details: string, hint: string | null) =>
+  noFunction: (message: string, details: string | null, hint: string | null) =>
     new AtollError(404, 'PGRST202', message, { details, ...(hint === null ? {} : { hint }) }),
   noTable: (schema: string, table: string, nearest: string | null) =>
     new AtollError(
@@ -434,6 +440,39 @@ export const errors = {
     new AtollError(503, 'SHARD022', `Rows of "${table}" that were found for the write changed each time`, {
       headers: { 'Retry-After': '1' },
     }),
+  /** Of a transaction whose statements were tried before: they would no longer do what they did. */
+  changedMeanwhile: (database: string, cause: unknown) =>
+    new AtollError(409, 'SHARD016', `Others have changed meanwhile what the function found on ${database}`, {
+      details: 'Nothing was committed there.',
+      hint: 'Send the request again.',
+      headers: { 'Retry-After': '1' },
+      cause,
+    }),
+  notUndoable: (name: string) =>
+    new AtollError(400, 'SHARD017', `What the function ${name} does cannot be undone`, {
+      hint: 'Call it without Prefer: tx=rollback and max-affected, and take its answer as application/json.',
+    }),
+  notInTransaction: (details: string, statement: string | null = null) =>
+    new AtollError(400, 'SHARD018', 'The function does what cannot be undone, as the request may need', {
+      details: statement === null ? details : `${details} Statement: ${clip(statement)}`,
+      hint: 'Call it without Prefer: tx=rollback and max-affected, and take its answer as application/json.',
+    }),
+  undoneTooLarge: () =>
+    new AtollError(413, 'SHARD019', 'The function reads or writes more than can be undone', {
+      hint: 'In a transaction that may be undone, each statement or batch may answer with up to 1,900,000 bytes.',
+    }),
+  partlyCommitted: (
+    databases: readonly { readonly database: string; readonly committed: boolean; readonly error: unknown }[],
+  ) =>
+    new AtollError(
+      207,
+      'SHARD023',
+      'Some databases have committed what the function wrote, and others have not',
+      {
+        details: databases,
+        hint: 'Each database is a transaction of its own. Compare what is there before the request is sent again.',
+      },
+    ),
   notCached: () =>
     new AtollError(504, 'CACHE001', 'The answer is not in the cache', {
       hint: 'Leave out Cache-Control: only-if-cached.',

@@ -125,6 +125,11 @@ function columnOf(qualified: string): string {
   return qualified.slice(qualified.indexOf('.') + 1)
 }
 
+/** Whether a row was refused by a trigger of `db/system/rule-triggers.ts`. */
+export function isRule(error: unknown): boolean {
+  return error instanceof Error && error.message.includes(ruleMark)
+}
+
 /** The rule that a trigger of `db/system/rule-triggers.ts` has kept. */
 function readRule(message: string): AtollError | null {
   const start = message.indexOf(ruleMark)

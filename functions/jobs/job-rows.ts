@@ -40,26 +40,31 @@ export interface ClaimedJob {
 const insertText = `INSERT INTO _atoll_jobs (id, name, queue, state, due, payload, value, lane, key, key_until, created, deadline)
   SELECT value->>'id', value->>'name', value->>'queue', 'waiting', value->>'due', value->>'payload', value->>'value', value->>'lane',
   value->>'key', value->>'key_until', value->>'created', value->>'deadline' FROM json_each(?1) WHERE true
-  ON CONFLICT (name, key) WHERE key IS NOT NULL DO UPDATE SET key = key RETURNING id`
+  ON CONFLICT (name, key) WHERE key IS NOT NULL DO UPDATE SET key = key`
 
 /** Bytes of jobs in one statement: D1 takes 2,000,000 as a parameter. */
 const maxStatementBytes = 1_500_000
 
-/** Puts jobs in, in their order; of one whose key is taken, it answers with the id of the job that has it. */
-export function insertJobs(jobs: readonly NewJob[]): BoundStatement[] {
+/**
+ * Puts jobs in, in their order; of one whose key is taken, it answers with the id of the job that has it.
+ *
+ * @param answers whether it answers with ids at all
+ */
+export function insertJobs(jobs: readonly NewJob[], answers = true): BoundStatement[] {
+  const text = answers ? `${insertText} RETURNING id` : insertText
   const lists: string[][] = []
   let bytes = Number.POSITIVE_INFINITY
   for (const job of jobs) {
-    const text = JSON.stringify(job)
-    const own = encoder.encode(text).byteLength + 1
+    const row = JSON.stringify(job)
+    const own = encoder.encode(row).byteLength + 1
     if (bytes + own > maxStatementBytes) {
       lists.push([])
       bytes = 0
     }
-    lists.at(-1)?.push(text)
+    lists.at(-1)?.push(row)
     bytes += own
   }
-  return lists.map((list) => ({ text: insertText, parameters: [`[${list.join(',')}]`] }))
+  return lists.map((list) => ({ text, parameters: [`[${list.join(',')}]`] }))
 }
 
 const encoder = new TextEncoder()

@@ -92,9 +92,15 @@ export function planRows(
   const unindexed = { ...seen, search: null }
   const planner = new Planner(catalog, rights, options)
   const root = planner.resource(table, request.root, allRows, { seen: unindexed })
-  // The function has run: nothing of it can be undone or held back any more.
-  const preferences = { ...request.preferences, tx: null, maxAffected: null }
-  return readPlan({ ...root, source: 'rows' }, { ...request, preferences }, options)
+  const where = root.where.map(untyped)
+  return readPlan({ ...root, source: 'rows', where }, request, options)
+}
+
+/** A condition on rows that are bound to the statement, which have no column that says how to compare. */
+function untyped(predicate: Predicate): Predicate {
+  if (predicate.kind === 'embed') return predicate
+  if (predicate.kind === 'compare') return { ...predicate, field: { ...predicate.field, untyped: true } }
+  return { ...predicate, terms: predicate.terms.map(untyped) }
 }
 
 /** Holds what every resource of one plan shares: the catalog, the caller and the aliases given so far. */

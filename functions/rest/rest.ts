@@ -8,13 +8,15 @@ import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Caller, identityOf } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
 import { openApi } from '../api.ts'
-import { openAppDatabases } from '../app-databases.ts'
+import { type AppDatabases, openAppDatabases } from '../app-databases.ts'
 import type { AtollConfig } from '../config.ts'
 import { type AtollEnv, type Serve, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
-import { createJobs } from '../jobs/send-jobs.ts'
+import { createQueuedJobs } from '../jobs/send-in-transaction.ts'
+import { createJobs, type Jobs } from '../jobs/send-jobs.ts'
 import { tellFailure } from '../tell-failure.ts'
+import { openTransaction } from '../transaction/transaction.ts'
 import { allow, allowed } from './allow.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { type CachePlan, cachePlanOf } from './cache-plan.ts'
@@ -40,8 +42,9 @@ import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
 import { openSession, writeInnerSession, writeSession } from './request-session.ts'
 import { answerOf, type ResponseInput, respond } from './respond.ts'
+import { respondNoRow, respondValue } from './respond-call.ts'
 import { respondWrite } from './respond-write.ts'
-import { readCall } from './rpc.ts'
+import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
 import { type Shape, shapeOf } from './shape.ts'
 import { functionRows } from './storage-rows.ts'
 import { isTimed, Timing } from './timing.ts'
@@ -69,9 +72,6 @@ interface Asked {
   readonly session: ClusterSession
   readonly timing: Timing
 }
-
-/** For answers of functions that are no rows: as rows, they are for who asked alone, unless the function says otherwise. */
-const uncachedHeaders = { 'Cache-Control': 'private, no-cache', Vary: 'Accept, Prefer, Range' }
 
 /** Changes when entries of the cache mean something else. */
 const cacheVersion = 1
@@ -186,26 +186,42 @@ export function createRest(
     return respondWrite(result, plan, compiled.columns, url.pathname)
   }
 
-  /** A function's answer; rows go through the pipeline as a table's do. */
+  /** A function's answer; where it may have to be undone, what it wrote waits until that stands. */
   async function call(visit: Visit, name: string): Promise<Response> {
     const { raw, caller, services } = visit
-    const timing = new Timing(isTimed(config, raw.headers, caller.role === 'service_role'))
+    if (raw.method === 'OPTIONS') {
+      const headers = { Allow: methodsOfFunction(name, functions, config) }
+      return Timing.of(new Response(null, { headers }), config.serverTiming)
+    }
     const url = new URL(raw.url)
-    const { definition, input, table, query } = await readCall(
-      name,
-      raw,
-      url,
-      functions,
-      caller,
-      catalog,
-      config,
-    )
-    const databases = openAppDatabases(services, catalog, visit.later)
+    const called = await readCall(name, raw, url, functions, caller, catalog, config)
+    const { mayUndo, preferences } = called.terms
+    const transaction = mayUndo ? openTransaction(services, config.databaseTimeoutMs) : null
+    const databases = openAppDatabases(services, catalog, visit.later, transaction)
+    if (transaction === null)
+      return answerCall(visit, url, called, databases, createJobs(services, databases))
+    const jobs = createQueuedJobs(services, databases, transaction)
+    // What is read sees what was written, and no cache must hold it: it may be undone.
+    const seeing = { ...visit, services: { ...services, cluster: transaction.cluster, cache: null } }
+    const work = () => answerCall(seeing, url, called, databases, jobs)
+    return transaction.around(work, preferences.tx !== 'rollback', databases)
+  }
+
+  /** Runs a function; rows go through the pipeline as a table's do. */
+  async function answerCall(
+    visit: Visit,
+    url: URL,
+    { definition, input, table, query, terms }: FunctionCall,
+    databases: AppDatabases,
+    jobs: Jobs,
+  ): Promise<Response> {
+    const { raw, caller } = visit
+    const timing = new Timing(isTimed(config, raw.headers, caller.role === 'service_role'))
+    const headersOnly = raw.method === 'HEAD'
     const { database, shards } = databases
-    const jobs = createJobs(services, databases)
     const { api, session: inner, refusals } = await openApi(visit, databases)
     const said = createFunctionResponse()
-    const { env } = services
+    const { env } = visit.services
     const given = { caller, database, shards, jobs, api, env, request: raw, response: said }
     const run = definition.run({ input: input as never, ...given }).catch((error) => {
       throw tellFailure(error, catalog, refusals)
@@ -217,34 +233,24 @@ export function createRest(
       await writeInnerSession(visit, (write) => write(answer.headers), inner)
       return answer
     }
-    if (definition.returns.kind === 'nothing') return finish(new Response(null, { status: 204 }))
-    if (table === null) return finish(Response.json(returned ?? null, { headers: uncachedHeaders }))
+    if (table === null) return finish(respondValue(returned, terms, headersOnly))
     const one = definition.returns.kind === 'row'
     const found = (one ? [returned].filter(Boolean) : returned) as readonly PayloadRow[]
-    if (one && found.length === 0) return finish(Response.json(null, { headers: uncachedHeaders }))
+    if (one && found.length === 0 && !terms.singular) return finish(respondNoRow(terms, headersOnly))
     const headers = { ...headersOf(raw), method: 'GET', ...(one ? { accept: singularOf(raw) } : {}) }
     const shape = shapeOf(table.name, query, headers)
     const request = parseRequest(table.name, shape.parameters, headers, config)
     const rights = new Rights(catalog, caller)
     const session = await openSession({ ...visit, inner }, true)
-    const plan = planRows(
-      { ...request, headersOnly: raw.method === 'HEAD' },
-      table,
-      catalog,
-      rights,
-      optionsFor(session),
-    )
+    const plan = planRows({ ...request, headersOnly }, table, catalog, rights, optionsFor(session))
     const compiled = compileRead(plan)
     const rows = functionRows(storedColumns(table), found)
-    const result = await executeRead(
-      plan,
-      compiled,
-      { operands: shape.operands, rights },
-      session,
-      catalog,
-      rows,
-    )
+    const bindings = { operands: shape.operands, rights }
+    const result = await executeRead(plan, compiled, bindings, session, catalog, rows)
     timing.mark('transaction')
+    const { maxAffected } = terms.preferences
+    if (maxAffected !== null && result.count > maxAffected) throw errors.tooManyAffected(result.count)
+    if (one && result.count === 0 && !terms.singular) return finish(respondNoRow(terms, headersOnly))
     const answer = await answerOf(result, plan, compiled.columns)
     inner.note(session.bookmarks, false)
     const about = responseInput(raw, url, shape, plan)

@@ -8,10 +8,13 @@ import type { Caller } from '../access/caller.ts'
 import type { AtollConfig } from '../config.ts'
 import type { AnyFunction, FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
+import { type CallTerms, checkProfile, readTerms } from './call-terms.ts'
 import { nearestName } from './nearest-name.ts'
+import { parseFilter } from './parse-filter.ts'
 import { parseJson, parsePayload } from './parse-payload.ts'
 import { parsePreferences } from './parse-preferences.ts'
 import { readBody } from './read-body.ts'
+import { readLiteral, takesText } from './read-literal.ts'
 
 /** A call that is ready to be made. */
 export interface FunctionCall {
@@ -19,6 +22,7 @@ export interface FunctionCall {
   readonly input: Readonly<Record<string, unknown>>
   /** The table whose rows it answers with, or null. */
   readonly table: Table | null
+  readonly terms: CallTerms
   /** The query's parameters that are no arguments: what to do with the rows. */
   readonly query: URLSearchParams
 }
@@ -37,7 +41,8 @@ export async function readCall(
   config: AtollConfig,
 ): Promise<FunctionCall> {
   if (!['GET', 'HEAD', 'POST'].includes(raw.method)) throw errors.rpcMethod(raw.method)
-  parsePreferences(raw.headers.get('prefer') ?? '')
+  checkProfile(raw, config)
+  const preferences = parsePreferences(raw.headers.get('prefer') ?? '')
   const mayCall = ({ roles }: AnyFunction) => caller.role === 'service_role' || roles?.includes(caller.role)
   // Rights come first: of a function that the caller may not call, no argument is told.
   if (Object.hasOwn(functions, name) && !mayCall(functions[name] as AnyFunction)) {
@@ -53,8 +58,21 @@ export async function readCall(
     definition,
     input: parsed.data,
     table: tableOf(definition, catalog),
-    query: rowQuery(url, raw.method === 'POST' ? [] : Object.keys(definition.input.shape)),
+    terms: readTerms(name, definition, raw, preferences, config),
+    query: rowQuery(url, raw.method === 'POST' ? () => false : argumentsOf(definition)),
   }
+}
+
+/** OPTIONS without CORS: which methods a function answers. */
+export function methodsOfFunction(name: string, functions: FunctionManifest, config: AtollConfig): string {
+  const definition = Object.hasOwn(functions, name) ? functions[name] : undefined
+  if (!definition)
+    throw errors.noFunction(
+      `Could not find the function ${config.schema}.${name} in the schema cache`,
+      null,
+      null,
+    )
+  return definition.stable ? 'OPTIONS,GET,HEAD,POST' : 'OPTIONS,POST'
 }
 
 interface Sent {
@@ -73,11 +91,9 @@ async function readArguments(
 ): Promise<Sent> {
   if (raw.method !== 'POST') {
     const known = Object.hasOwn(functions, name) ? functions[name] : undefined
-    const filters = known && (known.returns.kind === 'rows' || known.returns.kind === 'row')
-    const isArgument = (key: string) =>
-      !rowParameters.test(key) && (!filters || Object.hasOwn(known.input.shape, key))
+    const isArgument = argumentsOf(known)
     const values = Object.fromEntries(
-      [...url.searchParams].filter(([key]) => key !== 'apikey' && isArgument(key)),
+      [...url.searchParams].filter(([key, value]) => key !== 'apikey' && isArgument(key, value)),
     )
     return { values, textual: true, isJson: false }
   }
@@ -95,6 +111,30 @@ async function readArguments(
     return { values: parsePayload(text, type, null).rows[0] ?? {}, textual: true, isJson: false }
   }
   throw errors.contentType(type)
+}
+
+/**
+ * Tells a query's arguments from what is asked of the rows: filters, too, where there are rows. One that is named like an argument and
+ * reads as a filter is one, unless the argument can be just that.
+ */
+function argumentsOf(definition: AnyFunction | undefined): (key: string, value: string) => boolean {
+  const filters = definition && (definition.returns.kind === 'rows' || definition.returns.kind === 'row')
+  if (!filters) return (key) => !rowParameters.test(key)
+  const { shape } = definition.input
+  return (key, value) => {
+    if (rowParameters.test(key) || !Object.hasOwn(shape, key)) return false
+    const schema = shape[key]
+    return !isFilter(value) || (schema !== undefined && takesText(schema, value))
+  }
+}
+
+function isFilter(value: string): boolean {
+  try {
+    parseFilter({ name: '', path: [] }, value, null)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** PostgREST's answer when no function has this name and these arguments. */
@@ -143,17 +183,12 @@ function hintFor(
   return `Perhaps you meant to call the function ${config.schema}.${nearest}${shown}`
 }
 
-/** Text becomes JSON where the function does not take text: numbers, booleans, arrays, objects. */
+/** Text becomes numbers, booleans, arrays, objects where the function takes those. */
 function fromText(definition: AnyFunction, { values, textual }: Sent): Readonly<Record<string, unknown>> {
   if (!textual) return values
   const entries = Object.entries(values).map(([key, value]) => {
-    const takesText = definition.input.shape[key]?.safeParse(value).success
-    if (takesText || typeof value !== 'string') return [key, value]
-    try {
-      return [key, JSON.parse(value)]
-    } catch {
-      return [key, value]
-    }
+    const schema = definition.input.shape[key]
+    return [key, schema === undefined || typeof value !== 'string' ? value : readLiteral(schema, value)]
   })
   return Object.fromEntries(entries)
 }
@@ -170,6 +205,6 @@ function tableOf(definition: AnyFunction, catalog: Catalog): Table | null {
   return table
 }
 
-function rowQuery(url: URL, argumentNames: readonly string[]): URLSearchParams {
-  return new URLSearchParams([...url.searchParams].filter(([key]) => !argumentNames.includes(key)))
+function rowQuery(url: URL, isArgument: (key: string, value: string) => boolean): URLSearchParams {
+  return new URLSearchParams([...url.searchParams].filter(([key, value]) => !isArgument(key, value)))
 }

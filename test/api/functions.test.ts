@@ -30,10 +30,12 @@ describe('functions and routes', () => {
     expect((await get('/rest/v1/rpc/playing_time')).status).toBe(404)
     expect((await get('/rest/v1/rpc/playing_time?playlist_id=x')).status).toBe(400)
     expect((await call('/rest/v1/rpc/playing_time', { method: 'DELETE' })).status).toBe(405)
-    const undone = await get('/rest/v1/rpc/best_sellers', {
-      Prefer: 'tx=rollback, handling=strict, max-affected=1',
-    })
-    expect(undone.headers.get('preference-applied')).toBe('handling=strict')
+    const bounded = (max: number) =>
+      get('/rest/v1/rpc/best_sellers', { Prefer: `tx=rollback, handling=strict, max-affected=${max}` })
+    expect(await errorOf(await bounded(1))).toMatchObject({ status: 400, code: 'PGRST124' })
+    // It changes nothing, so that nothing has to be undone.
+    const undone = await bounded(10)
+    expect(undone.headers.get('preference-applied')).toBe('tx=rollback, handling=strict, max-affected=10')
   })
 
   it('serve plain handlers with the caller and the database', async () => {
