@@ -2,7 +2,9 @@ import { env } from 'cloudflare:workers'
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { Cluster } from '../../db/cluster/cluster.ts'
+import { createBucketPolicies } from '../../functions/storage/bucket-policies.ts'
 import { cursorOf, type Entry, entryOf, listAll, listLevel } from '../../functions/storage/list-objects.ts'
 import { ObjectRights } from '../../functions/storage/object-access.ts'
 
@@ -11,11 +13,15 @@ const { DB } = env as unknown as { DB: D1Database }
 const cluster = new Cluster(new Map([['DB', DB]]), { migrations: [], timeoutMs: 10_000 })
 const session = () => cluster.open({ reads: false, seen: new Map() })
 
+const policies = createBucketPolicies(
+  {
+    b: { access: { authenticated: { select: ({ caller, object }) => eq(object.folder(1), caller.sub) } } },
+  },
+  buildCatalog({}),
+)
 const rightsOf = (sub: string | null) =>
   new ObjectRights(
-    {
-      b: { access: { authenticated: { select: ({ caller, object }) => eq(object.folder(1), caller.sub) } } },
-    },
+    policies,
     sub === null
       ? { role: 'service_role', signedIn: true, claims: {}, key: 'secret' }
       : { role: 'authenticated', signedIn: true, claims: { sub }, key: 'token' },
