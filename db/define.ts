@@ -9,6 +9,7 @@ import type { ColumnType } from './catalog/catalog.ts'
 import { makeRoutedId, slotCount } from './cluster/slots.ts'
 import type { Access } from './policy.ts'
 
+export { and, not, or } from './compose-conditions.ts'
 export type { Access, Condition, Operation, PolicyCaller, PolicyContext, RoleGrants } from './policy.ts'
 export {
   defineStorage,
