@@ -9,8 +9,14 @@ import type { ColumnType } from './catalog/catalog.ts'
 import { makeRoutedId, slotCount, slotOf } from './cluster/slots.ts'
 import type { Access } from './policy.ts'
 
+export { and, not, or } from './compose-conditions.ts'
 export type { Access, Condition, Operation, PolicyCaller, PolicyContext, RoleGrants } from './policy.ts'
-export { defineStorage, type ObjectCondition, type StorageDeclarations } from './storage-policy.ts'
+export {
+  defineStorage,
+  type ObjectCondition,
+  type ObjectContext,
+  type StorageDeclarations,
+} from './storage-policy.ts'
 
 /** A column that is worked out from others when it is asked for by name; `*` does not show it. */
 export interface ComputedColumn {

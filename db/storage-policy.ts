@@ -3,11 +3,13 @@
  * @module
  */
 import { type SQL, sql } from 'drizzle-orm'
-import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { type QueryBuilder, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { PolicyCaller } from './policy.ts'
 
+export const objectsTable = '_atoll_objects'
+
 /** An object's row, as conditions see it. */
-export const storedObjects = sqliteTable('_atoll_objects', {
+export const storedObjects = sqliteTable(objectsTable, {
   bucket: text('bucket').notNull(),
   name: text('name').notNull(),
   mime: text('mime').notNull(),
@@ -42,15 +44,24 @@ function folderOf(n: number): SQL<string | null> {
 
 export type PolicyObject = typeof policyObject
 
+/** What a condition on objects is made from. */
+export interface ObjectContext {
+  readonly caller: PolicyCaller
+  readonly object: PolicyObject
+  /** Begins a subquery, on local and reference tables: they lie where objects' rows do. */
+  readonly query: QueryBuilder
+}
+
 /**
  * A Drizzle condition over object and caller, or plainly true or false. What is not true is denied, null as well.
  *
  * @example ({ caller, object }) => eq(object.folder(1), caller.sub)
+ * @example
+ * // Members of the group that a folder is named for.
+ * ({ caller, object, query }) =>
+ *   inArray(object.folder(1), query.select({ id: members.groupId }).from(members).where(eq(members.userId, caller.sub)))
  */
-export type ObjectCondition = (context: {
-  readonly caller: PolicyCaller
-  readonly object: PolicyObject
-}) => SQL | boolean | undefined
+export type ObjectCondition = (context: ObjectContext) => SQL | boolean | undefined
 
 /** What one role may do with a bucket's objects; what is left out is denied. */
 export interface ObjectGrants {

@@ -74,7 +74,7 @@ export function createGateway(app: App): Gateway {
   const areas = new Map([
     ['rest', area('/rest/v1', engine.rest.routes)],
     ['functions', area('/functions/v1', createRoutes(app.routes ?? {}, catalog))],
-    ['storage', area('/storage/v1', createStorage(app.storage ?? {}, config))],
+    ['storage', area('/storage/v1', createStorage(app.storage ?? {}, catalog, config))],
     ['jobs', area('/jobs/v1', createJobsApi(config))],
     ['balancer', area('/balancer/v1', createBalancerApi(engine.origins))],
     ['metrics', area('/metrics', createMetricsRoute(engine))],

@@ -15,6 +15,6 @@ import { checkStorage } from './storage/check-storage.ts'
  */
 export function readApp(app: App): { readonly catalog: Catalog; readonly registry: JobRegistry } {
   const catalog = readSchema(app.tables)
-  checkStorage(app.storage ?? {})
+  checkStorage(app.storage ?? {}, catalog)
   return { catalog, registry: engineOf(app).registry }
 }

@@ -85,7 +85,7 @@ export function createBucketRoutes() {
   area.put('/:id', async (c) => {
     const { storage } = c.var
     const bucket = await findBucket(storage, c.req.param('id'))
-    if (Object.hasOwn(storage.declarations, bucket.id)) throw errors.declaredBucket(bucket.id)
+    if (storage.policies.has(bucket.id)) throw errors.declaredBucket(bucket.id)
     const body = await readJson(storage.raw, settings)
     const wanted = {
       isPublic: body.public ?? bucket.isPublic,
@@ -103,9 +103,9 @@ export function createBucketRoutes() {
   })
 
   area.delete('/:id', async (c) => {
-    const { session, declarations } = c.var.storage
+    const { session, policies } = c.var.storage
     const bucket = await findBucket(c.var.storage, c.req.param('id'))
-    if (Object.hasOwn(declarations, bucket.id)) throw errors.declaredBucket(bucket.id)
+    if (policies.has(bucket.id)) throw errors.declaredBucket(bucket.id)
     const [rows = []] = await session.primary([deleteBucket(bucket.id)])
     if (rows.length === 0) throw errors.bucketNotEmpty()
     return c.json({ message: 'Successfully deleted' })

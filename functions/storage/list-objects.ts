@@ -3,7 +3,7 @@
  * @module
  */
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
-import type { ObjectRule } from './object-access.ts'
+import type { ObjectRule } from './bucket-policies.ts'
 import { objectColumns, objectOf, type StoredObject } from './object-rows.ts'
 
 /** What is on one level: a folder, or an object. */
@@ -38,14 +38,14 @@ export function listLevel(
     ? `SELECT max(name) FROM _atoll_objects WHERE bucket = w.bucket AND name >= w.prefix AND name < ${folderOrName('w')} AND ${visible}`
     : `SELECT min(name) FROM _atoll_objects WHERE bucket = w.bucket AND name < w.prefix || '${last}' AND name > ${folderOrName('w', ` || '${last}'`)} AND ${visible}`
   return {
-    text: `WITH RECURSIVE walk(bucket, prefix, name) AS (SELECT ?, ?, (${first}) UNION ALL
-      SELECT w.bucket, w.prefix, (${next}) FROM walk AS w WHERE w.name IS NOT NULL LIMIT ?)
+    text: `WITH RECURSIVE _atoll_walk(bucket, prefix, name) AS (SELECT ?, ?, (${first}) UNION ALL
+      SELECT w.bucket, w.prefix, (${next}) FROM _atoll_walk AS w WHERE w.name IS NOT NULL LIMIT ?)
       SELECT ${folderOf('walk')} AS is_folder, ${objectColumns
         .split(', ')
         .map((column) => `o.${column}`)
         .join(
           ', ',
-        )} FROM walk LEFT JOIN _atoll_objects AS o ON ${folderOf('walk')} IS NULL AND o.bucket = walk.bucket AND o.name = walk.name
+        )} FROM _atoll_walk AS walk LEFT JOIN _atoll_objects AS o ON ${folderOf('walk')} IS NULL AND o.bucket = walk.bucket AND o.name = walk.name
       WHERE walk.name IS NOT NULL`,
     parameters: [
       bucket,

@@ -2,23 +2,19 @@
  * Who may do what with objects: policies of the app's declared buckets, as SQL over an object's row.
  * @module
  */
-import { type SQL, sql } from 'drizzle-orm'
-import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
 import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { type ObjectGrants, policyObject, type StorageDeclarations } from '../../db/storage-policy.ts'
 import { type Caller, identityOf, subjectOf } from '../access/caller.ts'
 import { policyCallerOf } from '../access/rights.ts'
 import { errors } from '../errors.ts'
+import {
+  type BucketPolicies,
+  everyObject,
+  noObject,
+  type ObjectOperation,
+  type ObjectRule,
+} from './bucket-policies.ts'
 import type { SignedCaller } from './signed-address.ts'
-
-export type ObjectOperation = keyof ObjectGrants
-
-/** A condition in SQL over `_atoll_objects`. */
-export interface ObjectRule {
-  readonly text: string
-  readonly parameters: readonly (string | number | null)[]
-}
 
 /** What a condition is asked about an object that is not there yet. */
 export interface Candidate {
@@ -28,17 +24,13 @@ export interface Candidate {
   readonly owner: string | null
 }
 
-const everything: ObjectRule = { text: '1', parameters: [] }
-const nothing: ObjectRule = { text: '0', parameters: [] }
-const dialect = new SQLiteSyncDialect()
-
 /** What one caller may do with objects. */
 export class ObjectRights {
   readonly #caller: Caller
-  readonly #declarations: StorageDeclarations
+  readonly #policies: BucketPolicies
 
-  constructor(declarations: StorageDeclarations, caller: Caller) {
-    this.#declarations = declarations
+  constructor(policies: BucketPolicies, caller: Caller) {
+    this.#policies = policies
     this.#caller = caller
   }
 
@@ -59,16 +51,9 @@ export class ObjectRights {
 
   /** Which objects of a bucket an operation may touch. */
   rule(bucket: string, operation: ObjectOperation): ObjectRule {
-    if (this.unbounded) return everything
-    const declared = Object.hasOwn(this.#declarations, bucket) ? this.#declarations[bucket] : undefined
-    const access = declared?.access ?? {}
-    const grants = Object.hasOwn(access, this.#caller.role) ? access[this.#caller.role] : undefined
-    const grant = grants?.[operation]
-    if (grant === undefined) return nothing
-    const answer = grant === true || grant({ caller: policyCallerOf(this.#caller), object: policyObject })
-    if (typeof answer === 'boolean') return answer ? everything : nothing
-    if (answer === undefined) return nothing
-    return ruleOf(answer)
+    if (this.unbounded) return everyObject
+    const policy = this.#policies.get(bucket)?.get(this.#caller.role)?.[operation]
+    return policy ? policy(policyCallerOf(this.#caller)) : noObject
   }
 
   /** The error for what is denied: those who have not signed in are asked to. */
@@ -90,22 +75,8 @@ export class ObjectRights {
 }
 
 /** The rights of who signed an address. */
-export function rightsOfSigned(
-  declarations: StorageDeclarations,
-  { role, claims }: SignedCaller,
-): ObjectRights {
-  return new ObjectRights(declarations, {
-    role,
-    sub: subjectOf(claims),
-    claims,
-    signedIn: true,
-    key: 'token',
-  })
-}
-
-function ruleOf(condition: SQL): ObjectRule {
-  const { sql: text, params } = dialect.sqlToQuery(sql`${condition}`)
-  return { text: `coalesce((${text}), 0)`, parameters: params as ObjectRule['parameters'] }
+export function rightsOfSigned(policies: BucketPolicies, { role, claims }: SignedCaller): ObjectRights {
+  return new ObjectRights(policies, { role, sub: subjectOf(claims), claims, signedIn: true, key: 'token' })
 }
 
 function askOf({ text, parameters }: ObjectRule, { bucket, name, mime, owner }: Candidate): BoundStatement {

@@ -130,7 +130,7 @@ export async function uploadSigned(c: Visiting): Promise<Response> {
   const token = c.req.query('token') ?? ''
   const grant = await storage.services.addresses.verify(token, 'upload', `${bucket}/${name}`)
   await checkVersion(storage, bucket, grant.version)
-  const rights = rightsOfSigned(storage.declarations, grant.caller ?? { role: 'anon', claims: {} })
+  const rights = rightsOfSigned(storage.policies, grant.caller ?? { role: 'anon', claims: {} })
   const { id } = await storeBody(storage, { bucket, name, upsert: grant.upsert, owner: rights.owner, rights })
   return c.json({ Id: id, Key: `${bucket}/${name}` })
 }

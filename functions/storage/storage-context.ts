@@ -4,16 +4,16 @@
  */
 import type { Context } from 'hono'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { StorageDeclarations } from '../../db/storage-policy.ts'
 import type { AtollConfig } from '../config.ts'
 import type { AtollEnv, Services } from '../context.ts'
 import { errors } from '../errors.ts'
+import type { BucketPolicies } from './bucket-policies.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
 import { ObjectRights } from './object-access.ts'
 
 /** What the app says of files. */
 export interface StorageTerms {
-  readonly declarations: StorageDeclarations
+  readonly policies: BucketPolicies
   readonly config: AtollConfig
 }
 
@@ -41,7 +41,7 @@ export function visitStorage(c: Context<StorageEnv>, terms: StorageTerms): Stora
     files: services.files,
     // What a client has written, it sees: rows are read where they are written.
     session: services.cluster.open({ reads: false, seen: new Map() }),
-    rights: new ObjectRights(terms.declarations, caller),
+    rights: new ObjectRights(terms.policies, caller),
     raw: c.req.raw,
     later: (work) => c.executionCtx.waitUntil(work),
   }

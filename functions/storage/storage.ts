@@ -4,10 +4,12 @@
  * @module
  */
 import { Hono } from 'hono'
+import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { StorageDeclarations } from '../../db/storage-policy.ts'
 import type { AtollConfig } from '../config.ts'
 import { AtollError, errors } from '../errors.ts'
 import { emit } from '../events.ts'
+import { createBucketPolicies } from './bucket-policies.ts'
 import { createBucketRoutes } from './bucket-routes.ts'
 import { createObjectRoutes } from './object-routes.ts'
 import { type StorageEnv, visitStorage } from './storage-context.ts'
@@ -28,7 +30,8 @@ const names: Readonly<Record<string, string>> = {
   STORE012: 'InvalidSignature',
 }
 
-export function createStorage(declarations: StorageDeclarations, config: AtollConfig) {
+export function createStorage(declarations: StorageDeclarations, catalog: Catalog, config: AtollConfig) {
+  const terms = { policies: createBucketPolicies(declarations, catalog), config }
   const area = new Hono<StorageEnv>({ strict: false })
   area.onError((error, c) => {
     const told = error instanceof AtollError ? error : errors.internal(error)
@@ -49,7 +52,7 @@ export function createStorage(declarations: StorageDeclarations, config: AtollCo
     return answer
   })
   area.use(async (c, next) => {
-    c.set('storage', visitStorage(c, { declarations, config }))
+    c.set('storage', visitStorage(c, terms))
     await next()
   })
   area.route('/bucket', createBucketRoutes())

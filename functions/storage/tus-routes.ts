@@ -137,10 +137,8 @@ async function grantOf(c: Visiting, path: string): Promise<AddressGrant | null> 
 
 /** Rights of who signed the address, or of who is calling. */
 function rightsOf(c: Visiting, granted: AddressGrant | null): ObjectRights {
-  const { rights, declarations } = c.var.storage
-  return granted === null
-    ? rights
-    : rightsOfSigned(declarations, granted.caller ?? { role: 'anon', claims: {} })
+  const { rights, policies } = c.var.storage
+  return granted === null ? rights : rightsOfSigned(policies, granted.caller ?? { role: 'anon', claims: {} })
 }
 
 async function head(c: Visiting): Promise<Response> {

@@ -2,8 +2,10 @@ import { env } from 'cloudflare:workers'
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { Cluster } from '../../db/cluster/cluster.ts'
 import { serviceCaller } from '../../functions/access/caller.ts'
+import { createBucketPolicies } from '../../functions/storage/bucket-policies.ts'
 import { cursorOf, type Entry, entryOf, listAll, listLevel } from '../../functions/storage/list-objects.ts'
 import { ObjectRights } from '../../functions/storage/object-access.ts'
 
@@ -12,11 +14,15 @@ const { DB } = env as unknown as { DB: D1Database }
 const cluster = new Cluster(new Map([['DB', DB]]), { migrations: [], timeoutMs: 10_000 })
 const session = () => cluster.open({ reads: false, seen: new Map() })
 
+const policies = createBucketPolicies(
+  {
+    b: { access: { authenticated: { select: ({ caller, object }) => eq(object.folder(1), caller.sub) } } },
+  },
+  buildCatalog({}),
+)
 const rightsOf = (sub: string | null) =>
   new ObjectRights(
-    {
-      b: { access: { authenticated: { select: ({ caller, object }) => eq(object.folder(1), caller.sub) } } },
-    },
+    policies,
     sub === null
       ? serviceCaller
       : { role: 'authenticated', sub, signedIn: true, claims: { sub }, key: 'token' },
