@@ -19,6 +19,7 @@ import {
 } from '../../functions/define.ts'
 import type { App } from '../../functions/engine.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { anyTables } from '../support/any-tables.ts'
 import { jwtSecret, tokenFor } from '../support/clinic.ts'
 import { createBench } from '../support/job-bench.ts'
 import { LaggingDatabase } from '../support/lagging-database.ts'
@@ -37,8 +38,8 @@ const functions: FunctionManifest = {
     roles,
     stable: true,
     run: async ({ api }) => {
-      const own = await api.asCaller.from('invoices').select('customer_id')
-      const all = await api.asService.from('invoices').select('*', { count: 'exact', head: true })
+      const own = await anyTables(api.asCaller).from('invoices').select('customer_id')
+      const all = await anyTables(api.asService).from('invoices').select('*', { count: 'exact', head: true })
       return { own: own.data, error: own.error, all: all.count }
     },
   }),
@@ -47,7 +48,7 @@ const functions: FunctionManifest = {
     returns: rows(genres),
     roles,
     run: async ({ api, input }) => {
-      const { data } = await api.asService
+      const { data } = await anyTables(api.asService)
         .from('genres')
         .update({ name: input.name })
         .eq('id', input.id)
@@ -61,10 +62,10 @@ const functions: FunctionManifest = {
     returns: scalar,
     roles,
     run: async ({ api }) => ({
-      denied: await api.asCaller.from('genres').insert({ id: first, name: 'Polka' }),
-      taken: await api.asService.from('genres').insert({ id: 1, name: 'Polka' }),
-      unknown: await api.asService.from('polkas').select(),
-      single: await api.asService.from('genres').select().eq('id', -1).single(),
+      denied: await anyTables(api.asCaller).from('genres').insert({ id: first, name: 'Polka' }),
+      taken: await anyTables(api.asService).from('genres').insert({ id: 1, name: 'Polka' }),
+      unknown: await anyTables(api.asService).from('polkas').select(),
+      single: await anyTables(api.asService).from('genres').select().eq('id', -1).single(),
     }),
   }),
   throws: defineFunction({
@@ -76,7 +77,7 @@ const functions: FunctionManifest = {
     returns: scalar,
     roles,
     run: async ({ api, input }) => {
-      await api[input.as].from(input.what).insert({ id: input.id, name: 'Polka' }).throwOnError()
+      await anyTables(api[input.as]).from(input.what).insert({ id: input.id, name: 'Polka' }).throwOnError()
     },
   }),
   best: defineFunction({
@@ -84,8 +85,8 @@ const functions: FunctionManifest = {
     returns: scalar,
     roles: ['authenticated'],
     run: async ({ api, caller }) => {
-      const service = await api.asService.rpc('who', {}).select()
-      const own = await api.asCaller.rpc('who', {})
+      const service = await anyTables(api.asService).rpc('who', {}).select()
+      const own = await anyTables(api.asCaller).rpc('who', {})
       return { service: service.data, own: own.data, caller: caller.sub }
     },
   }),
@@ -101,7 +102,7 @@ const functions: FunctionManifest = {
     roles,
     run: async ({ api, input: { levels } }): Promise<unknown> => {
       if (levels === 0) return 0
-      const { data, error } = await api.asCaller.rpc('deeper', { levels: levels - 1 })
+      const { data, error } = await anyTables(api.asCaller).rpc('deeper', { levels: levels - 1 })
       return error ?? (typeof data === 'number' ? data + 1 : data)
     },
   }),
@@ -110,7 +111,7 @@ const functions: FunctionManifest = {
     returns: scalar,
     roles,
     run: async ({ api }) => {
-      const { error } = await api.asCaller.from('genres').select().abortSignal(AbortSignal.abort())
+      const { error } = await anyTables(api.asCaller).from('genres').select().abortSignal(AbortSignal.abort())
       return error
     },
   }),
@@ -119,8 +120,8 @@ const functions: FunctionManifest = {
 const routes: App['routes'] = {
   rename: new Hono<RouteEnv>().post('/', async (c) => {
     const { id } = anything.parse(await c.req.json())
-    const { error } = await c.var.api.asService.from('genres').upsert({ id, name: 'Route' })
-    const { data } = await c.var.api.asCaller.from('genres').select().eq('id', id)
+    const { error } = await anyTables(c.var.api.asService).from('genres').upsert({ id, name: 'Route' })
+    const { data } = await anyTables(c.var.api.asCaller).from('genres').select().eq('id', id)
     return c.json({ error, data })
   }),
 }
@@ -245,8 +246,8 @@ describe('the data API from inside', () => {
       name: 'inside',
       input: z.object({ id: z.int() }),
       run: async ({ input, api, env: settings }) => {
-        await api.asService.from('genres').insert({ id: input.id, name: 'Job' }).throwOnError()
-        const { data } = await api.asService.from('genres').select('name').eq('id', input.id)
+        await anyTables(api.asService).from('genres').insert({ id: input.id, name: 'Job' }).throwOnError()
+        const { data } = await anyTables(api.asService).from('genres').select('name').eq('id', input.id)
         found.push(data, 'DB' in settings, 'asCaller' in api)
       },
     })
@@ -282,8 +283,8 @@ describe('over a replica that lags', () => {
           input: value,
           returns: row(registers),
           run: async ({ api, input }) => {
-            await api.asService.from('registers').update(input).eq('id', 1).throwOnError()
-            const { data } = await api.asService.from('registers').select().eq('id', 1).single()
+            await anyTables(api.asService).from('registers').update(input).eq('id', 1).throwOnError()
+            const { data } = await anyTables(api.asService).from('registers').select().eq('id', 1).single()
             return data
           },
         }),
@@ -294,7 +295,8 @@ describe('over a replica that lags', () => {
             await database.update(registers).set(input).where(eq(registers.id, 1))
             const [one] = await Promise.all(
               [1, 1].map(
-                async (id) => (await api.asService.from('registers').select().eq('id', id).single()).data,
+                async (id) =>
+                  (await anyTables(api.asService).from('registers').select().eq('id', id).single()).data,
               ),
             )
             return one
@@ -304,7 +306,7 @@ describe('over a replica that lags', () => {
           input: value,
           returns: nothing,
           run: async ({ api, input }) => {
-            await api.asService.rpc('set', input).throwOnError()
+            await anyTables(api.asService).rpc('set', input).throwOnError()
           },
         }),
       },

@@ -17,6 +17,7 @@ const runs: Readonly<Record<string, () => Promise<(settings: Settings) => Promis
   scale: async () => (await import('./scale.ts')).runScale,
   curves: async () => (await import('./curves.ts')).runCurves,
   book: async () => (await import('./scale-book.ts')).writeBook,
+  inside: async () => (await import('./inside.ts')).runInside,
   cache: async () => (await import('./cache.ts')).runCache,
   jobs: async () => (await import('./jobs.ts')).runJobs,
   storage: async () => (await import('./storage.ts')).runStorage,

@@ -1,10 +1,12 @@
 /** A Worker whose functions fail in ways that nobody foresaw. */
+
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { genres } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
 import { defineFunction, scalar } from '../../functions/define.ts'
 import { createWorker } from '../../functions/worker.ts'
+import { anyTables } from './any-tables.ts'
 
 const common = { input: z.object({}), returns: scalar, roles: ['anon'] }
 
@@ -25,7 +27,7 @@ const functions = {
   inside: defineFunction({
     ...common,
     run: async ({ api }) => {
-      const { data } = await api.asService.from('nowhere').select().throwOnError()
+      const { data } = await anyTables(api.asService).from('nowhere').select().throwOnError()
       return data
     },
   }),

@@ -15,7 +15,7 @@ afterAll(() => server.stop())
 it.each([
   ['thrown', 'throw new Error('],
   ['drizzle', 'database.select({ n'],
-  ['inside', 'await api.asService'],
+  ['inside', 'await anyTables(api.asService)'],
 ])('an unforeseen error is logged with the line of the app’s own file: %s', async (name, code) => {
   const response = await fetch(`${server.address}/rest/v1/rpc/${name}`, { method: 'POST' })
   expect(await response.json()).toMatchObject({ code: 'XX000' })
