@@ -23,10 +23,11 @@ export async function checkSmallIds(
   catalog: Catalog,
   written: readonly string[],
 ): Promise<void> {
+  const noted = await notesOf(databases).catch(() => new Set<string>())
   for (const table of catalog.tables.values()) {
     const key = keyColumn(table)
-    const isWritten = written.some((name) => sameName(name, table.name))
-    if (table.ids !== 'routed' || key?.type !== 'integer' || isWritten) continue
+    const isKnown = noted.has(noteOf(table)) || written.some((name) => sameName(name, table.name))
+    if (table.ids !== 'routed' || key?.type !== 'integer' || isKnown) continue
     for (const [name, database] of databases) {
       const named = `${quoteName(table.name)}.${quoteName(key.name)}`
       const text = `SELECT min(${named}) AS n FROM ${quoteName(table.name)}`
@@ -43,13 +44,10 @@ export async function checkSmallIds(
  */
 export async function checkRouted(databases: Databases, catalog: Catalog): Promise<void> {
   const primary = databases.get('DB') as MigrationDatabase
-  const { results } = await primary
-    .prepare("SELECT key FROM _atoll_state WHERE key GLOB 'routed:*'")
-    .all<{ key: string }>()
-  const known = new Set(results.map(({ key }) => key))
+  const known = await notesOf(databases)
   for (const table of catalog.tables.values()) {
     const condition = isUnrouted(table)
-    const note = `routed:${table.name}`
+    const note = noteOf(table)
     if (condition === null || known.delete(note)) continue
     for (const [name, database] of databases) {
       const text = `SELECT 1 AS n FROM ${quoteName(table.name)} WHERE ${condition} LIMIT 1`
@@ -62,6 +60,18 @@ export async function checkRouted(databases: Databases, catalog: Catalog): Promi
   // A table that is no longer routed may get any ids, and is looked at again when it is declared so once more.
   for (const note of known)
     await primary.batch([primary.prepare('DELETE FROM _atoll_state WHERE key = ?').bind(note)])
+}
+
+/** Notes of the tables that were looked at. */
+async function notesOf(databases: Databases): Promise<Set<string>> {
+  const { results } = await (databases.get('DB') as MigrationDatabase)
+    .prepare("SELECT key FROM _atoll_state WHERE key GLOB 'routed:*'")
+    .all<{ key: string }>()
+  return new Set(results.map(({ key }) => key))
+}
+
+function noteOf({ name }: Table): string {
+  return `routed:${name}`
 }
 
 async function numberOf(database: MigrationDatabase, text: string): Promise<number | null> {

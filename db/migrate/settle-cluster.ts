@@ -67,11 +67,18 @@ export async function settleCluster(
   const done = new Map<string, string[]>()
   for (const [name, database] of databases) {
     done.set(name, await reconcileSearch(database, catalog))
-    await reconcileTriggers(database, changeTriggerPrefix, changeTriggers(catalog, name === primaryName))
-    const rules = ruleTriggers(catalog, name === primaryName, shards.length > 0)
-    await reconcileTriggers(database, ruleTriggerPrefix, rules)
+    const isPrimary = name === primaryName
+    const isCopied = isPrimary && shards.length > 0
+    await reconcileTriggers(
+      database,
+      [changeTriggerPrefix, ruleTriggerPrefix, ...(isCopied ? [referenceTriggerPrefix] : [])],
+      new Map([
+        ...changeTriggers(catalog, isPrimary),
+        ...ruleTriggers(catalog, isPrimary, shards.length > 0),
+        ...(isCopied ? referenceTriggers(catalog) : []),
+      ]),
+    )
   }
-  if (shards.length > 0) await reconcileTriggers(primary, referenceTriggerPrefix, referenceTriggers(catalog))
   await declareBuckets(primary, storage)
   await makeShardMap(databases, catalog)
   await checkRouted(databases, catalog)

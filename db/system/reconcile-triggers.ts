@@ -1,14 +1,16 @@
 import type { MigrationDatabase } from '../migrate/migration-database.ts'
 import { quoteName } from '../quote.ts'
 
-/** Makes the triggers that are wanted, by name and text, and drops all others whose name begins with the prefix. */
+/** Makes the triggers that are wanted, by name and text, and drops all others whose name begins with one of the prefixes. */
 export async function reconcileTriggers(
   database: MigrationDatabase,
-  prefix: string,
+  prefixes: readonly string[],
   wanted: ReadonlyMap<string, string>,
 ): Promise<void> {
   const { results } = await database
-    .prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name GLOB '${prefix}*'`)
+    .prepare(
+      `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND (${prefixes.map((prefix) => `name GLOB '${prefix}*'`).join(' OR ')})`,
+    )
     .all<{ name: string; sql: string }>()
   const present = new Map(results.map(({ name, sql }) => [name, sql]))
   const changes = [

@@ -149,8 +149,8 @@ describe.each([[['DB']], [['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']]])('a schema o
       ),
     )
     await bench.migrate(catalog, migrations)
-    const [made] = await bench.rows('INSERT INTO fines (reader_id, cents) VALUES (1, 1) RETURNING id')
-    expect(made).toEqual({ id: 4 })
+    await bench.run('INSERT INTO fines (reader_id, cents) VALUES (1, 1)')
+    expect(await bench.rows('SELECT max(id) AS id FROM fines')).toEqual([{ id: 4 }])
     await bench.run('DELETE FROM fines WHERE id = 4')
   })
 

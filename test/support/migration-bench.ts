@@ -4,6 +4,7 @@
  */
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
 import { doorOptions, openDatabase } from '../../db/database-door.ts'
 import {
   type MigrateOptions,
@@ -21,6 +22,7 @@ export interface MigrationBench {
   ): Promise<MigrationReport[]>
   /** Rows that a database answers with. */
   rows<Row = Record<string, unknown>>(text: string, database?: string): Promise<Row[]>
+  /** Writes as what copies whole rows does: whatever the rules of where rows lie. */
   run(text: string, database?: string): Promise<void>
   stop(): Promise<void>
 }
@@ -37,7 +39,8 @@ export async function openBench(names: readonly string[]): Promise<MigrationBenc
       migrateCluster(databases as never, catalog, migrations, options),
     rows: async <Row>(text: string, database = 'DB') => (await on(database).prepare(text).all<Row>()).results,
     run: async (text, database = 'DB') => {
-      await on(database).prepare(text).run()
+      const texts = [permitAllText, text, endPermitsText]
+      await on(database).batch(texts.map((one) => on(database).prepare(one)))
     },
     stop: () => miniflare.dispose(),
   }

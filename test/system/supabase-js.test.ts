@@ -257,7 +257,7 @@ describe('functions with supabase-js', () => {
       'PGRST202',
     )
     const { data } = await client(publishableKey).functions.invoke('label', { body: { album_id: 1 } })
-    expect(data).toEqual({ label: expect.any(String), for: 'anon' })
+    expect(data).toEqual({ label: expect.any(String), store: expect.any(String), for: 'anon' })
   })
 })
 

@@ -29,6 +29,7 @@ import {
   columnOf,
   type Expression,
   type ForeignKeyModel,
+  hasFreeKey,
   isExpression,
   type Model,
   type TableModel,
@@ -200,6 +201,7 @@ function declare(table: TableModel, built: Built): TableDeclaration | null {
   if (placement.kind === 'reference') return reference(built, options)
   return distributed(built, {
     by: keyOf(placement.by) as never,
+    ...(hasFreeKey(table) ? { ids: 'free' as const } : {}),
     uniqueAcrossShards: table.uniqueAcrossShards.map(keyOf) as never,
     ...options,
   })

@@ -3,7 +3,9 @@
  * by the migrator in question, and what the databases are is compared with what they must be.
  * @module
  */
+
 import type { Catalog } from '../../../db/catalog/catalog.ts'
+import { endPermitsText, permitAllText } from '../../../db/cluster/permits.ts'
 import { type Chance, createChance } from './chance.ts'
 import { columnSteps, type Step } from './column-steps.ts'
 import { askOf, compareApp, type Databases, dumpAll } from './compare.ts'
@@ -222,7 +224,9 @@ async function write(
     if (statements.length === 0) continue
     const database = databases.get(name) as TestDatabase
     try {
-      await database.batch(statements.map((statement) => database.prepare(statement)))
+      // As what copies whole rows: whether ids and values are free to take is the oracle's to know.
+      const permitted = [permitAllText, ...statements, endPermitsText]
+      await database.batch(permitted.map((statement) => database.prepare(statement)))
     } catch (error) {
       return `${name} refuses rows that it must take: ${(error as Error).message}\n${statements.join('\n').slice(0, 3000)}`
     }

@@ -161,3 +161,11 @@ export function parentKeys(table: TableModel): number[][] {
 export function isVolatile(column: ColumnModel): boolean {
   return column.default?.kind === 'sql' && /unixepoch|random|CURRENT/.test(column.default.text)
 }
+
+/** Whether rows of a distributed table have keys that say nothing of where they lie, and so are kept unique over all databases. */
+export function hasFreeKey(table: TableModel): boolean {
+  const [key, ...others] = table.primaryKey
+  if (table.placement.kind !== 'distributed' || key === undefined || others.length > 0) return false
+  const { kind } = columnOf(table, key)
+  return key !== table.placement.by && (kind === 'integer' || kind === 'text')
+}

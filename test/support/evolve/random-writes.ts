@@ -10,6 +10,7 @@ import type { Chance } from './chance.ts'
 import {
   type ColumnModel,
   columnOf,
+  hasFreeKey,
   isVolatile,
   type Model,
   type TableModel,
@@ -103,8 +104,8 @@ function insertRow(
     if (values.has(column.id) || isLeftOut(chance, table, column)) continue
     values.set(column.id, literalFor(chance, table, column))
   }
-  const unique = table.uniqueAcrossShards.some((id) => isTaken(table, id, values.get(id), references))
-  if (unique) return
+  const across = [...table.uniqueAcrossShards, ...(hasFreeKey(table) ? table.primaryKey : [])]
+  if (across.some((id) => isTaken(table, id, values.get(id), references))) return
   const names = [...values.keys()].map((id) => quoteName(columnOf(table, id).name))
   tryWrite(
     names.length === 0
