@@ -1,0 +1,400 @@
+import { env } from 'cloudflare:workers'
+import { eq } from 'drizzle-orm'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { customers, genres, invoices, receipts } from '../../db/app/schema.ts'
+import tables from '../../db/app/tables.ts'
+import { slotOf } from '../../db/cluster/slots.ts'
+import { defineFunction, type FunctionContext, scalar } from '../../functions/define.ts'
+import { createGateway } from '../../functions/gateway.ts'
+import { fetchFrom } from '../support/later-work.ts'
+import { askOver, databases } from '../support/one-and-many.ts'
+import { routed } from '../support/routed.ts'
+import { secretKey } from '../support/worker-client.ts'
+import { countingCalls, wrapDatabase } from '../support/wrap-database.ts'
+import { clean, first } from '../support/write-client.ts'
+
+let calls = 0
+const ask = askOver(countingCalls(databases, () => calls++))
+
+/** Customers of the seed, one on each database. */
+const people: number[] = []
+beforeAll(async () => {
+  for (const database of Object.values(databases)) {
+    people.push(Number(await database.prepare('SELECT min(id) AS n FROM customers').first<number>('n')))
+  }
+  // The map and the check of the schema are asked for once.
+  await ask('customers?limit=1')
+})
+afterEach(clean)
+
+const send = (
+  method: string,
+  path: string,
+  body?: object,
+  prefer = 'return=representation',
+  accept = '*/*',
+) =>
+  ask(path, {
+    method,
+    headers: { 'Content-Type': 'application/json', Prefer: prefer, Accept: accept },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  })
+const object = 'application/vnd.pgrst.object+json'
+const invoice = (number: number, customer: number, total = 1) => ({
+  id: routed(number, customer),
+  customer_id: customer,
+  invoice_date: '2026-01-01',
+  total,
+})
+const add = async (number: number, customer: number, total = 1) => {
+  const row = invoice(number, customer, total)
+  expect((await send('POST', 'invoices', row)).status).toBe(201)
+  return row.id
+}
+/** Status, what is said, and how many calls to databases it took. */
+const said = async (response: Promise<Response>) => {
+  // The request has been made, and nothing has been awaited yet.
+  const start = calls
+  const answer = await response
+  return { status: answer.status, body: await answer.json().catch(() => null), calls: calls - start }
+}
+const codeOf = async (response: Promise<Response>) => {
+  const answer = await response
+  return [answer.status, ((await answer.json()) as { code: string }).code]
+}
+
+describe('a key that carries its slot', () => {
+  it('finds its row with one call, whatever is done to it', async () => {
+    for (const [i, customer] of people.entries()) {
+      const id = await add(first + i, customer)
+      expect(await said(ask(`invoices?select=total&id=eq.${id}`))).toEqual({
+        status: 200,
+        body: [{ total: 1 }],
+        calls: 1,
+      })
+      expect(await said(send('PATCH', `invoices?select=total&id=eq.${id}`, { total: 8 }))).toEqual({
+        status: 200,
+        body: [{ total: 8 }],
+        calls: 1,
+      })
+      const one = send('PATCH', `invoices?select=total&id=eq.${id}`, { total: 9 }, undefined, object)
+      expect(await said(one)).toEqual({ status: 200, body: { total: 9 }, calls: 1 })
+      const put = send('PUT', `invoices?select=total&id=eq.${id}`, invoice(first + i, customer, 10))
+      expect(await said(put)).toMatchObject({ status: 200, body: [{ total: 10 }] })
+      const merged = send(
+        'POST',
+        'invoices?select=total',
+        invoice(first + i, customer, 11),
+        'return=representation,resolution=merge-duplicates',
+      )
+      expect(await said(merged)).toMatchObject({ status: 200, body: [{ total: 11 }] })
+      expect(await said(send('DELETE', `invoices?select=id&id=eq.${id}`))).toEqual({
+        status: 200,
+        body: [{ id }],
+        calls: 1,
+      })
+    }
+  })
+
+  it('is made with every row that brings none', async () => {
+    for (const customer of people) {
+      const made = await send('POST', 'invoices?select=id', {
+        customer_id: customer,
+        invoice_date: 'x',
+        total: 1,
+      })
+      const [{ id }] = (await made.json()) as [{ id: number }]
+      expect(id % 16_384).toBe(slotOf(String(customer)))
+      await send('DELETE', `invoices?id=eq.${id}`)
+    }
+  })
+
+  it('that contradicts its row is refused, as is one that carries nothing', async () => {
+    const [one, other] = people as [number, number]
+    await add(first, other)
+    const taken = { ...invoice(first, other), customer_id: one }
+    expect(await codeOf(send('POST', 'invoices', taken))).toEqual([409, 'SHARD009'])
+    expect(await codeOf(send('PUT', `invoices?id=eq.${taken.id}`, taken))).toEqual([409, 'SHARD009'])
+    const merge = send('POST', 'invoices', taken, 'resolution=merge-duplicates')
+    expect(await codeOf(merge)).toEqual([409, 'SHARD009'])
+    expect(await codeOf(send('POST', 'invoices', { ...taken, id: 2 }))).toEqual([409, 'SHARD009'])
+    expect(await said(ask('invoices?id=eq.2'))).toEqual({ status: 200, body: [], calls: 1 })
+    const moved = send('PATCH', `invoices?id=eq.${taken.id}`, { id: routed(first, one) })
+    expect(await codeOf(moved)).toEqual([409, 'SHARD009'])
+  })
+
+  it('goes on behind numbers that were taken by hand', async () => {
+    const customer = people[0] as number
+    const next = async () => {
+      const made = await send('POST', 'invoices?select=id', {
+        customer_id: customer,
+        invoice_date: 'x',
+        total: 1,
+      })
+      expect(made.status).toBe(201)
+      const [{ id }] = (await made.json()) as [{ id: number }]
+      return Math.floor(id / 16_384)
+    }
+    const number = await next()
+    await databases.DB.batch(
+      [1, 2, 3].map((ahead) =>
+        databases.DB.prepare(
+          'INSERT INTO invoices (id, customer_id, invoice_date, total) VALUES (?, ?, ?, 1)',
+        ).bind(routed(number + ahead, customer), customer, 'by hand'),
+      ),
+    )
+    expect(await next()).toBeGreaterThan(number + 3)
+    await databases.DB.prepare("DELETE FROM invoices WHERE invoice_date IN ('x', 'by hand')").run()
+  })
+})
+
+describe('a key that comes from elsewhere', () => {
+  it('is unique over all shards, and leads to its row', async () => {
+    const [one, other] = people as [number, number]
+    const [mine, theirs] = [await add(first, one), await add(first + 1, other)]
+    const id = crypto.randomUUID()
+    const receipt = { id, invoice_id: mine, customer_id: one, email: 'a@b.c' }
+    expect((await send('POST', 'receipts', receipt)).status).toBe(201)
+    const second = send('POST', 'receipts', { ...receipt, invoice_id: theirs, customer_id: other })
+    expect(await codeOf(second)).toEqual([409, '23505'])
+    expect(await said(ask(`receipts?select=email&id=eq.${id}`))).toEqual({
+      status: 200,
+      body: [{ email: 'a@b.c' }],
+      calls: 2,
+    })
+    const changed = send('PATCH', `receipts?select=email&id=eq.${id}`, { email: 'b' }, undefined, object)
+    expect(await said(changed)).toEqual({ status: 200, body: { email: 'b' }, calls: 2 })
+    // As forms do: the whole row, its key and its distribution column included.
+    expect((await send('PATCH', `receipts?id=eq.${id}`, { ...receipt, email: 'c' })).status).toBe(200)
+    for (const filters of [`id=eq.${id}&customer_id=eq.${one}`, `customer_id=eq.${one}&id=eq.${id}`])
+      expect((await send('PATCH', `receipts?${filters}`, { email: 'd' }, 'return=minimal')).status).toBe(204)
+    expect(await said(send('DELETE', `receipts?select=id&id=eq.${id}`))).toMatchObject({
+      status: 200,
+      body: [{ id }],
+    })
+    expect(
+      (await send('POST', 'receipts', { ...receipt, invoice_id: theirs, customer_id: other })).status,
+    ).toBe(201)
+    await send('DELETE', `receipts?id=eq.${id}`)
+  })
+})
+
+describe('a write that names neither key nor distribution column', () => {
+  it('is made where its rows are found, with one call more for each shard', async () => {
+    const customer = people[2] as number
+    await add(first, customer, 777)
+    await add(first + 1, customer, 777)
+    await add(first + 2, people[1] as number, 778)
+    const changed = await said(send('PATCH', 'invoices?total=eq.777&select=total', { billing_city: 'Oslo' }))
+    expect(changed).toEqual({ status: 200, body: [{ total: 777 }, { total: 777 }], calls: 5 })
+    expect(await said(send('PATCH', 'invoices?total=eq.779', { total: 1 }))).toMatchObject({
+      status: 200,
+      body: [],
+      calls: 4,
+    })
+    expect(
+      await said(send('DELETE', 'invoices?total=eq.778&select=total', undefined, undefined, object)),
+    ).toMatchObject({
+      status: 200,
+      body: { total: 778 },
+    })
+  })
+
+  it('is refused where they lie on several, unless each may commit by itself', async () => {
+    for (const [i, customer] of people.entries()) await add(first + i, customer, 777)
+    expect(await codeOf(send('PATCH', 'invoices?total=eq.777', { total: 776 }))).toEqual([400, 'SHARD005'])
+    expect(await codeOf(send('PATCH', 'invoices?total=eq.777', { total: 776 }, '', object))).toEqual([
+      406,
+      'PGRST116',
+    ])
+    const bounded = send('PATCH', 'invoices?total=eq.777', { total: 776 }, 'handling=strict,max-affected=2')
+    expect(await codeOf(bounded)).toEqual([400, 'PGRST124'])
+    const each = send(
+      'PATCH',
+      'invoices?total=eq.777&select=total',
+      { total: 776 },
+      'return=representation,atomicity=shard',
+    )
+    expect(await said(each)).toMatchObject({
+      body: [{ total: 776 }, { total: 776 }, { total: 776 }, { total: 776 }],
+    })
+  })
+
+  it('takes the first rows of an order over all shards', async () => {
+    for (const [i, customer] of people.entries()) await add(first + i, customer, 700 + i)
+    const last = send('PATCH', 'invoices?total=gte.700&order=total.desc&limit=1&select=total', { total: 800 })
+    expect(await said(last)).toEqual({ status: 200, body: [{ total: 800 }], calls: 5 })
+    const second = send('DELETE', 'invoices?total=gte.700&order=total&limit=1&offset=1&select=total')
+    expect(await said(second)).toMatchObject({ status: 200, body: [{ total: 701 }] })
+    const left = (await (await ask('invoices?total=gte.700&order=total&select=total')).json()) as {
+      total: number
+    }[]
+    expect(left.map(({ total }) => total)).toEqual([700, 702, 800])
+    const several = send('DELETE', 'invoices?total=gte.700&order=total&limit=2')
+    expect(await codeOf(several)).toEqual([400, 'SHARD005'])
+  })
+
+  it('looks again when what it has found is gone before it writes', async () => {
+    const [one, other] = [people[1] as number, people[2] as number]
+    const gone = await add(first, one, 700)
+    await add(first + 1, other, 701)
+    let isFirst = true
+    const racing = askOver(
+      Object.fromEntries(
+        Object.entries(databases).map(([name, database]) => [
+          name,
+          wrapDatabase((constraint) => {
+            const session = database.withSession(constraint)
+            const batch = session.batch.bind(session)
+            return {
+              session: {
+                prepare: session.prepare.bind(session),
+                batch: async (statements: D1PreparedStatement[]) => {
+                  const writes = statements.length > 2
+                  if (writes && isFirst && name === 'SHARD_1') {
+                    isFirst = false
+                    await databases.SHARD_1.prepare(`DELETE FROM invoices WHERE id = ${gone}`).run()
+                  }
+                  return batch(statements)
+                },
+              } as never,
+              getBookmark: () => session.getBookmark(),
+              around: (call) => call(),
+            }
+          }),
+        ]),
+      ),
+    )
+    await racing('customers?limit=1')
+    const response = await racing('invoices?total=gte.700&order=total&limit=1&select=total', {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/json', Prefer: 'return=representation' },
+      body: '{"billing_city":"Rome"}',
+    })
+    expect([response.status, await response.json(), isFirst]).toEqual([200, [{ total: 701 }], false])
+  })
+})
+
+describe('a write that repeats what is there', () => {
+  it('is no change of key or distribution column', async () => {
+    const customer = people[3] as number
+    const id = await add(first, customer)
+    const whole = { ...invoice(first, customer), total: 5 }
+    expect(await said(send('PATCH', `invoices?select=total&id=eq.${id}`, whole))).toMatchObject({
+      status: 200,
+      body: [{ total: 5 }],
+    })
+    const moved = send('PATCH', `invoices?id=eq.${id}`, { ...whole, customer_id: people[0] })
+    expect(await codeOf(moved)).toEqual([400, 'SHARD006'])
+    expect((await send('PATCH', 'genres?id=eq.1', { id: 1, name: 'Rock' })).status).toBe(200)
+    expect(await codeOf(send('PATCH', 'genres?id=eq.1', { id: 999, name: 'Rock' }))).toEqual([
+      400,
+      'SHARD007',
+    ])
+  })
+})
+
+describe('what code of the app writes by Drizzle', () => {
+  type Run = (context: Pick<FunctionContext<unknown>, 'database' | 'shards'>) => Promise<unknown>
+  let run: Run = async () => null
+  const functions = {
+    act: defineFunction({
+      input: z.object({}),
+      returns: scalar,
+      run: async ({ database, shards }) => (await run({ database, shards })) ?? null,
+    }),
+  }
+  const gateway = createGateway({ tables, functions, config: { cache: false } })
+  const act = async (does: Run) => {
+    run = does
+    const headers = { apikey: secretKey, 'Content-Type': 'application/json' }
+    const request = new Request('http://atoll.test/rest/v1/rpc/act', { method: 'POST', headers, body: '{}' })
+    const response = await fetchFrom(gateway, request, { ...env, ATOLL_SECRET_KEY: secretKey, ...databases })
+    const body = (await response.json()) as { code?: string; hint?: string } | null
+    return [response.status, body?.code ?? null]
+  }
+  const values = (id: number, customerId: number) => ({ id, customerId, invoiceDate: 'x', total: 1 })
+
+  it('is refused by the database where it would not be found, and the error says how it is done', async () => {
+    const [one, other] = people as [number, number]
+    const wrong = routed(first, other)
+    expect(
+      await act(async ({ shards }) => (await shards.of(one)).insert(invoices).values(values(wrong, one))),
+    ).toEqual([409, 'SHARD009'])
+    expect(
+      await act(async ({ shards }) =>
+        (await shards.of(one)).insert(invoices).values({ ...values(1, one), id: undefined as never }),
+      ),
+    ).toEqual([409, 'SHARD009'])
+    expect(
+      await act(async ({ shards }) =>
+        (await shards.of(other)).insert(invoices).values(values(routed(first, one), one)),
+      ),
+    ).toEqual([409, 'SHARD020'])
+    expect(
+      await act(async ({ shards }) =>
+        (await shards.of(one)).insert(receipts).values({ invoiceId: 1, customerId: one, email: 'x' }),
+      ),
+    ).toEqual([409, 'SHARD021'])
+    expect(
+      await act(async ({ shards }) =>
+        (await shards.of(one)).update(customers).set({ email: 'x@y.z' }).where(eq(customers.id, one)),
+      ),
+    ).toEqual([409, 'SHARD021'])
+    expect(
+      await act(async ({ shards }) =>
+        (await shards.of(one))
+          .update(invoices)
+          .set({ customerId: other })
+          .where(eq(invoices.customerId, one)),
+      ),
+    ).toEqual([400, 'SHARD006'])
+    expect(
+      await act(async ({ database }) => database.update(genres).set({ id: 77 }).where(eq(genres.id, 1))),
+    ).toEqual([400, 'SHARD007'])
+    const elsewhere = people.find((id) => id !== people[0]) as number
+    expect(
+      await act(async ({ shards }) =>
+        (await shards.of(elsewhere)).insert(genres).values({ id: 77, name: 'x' }),
+      ),
+    ).toEqual([409, 'SHARD020'])
+  })
+
+  it('gives back what it reserved and did not write', async () => {
+    const [one, other] = people as [number, number]
+    const email = 'reserved@keys.test'
+    expect(await act(async ({ shards }) => (await shards.of(one)).reserve(customers.email, email))).toEqual([
+      200,
+      null,
+    ])
+    const entries = await Promise.all(
+      Object.values(databases).map((database) =>
+        database
+          .prepare('SELECT count(*) AS n FROM _atoll_unique WHERE value = ?')
+          .bind(email)
+          .first<number>('n'),
+      ),
+    )
+    expect(entries).toEqual([0, 0, 0, 0])
+    const before = await databases.DB.prepare('SELECT email FROM customers WHERE id = ?')
+      .bind(one)
+      .first<string>('email')
+    const take = async () =>
+      act(async ({ shards }) => {
+        const shard = await shards.of(one)
+        await shard.reserve(customers.email, email)
+        await shard.update(customers).set({ email }).where(eq(customers.id, one))
+      })
+    expect(await take()).toEqual([200, null])
+    expect(await act(async ({ shards }) => (await shards.of(other)).reserve(customers.email, email))).toEqual(
+      [409, '23505'],
+    )
+    expect((await send('PATCH', `customers?id=eq.${one}`, { email: before })).status).toBe(200)
+  })
+
+  it('leaves no permit behind', async () => {
+    for (const database of Object.values(databases))
+      expect(await database.prepare('SELECT count(*) AS n FROM _atoll_permits').first<number>('n')).toBe(0)
+  })
+})
