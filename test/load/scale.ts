@@ -12,23 +12,32 @@ import tables, { migrations } from './scale-tables.ts'
 
 const accounts = 40
 
+/** The most calls that each kind of request has made. */
+const kinds = [
+  'read by value',
+  'write by value',
+  'read by routed id',
+  'write by routed id',
+  'read by free id',
+  'write by free id',
+  'insert, routed',
+  'insert, free',
+  'write found first',
+  'read of all',
+  'count of all',
+] as const
+type Calls = Readonly<Record<(typeof kinds)[number], number>>
+
 export async function runScale(): Promise<void> {
-  console.log(
-    row(
-      'databases',
-      'keyed read',
-      'keyed write',
-      'write undone',
-      'read of all',
-      'count of all',
-      'merge of 1000 rows',
-    ),
-  )
-  for (const size of [1, 4, 16, 64])
-    console.log(row(String(size), ...(await callsWith(size)), mergeTime(size)))
+  const sizes = [1, 4, 16, 64]
+  const measured: Calls[] = []
+  for (const size of sizes) measured.push(await callsWith(size))
+  console.log(row('calls to databases', ...sizes.map((size) => `of ${size}`)))
+  for (const kind of kinds) console.log(row(kind, ...measured.map((calls) => String(calls[kind]))))
+  console.log(row('merge of 1000 rows', ...sizes.map(mergeTime)))
 }
 
-async function callsWith(size: number): Promise<string[]> {
+async function callsWith(size: number): Promise<Calls> {
   const databases = ['DB', ...Array.from({ length: size - 1 }, (_, i) => `SHARD_${i + 1}`)]
   const server = await startLocal({
     port: 0,
@@ -39,51 +48,66 @@ async function callsWith(size: number): Promise<string[]> {
   })
   try {
     await migrateCluster(await server.databases(), buildCatalog(tables), migrations)
-    const ask = async (path: string, init: RequestInit = {}) => {
-      const headers = { apikey: 'sb_secret_test', 'Content-Type': 'application/json', ...init.headers }
-      const response = await fetch(new URL(`/rest/v1/${path}`, server.url), { ...init, headers })
+    const ask = async (method: string, path: string, body?: object) => {
+      const headers = {
+        apikey: 'sb_secret_test',
+        'Content-Type': 'application/json',
+        Prefer: 'return=representation',
+      }
+      const sent = body === undefined ? {} : { body: JSON.stringify(body) }
+      const response = await fetch(new URL(`/rest/v1/${path}`, server.url), { method, headers, ...sent })
       const text = await response.text()
       if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`)
+      const rows = JSON.parse(text) as { id: number | string }[]
+      return { calls: Number(response.headers.get('x-database-calls')), rows }
+    }
+    /** One request for each account; it must be about one row. */
+    const most = async (request: (account: number) => ReturnType<typeof ask>) => {
+      const answers: Awaited<ReturnType<typeof ask>>[] = []
+      for (let account = 0; account < accounts; account++) answers.push(await request(account))
+      const strange = answers.find(({ rows }) => rows.length !== 1)
+      if (strange) throw new Error(`${strange.rows.length} rows in the place of one`)
       return {
-        calls: Number(response.headers.get('x-database-calls')),
-        rows: text === '' ? 0 : JSON.parse(text).length,
+        calls: Math.max(...answers.map(({ calls }) => calls)),
+        ids: answers.map(({ rows }) => rows[0]?.id),
       }
     }
-    const write = (account: number, prefer = '') =>
-      ask('events', {
-        method: 'POST',
-        headers: { Prefer: prefer },
-        body: JSON.stringify({ id: account + 1, account: `a${account}`, value: account }),
+    const add = (table: string) => (account: number) =>
+      ask('POST', table, {
+        account: `a${account}`,
+        value: account,
+        ...(table === 'imports' ? { id: crypto.randomUUID() } : {}),
       })
-    // The first request of an isolate reads the map, and the first numbered row the sequence.
-    for (let account = 0; account < accounts; account++) await write(account)
-    const most = async (requests: readonly (() => Promise<{ calls: number }>)[]) => {
-      const calls: number[] = []
-      for (const request of requests) calls.push((await request()).calls)
-      return String(Math.max(...calls))
+    // The first request of an isolate reads the map, and the first numbered rows their sequence.
+    await most(add('events'))
+    const inserted = await most(add('events'))
+    const imported = await most(add('imports'))
+    await most((account) => ask('DELETE', `events?id=eq.${inserted.ids[account]}`))
+    const byId = ({ ids }: typeof inserted) => ({
+      read: (table: string) => most((account) => ask('GET', `${table}?id=eq.${ids[account]}`)),
+      write: (table: string) =>
+        most((account) => ask('PATCH', `${table}?id=eq.${ids[account]}`, { value: account + 1 })),
+    })
+    const events = await ask('GET', 'events?order=value&limit=1000')
+    if (events.rows.length !== accounts)
+      throw new Error(`${events.rows.length} of ${accounts} rows were found`)
+    const numbered = byId({ ...inserted, ids: events.rows.map(({ id }) => id) })
+    const free = byId(imported)
+    return {
+      'read by value': (await most((account) => ask('GET', `events?account=eq.a${account}`))).calls,
+      'write by value': (
+        await most((account) => ask('PATCH', `events?account=eq.a${account}`, { value: account }))
+      ).calls,
+      'read by routed id': (await numbered.read('events')).calls,
+      'write by routed id': (await numbered.write('events')).calls,
+      'read by free id': (await free.read('imports')).calls,
+      'write by free id': (await free.write('imports')).calls,
+      'insert, routed': inserted.calls,
+      'insert, free': imported.calls,
+      'write found first': (await ask('PATCH', 'imports?value=eq.1', { value: 1 })).calls,
+      'read of all': events.calls,
+      'count of all': (await ask('GET', 'events?select=count()')).calls,
     }
-    const each = <T>(work: (account: number) => T) =>
-      Array.from({ length: accounts }, (_, i) => () => work(i))
-    const all = await ask('events?order=value&limit=1000')
-    if (all.rows !== accounts) throw new Error(`${all.rows} of ${accounts} rows were found`)
-    return [
-      await most(each((account) => ask(`events?account=eq.a${account}`))),
-      await most(
-        each((account) =>
-          ask(`events?account=eq.a${account}`, {
-            method: 'PATCH',
-            body: JSON.stringify({ value: account + 1 }),
-          }),
-        ),
-      ),
-      await most(
-        each((account) =>
-          ask(`events?account=eq.a${account}`, { method: 'DELETE', headers: { Prefer: 'tx=rollback' } }),
-        ),
-      ),
-      String(all.calls),
-      String((await ask('events?select=count()')).calls),
-    ]
   } finally {
     await server.stop()
   }
@@ -110,7 +134,7 @@ function mergeTime(size: number): string {
 
 function row(...cells: string[]): string {
   return cells
-    .map((cell) => cell.padEnd(18))
+    .map((cell, i) => cell.padEnd(i === 0 ? 22 : 10))
     .join('')
     .trimEnd()
 }
