@@ -122,11 +122,9 @@ describe('embedding', () => {
   })
 
   it('of wide tables loses no column', async () => {
+    const [expected] = await rows('SELECT * FROM customers ORDER BY id LIMIT 1')
     const [customer] = await json<{ customers: object }[]>(
-      '/rest/v1/invoices?id=eq.1&select=customers(*,invoices(id),employees(*))',
-    )
-    const [expected] = await rows(
-      'SELECT * FROM customers WHERE id = (SELECT customer_id FROM invoices WHERE id = 1)',
+      `/rest/v1/invoices?customer_id=eq.${expected?.id}&limit=1&select=customers(*,invoices(id),employees(*))`,
     )
     expect(customer?.customers).toMatchObject(expected as object)
     expect(Object.keys(customer?.customers ?? {})).toHaveLength(15)

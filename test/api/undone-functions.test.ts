@@ -5,6 +5,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { artists, genres, invoices } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
+import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
+import { makeRoutedNumber } from '../../db/cluster/slots.ts'
 import {
   defineFunction,
   defineJob,
@@ -18,6 +20,7 @@ import {
 import { createGateway } from '../../functions/gateway.ts'
 import { fetchFrom } from '../support/later-work.ts'
 import { databases } from '../support/one-and-many.ts'
+import { routed } from '../support/routed.ts'
 import { secretKey } from '../support/worker-client.ts'
 import { errorOf, first } from '../support/write-client.ts'
 
@@ -67,17 +70,18 @@ const functions: FunctionManifest = {
         database.select().from(genres).where(gte(genres.id, first)).orderBy(genres.id),
       ])
       const shard = await shards.of(input.customer)
+      const id = routed(first, input.customer)
       const [invoice] = await shard
         .insert(invoices)
-        .values({ id: first, customerId: input.customer, invoiceDate: '2026-12-01', total: 0.1 + 0.2 })
+        .values({ id, customerId: input.customer, invoiceDate: '2026-12-01', total: 0.1 + 0.2 })
         .returning()
-      const found = await shard.select().from(invoices).where(eq(invoices.id, first))
+      const found = await shard.select().from(invoices).where(eq(invoices.id, id))
       const sent = await jobs.send(greet, { n: 1 }, { orderingKey: 'lane' })
       const behind = await jobs.send(greet, { n: 2 }, { orderingKey: 'lane', deduplicationKey: 'k' })
       const same = await jobs.send(greet, { n: 3 }, { deduplicationKey: 'k' })
       const [touched] = await jobs.sendWith(
         shard,
-        [shard.update(invoices).set({ billingCity: 'Zug' }).where(eq(invoices.id, first)).returning()],
+        [shard.update(invoices).set({ billingCity: 'Zug' }).where(eq(invoices.id, id)).returning()],
         [sending(greet, { n: 4 })],
       )
       seen.push({ renamed, gone, left, invoice, found, touched })
@@ -208,7 +212,10 @@ async function traces(): Promise<unknown[]> {
     all.map(async (database) => ({
       genres: await one(database, `SELECT * FROM genres WHERE id >= ${first}`),
       artists: await one(database, `SELECT * FROM artists WHERE id >= ${first}`),
-      invoices: await one(database, `SELECT id, billing_city FROM invoices WHERE id >= ${first}`),
+      invoices: await one(
+        database,
+        `SELECT id, billing_city FROM invoices WHERE id >= ${makeRoutedNumber(0, first)}`,
+      ),
       changes: await one(
         database,
         "SELECT name, operation, key FROM _atoll_changes WHERE name IN ('genres', 'invoices')",
@@ -240,9 +247,14 @@ beforeEach(async () => {
   meanwhile = async () => undefined
   for (const database of all) {
     await database.batch(
-      ['receipts WHERE invoice_id', 'invoices WHERE id', 'genres WHERE id', 'artists WHERE id'].map((what) =>
-        database.prepare(`DELETE FROM ${what} >= ${first}`),
-      ),
+      [
+        permitAllText,
+        `DELETE FROM receipts WHERE invoice_id >= ${makeRoutedNumber(0, first)}`,
+        `DELETE FROM invoices WHERE id >= ${makeRoutedNumber(0, first)}`,
+        `DELETE FROM genres WHERE id >= ${first}`,
+        `DELETE FROM artists WHERE id >= ${first}`,
+        endPermitsText,
+      ].map((text) => database.prepare(text)),
     )
     await database.batch(
       ['_atoll_changes', '_atoll_jobs', '_atoll_reference_log'].flatMap((table) =>
@@ -325,7 +337,9 @@ describe('a function whose answer must not be too large', () => {
     // Copies of reference tables, too.
     for (const each of left)
       expect(each).toMatchObject({ genres: [genre(2, 'g2!'), genre(3, 'g3!')], notes: [], triggers: [] })
-    expect(left.flatMap(({ invoices }) => invoices)).toEqual([{ id: first, billing_city: 'Zug' }])
+    expect(left.flatMap(({ invoices }) => invoices)).toEqual([
+      { id: routed(first, customer), billing_city: 'Zug' },
+    ])
     expect(left[0]?.jobs).toMatchObject([{ state: 'waiting' }, { state: 'held' }])
     expect(left.flatMap(({ jobs }) => jobs)).toHaveLength(3)
     const operations = left.flatMap(({ changes }) => changes as { name: string; operation: string }[])
