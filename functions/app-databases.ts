@@ -8,6 +8,7 @@ import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Catalog } from '../db/catalog/catalog.ts'
 import type { ChangeSet } from '../db/changes/change-log.ts'
 import type { Site } from '../db/cluster/cluster.ts'
+import { RevokedError } from '../db/cluster/constraint-error.ts'
 import { bringUpCopies, copyReferences, mayBeBehind } from '../db/cluster/reference-copies.ts'
 import { slotOf } from '../db/cluster/slots.ts'
 import { isRule, translateDatabaseError } from '../db/cluster/translate-error.ts'
@@ -165,6 +166,7 @@ async function callDatabase<Result>(
   } catch (error) {
     const known = translateDatabaseError(name, error)
     if (mayBeBehind(known) && (await bringUp())) return make()
+    if (known instanceof RevokedError) throw errors.valueContended(name)
     throw isRule(error) ? known : error
   }
 }

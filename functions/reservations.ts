@@ -8,17 +8,12 @@ import type { Catalog } from '../db/catalog/catalog.ts'
 import type { Row } from '../db/cluster/cluster.ts'
 import { endPermits, permitClaims } from '../db/cluster/permits.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
-import { type Claim, find, nameOf, release, reserve } from '../db/cluster/unique-values.ts'
+import { type Claim, find, nameOf, type Permit, release, reserve } from '../db/cluster/unique-values.ts'
 import { errors } from './errors.ts'
 import type { Around } from './guarded-binding.ts'
 
-interface Reservation {
-  readonly claim: Claim
-  readonly token: string
-}
-
 export class Reservations {
-  readonly #held = new Map<string, Reservation[]>()
+  readonly #held = new Map<string, Permit[]>()
   readonly #catalog: Catalog
 
   constructor(catalog: Catalog) {
@@ -40,8 +35,7 @@ export class Reservations {
     const claim = this.#claimOf(column, value, slot)
     // Of one database, the column's own unique index says all.
     if (!session.cluster.sharded) return
-    const token = crypto.randomUUID()
-    const { taken, contended } = await reserve(session, [claim], token)
+    const { permits, taken, contended } = await reserve(session, [claim], crypto.randomUUID())
     if (taken.length > 0) {
       const { table, column: taken } = claim
       const key = table.uniques.find(({ columns }) => columns.length === 1 && columns[0] === taken.name)
@@ -49,7 +43,7 @@ export class Reservations {
     }
     if (contended) throw errors.valueContended(claim.table.name)
     const held = this.#held.get(database) ?? []
-    held.push({ claim, token })
+    held.push(...permits)
     this.#held.set(database, held)
   }
 
@@ -62,10 +56,10 @@ export class Reservations {
     const held = this.#held.get(database) ?? []
     if (held.length === 0) return null
     return {
-      before: held.map(({ claim, token }) => permitClaims([claim], token)),
+      before: [permitClaims(held)],
       after: { ...endPermits, text: `${endPermits.text} RETURNING name, value` },
       done: (left: readonly Row[]) => {
-        const isLeft = ({ claim }: Reservation) =>
+        const isLeft = ({ claim }: Permit) =>
           left.some(({ name, value }) => name === nameOf(claim) && value === claim.value)
         this.#held.set(database, held.filter(isLeft))
       },

@@ -4,9 +4,10 @@
  * gone, so that a row never lacks its entry, and an entry without a row (an orphan) does no harm: who needs the value takes
  * it over, and a sweep removes the rest. Source: https://vitess.io/docs/reference/features/vindexes/#consistent-lookup
  *
- * There are no locks between databases. What Vitess locks, a token decides here: a reservation carries its writer's token,
- * and the row that takes the value marks the token as used, on the row's shard (`permits.ts`). Who takes over an orphan first revokes its
- * token there. Only one of the two can happen, so a slow writer cannot come back and write a second row.
+ * There are no locks between databases. What Vitess locks, a token decides here: an entry has one, and a row takes the value only with
+ * that token, and as long as nobody has revoked it on the row's shard (`permits.ts`). Who takes over an orphan revokes its token there first, in
+ * one transaction with the look that finds no row. Only one of the two can happen, so a slow writer cannot come back and write a second row.
+ * Writers of one slot share the entry's token: their shard decides who may have the value, and whoever revokes it refuses all of them.
  * @module
  */
 import type { Column, Table } from '../catalog/catalog.ts'
@@ -32,8 +33,16 @@ export interface Held extends Claim {
   readonly at: number
 }
 
-/** What came of a reservation: the claims whose value another row has. */
+/** A claim that was reserved, and the token that its row shows. */
+export interface Permit {
+  readonly claim: Claim
+  readonly token: string
+}
+
+/** What came of a reservation. */
 export interface Reserved {
+  readonly permits: readonly Permit[]
+  /** Claims whose value another row has. */
   readonly taken: readonly Claim[]
   /** Whether others were writing the same values each time. */
   readonly contended: boolean
@@ -44,33 +53,43 @@ const courtesyMs = 2000
 const waitMs = 50
 const maxRounds = 60
 
-/** Reserves values for a writer with this token; what is left over from dead writers is taken over. */
+/**
+ * Reserves values for a writer; what is left over from dead writers is taken over.
+ *
+ * @param token of entries that are new
+ * @param isAgain whether a permit that this gave before was refused: then tokens of others in the same slot are not trusted
+ */
 export async function reserve(
   session: ClusterSession,
   claims: readonly Claim[],
   token: string,
+  isAgain = false,
 ): Promise<Reserved> {
   const writing = session.writing()
+  const permits: Permit[] = []
   const taken: Claim[] = []
   let open = claims
   for (let round = 0; round < maxRounds && open.length > 0; round++) {
-    const held = await tryReserve(writing, open, token)
-    if (held.length === 0) return { taken, contended: false }
-    const patient = held.filter(({ at }) => Date.now() - at < courtesyMs)
-    const absent = await absentOf(writing, held, (entry) => !patient.includes(entry))
+    const entries = await tryReserve(writing, open, token)
+    const isShared = (entry: Held) => entry.slot === matching(open, [entry])[0]?.slot
+    const doubtful = (entry: Held) => !isShared(entry) || (isAgain && entry.token !== token)
+    const held = entries.filter(doubtful)
+    const now = Date.now()
+    const revokes = (entry: Held) => now - entry.at >= courtesyMs || isShared(entry)
+    const absent = await absentOf(writing, held, revokes)
     const free = held.filter((entry) => absent.get(entry) === 'free')
     await takeOver(writing, free, claims, token)
-    taken.push(
-      ...matching(
-        claims,
-        held.filter((entry) => !absent.has(entry)),
-      ),
-    )
+    const isTaken = (entry: Held) => !absent.has(entry) && !isShared(entry)
+    taken.push(...matching(claims, held.filter(isTaken)))
+    for (const entry of entries) {
+      if (absent.has(entry) || isTaken(entry)) continue
+      for (const claim of matching(open, [entry])) permits.push({ claim, token: entry.token })
+    }
     const waiting = held.filter((entry) => absent.get(entry) === 'pending')
     open = matching(claims, [...waiting, ...free])
     if (waiting.length > 0) await pause(waitMs)
   }
-  return { taken, contended: open.length > 0 }
+  return { permits, taken, contended: open.length > 0 }
 }
 
 /** Takes away entries whose value no row has. Safe at any time: entries that are in use stay. */
@@ -152,7 +171,7 @@ export async function sweepOrphans(
 
 const entryColumns = 'u.name, u.value, u.slot, u.token, u.at'
 
-/** Puts the claims into the lookup table; answers with the entries that others hold, in other slots. */
+/** Puts the claims into the lookup table, as far as their values are free; answers with the entries as they are then. */
 async function tryReserve(session: ClusterSession, claims: readonly Claim[], token: string): Promise<Held[]> {
   const now = String(Date.now())
   const rows = await onLookups(session, claims, (own) => {
@@ -162,12 +181,12 @@ async function tryReserve(session: ClusterSession, claims: readonly Claim[], tok
       {
         text: `INSERT INTO _atoll_unique (name, value, home, slot, token, at)
  SELECT value->>0, value->>1, value->>2, value->>3, ?2, CAST(?3 AS INTEGER) FROM json_each(?1) WHERE true
- ON CONFLICT (name, value) DO UPDATE SET token = excluded.token, at = excluded.at WHERE slot = excluded.slot`,
+ ON CONFLICT (name, value) DO UPDATE SET at = excluded.at WHERE slot = excluded.slot`,
         parameters: [list, token, now],
       },
       {
-        text: `SELECT ${entryColumns} FROM json_each(?1) AS j JOIN _atoll_unique AS u ON u.name = j.value->>0 AND u.value = j.value->>1 WHERE u.token <> ?2`,
-        parameters: [list, token],
+        text: `SELECT ${entryColumns} FROM json_each(?1) AS j JOIN _atoll_unique AS u ON u.name = j.value->>0 AND u.value = j.value->>1`,
+        parameters: [list],
       },
     ]
   })
@@ -175,8 +194,8 @@ async function tryReserve(session: ClusterSession, claims: readonly Claim[], tok
 }
 
 /**
- * Asks the shards of entries whether a row has their value. `free`: none has, and none will, since the token is used up or
- * revoked; `pending`: none has yet, but its writer may be at work. Entries in use are not in the answer.
+ * Asks the shards of entries whether a row has their value. `free`: none has, and none will, since the token is revoked; `pending`: none
+ * has, but a writer may be at work. Entries in use are not in the answer.
  *
  * @param revokes whether an entry's token may be revoked
  */
@@ -199,11 +218,11 @@ async function absentOf(
       const hasRow = `EXISTS (SELECT 1 FROM ${quoteName(table.name)} WHERE ${quoteName(column.name)} = j.value->>1)`
       return [
         {
-          text: `INSERT OR IGNORE INTO _atoll_unique_tokens (token, state, at) SELECT DISTINCT j.value->>2, 'revoked', CAST(?2 AS INTEGER) FROM json_each(?1) AS j WHERE j.value->>3 = 1 AND NOT ${hasRow}`,
+          text: `INSERT OR REPLACE INTO _atoll_unique_tokens (token, state, at) SELECT DISTINCT j.value->>2, 'revoked', CAST(?2 AS INTEGER) FROM json_each(?1) AS j WHERE j.value->>3 = 1 AND NOT ${hasRow}`,
           parameters: [list, String(Date.now())],
         },
         {
-          text: `SELECT j.value->>0 AS i, EXISTS (SELECT 1 FROM _atoll_unique_tokens AS t WHERE t.token = j.value->>2) AS settled FROM json_each(?1) AS j WHERE NOT ${hasRow}`,
+          text: `SELECT j.value->>0 AS i, EXISTS (SELECT 1 FROM _atoll_unique_tokens AS t WHERE t.token = j.value->>2 AND t.state = 'revoked') AS settled FROM json_each(?1) AS j WHERE NOT ${hasRow}`,
           parameters: [list],
         },
       ]

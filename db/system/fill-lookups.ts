@@ -141,7 +141,7 @@ async function enter(
   await database.batch([
     database
       .prepare(
-        `INSERT INTO _atoll_unique (name, value, home, slot, token, at) SELECT ?, value->>0, value->>1, value->>2, 'filled', 0 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+        `INSERT INTO _atoll_unique (name, value, home, slot, token, at) SELECT ?, value->>0, value->>1, value->>2, 'filled:' || hex(randomblob(12)), 0 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
       )
       .bind(name, list),
   ])
@@ -161,7 +161,7 @@ async function clear(databases: ReadonlyMap<string, MigrationDatabase>, name: st
     await database.batch([
       database
         .prepare(
-          "DELETE FROM _atoll_unique WHERE name = ? AND (token = 'filled' OR at < unixepoch() * 1000 - 60000)",
+          "DELETE FROM _atoll_unique WHERE name = ? AND (token GLOB 'filled*' OR at < unixepoch() * 1000 - 60000)",
         )
         .bind(name),
     ])

@@ -118,7 +118,7 @@ function placed({ name }: Table, by: Column, key: Column | null): string[] {
   ]
 }
 
-/** The value has a permit, whose token nobody has revoked: it is used up with it. */
+/** The value has a permit, whose token nobody has revoked; the permit is used up. */
 function reserved(table: Table, name: string): string[] {
   const value = `CAST(new.${quoteName(name)} AS TEXT)`
   const subject = `${table.name}.${name}`
@@ -127,7 +127,6 @@ function reserved(table: Table, name: string): string[] {
     ...raise('reserved', subject, `${value} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${permit})`),
     // RAISE: what another statement fails with, an outer INSERT OR IGNORE passes over.
     `SELECT RAISE(ABORT, ${quoteText(revokedMark)}) FROM ${permit} AND EXISTS (SELECT 1 FROM _atoll_unique_tokens AS t WHERE t.token = p.token AND t.state = 'revoked')`,
-    `INSERT OR IGNORE INTO _atoll_unique_tokens (token, state, at) SELECT p.token, 'used', CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM ${permit}`,
     `DELETE FROM _atoll_permits WHERE name = ${quoteText(subject)} AND value = ${value}`,
   ]
 }

@@ -29,7 +29,7 @@ export const systemObjects: readonly string[] = [
   // Values that are unique over all shards, at home in the value's own slot: the slot of the row that has it.
   `CREATE TABLE IF NOT EXISTS _atoll_unique (name TEXT NOT NULL, value TEXT NOT NULL, home INTEGER NOT NULL,
    slot INTEGER NOT NULL, token TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (name, value)) WITHOUT ROWID`,
-  // Tokens of writers of such values: used up by their own transaction, or revoked by others before it.
+  // Tokens of such entries that were revoked before a row had their value.
   `CREATE TABLE IF NOT EXISTS _atoll_unique_tokens (token TEXT PRIMARY KEY, state TEXT NOT NULL, at INTEGER NOT NULL)
    WITHOUT ROWID`,
   // What a transaction shows to the triggers that keep the rules; always empty outside one.

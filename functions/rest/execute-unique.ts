@@ -9,7 +9,7 @@ import { ConstraintError, RevokedError, revokedMark } from '../../db/cluster/con
 import { endPermits, permitClaims } from '../../db/cluster/permits.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
-import { type Claim, find, release, reserve } from '../../db/cluster/unique-values.ts'
+import { type Claim, find, type Permit, release, reserve } from '../../db/cluster/unique-values.ts'
 import { errors } from '../errors.ts'
 import { bind } from './execute.ts'
 import type { BoundWrite } from './execute-write.ts'
@@ -65,7 +65,7 @@ export async function runReserving(
     return session.run(site, statementsOf)
   }
   for (let attempt = 1; ; attempt++) {
-    const { site: where, before, claims } = await reservationFor(bound, rows, site, session)
+    const { site: where, before, claims } = await reservationFor(bound, rows, site, session, attempt > 1)
     if (where === null) return []
     const leading = (part: Part) => [...before, ...freedStatements(bound, rowsOf(part))]
     const trailing = before.length === 0 ? [] : [endPermits]
@@ -100,23 +100,23 @@ async function reservationFor(
   rows: readonly StoredRow[],
   site: Site,
   session: ClusterSession,
+  isAgain: boolean,
 ): Promise<Reservation> {
   const { plan } = bound
   const sets = [...plan.columns, ...plan.filled]
   const isSet = plan.root.table.uniqueAcrossShards.some((name) => sets.some((column) => column.name === name))
   if (plan.action === 'delete' || !isSet) return { site, before: [], claims: [] }
-  const token = crypto.randomUUID()
-  if (plan.action === 'update') return reserveForUpdate(bound, rows, site, session, token)
+  if (plan.action === 'update') return reserveForUpdate(bound, rows, site, session, isAgain)
   const proposals = rows.flatMap((row) =>
     claimsOf(bound, row, row.slot ?? slotOf('')).map((claim) => ({ claim, row })),
   )
   refuseTwice(proposals)
   const claims = proposals.map(({ claim }) => claim)
   if (claims.length === 0) return { site, before: [], claims }
-  const taken = await reserveAll(bound, claims, session, token)
+  const { permits, taken } = await reserveAll(bound, claims, session, isAgain)
   const found = proposals.find(({ claim }) => claim === taken)
   if (found) throw new TakenError(found.claim, found.row)
-  return { site, before: [permitClaims(claims, token)], claims }
+  return { site, before: [permitClaims(permits)], claims }
 }
 
 /**
@@ -128,7 +128,7 @@ async function reserveForUpdate(
   rows: readonly StoredRow[],
   site: Site,
   session: ClusterSession,
-  token: string,
+  isAgain: boolean,
 ): Promise<Reservation> {
   const { plan, compiled } = bound
   const [row] = rows
@@ -147,29 +147,29 @@ async function reserveForUpdate(
   const slot = slotOf(canonicalText(by, String(only.b)))
   const claims = claimsOf(bound, row, slot)
   if (others.length > 0) throw new TakenError(claims[0] as Claim, null)
-  const taken = await reserveAll(bound, claims, session, token)
+  const { permits, taken } = await reserveAll(bound, claims, session, isAgain)
   if (taken) throw new TakenError(taken, null)
   // Should another row have come to match in the meantime, all begins again.
   const isSame: BoundStatement = {
     text: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM (${statement.text}) WHERE CAST(b AS TEXT) IS NOT ?${statement.parameters.length + 1}) THEN 1 ELSE json_extract('{}','${revokedMark}') END`,
     parameters: [...statement.parameters, String(only.b)],
   }
-  return { site: { kind: 'slots', slots: [slot] }, before: [isSame, permitClaims(claims, token)], claims }
+  return { site: { kind: 'slots', slots: [slot] }, before: [isSame, permitClaims(permits)], claims }
 }
 
-/** @returns a claim whose value another row has; null when all are reserved */
+/** Reserves values, or finds one that another row has. */
 async function reserveAll(
   { plan }: BoundWrite,
   claims: readonly Claim[],
   session: ClusterSession,
-  token: string,
-): Promise<Claim | null> {
-  const { taken, contended } = await reserve(session, claims, token)
+  isAgain: boolean,
+): Promise<{ readonly permits: readonly Permit[]; readonly taken: Claim | null }> {
+  const { permits, taken, contended } = await reserve(session, claims, crypto.randomUUID(), isAgain)
   const [first] = taken
-  if (first === undefined && !contended) return null
+  if (first === undefined && !contended) return { permits, taken: null }
   session.later(releaseUnused(session, claims))
   if (first === undefined) throw errors.valueContended(plan.root.table.name)
-  return first
+  return { permits, taken: first }
 }
 
 /** Two new rows in different slots that would have the same value. */

@@ -172,7 +172,7 @@ describe('a reservation', () => {
 
   /** A writer's transaction: the permit of what it reserved, the row that uses it, and the end. */
   const writing = (id: number, token: string) => [
-    permitClaims([claim(id, 'a')], token),
+    permitClaims([{ claim: claim(id, 'a'), token }]),
     {
       text: `INSERT INTO customers (id, first_name, last_name, email) VALUES (${id}, 'x', 'y', 'a')`,
       parameters: [],
@@ -182,9 +182,9 @@ describe('a reservation', () => {
 
   it('whose writer died is taken over, and the dead cannot come back', async () => {
     const session = sessionOf()
-    expect(await reserve(session, [claim(here, 'a')], 'dead')).toEqual({ taken: [], contended: false })
+    expect(await reserve(session, [claim(here, 'a')], 'dead')).toMatchObject({ taken: [], contended: false })
     const begun = Date.now()
-    expect(await reserve(session, [claim(there, 'a')], 'heir')).toEqual({ taken: [], contended: false })
+    expect(await reserve(session, [claim(there, 'a')], 'heir')).toMatchObject({ taken: [], contended: false })
     // The first had its time.
     expect(Date.now() - begun).toBeGreaterThan(1500)
     await expect(session.on(shardOf(here), writing(here, 'dead'))).rejects.toThrow('revoked')
