@@ -149,6 +149,31 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     await shoot('tables')
   })
 
+  it('edits and deletes a row of a distributed table', async () => {
+    const json = { 'Content-Type': 'application/json', Prefer: 'return=representation' }
+    const sent = { customer_id: 7, invoice_date: '2026-01-01', total: 4321, billing_city: 'Bergen' }
+    const made = await ask('/rest/v1/invoices', { method: 'POST', headers: json, body: JSON.stringify(sent) })
+    const [{ id }] = (await made.json()) as [{ id: number }]
+    await open('tables', 'Tables')
+    await page.getByRole('link', { name: 'invoices', exact: true }).click()
+    await page.getByLabel('Column').selectOption('total')
+    await page.getByLabel('Value').fill('4321')
+    await page.getByRole('button', { name: 'Filter' }).click()
+    await expect.poll(() => page.getByRole('button', { name: 'Edit' }).count()).toBe(1)
+    await page.getByRole('button', { name: 'Edit' }).click()
+    await page.locator('dialog input[name=billing_city]').fill('Narvik')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('cell', { name: 'Narvik' }).waitFor()
+    expect(await (await ask(`/rest/v1/invoices?id=eq.${id}&select=billing_city`)).json()).toEqual([
+      { billing_city: 'Narvik' },
+    ])
+    page.once('dialog', (dialog) => void dialog.accept())
+    await page.getByRole('button', { name: 'Edit' }).click()
+    await page.getByRole('button', { name: /Delete/ }).click()
+    await expect.poll(() => page.getByRole('button', { name: 'Edit' }).count()).toBe(0)
+    expect(await (await ask(`/rest/v1/invoices?id=eq.${id}`)).json()).toEqual([])
+  })
+
   it('retries a dead job', async () => {
     const sent = await ask('/jobs/v1/jobs', { method: 'POST', body: '{"name":"once-broken","input":{}}' })
     const { id } = (await sent.json()) as { id: string }

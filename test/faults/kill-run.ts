@@ -11,9 +11,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LogLevel } from 'miniflare'
 import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { makeRoutedNumber, numberOfId } from '../../db/cluster/slots.ts'
 import { prepareDatabases } from '../../functions/local/prepare.ts'
 import { type LocalServer, root, startLocal } from '../../functions/local/serve.ts'
 import { killWorkers } from '../support/kill-workers.ts'
+import { routed } from '../support/routed.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
 export interface KillRun {
@@ -119,9 +121,10 @@ async function post(server: LocalServer, path: string, body: unknown): Promise<n
 /** Writes invoices with items through the data API, and orders through a route, until the server is gone. */
 async function write(server: LocalServer, log: WriteLog, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const id = log.next++
-    const customer = 1 + (id % 50)
-    const isOrder = id % 3 === 0
+    const number = log.next++
+    const customer = 1 + (number % 50)
+    const id = routed(number, customer)
+    const isOrder = number % 3 === 0
     const status = isOrder
       ? await post(server, '/functions/v1/orders', { id, customerId: customer })
       : await post(server, '/rest/v1/invoices', {
@@ -140,9 +143,9 @@ async function write(server: LocalServer, log: WriteLog, signal: AbortSignal): P
       id,
       invoice_id: id,
       customer_id: customer,
-      track_id: 1 + (id % 90),
+      track_id: 1 + (number % 90),
       unit_price: 1,
-      quantity: 1 + (id % 3),
+      quantity: 1 + (number % 3),
     }
     if ((await post(server, '/rest/v1/invoice_items', item)) === null) return
   }
@@ -194,9 +197,9 @@ async function countAll(server: LocalServer, log: WriteLog): Promise<Omit<KillCo
   const invoices = await rowsOf<{ id: number; receipts: number; notes: number }>(
     server,
     `SELECT id, (SELECT count(*) FROM receipts WHERE invoice_id = invoices.id AND email <> 'note') AS receipts,
-     (SELECT count(*) FROM receipts WHERE invoice_id = invoices.id AND email = 'note') AS notes FROM invoices WHERE id >= ${firstId}`,
+     (SELECT count(*) FROM receipts WHERE invoice_id = invoices.id AND email = 'note') AS notes FROM invoices WHERE id >= ${makeRoutedNumber(0, firstId)}`,
   )
-  const isOrder = (id: number) => id % 3 === 0
+  const isOrder = (id: number) => numberOfId(id) % 3 === 0
   const sold = await rowsOf<{ n: number }>(server, 'SELECT ifnull(sum(quantity), 0) AS n FROM invoice_items')
   const summed = await rowsOf<{ n: number }>(server, 'SELECT ifnull(sum(units), 0) AS n FROM artist_sales')
   const dead = await rowsOf(server, 'SELECT id FROM _atoll_dead_letters')

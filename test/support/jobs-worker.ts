@@ -102,7 +102,9 @@ const note = defineJob({
   input: z.object({ invoiceId: z.int(), customerId: z.int() }),
   run: async ({ input, shards, once }) => {
     const home = await shards.of(input.customerId)
-    await once([home.insert(receipts).values({ ...input, email: 'note' })], { of: input.customerId })
+    const id = crypto.randomUUID()
+    await home.reserve(receipts.id, id)
+    await once([home.insert(receipts).values({ id, ...input, email: 'note' })], { of: input.customerId })
   },
 })
 

@@ -55,7 +55,7 @@ describe('npm run dev', () => {
     const state = join(folder, 'state')
     const port = String(await freePort())
     const first = await dev('--port', port, '--persist-to', state)
-    expect(first.output).toContain('applied 3 migrations, seeded')
+    expect(first.output).toContain('applied 4 migrations, seeded')
     expect(first.output).toContain(`http://localhost:${port}/rest/v1`)
     expect(await follow(first.output)).toHaveLength(3)
 
