@@ -28,7 +28,7 @@ export async function makeId(
     )
   }
   if (key.type === 'text') return makeRoutedId(slot ?? Math.floor(Math.random() * slotCount))
-  const [number = 0] = await nextNumbers(session, table, key.name, 1, 0)
+  const [number = 0] = await nextNumbers(session, table, key.name, 1)
   return slot === null ? number : makeRoutedNumber(slot, number)
 }
 

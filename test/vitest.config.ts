@@ -9,6 +9,9 @@ import { makeSeedRows } from '../db/seed.ts'
 import { buildAssets } from '../functions/build-assets.ts'
 
 const root = join(import.meta.dirname, '..')
+const measured = ['balancer', 'balancer-faults', 'kills', 'load', 'monitor'].map(
+  (name) => `test/system/${name}.test.ts`,
+)
 
 // wrangler.toml names the folder, which a fresh clone does not have.
 buildAssets(root)
@@ -67,7 +70,8 @@ export default defineConfig({
         test: {
           name: 'alone',
           root,
-          include: ['test/{migrations,contracts,browser}/**/*.test.ts'],
+          include: ['test/{migrations,contracts,browser,system}/**/*.test.ts'],
+          exclude: measured,
           environment: 'node',
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -80,11 +84,11 @@ export default defineConfig({
         test: {
           name: 'system',
           root,
-          include: ['test/system/**/*.test.ts'],
+          include: measured,
           environment: 'node',
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Whole servers, some of them measured: one at a time, and nothing beside them.
+          // Servers that are measured, or that must answer in time: one at a time, and nothing beside them.
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

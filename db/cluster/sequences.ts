@@ -19,36 +19,28 @@ interface Block {
 
 const blocks = new WeakMap<Cluster, Map<string, Block>>()
 
+/** An id beyond is somebody's own affair: numbers that began behind it would come to an end. */
+const greatestFollowed = 2 ** 52
+
+function blockOf({ cluster }: ClusterSession, { name }: Table): Block {
+  const byTable = blocks.get(cluster) ?? new Map<string, Block>()
+  blocks.set(cluster, byTable)
+  const block = byTable.get(name) ?? { next: 0, end: 0, known: 0 }
+  byTable.set(name, block)
+  return block
+}
+
 /**
  * Numbers for new rows of a distributed table, unique over all shards (as Vitess's sequences, which are handed out in
  * blocks, too). They grow, but not in the order of the rows, and there are gaps.
- *
- * @param greatest the greatest number that rows bring along, which will not be given out again; 0: none do
  */
 export async function nextNumbers(
   session: ClusterSession,
   table: Table,
   column: string,
   count: number,
-  greatest: number,
 ): Promise<readonly number[]> {
-  const cluster = session.cluster
-  const byTable = blocks.get(cluster) ?? new Map<string, Block>()
-  blocks.set(cluster, byTable)
-  const block = byTable.get(table.name) ?? { next: 0, end: 0, known: 0 }
-  byTable.set(table.name, block)
-  if (greatest >= block.known) {
-    await begin(session, table, column)
-    const top = greatest + 1 + margin
-    await session.writing().primary([
-      {
-        text: 'UPDATE _atoll_sequences SET next = CAST(?1 AS INTEGER) WHERE name = ?2 AND next <= CAST(?3 AS INTEGER)',
-        parameters: [String(top), table.name, String(greatest)],
-      },
-    ])
-    block.known = Math.max(block.known, greatest + 1)
-    block.next = block.end
-  }
+  const block = blockOf(session, table)
   const numbers: number[] = []
   while (numbers.length < count) {
     if (block.next >= block.end) {
@@ -61,6 +53,30 @@ export async function nextNumbers(
     numbers.push(block.next++)
   }
   return numbers
+}
+
+/**
+ * Lets the numbers go on above an id that a row has brought along, so that what is numbered later comes after it. Not needed for
+ * them to be unique: a number that is taken is passed over when it is met.
+ */
+export async function followId(
+  session: ClusterSession,
+  table: Table,
+  column: string,
+  id: number,
+): Promise<void> {
+  const block = blockOf(session, table)
+  const greatest = table.ids === 'routed' ? numberOfId(id) : id
+  if (greatest < block.known || id > greatestFollowed) return
+  await begin(session, table, column)
+  await session.writing().primary([
+    {
+      text: 'UPDATE _atoll_sequences SET next = CAST(?1 AS INTEGER) WHERE name = ?2 AND next <= CAST(?3 AS INTEGER)',
+      parameters: [String(greatest + 1 + margin), table.name, String(greatest)],
+    },
+  ])
+  block.known = Math.max(block.known, greatest + 1)
+  block.next = block.end
 }
 
 /** Goes on behind the greatest number that any row has: one that was to be given out was taken by hand. */
@@ -104,7 +120,7 @@ async function begin(session: ClusterSession, table: Table, column: string): Pro
 
 /** The greatest number that a row on any shard has. */
 async function greatestOf(session: ClusterSession, table: Table, column: string): Promise<number> {
-  const text = `SELECT ifnull(max(${quoteName(column)}), 0) AS n FROM ${quoteName(table.name)}`
+  const text = `SELECT ifnull(max(${quoteName(column)}), 0) AS n FROM ${quoteName(table.name)} WHERE ${quoteName(column)} <= ${greatestFollowed}`
   const outcomes = await session.writing().run({ kind: 'everywhere' }, () => [{ text, parameters: [] }])
   const greatest = outcomes.map((outcome) => {
     if ('error' in outcome) throw outcome.error

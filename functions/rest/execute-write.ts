@@ -16,7 +16,7 @@ import {
 } from '../../db/cluster/constraint-error.ts'
 import { permitAll } from '../../db/cluster/permits.ts'
 import { copyReferences, deleteCopiesText, withCopies } from '../../db/cluster/reference-copies.ts'
-import { skipTaken } from '../../db/cluster/sequences.ts'
+import { followId, skipTaken } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import type { Rights } from '../access/rights.ts'
@@ -76,7 +76,12 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
     const ids = await takeIds(plan, needed, session)
     const rows = plan.action === 'delete' ? [] : storageRows(plan, payload, ids)
     try {
-      return await writeRows(bound, rows, mayBeTaken, session)
+      const result = await writeRows(bound, rows, mayBeTaken, session)
+      // After the commit: what is refused or undone moves no numbers.
+      if (needed !== null && needed.greatest > 0 && plan.preferences.tx !== 'rollback') {
+        session.later(followId(session, plan.root.table, needed.column.name, needed.greatest))
+      }
+      return result
     } catch (error) {
       if (error instanceof TakenNumber) {
         mayBeTaken = false

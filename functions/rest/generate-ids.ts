@@ -6,7 +6,6 @@
 import type { Column, Table } from '../../db/catalog/catalog.ts'
 import { nextNumbers } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { numberOfId } from '../../db/cluster/slots.ts'
 import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
 
@@ -19,7 +18,7 @@ export function numberedColumn(table: Table, sharded: boolean): Column | null {
   return [...table.columns.values()].find((column) => column.default?.kind === 'rowid') ?? null
 }
 
-/** How many new rows come without an id, and the greatest number that the ids of others were made with. */
+/** How many new rows come without an id, and the greatest id of those that come with one. */
 export function idsNeeded(
   plan: WritePlan,
   payload: Payload,
@@ -33,11 +32,7 @@ export function idsNeeded(
     if (value === undefined || value === null || value === '') missing++
     else greatest = Math.max(greatest, Number(typeof value === 'object' ? Number.NaN : value) || 0)
   }
-  return {
-    column,
-    missing,
-    greatest: plan.root.table.ids === 'routed' ? numberOfId(greatest) : greatest,
-  }
+  return { column, missing, greatest }
 }
 
 /** Numbers for the rows that need them, in order. */
@@ -47,6 +42,5 @@ export async function takeIds(
   session: ClusterSession,
 ): Promise<readonly number[]> {
   if (needed === null) return []
-  const { column, missing, greatest } = needed
-  return nextNumbers(session, plan.root.table, column.name, missing, greatest)
+  return nextNumbers(session, plan.root.table, needed.column.name, needed.missing)
 }

@@ -264,7 +264,7 @@ describe('no input', () => {
       fc.asyncProperty(table, query, fc.array(header, { maxLength: 2 }), accept, (...request) =>
         check('GET', ...request),
       ),
-      { numRuns: 1500 },
+      { numRuns: 900 },
     )
   })
 
@@ -281,7 +281,7 @@ describe('no input', () => {
         taken,
         ([name, parameters], prefer, accepts) => check('GET', name, parameters, [prefer], accepts),
       ),
-      { numRuns: 2000 },
+      { numRuns: 1200 },
     )
     expect(answered).toBeGreaterThan(200)
   })
@@ -310,7 +310,7 @@ describe('no input', () => {
         (method, name, parameters, prefer, accepts, body) =>
           check(method, name, parameters, ['tx=rollback', ...prefer], accepts, body),
       ),
-      { numRuns: 700 },
+      { numRuns: 500 },
     )
     expect(
       await rows(

@@ -149,6 +149,25 @@ describe('a key that carries its slot', () => {
   })
 })
 
+describe('a number that is chosen near the end of all numbers', () => {
+  it('does not bring the others to an end', async () => {
+    const person = (email: string) => ({ first_name: 'a', last_name: 'b', email })
+    const made: unknown[] = []
+    for (const id of ['9007199254740991', '9223372036854775000']) {
+      const body = `{"id":${id},"first_name":"a","last_name":"b","email":"${id}@keys.test"}`
+      for (const prefer of ['tx=rollback', 'return=minimal']) {
+        const headers = { 'Content-Type': 'application/json', Prefer: prefer }
+        expect((await ask('customers', { method: 'POST', headers, body })).status).toBe(201)
+      }
+      const next = await send('POST', 'customers?select=id', person(`next-${id}@keys.test`))
+      expect(next.status).toBe(201)
+      made.push(...((await next.json()) as { id: number }[]).map((row) => row.id), id)
+    }
+    expect(Number(made[2])).toBeLessThan(2 ** 40)
+    for (const id of made) expect((await send('DELETE', `customers?id=eq.${id}`)).status).toBe(200)
+  })
+})
+
 describe('a key that comes from elsewhere', () => {
   it('is unique over all shards, and leads to its row', async () => {
     const [one, other] = people as [number, number]

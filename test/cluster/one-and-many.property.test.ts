@@ -157,9 +157,9 @@ describe('a request to four databases', () => {
         expect({ path, ...many }).toEqual({ path, ...one })
         if ((many as { status: number }).status < 300) several++
       }),
-      { numRuns: 250, seed: 20261122 },
+      { numRuns: 170, seed: 20261122 },
     )
-    expect(several).toBeGreaterThan(100)
+    expect(several).toBeGreaterThan(70)
   }, 120_000)
 
   it('writes the same rows, wherever they lie', async () => {
