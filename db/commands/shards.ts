@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Catalog } from '../catalog/catalog.ts'
 import { slotsOwned } from '../cluster/shard-map.ts'
-import { byShard } from '../cluster/shard-names.ts'
 import { checkDrift, pendingOf } from '../migrate/drift.ts'
 import { type Applied, lookAt } from '../migrate/look.ts'
 import { migrateCluster } from '../migrate/migrate-cluster.ts'
@@ -23,6 +22,7 @@ import { readMap } from '../read-map.ts'
 import { UsageError } from '../usage-error.ts'
 import { readAppTables } from './app-tables.ts'
 import { runCommand } from './run-command.ts'
+import { findShard, withShard, withShardId } from './shard-entries.ts'
 
 const usage = 'npm run shards -- list | status | add NAME [--remote] [--env NAME] [--persist-to DIR]'
 const toml = join(root, 'wrangler.toml')
@@ -141,29 +141,21 @@ async function add(databaseName: string, where: Where): Promise<void> {
     throw new UsageError(`a database's name has small letters, digits and hyphens: ${databaseName}`)
   }
   const text = readFileSync(toml, 'utf8')
-  if (text.includes(`database_name = "${databaseName}"`))
-    throw new UsageError(`${databaseName} is in wrangler.toml already`)
-  const bindings = [...text.matchAll(/^binding = "(SHARD_\d+)"/gm)].map(([, binding]) => binding as string)
-  const last = bindings.sort(byShard).at(-1) ?? 'SHARD_0'
-  const number = Number(last.slice('SHARD_'.length)) + 1
-  const id = where.remote
-    ? create(databaseName)
-    : `00000000-0000-0000-0000-${String(number).padStart(12, '0')}`
-  const entry = `[[d1_databases]]
-binding = "SHARD_${number}"
-database_name = "${databaseName}"
-database_id = "${id}"
-migrations_dir = "db/app/migrations"
-`
-  const end = text.lastIndexOf('[[d1_databases]]')
-  const next = text.indexOf('\n\n', end)
-  const at = next < 0 ? text.length : next + 1
-  writeFileSync(toml, `${text.slice(0, at)}\n${entry}${text.slice(at)}`)
+  const known = findShard(text, databaseName)
+  const isLocal = known?.isPlaceholder === true && where.remote === true
+  if (known && !isLocal) throw new UsageError(`${databaseName} is in wrangler.toml already`)
+  const id = where.remote ? create(databaseName) : null
+  // One that is on this machine only is completed.
+  const added =
+    known && id !== null
+      ? { toml: withShardId(text, databaseName, id), binding: known.binding }
+      : withShard(text, databaseName, id)
+  writeFileSync(toml, added.toml)
   await withDatabases(where, async (databases) => {
     const { catalog, storage } = await readAppTables()
     await migrateCluster(databases, catalog, readMigrations(appMigrations), { storage })
   })
-  console.log(`SHARD_${number} is ${databaseName}: migrated, and empty until slots move to it.
+  console.log(`${added.binding} is ${databaseName}: migrated, and empty until slots move to it.
 Deploy (npx wrangler deploy) before any do, so that every Worker has the binding.`)
 }
 
