@@ -4,7 +4,8 @@ import { type Caller, identityOf } from './caller.ts'
 
 /**
  * Counts a request against its key and its caller, with Cloudflare's rate-limit bindings: per location, and near enough
- * rather than exact. Servers with the secret key are counted by key alone.
+ * rather than exact. Servers with the secret key are counted by key alone. Who asks beyond their own limit is refused by it, and uses
+ * up nothing of what all share.
  *
  * @param caller null when the key or token was refused: guessing is counted by address
  * @throws 429 when there were too many
@@ -14,11 +15,14 @@ export async function limitRate(
   caller: Caller | null,
   address: string | null,
 ): Promise<void> {
-  const perKey = caller === null ? null : limits.perKey?.limit({ key: `key:${caller.key}` })
-  const who = callerKey(caller, address)
-  const perCaller = who === null ? null : limits.perCaller?.limit({ key: who })
-  for (const outcome of await Promise.all([perKey, perCaller])) {
-    if (outcome && !outcome.success) throw errors.tooManyRequests(limits.seconds)
+  const counted = [
+    { limit: limits.perCaller, key: callerKey(caller, address) },
+    { limit: limits.perKey, key: caller === null ? null : `key:${caller.key}` },
+  ]
+  for (const { limit, key } of counted) {
+    if (limit === null || key === null) continue
+    const { success } = await limit.limit({ key })
+    if (!success) throw errors.tooManyRequests(limits.seconds)
   }
 }
 

@@ -20,7 +20,7 @@ export function storageValue(column: Column, value: unknown, textual = false): s
   if (value === null || value === undefined) return 'null'
   // CSV and forms have no other way to leave a number, date or JSON value out.
   if (textual && value === '' && column.type !== 'text') return 'null'
-  if (column.type === 'json') return JSON.stringify(jsonText(value, textual))
+  if (column.type === 'json') return JSON.stringify(shownText(jsonText(value, textual)))
   const text = textOf(value)
   if (column.type === 'text' && column.maxLength !== null && [...text].length > column.maxLength) {
     throw errors.tooLong(column.maxLength)
@@ -39,6 +39,27 @@ export function storageDefault(column: Column, value: unknown): string {
     return storageValue(column, `\\x${[...value].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`)
   }
   return storageValue(column, typeof value === 'bigint' ? String(value) : value)
+}
+
+/** SQLite reads JSON up to a thousand levels deep, and what is shown stands within some that are not its own. */
+const maxJsonDepth = 900
+
+/** What is stored can be shown: JSON that the database could not read again is refused. */
+function shownText(json: string): string {
+  let depth = 0
+  let isText = false
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i]
+    if (isText) {
+      if (char === '\\') i++
+      else if (char === '"') isText = false
+    } else if (char === '"') isText = true
+    else if (char === '[' || char === '{') {
+      if (++depth > maxJsonDepth)
+        throw errors.tooComplex(`JSON is nested more than ${maxJsonDepth} levels deep`)
+    } else if (char === ']' || char === '}') depth--
+  }
+  return json
 }
 
 /** Text, as PostgreSQL takes JSON into a column that is none. */
