@@ -194,6 +194,7 @@ function createServices(
     catalog,
     timeoutMs: config.databaseTimeoutMs,
     onAhead: (database, names) => emit({ kind: 'database-ahead', database, migrations: names }),
+    onCopyFailed: (database, error) => emit({ kind: 'copy-failed', database, error }),
     onCall: (call) => countCall(meter, spans, call),
   })
   return {

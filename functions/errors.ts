@@ -436,6 +436,15 @@ export const errors = {
     new AtollError(503, 'SHARD012', `A unique value of "${table}" is being written by others`, {
       headers: { 'Retry-After': '1' },
     }),
+  copiesBehind: (database: string) =>
+    new AtollError(
+      503,
+      'SHARD024',
+      `The copies of reference tables on ${database} are behind what the session has seen`,
+      {
+        headers: { 'Retry-After': '1' },
+      },
+    ),
   rowsChanging: (table: string) =>
     new AtollError(503, 'SHARD022', `Rows of "${table}" that were found for the write changed each time`, {
       headers: { 'Retry-After': '1' },

@@ -33,6 +33,13 @@ export interface DatabaseAheadEvent {
   readonly migrations: readonly string[]
 }
 
+/** A shard could not take changed rows of reference tables as they are: it keeps rows that it refers to, or stays behind. */
+export interface CopyFailedEvent {
+  readonly kind: 'copy-failed'
+  readonly database: string
+  readonly error: unknown
+}
+
 /** A consumer of the change log stayed behind for so long that it has lost changes. */
 export interface ChangesDroppedEvent {
   readonly kind: 'changes-dropped'
@@ -158,6 +165,7 @@ export type AtollEvent =
   | InternalErrorEvent
   | InvalidationFailedEvent
   | RelayFailedEvent
+  | CopyFailedEvent
   | DatabaseAheadEvent
   | ChangesDroppedEvent
   | JobFailedEvent

@@ -47,6 +47,8 @@ export interface ClusterOptions {
   readonly timeoutMs: number
   /** Is told once of a database that has migrations which the app does not know. */
   readonly onAhead?: (database: string, migrations: readonly string[]) => void
+  /** Is told of a shard whose copies of reference rows could not be laid as they are in the primary database. */
+  readonly onCopyFailed?: (database: string, error: unknown) => void
   /** Is told of every round trip. */
   readonly onCall?: (call: DatabaseCall) => void
 }
@@ -60,11 +62,13 @@ const maxAtOnce = 6
 export class Cluster {
   readonly #databases = new Map<string, Database>()
   readonly #primary: Database
+  readonly #onCopyFailed: ClusterOptions['onCopyFailed']
   #map: ShardMap | null = null
 
   /** @param bindings databases by their names, `DB` among them */
   constructor(bindings: ReadonlyMap<string, D1Database>, options: ClusterOptions) {
     const budget = new RetryBudget()
+    this.#onCopyFailed = options.onCopyFailed
     for (const name of [...bindings.keys()].sort(byShard)) {
       const check = new SchemaCheck(name, [...bindings.keys()], options)
       this.#databases.set(name, new Database(name, bindings.get(name) as D1Database, budget, check, options))
@@ -93,6 +97,11 @@ export class Cluster {
   /** Names of the shards beside the primary database. */
   get shards(): readonly string[] {
     return this.databases.filter((name) => name !== this.#primary.name)
+  }
+
+  /** Tells of a shard that could not take its copies as they are. */
+  copyFailed(database: string, error: unknown): void {
+    this.#onCopyFailed?.(database, error)
   }
 
   open(options: SessionOptions): ClusterSession {

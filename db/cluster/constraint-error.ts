@@ -97,8 +97,11 @@ export const staleCopyMark = 'atoll/copies'
 
 /** A shard's copies of reference tables must follow before it can answer a session. */
 export class StaleCopyError extends Error {
+  readonly database: string
+
   constructor(database: string) {
     super(`the copies of ${database} are behind`)
     this.name = 'StaleCopyError'
+    this.database = database
   }
 }

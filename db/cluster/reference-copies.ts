@@ -5,14 +5,14 @@
  */
 import type { Catalog, Table } from '../catalog/catalog.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
-import { changesOf, tracked } from '../changes/track-changes.ts'
+import { changesOf } from '../changes/track-changes.ts'
 import { quoteName } from '../quote.ts'
 import { type CopiedColumn, copiedKey, copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
 import type { BoundStatement, Outcome, Row } from './cluster.ts'
 import { ConstraintError, StaleCopyError, staleCopyMark } from './constraint-error.ts'
 import { positionText, referencePosition } from './fence.ts'
-import { permitted } from './permits.ts'
+import { layCopies } from './lay-copies.ts'
 import type { ClusterSession } from './session.ts'
 
 /**
@@ -100,7 +100,7 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
       [...alike.values()].map(async (shards) => {
         const [{ columns }] = shards as [(typeof shards)[number]]
         const statements = await statementsFor(log, after, writing, catalog, readColumns(own), columns)
-        return Promise.all(shards.map(({ shard }) => apply(shard, statements, writing)))
+        return Promise.all(shards.map(({ shard }) => layCopies(shard, statements, writing, catalog)))
       }),
     ).then((groups) => groups.flat())
     cascades.push(
@@ -121,27 +121,6 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
     ])
   }
   return cascades
-}
-
-/**
- * A row that was deleted while a shard began to refer to it stays on that shard, and everything else follows: its foreign
- * keys hold, and the copy is repaired when the row is written again or nothing refers to it any more.
- */
-async function apply(
-  shard: string,
-  statements: readonly BoundStatement[],
-  session: ClusterSession,
-): Promise<Outcome | null> {
-  const run = async (own: readonly BoundStatement[]): Promise<Outcome> => {
-    const results = await session.on(shard, tracked(permitted(own)))
-    return { part: { database: shard, slots: null }, results }
-  }
-  try {
-    return await run(statements)
-  } catch (error) {
-    if (!(error instanceof ConstraintError)) return null
-    return run(statements.filter(({ text }) => !text.startsWith('DELETE'))).catch(() => null)
-  }
 }
 
 /**
@@ -206,6 +185,24 @@ function matchesKeys(
   return names.length === 1 ? `${names[0]} IN (${listed})` : `(${names.join(', ')}) IN (${listed})`
 }
 
+/** Reference tables, each behind those that it refers to, as far as they do not refer to each other. */
+function parentsFirst(catalog: Catalog): Table[] {
+  const tables = referenceTables(catalog)
+  const sorted = new Set<Table>()
+  const begun = new Set<Table>()
+  const visit = (table: Table) => {
+    if (begun.has(table)) return
+    begun.add(table)
+    for (const { forward, junction, to } of table.relations) {
+      const parent = forward && junction === null ? tables.find(({ name }) => name === to) : undefined
+      if (parent) visit(parent)
+    }
+    sorted.add(table)
+  }
+  for (const table of tables) visit(table)
+  return [...sorted]
+}
+
 /** Puts the rows that the log names as they are now, and takes away those that are gone. */
 async function statementsFor(
   log: readonly Entry[],
@@ -223,7 +220,8 @@ async function statementsFor(
     },
     { text: 'PRAGMA defer_foreign_keys = ON', parameters: [] },
   ]
-  for (const table of referenceTables(catalog)) {
+  const removals: BoundStatement[] = []
+  for (const table of parentsFirst(catalog)) {
     const keys = [...new Set(log.filter(({ name }) => name === table.name).map(({ key }) => key))]
     if (keys.length === 0) continue
     const known = theirs.get(table.name)?.map(({ name }) => name) ?? []
@@ -247,11 +245,13 @@ async function statementsFor(
     statements.push({ text: copyText(table, columns), parameters: [present] })
     const names = columns.map(({ name }) => name)
     const isKept = matchesKeys(table, '?2', (name) => names.indexOf(name))
-    statements.push({
+    removals.unshift({
       text: `DELETE FROM ${quoteName(table.name)} WHERE ${matches} AND NOT ${isKept}`,
       parameters: [list, present],
     })
   }
+  // What is still referred to must fail at once: D1 says nothing of keys that are open when it commits, but breaks.
+  statements.push({ text: 'PRAGMA defer_foreign_keys = OFF', parameters: [] }, ...removals)
   statements.push({
     text: 'UPDATE _atoll_shard SET reference_sequence = CAST(?1 AS INTEGER)',
     parameters: [String(upTo)],

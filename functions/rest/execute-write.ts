@@ -86,7 +86,8 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
       if (error instanceof TakenNumber) {
         mayBeTaken = false
         await skipTaken(session, plan.root.table, error.column)
-      } else if (error instanceof StaleCopyError && attempt < maxFinds) {
+      } else if (error instanceof StaleCopyError) {
+        if (attempt >= maxFinds) throw errors.copiesBehind(error.database)
         await copyReferences(session, bound.rights.catalog)
       } else if (!(error instanceof VanishedError || error instanceof MovedError)) throw error
       else if (attempt >= maxFinds) throw errors.rowsChanging(plan.root.table.name)

@@ -52,7 +52,8 @@ export async function executeRead(
       const gathered = await gatherRows(plan, compiled, bindings, session)
       return await readRows(plan, compiled, { ...bindings, gathered }, session, boundRows)
     } catch (error) {
-      if (error instanceof StaleCopyError && moves < maxMoves) {
+      if (error instanceof StaleCopyError) {
+        if (moves >= maxMoves) throw errors.copiesBehind(error.database)
         await copyReferences(session, catalog)
         continue
       }
