@@ -42,20 +42,24 @@ function routeTable(memory: DatabaseSync, table: Table, key: Column, by: Column)
   const isInteger = key.type === 'integer'
   const [id, name] = [quoteName(key.name), quoteName(table.name)]
   const slot = slotExpression(quoteName(by.name))
-  const rows = memory
-    .prepare(
-      `SELECT ${id} AS id, slot FROM (SELECT ${id}, ${slot} AS slot FROM ${name}) WHERE ${idSlotExpression(id, isInteger)} IS NOT slot ORDER BY ${id}`,
-    )
-    .all()
+  const select = memory.prepare(
+    `SELECT ${id} AS id, slot FROM (SELECT ${id}, ${slot} AS slot FROM ${name}) WHERE ${idSlotExpression(id, isInteger)} IS NOT slot ORDER BY ${id}`,
+  )
+  select.setReadBigInts(true)
+  const rows = select.all()
   if (rows.length === 0) return 0
   memory.exec('CREATE TEMP TABLE routed (old PRIMARY KEY, new)')
   const insert = memory.prepare('INSERT INTO temp.routed VALUES (?, ?)')
   const taken = memory.prepare(`SELECT 1 FROM ${name} WHERE ${id} = ?`)
+  const given = new Set<bigint>()
+  const isTaken = (next: bigint) => {
+    if (given.has(next) || taken.get(next) !== undefined) return true
+    given.add(next)
+    return false
+  }
   for (const row of rows) {
-    const made = isInteger
-      ? freeNumber(row, (next) => taken.get(next) !== undefined)
-      : makeRoutedId(Number(row.slot))
-    insert.run(row.id as string | number, made)
+    const made = isInteger ? freeNumber(row, isTaken) : makeRoutedId(Number(row.slot))
+    insert.run(row.id as string | bigint, made)
   }
   for (const { table: child, column } of [
     ...childrenOf(memory, table.name, key.name),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BoundStatement, Row } from '../db/cluster/cluster.ts'
+import { namedReturning } from './named-returning.ts'
 
 /** What goes around a writing statement, in one transaction with it. */
 export interface Around {
@@ -52,7 +53,9 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     }
   }
 
-  const wrap = (inner: D1PreparedStatement, writes: boolean): Guarded => {
+  const wrap = (text: string, values: readonly unknown[], writes: boolean): Guarded => {
+    const prepared = database.prepare(text)
+    const inner = values.length === 0 ? prepared : prepared.bind(...values)
     const one = async () => (await batch([statement]))[0] as D1Result<Record<string, unknown>>
     const run = async <Result>(
       plain: () => Promise<Result>,
@@ -69,7 +72,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     const statement = {
       inner,
       writes,
-      bind: (...values: unknown[]) => wrap(inner.bind(...values), writes),
+      bind: (...next: unknown[]) => wrap(text, next, writes),
       all: () =>
         run(
           () => inner.all<Record<string, unknown>>(),
@@ -81,10 +84,12 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
           (result) => result,
         ),
       raw: (options?: never) =>
-        run<unknown>(
-          () => inner.raw(options as never),
-          ({ results }) => results.map((row) => Object.values(row)),
-        ),
+        writes && guard.around() !== null
+          ? rawOf(wrap(namedReturning(text), values, writes))
+          : run<unknown>(
+              () => inner.raw(options as never),
+              () => [],
+            ),
       first: (column?: string) =>
         run<unknown>(
           () => (column === undefined ? inner.first() : inner.first(column)),
@@ -94,10 +99,19 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     return statement
   }
 
+  /** The rows of a statement as arrays. */
+  const rawOf = async (statement: Guarded): Promise<unknown[][]> => {
+    const [result] = await batch([statement])
+    return (result as D1Result<Record<string, unknown>>).results.map((row) => Object.values(row))
+  }
+
   const binding = {
-    prepare: (text: string) => wrap(database.prepare(text), !reading.test(text)),
+    prepare: (text: string) => wrap(text, [], !reading.test(text)),
     batch,
     async exec(text: string) {
+      if (guard.around() !== null) {
+        throw new Error('exec() takes along nothing that was reserved: prepare the statement')
+      }
       try {
         return await guard.call(() => database.exec(text))
       } finally {

@@ -55,13 +55,20 @@ export class Reservations {
   around(database: string): Around | null {
     const held = this.#held.get(database) ?? []
     if (held.length === 0) return null
+    const taken = [...held]
     return {
-      before: [permitClaims(held)],
+      before: permitClaims(taken),
       after: { ...endPermits, text: `${endPermits.text} RETURNING name, value` },
       done: (left: readonly Row[]) => {
         const isLeft = ({ claim }: Permit) =>
           left.some(({ name, value }) => name === nameOf(claim) && value === claim.value)
-        this.#held.set(database, held.filter(isLeft))
+        // Others may have been reserved meanwhile.
+        const used = taken.filter((permit) => !isLeft(permit))
+        const now = this.#held.get(database) ?? []
+        this.#held.set(
+          database,
+          now.filter((permit) => !used.includes(permit)),
+        )
       },
     }
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { BoundStatement } from './database.ts'
-import { nameOf, type Permit } from './unique-values.ts'
+import { nameOf, type Permit, pieces } from './unique-values.ts'
 
 export const permitAllText = "INSERT OR IGNORE INTO _atoll_permits (name, value, token) VALUES ('*', '', '')"
 
@@ -22,11 +22,10 @@ export function permitted(statements: readonly BoundStatement[]): BoundStatement
   return [permitAll, ...statements, endPermits]
 }
 
-/** Begins a transaction that may give rows these values, which were reserved. */
-export function permitClaims(permits: readonly Permit[]): BoundStatement {
-  const list = permits.map(({ claim, token }) => [nameOf(claim), claim.value, token])
-  return {
+/** Begin a transaction that may give rows these values, which were reserved. */
+export function permitClaims(permits: readonly Permit[]): BoundStatement[] {
+  return pieces(permits, ({ claim }) => claim.value.length).map((piece) => ({
     text: 'INSERT OR REPLACE INTO _atoll_permits (name, value, token) SELECT value->>0, value->>1, value->>2 FROM json_each(?1)',
-    parameters: [JSON.stringify(list)],
-  }
+    parameters: [JSON.stringify(piece.map(({ claim, token }) => [nameOf(claim), claim.value, token]))],
+  }))
 }

@@ -71,7 +71,8 @@ export async function reserve(
   let open = claims
   for (let round = 0; round < maxRounds && open.length > 0; round++) {
     const entries = await tryReserve(writing, open, token)
-    const isShared = (entry: Held) => entry.slot === matching(open, [entry])[0]?.slot
+    const openNow = claimsByValue(open)
+    const isShared = (entry: Held) => entry.slot === openNow.get(keyOf(entry))?.slot
     const doubtful = (entry: Held) => !isShared(entry) || (isAgain && entry.token !== token)
     const held = entries.filter(doubtful)
     const now = Date.now()
@@ -83,7 +84,8 @@ export async function reserve(
     taken.push(...matching(claims, held.filter(isTaken)))
     for (const entry of entries) {
       if (absent.has(entry) || isTaken(entry)) continue
-      for (const claim of matching(open, [entry])) permits.push({ claim, token: entry.token })
+      const claim = openNow.get(keyOf(entry))
+      if (claim) permits.push({ claim, token: entry.token })
     }
     const waiting = held.filter((entry) => absent.get(entry) === 'pending')
     open = matching(claims, [...waiting, ...free])
@@ -210,22 +212,22 @@ async function absentOf(
   const groups = [...Map.groupBy(numbered, ({ entry }) => nameOf(entry)).values()]
   const outcomes = await session.run(slotsSite(held), ({ slots }) =>
     groups.flatMap((group) => {
-      const own = group.filter(({ entry }) => slots?.has(entry.slot))
-      const [first] = own
-      if (!first) return []
-      const { table, column } = first.entry
-      const list = listOf(own, ({ entry, i }) => [i, entry.value, entry.token, revokes(entry) ? 1 : 0])
-      const hasRow = `EXISTS (SELECT 1 FROM ${quoteName(table.name)} WHERE ${quoteName(column.name)} = j.value->>1)`
-      return [
-        {
-          text: `INSERT OR REPLACE INTO _atoll_unique_tokens (token, state, at) SELECT DISTINCT j.value->>2, 'revoked', CAST(?2 AS INTEGER) FROM json_each(?1) AS j WHERE j.value->>3 = 1 AND NOT ${hasRow}`,
-          parameters: [list, String(Date.now())],
-        },
-        {
-          text: `SELECT j.value->>0 AS i, EXISTS (SELECT 1 FROM _atoll_unique_tokens AS t WHERE t.token = j.value->>2 AND t.state = 'revoked') AS settled FROM json_each(?1) AS j WHERE NOT ${hasRow}`,
-          parameters: [list],
-        },
-      ]
+      const here = group.filter(({ entry }) => slots?.has(entry.slot))
+      return pieces(here, ({ entry }) => entry.value.length).flatMap((own) => {
+        const { table, column } = (own[0] as (typeof own)[number]).entry
+        const list = listOf(own, ({ entry, i }) => [i, entry.value, entry.token, revokes(entry) ? 1 : 0])
+        const hasRow = `EXISTS (SELECT 1 FROM ${quoteName(table.name)} WHERE ${quoteName(column.name)} = j.value->>1)`
+        return [
+          {
+            text: `INSERT OR REPLACE INTO _atoll_unique_tokens (token, state, at) SELECT DISTINCT j.value->>2, 'revoked', CAST(?2 AS INTEGER) FROM json_each(?1) AS j WHERE j.value->>3 = 1 AND NOT ${hasRow}`,
+            parameters: [list, String(Date.now())],
+          },
+          {
+            text: `SELECT j.value->>0 AS i, EXISTS (SELECT 1 FROM _atoll_unique_tokens AS t WHERE t.token = j.value->>2 AND t.state = 'revoked') AS settled FROM json_each(?1) AS j WHERE NOT ${hasRow}`,
+            parameters: [list],
+          },
+        ]
+      })
     }),
   )
   for (const row of rowsOf(outcomes)) {
@@ -242,14 +244,14 @@ async function takeOver(
   token: string,
 ): Promise<void> {
   const now = String(Date.now())
+  const wanted = claimsByValue(claims)
   await onLookups(session, orphans, (own) => [
     {
       text: `UPDATE _atoll_unique AS u SET token = ?2, at = CAST(?3 AS INTEGER), slot = j.value->>3
  FROM json_each(?1) AS j WHERE u.name = j.value->>0 AND u.value = j.value->>1 AND u.token = j.value->>2`,
       parameters: [
         listOf(own, (entry) => {
-          const [claim] = matching(claims, [entry])
-          return [nameOf(entry), entry.value, entry.token, claim?.slot ?? entry.slot]
+          return [nameOf(entry), entry.value, entry.token, wanted.get(keyOf(entry))?.slot ?? entry.slot]
         }),
         token,
         now,
@@ -267,7 +269,7 @@ async function onLookups<C extends Claim>(
   if (claims.length === 0) return []
   const site = { kind: 'slots', slots: [...new Set(claims.map(({ value }) => keySlot(value)))] } as const
   const own = ({ slots }: Part) => claims.filter(({ value }) => slots?.has(keySlot(value)))
-  return rowsOf(await session.run(site, (part) => statementsOf(own(part))))
+  return rowsOf(await session.run(site, (part) => pieces(own(part)).flatMap(statementsOf)))
 }
 
 function rowsOf(outcomes: Awaited<ReturnType<ClusterSession['run']>>): Row[] {
@@ -275,6 +277,28 @@ function rowsOf(outcomes: Awaited<ReturnType<ClusterSession['run']>>): Row[] {
     if ('error' in outcome) throw outcome.error
     return outcome.results.flat()
   })
+}
+
+/** Most characters of values in one parameter: in bytes, with names and tokens beside them, that stays below what D1 takes. */
+const maxValueLength = 250_000
+const maxPiece = 4000
+
+/** Items in pieces that fit into one parameter each. */
+export function pieces<Item>(
+  items: readonly Item[],
+  lengthOf: (item: Item) => number = (item) => (item as unknown as Claim).value.length,
+): Item[][] {
+  const found: Item[][] = []
+  let length = 0
+  for (const item of items) {
+    const last = found.at(-1)
+    length += lengthOf(item)
+    if (last === undefined || last.length >= maxPiece || length > maxValueLength) {
+      found.push([item])
+      length = lengthOf(item)
+    } else last.push(item)
+  }
+  return found
 }
 
 function slotsSite(entries: readonly Claim[]) {
@@ -290,10 +314,17 @@ export function nameOf({ table, column }: Pick<Claim, 'table' | 'column'>): stri
   return `${table.name}.${column.name}`
 }
 
+/** The claims that entries are of. */
 function matching(claims: readonly Claim[], entries: readonly Claim[]): Claim[] {
-  return entries.flatMap(
-    (entry) => claims.find((claim) => claim.value === entry.value && nameOf(claim) === nameOf(entry)) ?? [],
-  )
+  if (entries.length === 0) return []
+  const known = claimsByValue(claims)
+  return entries.flatMap((entry) => known.get(keyOf(entry)) ?? [])
+}
+
+const keyOf = (claim: Claim) => `${nameOf(claim)}\n${claim.value}`
+
+function claimsByValue(claims: readonly Claim[]): Map<string, Claim> {
+  return new Map(claims.toReversed().map((claim) => [keyOf(claim), claim]))
 }
 
 function heldOf(row: Row, claims: readonly Pick<Claim, 'table' | 'column'>[]): Held {

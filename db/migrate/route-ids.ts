@@ -1,6 +1,6 @@
 /**
  * Integer ids that carry no slot become routed ones: the statements of a migration that multiplies them out, rows that refer to them
- * first. What is negative has been done, and is turned round at the end, so that no new id meets an old one on its way.
+ * first.
  * @module
  */
 import { type Catalog, type Column, keyColumn, type Table } from '../catalog/catalog.ts'
@@ -52,11 +52,18 @@ function readRouted(catalog: Catalog, name: string): Routed {
   }
 }
 
+/** Far below every id that there is: what lies there has been done, and is brought back at the end. */
+const aside = '4611686018427387904'
+
+/** All ids of a table or none, so that no new one meets an old one that carries its slot by accident. */
+const hasUnrouted = (table: Table) =>
+  `EXISTS (SELECT 1 FROM ${quoteName(table.name)} WHERE ${isUnrouted(table)})`
+
 function ownStatements({ table, key, by }: Routed): string[] {
   const name = quoteName(table.name)
   return [
-    `UPDATE ${name} SET ${key} = -(${key} * ${slotCount} + ${slotExpression(by)}) WHERE ${key} > 0 AND ${isUnrouted(table)}`,
-    turnedRound(name, key),
+    `UPDATE ${name} SET ${key} = ${key} * ${slotCount} + ${slotExpression(by)} - ${aside} WHERE ${key} > 0 AND ${hasUnrouted(table)}`,
+    broughtBack(name, key),
   ]
 }
 
@@ -69,15 +76,15 @@ function childStatements(catalog: Catalog, { table, key, by }: Routed): string[]
           const [name, its] = [quoteName(child.name), quoteName(column)]
           const own = `_atoll_p.${key} = ${name}.${its}`
           return [
-            `UPDATE ${name} SET ${its} = -(${its} * ${slotCount} + (SELECT ${slotExpression(`_atoll_p.${by}`)} FROM ${parent} WHERE ${own})) WHERE ${its} > 0 AND EXISTS (SELECT 1 FROM ${parent} WHERE ${own} AND ${key} > 0 AND ${isUnrouted(table)})`,
-            turnedRound(name, its),
+            `UPDATE ${name} SET ${its} = ${its} * ${slotCount} + (SELECT ${slotExpression(`_atoll_p.${by}`)} FROM ${parent} WHERE ${own}) - ${aside} WHERE ${its} > 0 AND EXISTS (SELECT 1 FROM ${parent} WHERE ${own}) AND ${hasUnrouted(table)}`,
+            broughtBack(name, its),
           ]
         }),
   )
 }
 
-function turnedRound(table: string, column: string): string {
-  return `UPDATE ${table} SET ${column} = -${column} WHERE ${column} <= -${slotCount}`
+function broughtBack(table: string, column: string): string {
+  return `UPDATE ${table} SET ${column} = ${column} + ${aside} WHERE ${column} < -${aside} / 2`
 }
 
 /** Columns by which rows of a table refer to another's key. */

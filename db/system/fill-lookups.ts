@@ -61,7 +61,7 @@ async function fill(
           `SELECT rowid AS n, ${value} AS value, CAST(${quoteName(placement.by)} AS TEXT) AS by FROM ${quoteName(table.name)} WHERE rowid > ? AND ${value} IS NOT NULL ORDER BY rowid LIMIT ${rowsPerRead}`,
         )
         .bind(after)
-        .all<{ n: number; value: string; by: string }>()
+        .all<{ n: number; value: string; by: string | null }>()
       for (const [shard, own] of Map.groupBy(rows, (row) => ownerOf(map, keySlot(row.value)))) {
         await enter(databases.get(shard) as MigrationDatabase, name, own)
       }
@@ -135,9 +135,9 @@ async function* valuesOf(database: MigrationDatabase, table: string, column: str
 async function enter(
   database: MigrationDatabase,
   name: string,
-  rows: readonly { readonly value: string; readonly by: string }[],
+  rows: readonly { readonly value: string; readonly by: string | null }[],
 ): Promise<void> {
-  const list = JSON.stringify(rows.map(({ value, by }) => [value, keySlot(value), slotOf(by)]))
+  const list = JSON.stringify(rows.map(({ value, by }) => [value, keySlot(value), slotOf(by ?? '')]))
   await database.batch([
     database
       .prepare(

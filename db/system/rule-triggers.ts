@@ -50,11 +50,12 @@ function distributedTriggers(table: Table, by: string, shards: boolean): Trigger
   const key = table.ids === 'routed' ? keyColumn(table) : null
   const unique = shards ? table.uniqueAcrossShards : []
   const on = quoteName(table.name)
+  const checks = [
+    ...(isHashed(column) ? placed(table, column, key) : []),
+    ...unique.flatMap((name) => reserved(table, name)),
+  ]
   return [
-    trigger(table, 'insert', `AFTER INSERT ON ${on}`, [
-      ...(isHashed(column) ? placed(table, column, key) : []),
-      ...unique.flatMap((name) => reserved(table, name)),
-    ]),
+    ...(checks.length === 0 ? [] : [trigger(table, 'insert', `AFTER INSERT ON ${on}`, checks)]),
     trigger(
       table,
       'distribution',

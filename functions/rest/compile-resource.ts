@@ -147,10 +147,7 @@ export class ResourceCompiler {
   }
 
   #whereChosen(): string {
-    const root = this.#root
-    const picked = () =>
-      `${root.alias}.rowid IN (SELECT value FROM json_each(${this.#parameters.add({ kind: 'gathered', index: 0 })}))`
-    const filters = [...(root.picked ? [picked()] : []), ...this.#filters(root)]
+    const filters = this.#filters(this.#root)
     return filters.length === 0 ? '' : ` WHERE (${allOf(filters)})`
   }
 
@@ -303,15 +300,21 @@ export class ResourceCompiler {
    * can fail, and tell by its error what is in a row, is asked of no row that the policy hides.
    */
   #filters(resource: ResourcePlan): string[] {
+    const picked = resource.picked ? [this.#picked(resource)] : []
     const policy = this.#policy(resource)
     if (!this.#tree.isGuarded(resource)) {
-      return resource.where.map((predicate) => this.#predicates.compile(predicate))
+      return [...picked, ...resource.where.map((predicate) => this.#predicates.compile(predicate))]
     }
     const filters = resource.where.map((predicate) => {
       const sql = this.#predicates.compile(predicate)
       return canFail(predicate) ? `CASE WHEN ${allOf(this.#guards(resource))} THEN ${sql} END` : sql
     })
-    return [...policy, ...filters]
+    return [...picked, ...policy, ...filters]
+  }
+
+  /** The rows that were found before. */
+  #picked({ alias }: ResourcePlan): string {
+    return `${alias}.rowid IN (SELECT value FROM json_each(${this.#parameters.add({ kind: 'gathered', index: 0 })}))`
   }
 
   /** The policies of a resource, of the join table that it is reached by, and of all that it is in. */

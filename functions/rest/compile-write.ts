@@ -88,7 +88,7 @@ function slotsOfChosen(plan: WritePlan): Statement | null {
   if (!changesRows(plan) || placement.kind !== 'distributed') return null
   return writeStatement((parameters) => {
     const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
-    return `SELECT ${alias}.${quoteName(placement.by)} AS b FROM ${quoteName(table.name)}${compiler.chosen()}`
+    return `SELECT CAST(${alias}.${quoteName(placement.by)} AS TEXT) AS b FROM ${quoteName(table.name)}${compiler.chosen()}`
   })
 }
 

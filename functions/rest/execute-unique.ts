@@ -22,11 +22,15 @@ export class TakenError extends ConstraintError {
   readonly slot: number
   /** That row; null when it is there already. */
   readonly row: StoredRow | null
+  /** All values of the write that other rows have. */
+  readonly taken: readonly Claim[]
 
-  constructor({ table, column, slot }: Claim, row: StoredRow | null) {
+  constructor(claim: Claim, row: StoredRow | null, taken: readonly Claim[] = [claim]) {
+    const { table, column, slot } = claim
     super('unique', [column.name], `${table.name}.${column.name}`, null)
     this.slot = slot
     this.row = row
+    this.taken = taken
   }
 }
 
@@ -114,9 +118,9 @@ async function reservationFor(
   const claims = proposals.map(({ claim }) => claim)
   if (claims.length === 0) return { site, before: [], claims }
   const { permits, taken } = await reserveAll(bound, claims, session, isAgain)
-  const found = proposals.find(({ claim }) => claim === taken)
-  if (found) throw new TakenError(found.claim, found.row)
-  return { site, before: [permitClaims(permits)], claims }
+  const found = proposals.find(({ claim }) => claim === taken[0])
+  if (found) throw new TakenError(found.claim, found.row, taken)
+  return { site, before: permitClaims(permits), claims }
 }
 
 /**
@@ -144,32 +148,59 @@ async function reserveForUpdate(
   const [only, ...others] = found
   if (!only) return { site: null, before: [], claims: [] }
   const by = plan.root.table.columns.get(distributedBy(bound)) as Column
-  const slot = slotOf(canonicalText(by, String(only.b)))
+  const value = only.b as string | null
+  const slot = slotOf(value === null ? '' : canonicalText(by, value))
   const claims = claimsOf(bound, row, slot)
   if (others.length > 0) throw new TakenError(claims[0] as Claim, null)
   const { permits, taken } = await reserveAll(bound, claims, session, isAgain)
-  if (taken) throw new TakenError(taken, null)
+  if (taken[0]) throw new TakenError(taken[0], null)
   // Should another row have come to match in the meantime, all begins again.
   const isSame: BoundStatement = {
     text: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM (${statement.text}) WHERE CAST(b AS TEXT) IS NOT ?${statement.parameters.length + 1}) THEN 1 ELSE json_extract('{}','${revokedMark}') END`,
-    parameters: [...statement.parameters, String(only.b)],
+    parameters: [...statement.parameters, value],
   }
-  return { site: { kind: 'slots', slots: [slot] }, before: [isSame, permitClaims(permits)], claims }
+  return { site: { kind: 'slots', slots: [slot] }, before: [isSame, ...permitClaims(permits)], claims }
 }
 
-/** Reserves values, or finds one that another row has. */
+/** Reserves values, or finds those that other rows have. */
 async function reserveAll(
   { plan }: BoundWrite,
   claims: readonly Claim[],
   session: ClusterSession,
   isAgain: boolean,
-): Promise<{ readonly permits: readonly Permit[]; readonly taken: Claim | null }> {
+): Promise<{ readonly permits: readonly Permit[]; readonly taken: readonly Claim[] }> {
   const { permits, taken, contended } = await reserve(session, claims, crypto.randomUUID(), isAgain)
-  const [first] = taken
-  if (first === undefined && !contended) return { permits, taken: null }
+  if (taken.length === 0 && !contended) return { permits, taken }
   session.later(releaseUnused(session, claims))
-  if (first === undefined) throw errors.valueContended(plan.root.table.name)
-  return { permits, taken: first }
+  if (taken.length === 0) throw errors.valueContended(plan.root.table.name)
+  return { permits, taken }
+}
+
+/**
+ * What an upsert makes of rows whose key other rows have, in other slots: they are passed over, or merged where those are.
+ *
+ * @returns null when they are refused: a merge that sets the distribution column would move a row
+ */
+export async function followTaken(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  { taken }: TakenError,
+  session: ClusterSession,
+): Promise<readonly StoredRow[] | null> {
+  const { conflict, columns } = bound.plan
+  const [key, ...others] = conflict?.key ?? []
+  if (!conflict || !key || others.length > 0 || taken.some(({ column }) => column.name !== key.name))
+    return null
+  const ignores = conflict.resolution === 'ignore'
+  if (!ignores && columns.some(({ name }) => name === distributedBy(bound))) return null
+  const values = new Set(taken.map(({ value }) => value))
+  const held = await find(session, bound.plan.root.table, key, [...values])
+  const slots = new Map(held.map(({ value, slot }) => [value, slot]))
+  return rows.flatMap((row) => {
+    const claim = claimsOf(bound, row, row.slot ?? 0).find(({ column }) => column.name === key.name)
+    if (!claim || !values.has(claim.value)) return [row]
+    return ignores ? [] : [{ ...row, slot: slots.get(claim.value) ?? row.slot }]
+  })
 }
 
 /** Two new rows in different slots that would have the same value. */

@@ -4,7 +4,7 @@
  */
 
 import { ownResults, tracked } from '../../db/changes/track-changes.ts'
-import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Outcome, Part, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
   MovedError,
@@ -20,32 +20,20 @@ import { followId, skipTaken } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import type { Rights } from '../access/rights.ts'
-import { AtollError, errors } from '../errors.ts'
-import { compileRollback, type RollbackNotes } from './compile-rollback.ts'
+import { errors } from '../errors.ts'
+import { compileRollback } from './compile-rollback.ts'
 import { affectedRows, type CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
 import { type Aftermath, carryOn } from './execute-aftermath.ts'
-import { runReserving, TakenError } from './execute-unique.ts'
+import { followTaken, runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { checkSeveral, type FoundRows, findWritten } from './find-written.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
 import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
-import { sortRows } from './sort-rows.ts'
 import type { Bindings, Statement } from './sql.ts'
 import { chunksOf, type StoredRow, storageRows } from './storage-rows.ts'
-
-/** What a write did. */
-export interface WriteResult {
-  /** JSON text, or a line of CSV, for each row that is shown. */
-  readonly rows: readonly string[]
-  /** Rows that were written. */
-  readonly affected: number
-  /** Of those, rows that were not there before. */
-  readonly inserted: number
-  /** The primary key of the one row that was written, as text; null when there are none or several. */
-  readonly key: readonly string[] | null
-}
+import { failureOf, joined, type PartResult, readNotes, readResults, type WriteResult } from './written.ts'
 
 /** A write and what it writes. */
 export interface BoundWrite extends Bindings {
@@ -56,14 +44,6 @@ export interface BoundWrite extends Bindings {
   readonly aftermath: Aftermath
 }
 
-/** What one database did. */
-interface PartResult {
-  readonly shown: readonly Row[]
-  readonly affected: number
-  readonly inserted: number
-  readonly key: readonly string[] | null
-}
-
 /** Times that a write looks for its rows again. */
 const maxFinds = 4
 
@@ -71,10 +51,11 @@ const maxFinds = 4
 export async function executeWrite(bound: BoundWrite, session: ClusterSession): Promise<WriteResult> {
   const { plan, payload } = bound
   const needed = idsNeeded(plan, payload)
+  const makeRows = async () =>
+    plan.action === 'delete' ? [] : storageRows(plan, payload, await takeIds(plan, needed, session))
   let mayBeTaken = needed !== null && needed.missing > 0
+  let rows = await makeRows()
   for (let attempt = 1; ; attempt++) {
-    const ids = await takeIds(plan, needed, session)
-    const rows = plan.action === 'delete' ? [] : storageRows(plan, payload, ids)
     try {
       const result = await writeRows(bound, rows, mayBeTaken, session)
       // After the commit: what is refused or undone moves no numbers.
@@ -86,6 +67,11 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
       if (error instanceof TakenNumber) {
         mayBeTaken = false
         await skipTaken(session, plan.root.table, error.column)
+        rows = await makeRows()
+      } else if (error instanceof TakenError) {
+        const followed = attempt < maxFinds ? await followTaken(bound, rows, error, session) : null
+        if (followed === null) throw await explainTaken(error, bound, rows, session)
+        rows = followed
       } else if (error instanceof StaleCopyError) {
         if (attempt >= maxFinds) throw errors.copiesBehind(error.database)
         await copyReferences(session, bound.rights.catalog)
@@ -111,7 +97,7 @@ async function writeRows(
   mayBeTaken: boolean,
   session: ClusterSession,
 ): Promise<WriteResult> {
-  const { site, bound, after } = await placeWrite(asked, rows, session)
+  const { site, bound, pickedOn } = await placeWrite(asked, rows, session)
   const { plan, compiled } = bound
   const copied = plan.root.placement.kind === 'reference' && session.cluster.sharded
   if (copied && compiled.keys) await tryOnCopies(bound, compiled.keys, session)
@@ -126,13 +112,15 @@ async function writeRows(
       where,
       session,
       (part) => {
-        const statements = statementsFor(bound, rowsOf(part), after)
+        const picked = pickedOn?.(part.database)
+        const own = picked ? { ...bound, gathered: picked.gathered } : bound
+        const statements = statementsFor(own, rowsOf(part), picked ? [picked.after] : [])
         return tracks ? tracked(statements) : statements
       },
       rowsOf,
-    ).catch(async (error) => {
+    ).catch((error) => {
       if (mayBeTaken) refuseTaken(error, plan)
-      throw error instanceof TakenError ? await explainTaken(error, bound, rows, session) : error
+      throw error
     })
   const answered = site === null ? [] : await withCopies(() => run(site), session, bound.rights.catalog)
   const outcomes = tracks ? answered.map(withOwnResults) : answered
@@ -144,7 +132,9 @@ async function writeRows(
   }
   if (!undone) await carryOn(bound, answered, tracks, copied, session)
   const results = await Promise.all(
-    outcomes.map((outcome) => resultOf(bound, outcome, rowsOf(outcome.part), after.length, session)),
+    outcomes.map((outcome) =>
+      resultOf(bound, outcome, rowsOf(outcome.part), pickedOn === null ? 0 : 1, session),
+    ),
   )
   const done = results.filter((result): result is PartResult => !(result instanceof Error))
   if (done.length < results.length) throw failureOf(outcomes, results)
@@ -161,11 +151,12 @@ async function placeWrite(
   const { plan } = bound
   const site = await siteOfWrite(bound, rows, session)
   const parts = await session.cluster.partsOf(site, session)
-  if (parts.length <= 1) return { site, bound, after: [] }
+  if (parts.length <= 1) return { site, bound, pickedOn: null }
   const finds = plan.action === 'update' || plan.action === 'delete'
-  if (finds && plan.preferences.atomicity !== 'shard') return findWritten(bound, session)
+  const isLimited = bound.compiled.first !== null
+  if (finds && (isLimited || plan.preferences.atomicity !== 'shard')) return findWritten(bound, session)
   checkSeveral(plan, parts.length, null)
-  return { site, bound, after: [] }
+  return { site, bound, pickedOn: null }
 }
 
 function refuseTaken(error: unknown, { numbered }: WritePlan): void {
@@ -278,79 +269,4 @@ async function resultOf(
     return explainViolation(error, { ...bound, chunks: chunksOf(rows) }, askOn(part, bound, session))
   }
   return error instanceof Error ? error : errors.internal(error)
-}
-
-function readResults({ plan, compiled }: BoundWrite, results: readonly (readonly Row[])[]): PartResult {
-  const { existing, forbid, doomed, returns, guards } = compiled
-  const statements = results.length - guards.length
-  const perChunk = 1 + [existing, forbid, doomed].filter((part) => part !== null).length + (returns ? 0 : 1)
-  let existed = 0
-  let affected = 0
-  const written: Row[] = []
-  for (let i = 0; i < statements; i += perChunk) {
-    if (existing) existed += numberIn(results[i])
-    const last = results[i + perChunk - 1] ?? []
-    affected += returns ? last.length : numberIn(last)
-    if (returns) written.push(...last)
-  }
-  const [only] = written
-  return {
-    shown: doomed ? (results[0] ?? []) : sortRows(written, plan.root.order),
-    affected,
-    inserted: affected - existed,
-    key: written.length === 1 && only ? keyOf(only) : null,
-  }
-}
-
-/** What a transaction had done that undid itself; see `compile-rollback.ts`. */
-function readNotes({ plan, compiled }: BoundWrite, { notes }: RolledBack): PartResult {
-  const { rows, existing } = JSON.parse(notes) as RollbackNotes
-  const noted = rows.map(({ text, keys }) => ({
-    r: text,
-    ...Object.fromEntries((keys ?? []).map((key, i) => [`k${i}`, key])),
-  }))
-  return {
-    shown: compiled.doomed ? noted : sortRows(noted, plan.root.order),
-    affected: rows.length,
-    inserted: rows.length - existing,
-    key: null,
-  }
-}
-
-/** One part's failure is the write's; of several, it is told what each has done. */
-function failureOf(outcomes: readonly Outcome[], results: readonly (PartResult | Error)[]): Error {
-  const failures = results.filter((result): result is Error => result instanceof Error)
-  if (failures.length === results.length) return failures[0] as Error
-  return errors.partlyWritten(
-    results.map((result, i) => ({
-      shard: outcomes[i]?.part.database ?? '',
-      written: result instanceof Error ? 0 : result.affected,
-      error:
-        result instanceof Error
-          ? (result instanceof AtollError ? result : errors.internal(result)).body
-          : null,
-    })),
-  )
-}
-
-function joined(parts: readonly PartResult[], plan: WritePlan): WriteResult {
-  const rows = parts.flatMap(({ shown }) => shown)
-  const sorted = parts.length > 1 ? sortRows(rows, plan.root.order) : rows
-  const sum = (of: (part: PartResult) => number) => parts.reduce((total, part) => total + of(part), 0)
-  return {
-    rows: sorted.flatMap((row) => (typeof row.r === 'string' ? [row.r] : [])),
-    affected: sum(({ affected }) => affected),
-    inserted: sum(({ inserted }) => inserted),
-    key: parts.length === 1 ? (parts[0]?.key ?? null) : null,
-  }
-}
-
-function numberIn(rows: readonly Row[] | undefined): number {
-  return Number(rows?.[0]?.n ?? 0)
-}
-
-function keyOf(row: Row): string[] {
-  const key: string[] = []
-  for (let i = 0; (row[`l${i}`] ?? null) !== null; i++) key.push(String(row[`l${i}`]))
-  return key
 }

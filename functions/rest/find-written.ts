@@ -20,10 +20,16 @@ import type { Statement } from './sql.ts'
 export interface FoundRows {
   /** Where they lie; null: there are none. */
   readonly site: Site | null
-  /** The write of those that were found, and of no others. */
   readonly bound: BoundWrite
+  /** The write of those that were found on a database, and of no others; null: of all that match. */
+  readonly pickedOn: ((database: string) => PickedRows) | null
+}
+
+export interface PickedRows {
+  /** Their rowids, a JSON array, as `gathered` has them. */
+  readonly gathered: readonly string[]
   /** Comes after the write, and undoes it when it was not of all that were found. */
-  readonly after: readonly Statement[]
+  readonly after: Statement
 }
 
 /**
@@ -42,20 +48,22 @@ async function findAll(bound: BoundWrite, slots: Statement, session: ClusterSess
   const found = (await lookEverywhere(counted, bound, session)).flatMap((outcome) => {
     const [row] = rowsOf(outcome)
     const rows = Number(row?.n ?? 0)
-    return rows === 0 ? [] : [{ database: outcome.part.database, rows, value: String(row?.b) }]
+    return rows === 0
+      ? []
+      : [{ database: outcome.part.database, rows, value: (row?.b as string | null) ?? '' }]
   })
   const [only, ...others] = found
-  if (only === undefined) return { site: null, bound, after: [] }
+  if (only === undefined) return { site: null, bound, pickedOn: null }
   if (others.length === 0) {
     const site: Site =
       only.rows === 1
         ? { kind: 'slots', slots: [slotOf(only.value)] }
         : { kind: 'found', database: only.database }
-    return { site, bound, after: [] }
+    return { site, bound, pickedOn: null }
   }
   const total = found.reduce((sum, { rows }) => sum + rows, 0)
   checkSeveral(bound.plan, found.length, total)
-  return { site: { kind: 'everywhere' }, bound, after: [] }
+  return { site: { kind: 'everywhere' }, bound, pickedOn: null }
 }
 
 /** The first rows of an order, over all shards: they are written by their rowids, as far as they still match. */
@@ -67,21 +75,25 @@ async function findFirst(bound: BoundWrite, first: Statement, session: ClusterSe
     rowsOf(outcome).map((row): Row => ({ ...row, database: outcome.part.database })),
   )
   const picked = sortRows(rows, plan.root.order).slice(offset, limit === null ? undefined : offset + limit)
-  if (picked.length === 0) return { site: null, bound, after: [] }
-  const databases = new Set(picked.map(({ database }) => database))
-  if (databases.size > 1) throw errors.severalShards(databases.size)
-  const ids = JSON.stringify(picked.map(({ id }) => id))
-  const slots = [...new Set(picked.map(({ b }) => slotOf(String(b))))]
-  const isWhole: Statement = {
-    text: `SELECT CASE WHEN changes() = ${picked.length} THEN 1 ELSE json_extract('{}','${vanishedMark}') END`,
+  if (picked.length === 0) return { site: null, bound, pickedOn: null }
+  const byDatabase = Map.groupBy(picked, ({ database }) => database as string)
+  if (byDatabase.size > 1) checkSeveral(plan, byDatabase.size, picked.length)
+  return {
+    site: { kind: 'slots', slots: [...new Set(picked.map(({ b }) => slotOf((b as string | null) ?? '')))] },
+    bound: { ...bound, ...pickedWrite(plan, bound.compiled) },
+    pickedOn: (database) => {
+      const own = byDatabase.get(database) ?? []
+      return { gathered: [JSON.stringify(own.map(({ id }) => id))], after: isWhole(own.length) }
+    },
+  }
+}
+
+/** That a write was of so many rows. */
+function isWhole(rows: number): Statement {
+  return {
+    text: `SELECT CASE WHEN changes() = ${rows} THEN 1 ELSE json_extract('{}','${vanishedMark}') END`,
     parameters: [],
     packed: false,
-  }
-  const written = pickedWrite(plan, bound.compiled)
-  return {
-    site: { kind: 'slots', slots },
-    bound: { ...bound, ...written, gathered: [ids] },
-    after: [isWhole],
   }
 }
 

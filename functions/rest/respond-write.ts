@@ -1,6 +1,6 @@
-import type { WriteResult } from './execute-write.ts'
 import type { WritePlan } from './plan.ts'
 import { appliedPreferences, bodyOf } from './respond.ts'
+import type { WriteResult } from './written.ts'
 
 /** Makes the HTTP response to a write. */
 export function respondWrite(

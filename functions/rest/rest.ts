@@ -26,7 +26,7 @@ import { type CompiledWrite, compileWrite } from './compile-write.ts'
 import { executeRead } from './execute.ts'
 import { aftermathOf } from './execute-aftermath.ts'
 import { cacheKey, executeCached, seeLastWrites } from './execute-cached.ts'
-import { executeWrite, type WriteResult } from './execute-write.ts'
+import { executeWrite } from './execute-write.ts'
 import { answerAsSaid, createFunctionResponse } from './function-response.ts'
 import { ranked } from './media.ts'
 import { noteCost } from './note-cost.ts'
@@ -48,6 +48,7 @@ import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
 import { type Shape, shapeOf } from './shape.ts'
 import { functionRows } from './storage-rows.ts'
 import { isTimed, Timing } from './timing.ts'
+import type { WriteResult } from './written.ts'
 
 /** What is done once per shape. */
 interface PreparedRead {

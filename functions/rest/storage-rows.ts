@@ -40,7 +40,8 @@ export function storageRows(
       ...plan.filled.map((column) => (column === plan.numbered ? String(ids[used++]) : defaultOf(column))),
     ]
     const isNumbered = used > before
-    const slot = plan.action === 'update' ? null : slotOfRow(plan, columns, values, isNumbered)
+    const isLeftOut = (column: Column) => takesDefaults && row[column.name] === undefined
+    const slot = plan.action === 'update' ? null : slotOfRow(plan, columns, values, isNumbered, isLeftOut)
     return { text: `[${values.join(',')}]`, slot }
   })
 }
@@ -49,27 +50,31 @@ export function storageRows(
  * The slot of a new row, by its distribution value; its routed id is made for it, or must be of it.
  *
  * @param isNumbered whether the row was given a number, which its id is to be made of
+ * @param isLeftOut whether a column that others of the payload set has its default
  */
 function slotOfRow(
   plan: WritePlan,
   columns: readonly Column[],
   values: string[],
   isNumbered: boolean,
+  isLeftOut: (column: Column) => boolean,
 ): number | null {
   const { table, placement } = plan.root
   if (placement.kind !== 'distributed') return null
   const position = columns.findIndex((column) => column.name === placement.by)
   const by = columns[position]
   const value = position < 0 ? null : (JSON.parse(quotedNumber(values[position] as string)) as string | null)
-  if (by === undefined || value === null) return null
-  const slot = slotOf(canonicalText(by, value))
+  if (by === undefined) return null
+  // Rows without a value lie together.
+  const slot = slotOf(value === null ? '' : canonicalText(by, value))
   const own = keyColumn(table)
   const key = own === null ? -1 : columns.indexOf(own)
   if (table.ids !== 'routed' || key < 0) return slot
   const column = columns[key] as Column
   const isInteger = column.type === 'integer'
   if (isInteger && isNumbered) values[key] = String(makeRoutedNumber(slot, Number(values[key])))
-  else if (!isInteger && plan.filled.includes(column)) values[key] = JSON.stringify(makeRoutedId(slot))
+  else if (!isInteger && (plan.filled.includes(column) || isLeftOut(column)))
+    values[key] = JSON.stringify(makeRoutedId(slot))
   else {
     const id = JSON.parse(quotedNumber(values[key] as string)) as unknown
     if (id !== null && slotOfId(String(id), isInteger) !== slot)

@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { customers, genres, invoices, receipts } from '../../db/app/schema.ts'
@@ -412,8 +412,108 @@ describe('what code of the app writes by Drizzle', () => {
     expect((await send('PATCH', `customers?id=eq.${one}`, { email: before })).status).toBe(200)
   })
 
+  it('answers what RETURNING says, in its order, with what was reserved', async () => {
+    let told: unknown
+    const outcome = await act(async ({ shards }) => {
+      const id = await shards.newId(customers.id)
+      const shard = await shards.of(id)
+      await shard.reserve(customers.email, 'one@keys.test')
+      const person = { id, firstName: 'a', lastName: 'b', email: 'one@keys.test' }
+      const written = shard
+        .insert(customers)
+        .values(person)
+        .returning({ two: sql<number>`2`, id: customers.id, again: customers.id, email: customers.email })
+        .execute()
+      // What is reserved while a statement is under way is there for the next.
+      await shard.reserve(customers.email, 'two@keys.test')
+      told = [await written, id]
+      await shard.update(customers).set({ email: 'two@keys.test' }).where(eq(customers.id, id))
+      await shard.delete(customers).where(eq(customers.id, id))
+    })
+    expect(outcome).toEqual([200, null])
+    const [rows, id] = told as [unknown, number]
+    expect(rows).toEqual([{ two: 2, id, again: id, email: 'one@keys.test' }])
+  })
+
   it('leaves no permit behind', async () => {
     for (const database of Object.values(databases))
       expect(await database.prepare('SELECT count(*) AS n FROM _atoll_permits').first<number>('n')).toBe(0)
+  })
+})
+
+describe('writes of forms that a client may choose', () => {
+  it('show of a limited delete what it has deleted, and choose over all shards where each commits by itself', async () => {
+    const [one, other] = people as [number, number]
+    await add(first, one, 700)
+    await add(first + 1, one, 701)
+    await add(first + 2, one, 702)
+    await add(first + 3, other, 703)
+    const gone = send('DELETE', 'invoices?total=gte.700&order=total&limit=1&select=total')
+    expect((await said(gone)).body).toEqual([{ total: 700 }])
+    const each = 'return=representation,atomicity=shard'
+    const changed = send(
+      'PATCH',
+      'invoices?total=gte.700&order=total.desc&limit=1&select=total',
+      { total: 710 },
+      each,
+    )
+    expect((await said(changed)).body).toEqual([{ total: 710 }])
+    const two = send(
+      'DELETE',
+      'invoices?total=gte.700&order=total.desc&limit=2&select=total',
+      undefined,
+      each,
+    )
+    expect((await said(two)).body).toEqual([{ total: 710 }, { total: 702 }])
+    expect(await (await ask('invoices?total=gte.700&select=total')).json()).toEqual([{ total: 701 }])
+  })
+
+  it('merge and pass over what another shard has, as one database does', async () => {
+    const email = 'upsert@keys.test'
+    const person = { first_name: 'a', last_name: 'b', email }
+    const made = await send('POST', 'customers?select=id', person)
+    const [{ id }] = (await made.json()) as [{ id: number }]
+    for (let i = 0; i < 6; i++) {
+      const name = { ...person, first_name: `n${i}` }
+      const merged = send(
+        'POST',
+        'customers?on_conflict=email&select=id,first_name',
+        name,
+        'return=representation,resolution=merge-duplicates',
+      )
+      expect(await said(merged)).toMatchObject({ status: 200, body: [{ id, first_name: `n${i}` }] })
+      const ignored = send(
+        'POST',
+        'customers?on_conflict=email&select=id',
+        [name, { ...name, email: `x${i}@keys.test` }] as never,
+        'return=representation,resolution=ignore-duplicates,atomicity=shard',
+      )
+      const { status, body } = await said(ignored)
+      expect([status, (body as unknown[]).length]).toEqual([201, 1])
+    }
+    expect(await (await ask(`customers?email=eq.${email}&select=id,first_name`)).json()).toEqual([
+      { id, first_name: 'n5' },
+    ])
+    expect(
+      (await send('DELETE', 'customers?email=like.*@keys.test', undefined, 'atomicity=shard')).status,
+    ).toBe(204)
+  })
+
+  it('take many rows with keys of their own', async () => {
+    const customer = people[1] as number
+    const mine = await add(first, customer)
+    const rows = Array.from({ length: 6000 }, () => ({
+      id: crypto.randomUUID(),
+      invoice_id: mine,
+      customer_id: customer,
+      email: 'many',
+    }))
+    expect((await send('POST', 'receipts', rows as never, 'return=minimal')).status).toBe(201)
+    const last = rows[5999] as (typeof rows)[number]
+    expect((await said(ask(`receipts?select=email&id=eq.${last.id}`))).body).toEqual([{ email: 'many' }])
+    expect(
+      (await send('DELETE', `receipts?customer_id=eq.${customer}&email=eq.many`, undefined, 'return=minimal'))
+        .status,
+    ).toBe(204)
   })
 })

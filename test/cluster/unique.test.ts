@@ -172,7 +172,7 @@ describe('a reservation', () => {
 
   /** A writer's transaction: the permit of what it reserved, the row that uses it, and the end. */
   const writing = (id: number, token: string) => [
-    permitClaims([{ claim: claim(id, 'a'), token }]),
+    ...permitClaims([{ claim: claim(id, 'a'), token }]),
     {
       text: `INSERT INTO customers (id, first_name, last_name, email) VALUES (${id}, 'x', 'y', 'a')`,
       parameters: [],

@@ -118,7 +118,7 @@ export async function runReservations({
     if (taken.length === 0 && !contended) {
       try {
         const [, [old] = []] = await batch(name, [
-          permitClaims(permits),
+          ...permitClaims(permits),
           { text: 'SELECT email FROM people WHERE id = ?1', parameters: [String(id)] },
           {
             text: 'INSERT INTO people (id, email) VALUES (CAST(?1 AS INTEGER), ?2) ON CONFLICT (id) DO UPDATE SET email = excluded.email',
