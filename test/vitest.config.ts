@@ -77,7 +77,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           // Databases, servers and commands of their own; nothing is measured.
           maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -88,9 +88,9 @@ export default defineConfig({
           environment: 'node',
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Servers that are measured, or that must answer in time: one at a time, and nothing beside them.
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          // Servers that are measured, or that must answer in time: nothing that computes much beside them.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
