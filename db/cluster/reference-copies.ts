@@ -250,7 +250,8 @@ async function statementsFor(
       parameters: [list, present],
     })
   }
-  // What is still referred to must fail at once: D1 says nothing of keys that are open when it commits, but breaks.
+  // What is still referred to must fail at once: D1 says nothing of keys that are open when it commits, but breaks. The pragma also forgets what
+  // is open by now: a row whose parent was put into `DB` after this chunk of the log, which the next one brings.
   statements.push({ text: 'PRAGMA defer_foreign_keys = OFF', parameters: [] }, ...removals)
   statements.push({
     text: 'UPDATE _atoll_shard SET reference_sequence = CAST(?1 AS INTEGER)',
