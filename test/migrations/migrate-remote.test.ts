@@ -126,7 +126,7 @@ describe('db:migrate -- --remote', () => {
       ]),
     )
     // Every seventh request is cut off; a run that gives up is followed by another one.
-    for (let after = 0; after < 300; after += 7)
+    for (let after = 0; after < 120; after += 7)
       cloudflare.fail({
         match: /POST .*\/query/,
         after,

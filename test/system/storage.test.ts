@@ -439,7 +439,9 @@ describe('an upload', () => {
     const { error } = await narrow.upload('large.png', blob(18_500_000))
     expect(error).not.toBeNull()
     expect([413, undefined]).toContain((error as { status?: number }).status)
-    const { data } = await narrow.download('fits.png')
+    // The connection on which it was refused may end under the next request.
+    const first = await narrow.download('fits.png')
+    const { data } = first.error === null ? first : await narrow.download('fits.png')
     expect(
       createHash('sha256')
         .update(new Uint8Array((await data?.arrayBuffer()) as ArrayBuffer))
