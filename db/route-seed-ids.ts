@@ -5,8 +5,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type Catalog, type Column, keyColumn, type Table } from './catalog/catalog.ts'
-import { idSlotExpression, slotExpression } from './cluster/slot-expression.ts'
-import { makeRoutedId, makeRoutedNumber } from './cluster/slots.ts'
+import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from './cluster/slots.ts'
 import { quoteName } from './quote.ts'
 
 interface Child {
@@ -23,8 +22,7 @@ export function routeSeedIds(memory: DatabaseSync, catalog: Catalog): Map<string
     if (table.ids !== 'routed' || key === null || placement.kind !== 'distributed') continue
     // What is another row's id changes along with it.
     if (childrenIn(memory, table.name).includes(key.name)) continue
-    const by = table.columns.get(placement.by) as Column
-    const count = routeTable(memory, table, key, by)
+    const count = routeTable(memory, table, key, placement.by)
     if (count > 0) changed.set(table.name, count)
   }
   return changed
@@ -38,15 +36,16 @@ function childrenIn(memory: DatabaseSync, table: string): string[] {
     .map(({ name }) => name as string)
 }
 
-function routeTable(memory: DatabaseSync, table: Table, key: Column, by: Column): number {
+function routeTable(memory: DatabaseSync, table: Table, key: Column, by: string): number {
   const isInteger = key.type === 'integer'
   const [id, name] = [quoteName(key.name), quoteName(table.name)]
-  const slot = slotExpression(quoteName(by.name))
   const select = memory.prepare(
-    `SELECT ${id} AS id, slot FROM (SELECT ${id}, ${slot} AS slot FROM ${name}) WHERE ${idSlotExpression(id, isInteger)} IS NOT slot ORDER BY ${id}`,
+    `SELECT ${id} AS id, CAST(${quoteName(by)} AS TEXT) AS value FROM ${name} ORDER BY ${id}`,
   )
   select.setReadBigInts(true)
-  const rows = select.all()
+  const rows = (select.all() as unknown as { id: string | bigint; value: string | null }[])
+    .map((row) => ({ id: row.id, slot: slotOf(row.value ?? '') }))
+    .filter((row) => slotOfId(String(row.id), isInteger) !== row.slot)
   if (rows.length === 0) return 0
   memory.exec('CREATE TEMP TABLE routed (old PRIMARY KEY, new)')
   const insert = memory.prepare('INSERT INTO temp.routed VALUES (?, ?)')
@@ -58,8 +57,7 @@ function routeTable(memory: DatabaseSync, table: Table, key: Column, by: Column)
     return false
   }
   for (const row of rows) {
-    const made = isInteger ? freeNumber(row, isTaken) : makeRoutedId(Number(row.slot))
-    insert.run(row.id as string | bigint, made)
+    insert.run(row.id, isInteger ? freeNumber(row, isTaken) : makeRoutedId(row.slot))
   }
   for (const { table: child, column } of [
     ...childrenOf(memory, table.name, key.name),
@@ -78,10 +76,13 @@ function routeTable(memory: DatabaseSync, table: Table, key: Column, by: Column)
 const largestNumber = 549_755_813_887
 
 /** The id that a row's old one is the number of, or the next that is free. */
-function freeNumber({ id, slot }: Record<string, unknown>, isTaken: (id: bigint) => boolean): bigint {
+function freeNumber(
+  { id, slot }: { readonly id: string | bigint; readonly slot: number },
+  isTaken: (id: bigint) => boolean,
+): bigint {
   const old = Math.abs(Number(id))
   for (let number = old >= 1 && old <= largestNumber ? old : 1; ; number++) {
-    const made = BigInt(makeRoutedNumber(Number(slot), number))
+    const made = BigInt(makeRoutedNumber(slot, number))
     if (!isTaken(made)) return made
   }
 }

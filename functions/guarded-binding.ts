@@ -53,16 +53,17 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     }
   }
 
-  const wrap = (text: string, values: readonly unknown[], writes: boolean): Guarded => {
-    const prepared = database.prepare(text)
-    const inner = values.length === 0 ? prepared : prepared.bind(...values)
-    const one = async () => (await batch([statement]))[0] as D1Result<Record<string, unknown>>
+  const one = async (statement: Guarded) => (await batch([statement]))[0] as D1Result<Record<string, unknown>>
+
+  const wrap = (text: string, inner: D1PreparedStatement, values: readonly unknown[]): Guarded => {
+    const writes = !reading.test(text)
+    /** @param taking runs it with what goes around it, when there is anything */
     const run = async <Result>(
       plain: () => Promise<Result>,
-      read: (result: D1Result<Record<string, unknown>>) => Result,
+      taking: () => Promise<Result>,
     ): Promise<Result> => {
       if (!writes) return guard.call(plain)
-      if (guard.around() !== null) return read(await one())
+      if (guard.around() !== null) return taking()
       try {
         return await guard.call(plain)
       } finally {
@@ -72,41 +73,42 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     const statement = {
       inner,
       writes,
-      bind: (...next: unknown[]) => wrap(text, next, writes),
+      bind: (...next: unknown[]) => wrap(text, inner.bind(...next), next),
       all: () =>
         run(
           () => inner.all<Record<string, unknown>>(),
-          (result) => result,
+          () => one(statement),
         ),
       run: () =>
         run(
           () => inner.run<Record<string, unknown>>(),
-          (result) => result,
+          () => one(statement),
         ),
       raw: (options?: never) =>
-        writes && guard.around() !== null
-          ? rawOf(wrap(namedReturning(text), values, writes))
-          : run<unknown>(
-              () => inner.raw(options as never),
-              () => [],
-            ),
+        run<unknown>(
+          () => inner.raw(options as never),
+          async () => {
+            const named = prepare(namedReturning(text))
+            const { results } = await one(values.length === 0 ? named : (named.bind(...values) as Guarded))
+            return results.map((row) => Object.values(row))
+          },
+        ),
       first: (column?: string) =>
         run<unknown>(
           () => (column === undefined ? inner.first() : inner.first(column)),
-          ({ results: [row] }) => (column === undefined ? row : row?.[column]) ?? null,
+          async () => {
+            const [row] = (await one(statement)).results
+            return (column === undefined ? row : row?.[column]) ?? null
+          },
         ),
     } as unknown as Guarded
     return statement
   }
 
-  /** The rows of a statement as arrays. */
-  const rawOf = async (statement: Guarded): Promise<unknown[][]> => {
-    const [result] = await batch([statement])
-    return (result as D1Result<Record<string, unknown>>).results.map((row) => Object.values(row))
-  }
+  const prepare = (text: string) => wrap(text, database.prepare(text), [])
 
   const binding = {
-    prepare: (text: string) => wrap(text, [], !reading.test(text)),
+    prepare,
     batch,
     async exec(text: string) {
       if (guard.around() !== null) {

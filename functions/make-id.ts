@@ -3,7 +3,8 @@ import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { type Catalog, keyColumn, type Table } from '../db/catalog/catalog.ts'
 import { nextNumbers } from '../db/cluster/sequences.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
-import { makeRoutedId, makeRoutedNumber, slotCount } from '../db/cluster/slots.ts'
+import { makeRoutedId, makeRoutedNumber } from '../db/cluster/slots.ts'
+import { routedId } from '../db/define.ts'
 
 /**
  * A new id for a row, as the data API would give it.
@@ -27,7 +28,7 @@ export async function makeId(
         : `${name}.${column.name} is no key that carries its row's slot`,
     )
   }
-  if (key.type === 'text') return makeRoutedId(slot ?? Math.floor(Math.random() * slotCount))
+  if (key.type === 'text') return slot === null ? routedId() : makeRoutedId(slot)
   const [number = 0] = await nextNumbers(session, table, key.name, 1)
   return slot === null ? number : makeRoutedNumber(slot, number)
 }

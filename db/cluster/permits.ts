@@ -11,6 +11,11 @@ export const permitAllText = "INSERT OR IGNORE INTO _atoll_permits (name, value,
 
 export const endPermitsText = 'DELETE FROM _atoll_permits'
 
+/** Texts with a permit for everything around them. */
+export function permittedTexts(texts: readonly string[]): string[] {
+  return [permitAllText, ...texts, endPermitsText]
+}
+
 /** Begins a transaction that may write any row anywhere. */
 export const permitAll: BoundStatement = { text: permitAllText, parameters: [] }
 

@@ -1,6 +1,7 @@
 import type { Table } from '../catalog/catalog.ts'
 import { quoteName } from '../quote.ts'
 import type { Cluster } from './cluster.ts'
+import { rowsOf } from './rows-of.ts'
 import type { ClusterSession } from './session.ts'
 import { numberOfId } from './slots.ts'
 
@@ -66,29 +67,38 @@ export async function followId(
   id: number,
 ): Promise<void> {
   const block = blockOf(session, table)
-  const greatest = table.ids === 'routed' ? numberOfId(id) : id
+  const greatest = numberIn(table, id)
   if (greatest < block.known || id > greatestFollowed) return
   await begin(session, table, column)
-  await session.writing().primary([
-    {
-      text: 'UPDATE _atoll_sequences SET next = CAST(?1 AS INTEGER) WHERE name = ?2 AND next <= CAST(?3 AS INTEGER)',
-      parameters: [String(greatest + 1 + margin), table.name, String(greatest)],
-    },
-  ])
+  await goOnBehind(session, table, greatest, margin)
   block.known = Math.max(block.known, greatest + 1)
-  block.next = block.end
 }
 
 /** Goes on behind the greatest number that any row has: one that was to be given out was taken by hand. */
 export async function skipTaken(session: ClusterSession, table: Table, column: string): Promise<void> {
-  const next = (await greatestOf(session, table, column)) + 1
+  await goOnBehind(session, table, await greatestOf(session, table, column), 0)
+}
+
+/** Lets the numbers go on behind one, with so much room between; what this isolate holds of lower ones is given up. */
+async function goOnBehind(
+  session: ClusterSession,
+  table: Table,
+  greatest: number,
+  room: number,
+): Promise<void> {
   await session.writing().primary([
     {
-      text: 'UPDATE _atoll_sequences SET next = CAST(?1 AS INTEGER) WHERE name = ?2 AND next < CAST(?1 AS INTEGER)',
-      parameters: [String(next), table.name],
+      text: 'UPDATE _atoll_sequences SET next = CAST(?1 AS INTEGER) WHERE name = ?2 AND next <= CAST(?3 AS INTEGER)',
+      parameters: [String(greatest + 1 + room), table.name, String(greatest)],
     },
   ])
-  blocks.get(session.cluster)?.delete(table.name)
+  const block = blockOf(session, table)
+  block.next = block.end
+}
+
+/** The number that an id of a table was made with. */
+function numberIn({ ids }: Table, id: number): number {
+  return ids === 'routed' ? numberOfId(id) : id
 }
 
 /** @returns the number after the block that was taken */
@@ -122,10 +132,6 @@ async function begin(session: ClusterSession, table: Table, column: string): Pro
 async function greatestOf(session: ClusterSession, table: Table, column: string): Promise<number> {
   const text = `SELECT ifnull(max(${quoteName(column)}), 0) AS n FROM ${quoteName(table.name)} WHERE ${quoteName(column)} <= ${greatestFollowed}`
   const outcomes = await session.writing().run({ kind: 'everywhere' }, () => [{ text, parameters: [] }])
-  const greatest = outcomes.map((outcome) => {
-    if ('error' in outcome) throw outcome.error
-    const id = Number(outcome.results[0]?.[0]?.n ?? 0)
-    return table.ids === 'routed' ? numberOfId(id) : id
-  })
-  return Math.max(0, ...greatest)
+  const ids = outcomes.flatMap(rowsOf).map(({ n }) => Number(n))
+  return Math.max(0, ...ids.map((id) => numberIn(table, id)))
 }

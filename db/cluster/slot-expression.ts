@@ -6,7 +6,7 @@
  * contribute, counted from the end of the text, is kept in a table that is worked out once.
  * @module
  */
-import { routedForm } from './slots.ts'
+import { routedForm, slotCount } from './slots.ts'
 
 /** Longest text in bytes whose slot SQL works out: of two sums with 254 half bytes none overflows. The slot of a longer one is null. */
 export const maxHashedBytes = 127
@@ -86,7 +86,7 @@ export function slotExpression(value: string): string {
 /** An expression for the slot that a routed id names, as `slotOfId`; null when it is none. */
 export function idSlotExpression(id: string, isInteger: boolean): string {
   if (isInteger) {
-    return `iif(typeof(${id}) = 'integer' AND ${id} BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}, ${id} % 16384, NULL)`
+    return `iif(typeof(${id}) = 'integer' AND ${id} BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}, ${id} % ${slotCount}, NULL)`
   }
   return `iif(typeof(${id}) = 'text' AND ${isRoutedText(id)}, ${slotOfRoutedText(id)}, NULL)`
 }

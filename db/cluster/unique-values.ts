@@ -66,29 +66,29 @@ export async function reserve(
   isAgain = false,
 ): Promise<Reserved> {
   const writing = session.writing()
+  const byValue = claimsByValue(claims)
+  const claimsOf = (entries: readonly Held[]) => entries.flatMap((entry) => byValue.get(keyOf(entry)) ?? [])
   const permits: Permit[] = []
   const taken: Claim[] = []
   let open = claims
   for (let round = 0; round < maxRounds && open.length > 0; round++) {
     const entries = await tryReserve(writing, open, token)
-    const openNow = claimsByValue(open)
-    const isShared = (entry: Held) => entry.slot === openNow.get(keyOf(entry))?.slot
+    const isShared = (entry: Held) => entry.slot === byValue.get(keyOf(entry))?.slot
     const doubtful = (entry: Held) => !isShared(entry) || (isAgain && entry.token !== token)
     const held = entries.filter(doubtful)
     const now = Date.now()
     const revokes = (entry: Held) => now - entry.at >= courtesyMs || isShared(entry)
     const absent = await absentOf(writing, held, revokes)
     const free = held.filter((entry) => absent.get(entry) === 'free')
-    await takeOver(writing, free, claims, token)
+    await takeOver(writing, free, byValue, token)
     const isTaken = (entry: Held) => !absent.has(entry) && !isShared(entry)
-    taken.push(...matching(claims, held.filter(isTaken)))
+    taken.push(...claimsOf(held.filter(isTaken)))
     for (const entry of entries) {
       if (absent.has(entry) || isTaken(entry)) continue
-      const claim = openNow.get(keyOf(entry))
-      if (claim) permits.push({ claim, token: entry.token })
+      permits.push(...claimsOf([entry]).map((claim) => ({ claim, token: entry.token })))
     }
     const waiting = held.filter((entry) => absent.get(entry) === 'pending')
-    open = matching(claims, [...waiting, ...free])
+    open = claimsOf([...waiting, ...free])
     if (waiting.length > 0) await pause(waitMs)
   }
   return { permits, taken, contended: open.length > 0 }
@@ -125,53 +125,8 @@ export async function find(
   return rows.map((row) => heldOf(row, claims))
 }
 
-/** Orphans are looked for among entries that are older than this, in milliseconds. */
-const sweepAfterMs = 60_000
-/** Entries that one sweep of a database looks at. */
-const sweptAtOnce = 500
-/** How long tokens are remembered: no writer lives so long. */
-const tokensMs = 3_600_000
-
-/**
- * Looks at some entries on a database, and takes away those that no row has.
- *
- * @param after where the last sweep ended; null: at the beginning
- * @returns where this one ended; null when it came to the end
- */
-export async function sweepOrphans(
-  session: ClusterSession,
-  database: string,
-  tables: readonly Table[],
-  after: string | null,
-): Promise<{ readonly after: string | null; readonly released: number }> {
-  const writing = session.writing()
-  const [name, value] = after === null ? ['', ''] : (JSON.parse(after) as [string, string])
-  const now = Date.now()
-  const [rows = []] = await writing.on(database, [
-    {
-      text: `SELECT ${entryColumns} FROM _atoll_unique AS u WHERE (name, value) > (?1, ?2) ORDER BY name, value LIMIT ${sweptAtOnce}`,
-      parameters: [name as string, value as string],
-    },
-    {
-      text: 'DELETE FROM _atoll_unique_tokens WHERE at < CAST(?1 AS INTEGER)',
-      parameters: [String(now - tokensMs)],
-    },
-  ])
-  const known = tables.flatMap((table) =>
-    table.uniqueAcrossShards.map((column) => ({ table, column: table.columns.get(column) as Column })),
-  )
-  const held = rows.flatMap((row): Held[] => {
-    const of = known.find((claim) => nameOf(claim) === row.name)
-    return of && Number(row.at) < now - sweepAfterMs ? [heldOf(row, [of])] : []
-  })
-  const last = rows.at(-1)
-  return {
-    after: last && rows.length === sweptAtOnce ? JSON.stringify([last.name, last.value]) : null,
-    released: await release(session, held),
-  }
-}
-
-const entryColumns = 'u.name, u.value, u.slot, u.token, u.at'
+/** What is read of an entry. */
+export const entryColumns = 'u.name, u.value, u.slot, u.token, u.at'
 
 /** Puts the claims into the lookup table, as far as their values are free; answers with the entries as they are then. */
 async function tryReserve(session: ClusterSession, claims: readonly Claim[], token: string): Promise<Held[]> {
@@ -230,7 +185,7 @@ async function absentOf(
       })
     }),
   )
-  for (const row of rowsOf(outcomes)) {
+  for (const row of allRowsOf(outcomes)) {
     absent.set(held[Number(row.i)] as Held, Number(row.settled) === 1 ? 'free' : 'pending')
   }
   return absent
@@ -240,19 +195,21 @@ async function absentOf(
 async function takeOver(
   session: ClusterSession,
   orphans: readonly Held[],
-  claims: readonly Claim[],
+  byValue: ReadonlyMap<string, Claim>,
   token: string,
 ): Promise<void> {
   const now = String(Date.now())
-  const wanted = claimsByValue(claims)
   await onLookups(session, orphans, (own) => [
     {
       text: `UPDATE _atoll_unique AS u SET token = ?2, at = CAST(?3 AS INTEGER), slot = j.value->>3
  FROM json_each(?1) AS j WHERE u.name = j.value->>0 AND u.value = j.value->>1 AND u.token = j.value->>2`,
       parameters: [
-        listOf(own, (entry) => {
-          return [nameOf(entry), entry.value, entry.token, wanted.get(keyOf(entry))?.slot ?? entry.slot]
-        }),
+        listOf(own, (entry) => [
+          nameOf(entry),
+          entry.value,
+          entry.token,
+          byValue.get(keyOf(entry))?.slot ?? entry.slot,
+        ]),
         token,
         now,
       ],
@@ -269,10 +226,12 @@ async function onLookups<C extends Claim>(
   if (claims.length === 0) return []
   const site = { kind: 'slots', slots: [...new Set(claims.map(({ value }) => keySlot(value)))] } as const
   const own = ({ slots }: Part) => claims.filter(({ value }) => slots?.has(keySlot(value)))
-  return rowsOf(await session.run(site, (part) => pieces(own(part)).flatMap(statementsOf)))
+  return allRowsOf(
+    await session.run(site, (part) => pieces(own(part), ({ value }) => value.length).flatMap(statementsOf)),
+  )
 }
 
-function rowsOf(outcomes: Awaited<ReturnType<ClusterSession['run']>>): Row[] {
+function allRowsOf(outcomes: Awaited<ReturnType<ClusterSession['run']>>): Row[] {
   return outcomes.flatMap((outcome) => {
     if ('error' in outcome) throw outcome.error
     return outcome.results.flat()
@@ -284,10 +243,7 @@ const maxValueLength = 250_000
 const maxPiece = 4000
 
 /** Items in pieces that fit into one parameter each. */
-export function pieces<Item>(
-  items: readonly Item[],
-  lengthOf: (item: Item) => number = (item) => (item as unknown as Claim).value.length,
-): Item[][] {
+export function pieces<Item>(items: readonly Item[], lengthOf: (item: Item) => number): Item[][] {
   const found: Item[][] = []
   let length = 0
   for (const item of items) {
@@ -314,20 +270,15 @@ export function nameOf({ table, column }: Pick<Claim, 'table' | 'column'>): stri
   return `${table.name}.${column.name}`
 }
 
-/** The claims that entries are of. */
-function matching(claims: readonly Claim[], entries: readonly Claim[]): Claim[] {
-  if (entries.length === 0) return []
-  const known = claimsByValue(claims)
-  return entries.flatMap((entry) => known.get(keyOf(entry)) ?? [])
-}
-
 const keyOf = (claim: Claim) => `${nameOf(claim)}\n${claim.value}`
 
+/** Claims by what they are called; of several for one value, the first. */
 function claimsByValue(claims: readonly Claim[]): Map<string, Claim> {
   return new Map(claims.toReversed().map((claim) => [keyOf(claim), claim]))
 }
 
-function heldOf(row: Row, claims: readonly Pick<Claim, 'table' | 'column'>[]): Held {
+/** An entry as its database has it. */
+export function heldOf(row: Row, claims: readonly Pick<Claim, 'table' | 'column'>[]): Held {
   const { table, column } = claims.find((claim) => nameOf(claim) === row.name) as Claim
   return {
     table,

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { endPermitsText, permitAllText } from '../cluster/permits.ts'
+import { permitAllText, permittedTexts } from '../cluster/permits.ts'
 import { hashOf } from './migration.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import type { PlannedMigration } from './plan-migration.ts'
@@ -29,7 +29,7 @@ export async function applyMigration(database: MigrationDatabase, planned: Plann
     database
       .prepare('INSERT OR REPLACE INTO _atoll_migrations (name, hash) VALUES (?, ?)')
       .bind(name, hashOf(planned.migration)),
-    ...[permitAllText, ...told, endPermitsText].map((sql) => database.prepare(sql)),
+    ...permittedTexts(told).map((sql) => database.prepare(sql)),
   ])
 }
 

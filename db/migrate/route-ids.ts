@@ -3,7 +3,7 @@
  * first.
  * @module
  */
-import { type Catalog, type Column, keyColumn, type Table } from '../catalog/catalog.ts'
+import { type Catalog, keyColumn, type Table } from '../catalog/catalog.ts'
 import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
 import { slotCount } from '../cluster/slots.ts'
 import { quoteName } from '../quote.ts'
@@ -48,7 +48,7 @@ function readRouted(catalog: Catalog, name: string): Routed {
   return {
     table,
     key: quoteName(key.name),
-    by: quoteName((table.columns.get(table.placement.by) as Column).name),
+    by: quoteName(table.placement.by),
   }
 }
 

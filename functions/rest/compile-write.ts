@@ -83,29 +83,31 @@ function keysOfChosen(plan: WritePlan): Statement | null {
   })
 }
 
-function slotsOfChosen(plan: WritePlan): Statement | null {
-  const { alias, table, placement } = plan.root
-  if (!changesRows(plan) || placement.kind !== 'distributed') return null
-  return writeStatement((parameters) => {
-    const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
-    return `SELECT CAST(${alias}.${quoteName(placement.by)} AS TEXT) AS b FROM ${quoteName(table.name)}${compiler.chosen()}`
-  })
+/** The distribution value of rows that shards may be asked for, in the column `b`; null when there is but one place for them. */
+function soughtValue({ action, route, root: { alias, placement } }: WritePlan): string | null {
+  const changesRows = action === 'update' || action === 'delete'
+  if (!changesRows || route.kind === 'primary' || placement.kind !== 'distributed') return null
+  return `CAST(${alias}.${quoteName(placement.by)} AS TEXT) AS b`
 }
 
-function changesRows({ action }: WritePlan): boolean {
-  return action === 'update' || action === 'delete'
+function slotsOfChosen(plan: WritePlan): Statement | null {
+  const value = soughtValue(plan)
+  if (value === null) return null
+  return writeStatement((parameters) => {
+    const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
+    return `SELECT ${value} FROM ${quoteName(plan.root.table.name)}${compiler.chosen()}`
+  })
 }
 
 /** More rows than the write asks for, as each database finds them: which they are in all turns out when they are merged. */
 function firstOfOrder(plan: WritePlan): Statement | null {
-  const { alias, table, placement, limit, offset } = plan.root
-  const isLimited = limit !== null || offset !== null
-  if (!changesRows(plan) || placement.kind !== 'distributed' || !isLimited) return null
+  const { alias, table, limit, offset } = plan.root
+  const value = soughtValue(plan)
+  if (value === null || (limit === null && offset === null)) return null
   return writeStatement((parameters) => {
     const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
     const keys = compiler.sortKeys().map((key, i) => `, ${key} AS k${i}`)
-    const by = `${alias}.${quoteName(placement.by)}`
-    return `SELECT ${alias}.rowid AS id, CAST(${by} AS TEXT) AS b${keys.join('')} FROM ${quoteName(table.name)}${compiler.firstChosen()}`
+    return `SELECT ${alias}.rowid AS id, ${value}${keys.join('')} FROM ${quoteName(table.name)}${compiler.firstChosen()}`
   })
 }
 

@@ -7,6 +7,7 @@ import type { Column } from '../../db/catalog/catalog.ts'
 import type { BoundStatement, Outcome, Part, Row, Site } from '../../db/cluster/cluster.ts'
 import { ConstraintError, RevokedError, revokedMark } from '../../db/cluster/constraint-error.ts'
 import { endPermits, permitClaims } from '../../db/cluster/permits.ts'
+import { rowsOf } from '../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import { type Claim, find, type Permit, release, reserve } from '../../db/cluster/unique-values.ts'
@@ -141,10 +142,7 @@ async function reserveForUpdate(
   const statement = bind(compiled.slots, bound)
   const two = { ...statement, text: `${statement.text} LIMIT 2` }
   const outcomes = await session.run(site, () => [two])
-  const found = outcomes.flatMap((outcome) => {
-    if ('error' in outcome) throw outcome.error
-    return outcome.results[0] ?? []
-  })
+  const found = outcomes.flatMap(rowsOf)
   const [only, ...others] = found
   if (!only) return { site: null, before: [], claims: [] }
   const by = plan.root.table.columns.get(distributedBy(bound)) as Column

@@ -7,6 +7,7 @@ import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { BoundStatement, Outcome, Row, Site } from '../../db/cluster/cluster.ts'
 import { MovedError, StaleCopyError } from '../../db/cluster/constraint-error.ts'
 import { copyReferences } from '../../db/cluster/reference-copies.ts'
+import { rowsOf } from '../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { find } from '../../db/cluster/unique-values.ts'
 import { AtollError, errors } from '../errors.ts'
@@ -159,10 +160,7 @@ async function gatherRows(
     gathers.map(async ({ route, table }, i) => {
       const statement = bind(compiled.gathers[i] as Statement, bindings)
       const outcomes = await session.run(await siteOf(route, bindings, session), () => [statement])
-      const rows = outcomes.flatMap((outcome) => {
-        if ('error' in outcome) throw outcome.error
-        return outcome.results[0] ?? []
-      })
+      const rows = outcomes.flatMap(rowsOf)
       const byKey = table.primaryKey.map(() => ({ descending: false, nulls: 'first' as const }))
       const sorted = outcomes.length > 1 ? sortRows(rows, byKey) : rows
       const text = `[${sorted.map((row) => row.r as string).join(',')}]`

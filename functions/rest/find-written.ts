@@ -5,6 +5,7 @@
  */
 import type { Outcome, Row, Site } from '../../db/cluster/cluster.ts'
 import { vanishedMark } from '../../db/cluster/constraint-error.ts'
+import { rowsOf } from '../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import { errors } from '../errors.ts'
@@ -135,9 +136,4 @@ export function checkSeveral({ preferences, media }: WritePlan, shards: number, 
   if (preferences.maxAffected !== null) {
     throw errors.notAcrossShards('max-affected cannot be kept by several shards together.')
   }
-}
-
-function rowsOf(outcome: Outcome): readonly Row[] {
-  if ('error' in outcome) throw outcome.error
-  return outcome.results[0] ?? []
 }

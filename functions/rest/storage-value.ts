@@ -46,6 +46,8 @@ const maxJsonDepth = 900
 
 /** What is stored can be shown: JSON that the database could not read again is refused. */
 function shownText(json: string): string {
+  // Each level takes a character.
+  if (json.length <= maxJsonDepth) return json
   let depth = 0
   let isText = false
   for (let i = 0; i < json.length; i++) {

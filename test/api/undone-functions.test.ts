@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { artists, genres, invoices } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
-import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
+import { permittedTexts } from '../../db/cluster/permits.ts'
 import { makeRoutedNumber } from '../../db/cluster/slots.ts'
 import {
   defineFunction,
@@ -247,14 +247,12 @@ beforeEach(async () => {
   meanwhile = async () => undefined
   for (const database of all) {
     await database.batch(
-      [
-        permitAllText,
+      permittedTexts([
         `DELETE FROM receipts WHERE invoice_id >= ${makeRoutedNumber(0, first)}`,
         `DELETE FROM invoices WHERE id >= ${makeRoutedNumber(0, first)}`,
         `DELETE FROM genres WHERE id >= ${first}`,
         `DELETE FROM artists WHERE id >= ${first}`,
-        endPermitsText,
-      ].map((text) => database.prepare(text)),
+      ]).map((text) => database.prepare(text)),
     )
     await database.batch(
       ['_atoll_changes', '_atoll_jobs', '_atoll_reference_log'].flatMap((table) =>

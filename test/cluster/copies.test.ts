@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
+import { permittedTexts } from '../../db/cluster/permits.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import { askMany, databases } from '../support/one-and-many.ts'
 import { routed } from '../support/routed.ts'
@@ -56,9 +56,8 @@ describe('copies of reference rows', () => {
     await post('genres', { id: first + 5, name: 'name 5' })
     expect(await genres()).toEqual(everywhere(['2 name 1', '3 name 2', '4 name 3', '5 name 5']))
     for (const database of all) {
-      const twice = database.prepare(`INSERT INTO genres VALUES (${first + 9}, 'name 5')`)
-      const permitted = [database.prepare(permitAllText), twice, database.prepare(endPermitsText)]
-      await expect(database.batch(permitted)).rejects.toThrow('UNIQUE')
+      const twice = permittedTexts([`INSERT INTO genres VALUES (${first + 9}, 'name 5')`])
+      await expect(database.batch(twice.map((text) => database.prepare(text)))).rejects.toThrow('UNIQUE')
     }
   })
 
@@ -92,12 +91,10 @@ describe('copies of reference rows', () => {
     const item = await askMany(`invoice_items?id=eq.${invoice}&select=quantity,tracks(name)`)
     expect([item.status, await item.json()]).toEqual([200, [{ quantity: 1, tracks: { name: 'x' } }]])
     await databases.SHARD_2.batch(
-      [
-        permitAllText,
+      permittedTexts([
         `DELETE FROM invoice_items WHERE id = ${invoice}`,
         `DELETE FROM tracks WHERE id = ${track.id}`,
-        endPermitsText,
-      ].map((text) => databases.SHARD_2.prepare(text)),
+      ]).map((text) => databases.SHARD_2.prepare(text)),
     )
   })
 })

@@ -3,10 +3,11 @@ import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import type { Column, Table } from '../../db/catalog/catalog.ts'
 import { Cluster } from '../../db/cluster/cluster.ts'
-import { endPermits, endPermitsText, permitAllText, permitClaims } from '../../db/cluster/permits.ts'
+import { endPermits, permitClaims, permittedTexts } from '../../db/cluster/permits.ts'
 import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
 import { keySlot, slotOf } from '../../db/cluster/slots.ts'
-import { find, reserve, sweepOrphans } from '../../db/cluster/unique-values.ts'
+import { sweepOrphans } from '../../db/cluster/sweep-orphans.ts'
+import { find, reserve } from '../../db/cluster/unique-values.ts'
 import { askMany, databases } from '../support/one-and-many.ts'
 
 const catalog = buildCatalog(tables)
@@ -144,11 +145,9 @@ describe('a column that is unique across shards', () => {
     const elsewhere = Object.keys(strays).find((name) => name !== shardOf(here)) as 'DB'
     const stray = databases[elsewhere]
     await stray.batch(
-      [
-        permitAllText,
+      permittedTexts([
         "INSERT INTO customers (id, first_name, last_name, email) VALUES (999999, 'A', 'B', 'a@unique.test')",
-        endPermitsText,
-      ].map((text) => stray.prepare(text)),
+      ]).map((text) => stray.prepare(text)),
     )
     const one = await askMany('customers?select=id&email=eq.a@unique.test')
     expect(await one.json()).toEqual([{ id: here }])

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
+import { permittedTexts } from '../../db/cluster/permits.ts'
 import { openDatabases } from '../../db/open-databases.ts'
 import { rebuildOf } from '../support/migration-bench.ts'
 import { copyProject, type ProjectCopy } from '../support/project-copy.ts'
@@ -73,12 +73,10 @@ describe('db:migrate', () => {
       for (const database of databases.values()) {
         const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${homes})`
         await database.batch(
-          [
-            permitAllText,
+          permittedTexts([
             `${numbers} INSERT INTO homes SELECT i, 'house ' || i FROM n`,
             'INSERT INTO rooms SELECT id * 2, id FROM homes UNION ALL SELECT id * 2 + 1, id FROM homes',
-            endPermitsText,
-          ].map((text) => database.prepare(text)),
+          ]).map((text) => database.prepare(text)),
         )
       }
       await close()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
+import { permittedTexts } from '../../db/cluster/permits.ts'
 import { defineTables, reference } from '../../db/define.ts'
 import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
 import { remoteDatabase } from '../../db/migrate/remote-database.ts'
@@ -67,12 +67,10 @@ describe('db:migrate -- --remote', () => {
     expect(made.code).toBe(0)
     for (const name of names) {
       const database = cloudflare.database(name)
-      const texts = [
-        permitAllText,
+      const texts = permittedTexts([
         "INSERT INTO teams VALUES (1, 'red'), (2, 'blue')",
         'INSERT INTO members VALUES (1, 1), (2, 2), (3, 2)',
-        endPermitsText,
-      ]
+      ])
       await database.batch(texts.map((text) => database.prepare(text)))
     }
     cloudflare.requests.length = 0

@@ -4,7 +4,7 @@
  */
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
+import { permittedTexts } from '../../db/cluster/permits.ts'
 import { doorOptions, openDatabase } from '../../db/database-door.ts'
 import {
   type MigrateOptions,
@@ -39,8 +39,7 @@ export async function openBench(names: readonly string[]): Promise<MigrationBenc
       migrateCluster(databases as never, catalog, migrations, options),
     rows: async <Row>(text: string, database = 'DB') => (await on(database).prepare(text).all<Row>()).results,
     run: async (text, database = 'DB') => {
-      const texts = [permitAllText, text, endPermitsText]
-      await on(database).batch(texts.map((one) => on(database).prepare(one)))
+      await on(database).batch(permittedTexts([text]).map((one) => on(database).prepare(one)))
     },
     stop: () => miniflare.dispose(),
   }

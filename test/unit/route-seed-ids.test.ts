@@ -75,4 +75,15 @@ describe('ids of seeded rows', () => {
     expect([...routeSeedIds(memory, catalog)]).toEqual([])
     memory.close()
   })
+
+  it('carry them for distribution values that are too long for SQL to work out', () => {
+    const memory = new DatabaseSync(':memory:')
+    memory.exec('CREATE TABLE posts (id INTEGER PRIMARY KEY, tenant TEXT)')
+    memory.exec('CREATE TABLE notes (id TEXT PRIMARY KEY, post INTEGER REFERENCES posts (id), tenant TEXT)')
+    const long = 'x'.repeat(200)
+    memory.prepare('INSERT INTO posts VALUES (1, ?)').run(long)
+    expect([...routeSeedIds(memory, catalog)]).toEqual([['posts', 1]])
+    expect(slotOfId(String(memory.prepare('SELECT id FROM posts').get()?.id), true)).toBe(slotOf(long))
+    memory.close()
+  })
 })

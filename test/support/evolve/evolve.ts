@@ -5,7 +5,7 @@
  */
 
 import type { Catalog } from '../../../db/catalog/catalog.ts'
-import { endPermitsText, permitAllText } from '../../../db/cluster/permits.ts'
+import { permittedTexts } from '../../../db/cluster/permits.ts'
 import { type Chance, createChance } from './chance.ts'
 import { columnSteps, type Step } from './column-steps.ts'
 import { askOf, compareApp, type Databases, dumpAll } from './compare.ts'
@@ -225,8 +225,7 @@ async function write(
     const database = databases.get(name) as TestDatabase
     try {
       // As what copies whole rows: whether ids and values are free to take is the oracle's to know.
-      const permitted = [permitAllText, ...statements, endPermitsText]
-      await database.batch(permitted.map((statement) => database.prepare(statement)))
+      await database.batch(permittedTexts(statements).map((statement) => database.prepare(statement)))
     } catch (error) {
       return `${name} refuses rows that it must take: ${(error as Error).message}\n${statements.join('\n').slice(0, 3000)}`
     }
