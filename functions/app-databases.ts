@@ -7,9 +7,12 @@ import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Catalog } from '../db/catalog/catalog.ts'
 import type { ChangeSet } from '../db/changes/change-log.ts'
+import { bringUpCopies, mayBeBehind } from '../db/cluster/bring-up-copies.ts'
 import type { Site } from '../db/cluster/cluster.ts'
-import { RevokedError } from '../db/cluster/constraint-error.ts'
-import { bringUpCopies, copyReferences, mayBeBehind } from '../db/cluster/reference-copies.ts'
+import { RetiringError, RevokedError, UnretiredError } from '../db/cluster/constraint-error.ts'
+import { pause } from '../db/cluster/database.ts'
+import { copyReferences } from '../db/cluster/reference-copies.ts'
+import { StillReferredError, whileRetired } from '../db/cluster/retire.ts'
 import { slotOf } from '../db/cluster/slots.ts'
 import { isRule, translateDatabaseError } from '../db/cluster/translate-error.ts'
 import { invalidate, sweepChanges } from './cache/invalidate.ts'
@@ -70,6 +73,10 @@ export function openAppDatabases(
       if (transaction === null) written.add(name)
     },
     around: () => reservations.around(name),
+    retired: (statements, run) =>
+      whileRetired(statements, writing(), catalog, run).catch((error) => {
+        throw error instanceof StillReferredError ? error.violation.cause : error
+      }),
     call: (make) => callDatabase(name, make, () => bringUpCopies(writing(), catalog, [name])),
   })
   const open = (name: string) => {
@@ -151,6 +158,9 @@ function everythingOn(database: string, catalog: Catalog): ChangeSet {
   return { database, changes: [], upTo: 0, tables: [...catalog.tables.keys()] }
 }
 
+/** Times that a call waits for a row that may be about to go. */
+const maxWaits = 12
+
 /**
  * Makes a call of the app's to a database. What breaks a rule comes out as an error that names it, everything else as Drizzle knows it.
  *
@@ -161,12 +171,18 @@ async function callDatabase<Result>(
   make: () => Promise<Result>,
   bringUp: () => Promise<boolean>,
 ): Promise<Result> {
-  try {
-    return await make()
-  } catch (error) {
-    const known = translateDatabaseError(name, error)
-    if (mayBeBehind(known) && (await bringUp())) return make()
-    if (known instanceof RevokedError) throw errors.valueContended(name)
-    throw isRule(error) ? known : error
+  let isBroughtUp = false
+  for (let tries = 1; ; tries++) {
+    try {
+      return await make()
+    } catch (error) {
+      const known = translateDatabaseError(name, error)
+      if (known instanceof RetiringError) {
+        if (tries >= maxWaits) throw errors.rowRetiring(known.table)
+        await pause(Math.min(300, 20 * 2 ** tries))
+      } else if (!isBroughtUp && mayBeBehind(known) && (await bringUp())) isBroughtUp = true
+      else if (known instanceof RevokedError) throw errors.valueContended(name)
+      else throw isRule(error) || known instanceof UnretiredError ? known : error
+    }
   }
 }

@@ -10,6 +10,7 @@ import { openPools, openWatch, type WatchPool } from './balancer/open-pools.ts'
 import type { PoolLink } from './balancer/pool-link.ts'
 import type { PoolWatch } from './balancer/pool-watch.ts'
 import { StickyCookies } from './balancer/sticky.ts'
+import { invalidate } from './cache/invalidate.ts'
 import { LastWrites } from './cache/last-writes.ts'
 import { type Caching, openCaching } from './cache/open-caching.ts'
 import { type AtollConfig, type Keys, readKeys, readRedis, readSetting, readSpanExport } from './config.ts'
@@ -189,12 +190,20 @@ function createServices(
   const meter = metrics === null ? new SilentMeter() : new Meter()
   const spanExport = readSpanExport(env)
   const spans = spanExport && new Spans(spanExport)
+  const cache = openCaching(readRedis(env), config)
   const cluster = new Cluster(bindings, {
     migrations,
     catalog,
     timeoutMs: config.databaseTimeoutMs,
     onAhead: (database, names) => emit({ kind: 'database-ahead', database, migrations: names }),
     onCopyFailed: (database, error) => emit({ kind: 'copy-failed', database, error }),
+    // What does not reach the store now is in the shards' change logs, for the relay.
+    onCopied: async (changes, bookmarks) => {
+      if (cache === null) return
+      await invalidate(cache, changes, bookmarks).catch((error) =>
+        emit({ kind: 'invalidation-failed', error }),
+      )
+    },
     onCall: (call) => countCall(meter, spans, call),
   })
   return {
@@ -207,7 +216,7 @@ function createServices(
     identify: createIdentify(keys, config),
     sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
     lastWrites: new LastWrites(),
-    cache: openCaching(readRedis(env), config),
+    cache,
     relay: relayOf(env),
     limits: limitsOf(env, config),
     registry,

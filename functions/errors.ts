@@ -436,6 +436,15 @@ export const errors = {
     new AtollError(503, 'SHARD012', `A unique value of "${table}" is being written by others`, {
       headers: { 'Retry-After': '1' },
     }),
+  stillReferred: (database: string) =>
+    new AtollError(409, '23503', 'update or delete on a reference table violates a foreign key constraint', {
+      details: `Rows on ${database} still refer to what is deleted.`,
+    }),
+  rowRetiring: (table: string) =>
+    new AtollError(503, 'SHARD029', `A row of "${table}" that this one refers to is about to be deleted`, {
+      hint: 'Ask again: in a moment it is gone, or stays.',
+      headers: { 'Retry-After': '1' },
+    }),
   copiesBehind: (database: string) =>
     new AtollError(
       503,

@@ -40,6 +40,13 @@ export interface CopyFailedEvent {
   readonly error: unknown
 }
 
+/** A shard has not copied all changes of reference tables though it was asked to; or it has again. */
+export interface CopiesBehindEvent {
+  readonly kind: 'copies-behind' | 'copies-caught-up'
+  readonly database: string
+  readonly changes: number
+}
+
 /** A consumer of the change log stayed behind for so long that it has lost changes. */
 export interface ChangesDroppedEvent {
   readonly kind: 'changes-dropped'
@@ -165,6 +172,7 @@ export type AtollEvent =
   | InternalErrorEvent
   | InvalidationFailedEvent
   | RelayFailedEvent
+  | CopiesBehindEvent
   | CopyFailedEvent
   | DatabaseAheadEvent
   | ChangesDroppedEvent

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BoundStatement, Row } from '../db/cluster/cluster.ts'
+import { UnretiredError } from '../db/cluster/constraint-error.ts'
 import { namedReturning } from './named-returning.ts'
 
 /** What goes around a writing statement, in one transaction with it. */
@@ -19,6 +20,15 @@ export interface Guard {
   written(): void
   /** Null: nothing. */
   around(): Around | null
+  /**
+   * Runs statements that take away reference rows that shards may refer to, in what that needs around them.
+   *
+   * @param run its statements go before and behind
+   */
+  retired<Result>(
+    statements: readonly BoundStatement[],
+    run: (before: readonly BoundStatement[], after: readonly BoundStatement[]) => Promise<Result>,
+  ): Promise<Result>
   /** Makes a call, which has committed nothing when it fails; its errors are those that the app is to see. */
   call<Result>(make: () => Promise<Result>): Promise<Result>
 }
@@ -30,6 +40,8 @@ const reading = /^\s*(?:select|explain|values|with\b(?![\s\S]*\b(?:insert|update
 interface Guarded extends D1PreparedStatement {
   readonly inner: D1PreparedStatement
   readonly writes: boolean
+  readonly text: string
+  readonly values: readonly unknown[]
 }
 
 export function guardedBinding(database: D1Database, guard: Guard): D1Database {
@@ -40,13 +52,24 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     const inner = statements.map((statement) => statement.inner)
     if (!statements.some(({ writes }) => writes)) return guard.call(() => database.batch(inner))
     const around = guard.around()
+    const run = async (first: readonly BoundStatement[], last: readonly BoundStatement[]) => {
+      const before = [...first, ...(around?.before ?? [])]
+      const after = [...(around ? [around.after] : []), ...last]
+      const all = [...before.map(bound), ...inner, ...after.map(bound)]
+      const results = await guard.call(() => database.batch(all))
+      const own = before.length + inner.length
+      around?.done((results[own] as D1Result<Row>).results)
+      return results.slice(before.length, own)
+    }
     try {
-      if (around === null) return await guard.call(() => database.batch(inner))
-      const { before, after, done } = around
-      const all = () => database.batch([...before.map(bound), ...inner, bound(after)])
-      const results = await guard.call(all)
-      done((results.at(-1) as D1Result<Row>).results)
-      return results.slice(before.length, -1)
+      return await run([], [])
+    } catch (error) {
+      if (!(error instanceof UnretiredError)) throw error
+      const own = statements.map(({ text, values }) => ({
+        text,
+        parameters: values as BoundStatement['parameters'],
+      }))
+      return await guard.retired([...(around?.before ?? []), ...own], run)
     } finally {
       // An answer that is lost is no sign that nothing was written.
       guard.written()
@@ -66,6 +89,9 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
       if (guard.around() !== null) return taking()
       try {
         return await guard.call(plain)
+      } catch (error) {
+        if (error instanceof UnretiredError) return await taking()
+        throw error
       } finally {
         guard.written()
       }
@@ -73,6 +99,8 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     const statement = {
       inner,
       writes,
+      text,
+      values,
       bind: (...next: unknown[]) => wrap(text, inner.bind(...next), next),
       all: () =>
         run(

@@ -7,7 +7,8 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Table } from '../db/catalog/catalog.ts'
 import { type Consumer, pruneChanges } from '../db/changes/consumers.ts'
-import { copyReferences } from '../db/cluster/reference-copies.ts'
+import { followReferences } from '../db/cluster/reference-copies.ts'
+import { giveUpOld } from '../db/cluster/retire.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/sweep-orphans.ts'
 import { sweepChanges } from './cache/invalidate.ts'
@@ -19,7 +20,7 @@ import { cleanUp } from './jobs/clean-up.ts'
 import { dispatch } from './jobs/dispatch.ts'
 import { runSchedules } from './jobs/schedules.ts'
 import { startFromChanges } from './jobs/start-from-changes.ts'
-import { watchObjectives } from './monitor/alerts.ts'
+import { watchCopies, watchObjectives } from './monitor/alerts.ts'
 import { handOver } from './monitor/hand-over.ts'
 import { sweepFiles } from './storage/sweep-files.ts'
 
@@ -135,7 +136,11 @@ export function createRelay(
       const { cluster, cache, registry } = services
       const { catalog, config } = engine
       if (name === cluster.primary) {
-        await part(round, 'reference copies', async () => void (await copyReferences(session, catalog)))
+        await part(round, 'reference copies', async () => {
+          await giveUpOld(session)
+          await followReferences(session, catalog)
+          await this.#watchCopies(services, config, session)
+        })
         await part(round, 'service levels', () => this.#watchObjectives(services, config))
         const { files } = services
         if (files) await part(round, 'files', () => this.#sweepFiles(files, session))
@@ -168,6 +173,12 @@ export function createRelay(
       if (unique.length > 0 && cluster.sharded) {
         await part(round, `unique values of ${name}`, () => this.#sweepOrphans(session, name, unique))
       }
+    }
+
+    async #watchCopies(services: Services, config: AtollConfig, session: ClusterSession): Promise<void> {
+      const before = (await this.ctx.storage.get<readonly string[]>('behind')) ?? []
+      const after = await watchCopies(services, config, session, before)
+      if (String(after) !== String(before)) await this.ctx.storage.put('behind', after)
     }
 
     async #watchObjectives(services: Services, config: AtollConfig): Promise<void> {

@@ -45,3 +45,19 @@ export async function changesOf(
   )
   return sets.filter((set) => set !== null)
 }
+
+/**
+ * A shard's changes by the database under whose name they are known: rows of reference tables are the primary's, whichever copy was
+ * brought up. Positions of one log say nothing of another's.
+ */
+export function atHome(set: ChangeSet, catalog: Catalog, primary: string): ChangeSet[] {
+  if (set.database === primary) return [set]
+  const isCopy = (table: string) => catalog.tables.get(table)?.placement.kind === 'reference'
+  const part = (copied: boolean): ChangeSet => ({
+    database: copied ? primary : set.database,
+    changes: set.changes.filter(({ table }) => isCopy(table) === copied),
+    upTo: copied ? 0 : set.upTo,
+    tables: set.tables?.filter((table) => isCopy(table) === copied) ?? null,
+  })
+  return [part(false), part(true)].filter(({ changes, tables }) => changes.length > 0 || tables?.length)
+}

@@ -4,6 +4,7 @@
  */
 import { errors } from '../../functions/errors.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { ChangeSet } from '../changes/change-log.ts'
 import { MovedError } from './constraint-error.ts'
 import { type BoundStatement, Database, type DatabaseCall, pause, type Row } from './database.ts'
 import { fenceFor } from './fence.ts'
@@ -49,6 +50,8 @@ export interface ClusterOptions {
   readonly onAhead?: (database: string, migrations: readonly string[]) => void
   /** Is told of a shard whose copies of reference rows could not be laid as they are in the primary database. */
   readonly onCopyFailed?: (database: string, error: unknown) => void
+  /** Is told of rows of reference tables that shards had lacked and have now, and of what went with them. */
+  readonly onCopied?: (changes: readonly ChangeSet[], bookmarks: ReadonlyMap<string, string>) => Promise<void>
   /** Is told of every round trip. */
   readonly onCall?: (call: DatabaseCall) => void
 }
@@ -63,12 +66,14 @@ export class Cluster {
   readonly #databases = new Map<string, Database>()
   readonly #primary: Database
   readonly #onCopyFailed: ClusterOptions['onCopyFailed']
+  readonly #onCopied: ClusterOptions['onCopied']
   #map: ShardMap | null = null
 
   /** @param bindings databases by their names, `DB` among them */
   constructor(bindings: ReadonlyMap<string, D1Database>, options: ClusterOptions) {
     const budget = new RetryBudget()
     this.#onCopyFailed = options.onCopyFailed
+    this.#onCopied = options.onCopied
     for (const name of [...bindings.keys()].sort(byShard)) {
       const check = new SchemaCheck(name, [...bindings.keys()], options)
       this.#databases.set(name, new Database(name, bindings.get(name) as D1Database, budget, check, options))
@@ -102,6 +107,11 @@ export class Cluster {
   /** Tells of a shard that could not take its copies as they are. */
   copyFailed(database: string, error: unknown): void {
     this.#onCopyFailed?.(database, error)
+  }
+
+  /** Tells of copies that were brought up. */
+  async copied(changes: readonly ChangeSet[], { bookmarks }: ClusterSession): Promise<void> {
+    await this.#onCopied?.(changes, bookmarks)
   }
 
   open(options: SessionOptions): ClusterSession {

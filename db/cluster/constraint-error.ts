@@ -83,6 +83,34 @@ export class VanishedError extends Error {
   }
 }
 
+/** What SQLite's message begins with when a reference row is to go that shards do not know of yet; its table follows. */
+export const unretiredMark = 'atoll/unretired'
+
+/** A reference row was to go before all shards knew that it will: `retire.ts` tells them. */
+export class UnretiredError extends Error {
+  readonly table: string
+
+  constructor(table: string) {
+    super(`rows of ${table} are taken away when all shards know of it`)
+    this.name = 'UnretiredError'
+    this.table = table
+  }
+}
+
+/** What SQLite's message begins with when a row is to refer to a reference row that is about to go; its table follows. */
+export const retiringMark = 'atoll/retiring'
+
+/** A row was to refer to a reference row that is about to go: in a moment it is gone, or stays. */
+export class RetiringError extends Error {
+  readonly table: string
+
+  constructor(table: string) {
+    super(`a row of ${table} is about to be deleted`)
+    this.name = 'RetiringError'
+    this.table = table
+  }
+}
+
 /** What SQLite's message says when a database lacks a migration. */
 export const behindMark = 'atoll/behind'
 

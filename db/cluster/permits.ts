@@ -9,6 +9,9 @@ import { nameOf, type Permit, pieces } from './unique-values.ts'
 
 export const permitAllText = "INSERT OR IGNORE INTO _atoll_permits (name, value, token) VALUES ('*', '', '')"
 
+/** The permit to take reference rows away has this name, and a token of `retire.ts` for its value; `*`: the transaction will be undone. */
+export const retiredPermit = 'retired'
+
 export const endPermitsText = 'DELETE FROM _atoll_permits'
 
 /** Texts with a permit for everything around them. */
@@ -21,6 +24,14 @@ export const permitAll: BoundStatement = { text: permitAllText, parameters: [] }
 
 /** Ends a transaction that had permits. */
 export const endPermits: BoundStatement = { text: endPermitsText, parameters: [] }
+
+/** Begins a transaction that may take away the reference rows that the shards know by a token. */
+export function permitRetired(token: string): BoundStatement {
+  return {
+    text: `INSERT OR IGNORE INTO _atoll_permits (name, value, token) VALUES ('${retiredPermit}', ?1, '')`,
+    parameters: [token],
+  }
+}
 
 /** Statements with a permit for everything around them. */
 export function permitted(statements: readonly BoundStatement[]): BoundStatement[] {

@@ -5,12 +5,12 @@
  */
 import type { Catalog, Table } from '../catalog/catalog.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
-import { changesOf } from '../changes/track-changes.ts'
+import { atHome, changesOf } from '../changes/track-changes.ts'
 import { quoteName } from '../quote.ts'
 import { type CopiedColumn, copiedKey, copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
-import type { BoundStatement, Outcome, Row } from './cluster.ts'
-import { ConstraintError, StaleCopyError, staleCopyMark } from './constraint-error.ts'
+import type { BoundStatement, Row } from './cluster.ts'
+import { staleCopyMark } from './constraint-error.ts'
 import { positionText, referencePosition } from './fence.ts'
 import { layCopies } from './lay-copies.ts'
 import type { ClusterSession } from './session.ts'
@@ -49,12 +49,24 @@ interface Entry {
   readonly key: string
 }
 
+/** Brings the copies on all shards up to the log, and renews what caches hold of them before it returns. */
+export async function followReferences(session: ClusterSession, catalog: Catalog): Promise<void> {
+  const changes = await copyReferences(session, catalog)
+  if (changes.length > 0) await session.cluster.copied(changes, session)
+}
+
 /**
- * Brings the copies on all shards up to the log. Shards that fail stay behind, and are brought up later.
+ * Brings the copies on all shards up to the log. Shards that fail stay behind, and are brought up later. What was not brought there by its
+ * own writer is noted in the shard's change log, so that whatever was read of the old copy is renewed, whoever dies in between.
  *
- * @returns what has changed along with them: rows that refer to those that are gone
+ * @param own what the caller has just written, and will tell itself
+ * @returns what has changed along with them: rows that refer to those that are gone, and rows that shards had lacked
  */
-export async function copyReferences(session: ClusterSession, catalog: Catalog): Promise<ChangeSet[]> {
+export async function copyReferences(
+  session: ClusterSession,
+  catalog: Catalog,
+  own: readonly ChangeSet[] = [],
+): Promise<ChangeSet[]> {
   const { cluster } = session
   if (!cluster.sharded) return []
   const writing = session.writing()
@@ -62,10 +74,14 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
     cluster.shards.map(async (shard) => {
       try {
         const [rows = [], columns = []] = await writing.on(shard, [
-          { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
+          {
+            text: 'SELECT reference_sequence AS n, (SELECT json_group_array(DISTINCT token) FROM _atoll_retiring) AS tokens FROM _atoll_shard',
+            parameters: [],
+          },
           columnsText(catalog),
         ])
-        return { shard, applied: Number(rows[0]?.n ?? 0), columns: readColumns(columns) }
+        const tokens = JSON.parse((rows[0]?.tokens as string | undefined) ?? '[]') as readonly string[]
+        return { shard, applied: Number(rows[0]?.n ?? 0), columns: readColumns(columns), tokens }
       } catch {
         return null
       }
@@ -84,14 +100,19 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
   let after = from
   const cascades: ChangeSet[] = []
   for (;;) {
-    const [entries = [], own = []] = await writing.primary([
+    const [entries = [], columnsHere = [], living = []] = await writing.primary([
       {
         text: `SELECT sequence, name, key FROM _atoll_reference_log WHERE sequence > CAST(?1 AS INTEGER) ORDER BY sequence LIMIT ${maxEntries}`,
         parameters: [String(after)],
       },
       columnsText(catalog),
+      { text: 'SELECT DISTINCT token FROM _atoll_retiring', parameters: [] },
     ])
-    if (entries.length === 0) break
+    if (entries.length === 0) {
+      const live = new Set(living.map(({ token }) => token as string))
+      await Promise.all(reached.map(({ shard, tokens }) => forget(tokens, live, after, shard, writing)))
+      break
+    }
     const log = entries as unknown as readonly Entry[]
     after = (log.at(-1) as Entry).sequence
     const behind = reached.filter(({ applied }) => applied < after)
@@ -99,17 +120,24 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
     const done = await Promise.all(
       [...alike.values()].map(async (shards) => {
         const [{ columns }] = shards as [(typeof shards)[number]]
-        const statements = await statementsFor(log, after, writing, catalog, readColumns(own), columns)
+        const statements = await statementsFor(
+          log,
+          after,
+          writing,
+          catalog,
+          readColumns(columnsHere),
+          columns,
+          own,
+        )
         return Promise.all(shards.map(({ shard }) => layCopies(shard, statements, writing, catalog)))
       }),
     ).then((groups) => groups.flat())
-    cascades.push(
-      ...(await changesOf(
-        done.filter((outcome) => outcome !== null),
-        writing,
-        catalog,
-      )),
+    const laid = await changesOf(
+      done.filter((outcome) => outcome !== null),
+      writing,
+      catalog,
     )
+    cascades.push(...laid.flatMap((set) => atHome(set, catalog, cluster.primary)))
   }
   session.note(referencePosition, positionText(after))
   if (reached.length === cluster.shards.length) {
@@ -124,48 +152,21 @@ export async function copyReferences(session: ClusterSession, catalog: Catalog):
 }
 
 /**
- * Runs what refers to reference rows; when a foreign key fails on a shard whose copies are behind, they are brought up first, and it is
- * run again. It must have committed nothing then.
+ * A shard forgets what was about to go: tokens that it knew, and that the primary database did not have any more later on. Whatever went
+ * under them is in the log, so the shard's copies must be as new.
  */
-export async function withCopies(
-  run: () => Promise<readonly Outcome[]>,
+async function forget(
+  known: readonly string[],
+  living: ReadonlySet<string>,
+  upTo: number,
+  shard: string,
   session: ClusterSession,
-  catalog: Catalog,
-): Promise<readonly Outcome[]> {
-  const outcomes = await run()
-  const failed = outcomes.flatMap((outcome) =>
-    'error' in outcome && mayBeBehind(outcome.error) ? [outcome.part.database] : [],
-  )
-  if (failed.length < outcomes.length || failed.length === 0) return outcomes
-  return (await bringUpCopies(session, catalog, failed)) ? run() : outcomes
-}
-
-/** Whether newer copies may mend what failed. */
-export function mayBeBehind(error: unknown): boolean {
-  return error instanceof StaleCopyError || (error instanceof ConstraintError && error.kind === 'foreign-key')
-}
-
-/** @returns whether the copies on one of these databases were behind, and are not any more */
-export async function bringUpCopies(
-  session: ClusterSession,
-  catalog: Catalog,
-  databases: readonly string[],
-): Promise<boolean> {
-  const { cluster } = session
-  const shards = databases.filter((name) => name !== cluster.primary)
-  if (shards.length === 0) return false
-  const writing = session.writing()
-  const [log = []] = await writing.primary([
-    { text: 'SELECT ifnull(max(sequence), 0) AS n FROM _atoll_reference_log', parameters: [] },
-  ])
-  const positions = await writing.onAll(shards, [
-    { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
-  ])
-  const isBehind = positions.some(
-    (outcome) => 'results' in outcome && Number(outcome.results[0]?.[0]?.n ?? 0) < Number(log[0]?.n ?? 0),
-  )
-  if (isBehind) await copyReferences(session, catalog)
-  return isBehind
+): Promise<void> {
+  const over = known.filter((token) => !living.has(token))
+  if (over.length === 0) return
+  const text =
+    'DELETE FROM _atoll_retiring WHERE token IN (SELECT value FROM json_each(?1)) AND (SELECT reference_sequence FROM _atoll_shard) >= CAST(?2 AS INTEGER)'
+  await session.on(shard, [{ text, parameters: [JSON.stringify(over), String(upTo)] }]).catch(() => undefined)
 }
 
 /** Takes rows away by their keys, a JSON array of arrays. */
@@ -186,7 +187,7 @@ function matchesKeys(
 }
 
 /** Reference tables, each behind those that it refers to, as far as they do not refer to each other. */
-function parentsFirst(catalog: Catalog): Table[] {
+export function parentsFirst(catalog: Catalog): Table[] {
   const tables = referenceTables(catalog)
   const sorted = new Set<Table>()
   const begun = new Set<Table>()
@@ -211,6 +212,7 @@ async function statementsFor(
   catalog: Catalog,
   own: Columns,
   theirs: Columns,
+  toldBy: readonly ChangeSet[],
 ): Promise<BoundStatement[]> {
   const statements: BoundStatement[] = [
     // Of two copies at the same time, the one that knows less of the log does nothing.
@@ -253,9 +255,24 @@ async function statementsFor(
   // What is still referred to must fail at once: D1 says nothing of keys that are open when it commits, but breaks. The pragma also forgets what
   // is open by now: a row whose parent was put into `DB` after this chunk of the log, which the next one brings.
   statements.push({ text: 'PRAGMA defer_foreign_keys = OFF', parameters: [] }, ...removals)
+  const untold = untoldOf(log, toldBy)
+  if (untold.length > 0) {
+    statements.push({
+      text: "INSERT INTO _atoll_changes (name, operation, key, at) SELECT value->>0, 'update', value->>1, CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM json_each(?1)",
+      parameters: [JSON.stringify(untold)],
+    })
+  }
   statements.push({
     text: 'UPDATE _atoll_shard SET reference_sequence = CAST(?1 AS INTEGER)',
     parameters: [String(upTo)],
   })
   return statements
+}
+
+/** The rows of the log that nobody tells of who has just written them: table and key of each. */
+function untoldOf(log: readonly Entry[], toldBy: readonly ChangeSet[]): (readonly [string, string])[] {
+  const tables = new Set(toldBy.flatMap((set) => set.tables ?? []))
+  const rows = new Set(toldBy.flatMap(({ changes }) => changes.map(({ table, key }) => `${table} ${key}`)))
+  const untold = log.filter(({ name, key }) => !tables.has(name) && !rows.has(`${name} ${key}`))
+  return [...new Map(untold.map(({ name, key }) => [`${name} ${key}`, [name, key] as const])).values()]
 }

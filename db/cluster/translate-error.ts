@@ -7,14 +7,18 @@ import {
   MovedError,
   movedMark,
   PolicyViolation,
+  RetiringError,
   RevokedError,
   RolledBack,
+  retiringMark,
   revokedMark,
   rollbackPrefix,
   ruleMark,
   StaleCopyError,
   staleCopyMark,
+  UnretiredError,
   unboundMark,
+  unretiredMark,
   VanishedError,
   vanishedMark,
 } from './constraint-error.ts'
@@ -41,9 +45,11 @@ export function translateDatabaseError(
   | ConstraintError
   | MovedError
   | PolicyViolation
+  | RetiringError
   | RevokedError
   | RolledBack
   | StaleCopyError
+  | UnretiredError
   | VanishedError {
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
@@ -51,6 +57,10 @@ export function translateDatabaseError(
   if (message.includes(revokedMark)) return new RevokedError(database)
   if (message.includes(vanishedMark)) return new VanishedError(database)
   if (message.includes(staleCopyMark)) return new StaleCopyError(database)
+  const unretired = after(message, unretiredMark)
+  if (unretired !== null) return new UnretiredError(unretired)
+  const retiring = after(message, retiringMark)
+  if (retiring !== null) return new RetiringError(retiring)
   const schema = readSchemaMark(database, message) ?? readMissing(database, message, isAhead)
   if (schema) return schema
   const broken = readRule(message)
@@ -65,14 +75,18 @@ export function translateDatabaseError(
   return errors.internal(error)
 }
 
+/** What follows a mark in a message. */
+function after(message: string, mark: string): string | null {
+  return new RegExp(`${mark}/([^':]*)`).exec(message)?.[1] ?? null
+}
+
 /** What the check before the first batch has found. */
 function readSchemaMark(database: string, message: string): AtollError | null {
-  const after = (mark: string) => new RegExp(`${mark}/([^']*)`).exec(message)?.[1] ?? null
-  const behind = after(behindMark)
+  const behind = after(message, behindMark)
   if (behind !== null) return errors.notMigrated(database, behind)
-  const hidden = after(hiddenMark)
+  const hidden = after(message, hiddenMark)
   if (hidden !== null) return errors.rowsElsewhere(database, hidden)
-  const unbound = after(unboundMark)
+  const unbound = after(message, unboundMark)
   return unbound === null ? null : errors.unknownShard(unbound)
 }
 

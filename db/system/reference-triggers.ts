@@ -3,7 +3,7 @@
  * that the copies on the shards can follow.
  * @module
  */
-import type { Catalog, Table } from '../catalog/catalog.ts'
+import { type Catalog, sameColumns, type Table } from '../catalog/catalog.ts'
 import { quoteName, quoteText } from '../quote.ts'
 
 export const referenceTriggerPrefix = '_atoll_reference_of_'
@@ -32,7 +32,25 @@ function triggersOf(table: Table): [name: string, sql: string][] {
       `CREATE TRIGGER ${quoteName(name)} AFTER ${event} ON ${quoteName(table.name)} BEGIN ${body} END`,
     ]
   }
+  const replaced = table.uniques
+    .filter(({ columns }) => !sameColumns(columns, table.primaryKey))
+    .map(({ columns }) => {
+      const same = columns.map((name) => `${quoteName(name)} = new.${quoteName(name)}`).join(' AND ')
+      const other = table.primaryKey.map((name) => `${quoteName(name)} IS NOT new.${quoteName(name)}`)
+      const own = table.primaryKey.map(quoteName).join(', ')
+      return `INSERT INTO _atoll_reference_log (name, key) SELECT ${quoteText(table.name)}, json_array(${own}) FROM ${quoteName(table.name)} WHERE ${same} AND (${other.join(' OR ')});`
+    })
+  // What REPLACE takes away fires no trigger of its own; a row that is logged and stays costs a look.
+  const before = (event: string): [string, string][] => {
+    const name = `${referenceTriggerPrefix}${table.name}_before_${event.toLowerCase()}`
+    const on = `BEFORE ${event} ON ${quoteName(table.name)}`
+    return replaced.length === 0
+      ? []
+      : [[name, `CREATE TRIGGER ${quoteName(name)} ${on} BEGIN ${replaced.join(' ')} END`]]
+  }
   return [
+    ...before('INSERT'),
+    ...before('UPDATE'),
     trigger('INSERT', log('new')),
     trigger('UPDATE', `${log('new')} ${log('old', ` WHERE ${key('old')} IS NOT ${key('new')}`)}`),
     trigger('DELETE', log('old')),

@@ -9,10 +9,15 @@
  * | routed-id | a key that does not carry its row's slot |
  * | reserved | a value that is to be unique over all shards, and was not reserved |
  * | reference-key | another key of a row that has copies |
+ *
+ * And two that are no mistakes, but orders in which things must be done (`db/cluster/retire.ts`): a row of a reference table that rows on
+ * shards may refer to is taken away only when the shards know that it will be; and none may begin to refer to it then.
  * @module
  */
 import { type Catalog, type Column, keyColumn, type Table } from '../catalog/catalog.ts'
-import { revokedMark, ruleMark } from '../cluster/constraint-error.ts'
+import { retiringMark, revokedMark, ruleMark, unretiredMark } from '../cluster/constraint-error.ts'
+import { retiredPermit } from '../cluster/permits.ts'
+import { type Referrer, referredColumns, referrersOf } from '../cluster/referrers.ts'
 import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
 import { quoteName, quoteText } from '../quote.ts'
 
@@ -27,7 +32,19 @@ export type Rule = 'placement' | 'distribution' | 'routed-id' | 'reserved' | 're
  */
 export function ruleTriggers(catalog: Catalog, isPrimary: boolean, shards: boolean): Map<string, string> {
   const tables = [...catalog.tables.values()].filter(({ kind }) => kind === 'table')
-  return new Map(tables.flatMap((table) => triggersOf(table, isPrimary, shards)))
+  const referrers = shards ? referrersOf(catalog) : []
+  return new Map([
+    ...tables.flatMap((table) => triggersOf(table, isPrimary, shards)),
+    ...tables.flatMap((table) =>
+      notRetiring(
+        table,
+        referrers.filter(({ child }) => child === table),
+      ),
+    ),
+    ...(isPrimary && shards
+      ? tables.flatMap((table) => retired(table, referredColumns(catalog, table)))
+      : []),
+  ])
 }
 
 type Trigger = [name: string, sql: string]
@@ -141,4 +158,54 @@ function keptKey(table: Table): Trigger {
     `AFTER UPDATE OF ${names} ON ${quoteName(table.name)} WHEN ${when}`,
     raise('reference-key', table.name, '1'),
   )
+}
+
+/** A row that rows on shards may refer to goes, or changes what they refer to, with a token under which all shards know of it. */
+function retired(table: Table, columns: readonly string[]): Trigger[] {
+  if (columns.length === 0 || table.primaryKey.length === 0) return []
+  const on = quoteName(table.name)
+  const key = table.primaryKey.map((name) => `old.${quoteName(name)}`).join(', ')
+  const isKnown = `EXISTS (SELECT 1 FROM _atoll_retiring AS r WHERE r.token = p.value AND r.name = ${quoteText(table.name)} AND r.key = json_array(${key}))`
+  const body = [
+    `SELECT RAISE(ABORT, ${quoteText(`${unretiredMark}/${table.name}`)}) WHERE ${notPermitted} AND NOT EXISTS (SELECT 1 FROM _atoll_permits AS p WHERE p.name = ${quoteText(retiredPermit)} AND (p.value = '*' OR ${isKnown}))`,
+  ]
+  const others = columns.filter((name) => !table.primaryKey.includes(name))
+  return [
+    trigger(table, 'retired', `BEFORE DELETE ON ${on}`, body),
+    ...(others.length === 0
+      ? []
+      : [
+          trigger(
+            table,
+            'retired_update',
+            `BEFORE UPDATE OF ${others.map(quoteName).join(', ')} ON ${on} WHEN ${others.map(changed).join(' OR ')}`,
+            body,
+          ),
+        ]),
+  ]
+}
+
+/** No row begins to refer to one that is about to go. */
+function notRetiring(table: Table, referrers: readonly Referrer[]): Trigger[] {
+  if (referrers.length === 0) return []
+  const on = quoteName(table.name)
+  const bodyOf = (own: readonly Referrer[]) =>
+    own.map(({ parent, on: pairs }) => {
+      const key = parent.primaryKey.map((name) => `p.${quoteName(name)}`).join(', ')
+      const refers = pairs
+        .map(([here, there]) => `p.${quoteName(there)} = new.${quoteName(here)}`)
+        .join(' AND ')
+      return `SELECT RAISE(ABORT, ${quoteText(`${retiringMark}/${parent.name}`)}) FROM _atoll_retiring AS r, ${quoteName(parent.name)} AS p WHERE r.name = ${quoteText(parent.name)} AND ${refers} AND r.key = json_array(${key}) AND ${notPermitted}`
+    })
+  const columns = [...new Set(referrers.flatMap(({ on: pairs }) => pairs.map(([here]) => here)))]
+  const when = 'EXISTS (SELECT 1 FROM _atoll_retiring)'
+  return [
+    trigger(table, 'retiring_insert', `AFTER INSERT ON ${on} WHEN ${when}`, bodyOf(referrers)),
+    trigger(
+      table,
+      'retiring_update',
+      `AFTER UPDATE OF ${columns.map(quoteName).join(', ')} ON ${on} WHEN ${when}`,
+      bodyOf(referrers),
+    ),
+  ]
 }

@@ -35,6 +35,10 @@ export const systemObjects: readonly string[] = [
   // What a transaction shows to the triggers that keep the rules; always empty outside one.
   `CREATE TABLE IF NOT EXISTS _atoll_permits (name TEXT NOT NULL, value TEXT NOT NULL, token TEXT NOT NULL,
    PRIMARY KEY (name, value)) WITHOUT ROWID`,
+  // Rows of reference tables that are about to go, by whose token: none may begin to refer to them.
+  `CREATE TABLE IF NOT EXISTS _atoll_retiring (token TEXT NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,
+   at INTEGER NOT NULL, PRIMARY KEY (token, name, key)) WITHOUT ROWID`,
+  'CREATE INDEX IF NOT EXISTS _atoll_retiring_of ON _atoll_retiring (name, key)',
   ...slotTable,
   'CREATE INDEX IF NOT EXISTS _atoll_unique_tokens_at ON _atoll_unique_tokens (at)',
   // Rows that changed, in the order of their transactions; triggers write it. And how far each reader of it has come.

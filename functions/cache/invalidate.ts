@@ -6,6 +6,7 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { type ChangeSet, changeOf } from '../../db/changes/change-log.ts'
 import { advance, foundLost, lostChanges, readChanges } from '../../db/changes/consumers.ts'
+import { atHome } from '../../db/changes/track-changes.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { CacheStore, Renewal } from './cache-store.ts'
 import {
@@ -75,7 +76,12 @@ export async function sweepChanges(
     if (rows.length === 0) return missed
     const changes = rows.map(changeOf)
     const upTo = changes.at(-1)?.sequence ?? 0
-    missed += await replaceMissed(invalidator, { database, changes, upTo, tables: null }, session.bookmarks)
+    const { primary } = session.cluster
+    for (const set of atHome({ database, changes, upTo, tables: null }, catalog, primary)) {
+      if (set.database === database) missed += await replaceMissed(invalidator, set, session.bookmarks)
+      // Copies that were brought up here: which generation knew of them, no position says.
+      else await invalidate(invalidator, [set], session.bookmarks)
+    }
     await writing.on(database, [advance('cache', upTo)])
   }
 }

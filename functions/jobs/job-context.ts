@@ -4,9 +4,10 @@
  */
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { Part, Row } from '../../db/cluster/cluster.ts'
-import { ConstraintError } from '../../db/cluster/constraint-error.ts'
-import { withCopies } from '../../db/cluster/reference-copies.ts'
+import { withCopies } from '../../db/cluster/bring-up-copies.ts'
+import type { BoundStatement, Part, Row } from '../../db/cluster/cluster.ts'
+import { ConstraintError, UnretiredError } from '../../db/cluster/constraint-error.ts'
+import { StillReferredError, whileRetired } from '../../db/cluster/retire.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { openServiceApi } from '../api.ts'
 import { type AppDatabases, openAppDatabases } from '../app-databases.ts'
@@ -158,16 +159,26 @@ async function commitOnce(work: Effect): Promise<boolean> {
     const own = [markEffect(job.id, effect, Date.now()), ...bound, ...outbox]
     return reserved === null ? own : [...reserved.before, ...own, reserved.after]
   }
-  const [outcome] = await withCopies(() => cluster.run(site, statementsOn, session), session, catalog)
-  if (!outcome) throw new Error('no database is where the effect belongs')
-  const { database } = outcome.part
-  if (sent.length > 0) databases.sent(database)
-  if ('results' in outcome) reserved?.done(outcome.results.at(-1) ?? [])
-  if ('error' in outcome) {
-    if (isMark(outcome.error)) return false
-    throw nameViolation(outcome.error, catalog) ?? outcome.error
+  /** @throws what the database says */
+  const commit = async (before: readonly BoundStatement[], after: readonly BoundStatement[]) => {
+    const around = (part: Part) => [...before, ...statementsOn(part), ...after]
+    const [outcome] = await withCopies(() => cluster.run(site, around, session), session, catalog)
+    if (!outcome) throw new Error('no database is where the effect belongs')
+    const { database } = outcome.part
+    if (sent.length > 0) databases.sent(database)
+    if ('error' in outcome) throw outcome.error
+    if (reserved !== null) reserved.done(outcome.results.at(-1 - after.length) ?? [])
   }
-  return true
+  try {
+    await commit([], []).catch((error) => {
+      if (!(error instanceof UnretiredError)) throw error
+      return whileRetired(bound, session, catalog, commit)
+    })
+    return true
+  } catch (error) {
+    if (isMark(error)) return false
+    throw nameViolation(error instanceof StillReferredError ? error.violation : error, catalog) ?? error
+  }
 }
 
 function isMark(error: unknown): boolean {

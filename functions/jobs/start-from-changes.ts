@@ -45,7 +45,10 @@ export async function startFromChanges(
     if (changes.length === 0) return false
     const jobs: NewJob[] = []
     const dead: NewJob[] = []
+    const isCopy = ({ table }: LoggedChange) => catalog.tables.get(table)?.placement.kind === 'reference'
     for (const change of changes) {
+      // A copy that was brought up is no change: the primary database has told it.
+      if (database !== session.cluster.primary && isCopy(change)) continue
       for (const { job, isWanted } of await jobsOf(
         change,
         registry.subscriptions,

@@ -1,8 +1,11 @@
 /**
- * Alerts: a service level that begins to burn its budget too fast, or no longer does, is told by a job that sends a signed request.
+ * Alerts: a service level that begins to burn its budget too fast, or no longer does, and a shard that does not follow the primary
+ * database, are told by a job that sends a signed request.
  * @module
  */
 import { z } from 'zod'
+import { copiesBehind } from '../../db/cluster/bring-up-copies.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { AtollConfig } from '../config.ts'
 import type { Services } from '../context.ts'
 import { emit } from '../events.ts'
@@ -14,11 +17,18 @@ import { shownObjectives } from './service-levels.ts'
 
 const alertJobName = 'atoll:alert'
 
-const alert = z.object({
-  type: z.enum(['service-level.burning', 'service-level.recovered']),
-  timestamp: z.string(),
-  data: z.object({ objective: z.string(), target: z.number(), burn_rate: z.number() }),
-})
+const alert = z.discriminatedUnion('type', [
+  z.object({
+    type: z.enum(['service-level.burning', 'service-level.recovered']),
+    timestamp: z.string(),
+    data: z.object({ objective: z.string(), target: z.number(), burn_rate: z.number() }),
+  }),
+  z.object({
+    type: z.enum(['copies.behind', 'copies.caught-up']),
+    timestamp: z.string(),
+    data: z.object({ database: z.string(), changes: z.number() }),
+  }),
+])
 
 /** The job that sends alerts, where the configuration says where to. */
 export function alertJobs(config: AtollConfig): readonly EngineJob[] {
@@ -56,15 +66,44 @@ export async function watchObjectives(
   for (const { name, target, burnRate, isBurning } of states) {
     if (isBurning === before.includes(name)) continue
     emit({ kind: isBurning ? 'service-level-burning' : 'service-level-recovered', objective: name, burnRate })
-    if (config.alertWebhook === null) continue
-    const input: z.input<typeof alert> = {
+    await send(services, config, {
       type: isBurning ? 'service-level.burning' : 'service-level.recovered',
       timestamp: new Date().toISOString(),
       data: { objective: name, target, burn_rate: burnRate },
-    }
-    const { relay, cluster } = services
-    const sent = () => void relay?.carry(cluster.primary).catch(() => undefined)
-    await sendTo(services, { sent }, knownJob(services.registry, alertJobName), input, {})
+    })
   }
   return states.filter(({ isBurning }) => isBurning).map(({ name }) => name)
+}
+
+/**
+ * Looks at the copies of reference tables just after they were brought up, and tells of shards that are behind all the same.
+ *
+ * @param before names of those that were behind
+ * @returns names of those that are
+ */
+export async function watchCopies(
+  services: Services,
+  config: AtollConfig,
+  session: ClusterSession,
+  before: readonly string[],
+): Promise<readonly string[]> {
+  if (!services.cluster.sharded) return []
+  const behind = await copiesBehind(session)
+  for (const { database, entries } of behind) {
+    if (entries > 0 === before.includes(database)) continue
+    emit({ kind: entries > 0 ? 'copies-behind' : 'copies-caught-up', database, changes: entries })
+    await send(services, config, {
+      type: entries > 0 ? 'copies.behind' : 'copies.caught-up',
+      timestamp: new Date().toISOString(),
+      data: { database, changes: entries },
+    })
+  }
+  return behind.filter(({ entries }) => entries > 0).map(({ database }) => database)
+}
+
+async function send(services: Services, config: AtollConfig, input: z.input<typeof alert>): Promise<void> {
+  if (config.alertWebhook === null) return
+  const { relay, cluster } = services
+  const sent = () => void relay?.carry(cluster.primary).catch(() => undefined)
+  await sendTo(services, { sent }, knownJob(services.registry, alertJobName), input, {})
 }

@@ -2,6 +2,8 @@
  * What can be asked at any time, and is not counted: sizes of databases, jobs that wait, origins as they are.
  * @module
  */
+
+import { copiesBehind } from '../../db/cluster/bring-up-copies.ts'
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
 import type { PoolView } from '../balancer/shown-pool.ts'
 import type { Services } from '../context.ts'
@@ -12,6 +14,7 @@ import type { Gauge } from './open-metrics.ts'
 export async function readGauges(services: Services, pools: readonly string[]): Promise<readonly Gauge[]> {
   const parts = await Promise.all([
     orNothing('databases', databaseGauges(services)),
+    orNothing('copies', copyGauges(services)),
     orNothing('jobs', jobGauges(services)),
     orNothing('origins', originGauges(services, pools)),
   ])
@@ -57,6 +60,18 @@ async function databaseGauges(services: Services): Promise<readonly Gauge[]> {
       name: 'database_up',
       help: 'Whether a database answers.',
       values: sizes.map(({ database, bytes }) => ({ labels: { database }, value: bytes === null ? 0 : 1 })),
+    },
+  ]
+}
+
+async function copyGauges({ cluster }: Services): Promise<readonly Gauge[]> {
+  if (!cluster.sharded) return []
+  const behind = await copiesBehind(cluster.open({ reads: true, seen: new Map(), primary: true }))
+  return [
+    {
+      name: 'reference_copies_behind',
+      help: 'Changes of reference tables that a shard has not copied yet; they are there in a moment, unless it does not answer or refuses them.',
+      values: behind.map(({ database, entries }) => ({ labels: { database }, value: entries })),
     },
   ]
 }

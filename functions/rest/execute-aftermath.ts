@@ -65,7 +65,7 @@ export async function carryOn(
   const written = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome.part.database]))
   try {
     const changes = await changesOf(tracks ? outcomes : [], session, catalog)
-    const cascades = copied ? await copyReferences(session, catalog) : []
+    const cascades = copied ? await copyReferences(session, catalog, changes) : []
     const all = [...changes, ...cascades]
     aftermath.start(written, tracks ? all : null)
     if (all.length > 0) await aftermath.changed(all, session)

@@ -4,18 +4,28 @@
  */
 
 import { ownResults, tracked } from '../../db/changes/track-changes.ts'
+import { withCopies } from '../../db/cluster/bring-up-copies.ts'
 import type { BoundStatement, Outcome, Part, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
   MovedError,
   PolicyViolation,
+  RetiringError,
   RolledBack,
-  rollbackPrefix,
   StaleCopyError,
+  UnretiredError,
   VanishedError,
 } from '../../db/cluster/constraint-error.ts'
-import { permitAll } from '../../db/cluster/permits.ts'
-import { copyReferences, deleteCopiesText, withCopies } from '../../db/cluster/reference-copies.ts'
+import { pause } from '../../db/cluster/database.ts'
+import { followReferences } from '../../db/cluster/reference-copies.ts'
+import {
+  giveUp,
+  isReferred,
+  type Retirement,
+  retire,
+  retireNothing,
+  StillReferredError,
+} from '../../db/cluster/retire.ts'
 import { followId, skipTaken } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
@@ -46,6 +56,16 @@ export interface BoundWrite extends Bindings {
 
 /** Times that a write looks for its rows again. */
 const maxFinds = 4
+/** Times that it waits for a row that may be about to go. */
+const maxWaits = 12
+
+/** What earlier attempts have shown. */
+interface Known {
+  /** Whether somebody may have given a row the number that another one was given now. */
+  mayBeTaken: boolean
+  /** Whether shards must know of what it takes away. */
+  retires: boolean
+}
 
 /** Runs a compiled write. One database's part is atomic; several parts must be asked for. */
 export async function executeWrite(bound: BoundWrite, session: ClusterSession): Promise<WriteResult> {
@@ -53,20 +73,25 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   const needed = idsNeeded(plan, payload)
   const makeRows = async () =>
     plan.action === 'delete' ? [] : storageRows(plan, payload, await takeIds(plan, needed, session))
-  let mayBeTaken = needed !== null && needed.missing > 0
+  const { table, placement } = plan.root
+  const copied = placement.kind === 'reference' && session.cluster.sharded
+  const known = {
+    mayBeTaken: needed !== null && needed.missing > 0,
+    retires: copied && plan.action === 'delete' && isReferred(bound.rights.catalog, table),
+  }
   let rows = await makeRows()
   for (let attempt = 1; ; attempt++) {
     try {
-      const result = await writeRows(bound, rows, mayBeTaken, session)
+      const result = await writeRows(bound, rows, known, session)
       // After the commit: what is refused or undone moves no numbers.
       if (needed !== null && needed.greatest > 0 && plan.preferences.tx !== 'rollback') {
-        session.later(followId(session, plan.root.table, needed.column.name, needed.greatest))
+        session.later(followId(session, table, needed.column.name, needed.greatest))
       }
       return result
     } catch (error) {
       if (error instanceof TakenNumber) {
-        mayBeTaken = false
-        await skipTaken(session, plan.root.table, error.column)
+        known.mayBeTaken = false
+        await skipTaken(session, table, error.column)
         rows = await makeRows()
       } else if (error instanceof TakenError) {
         const followed = attempt < maxFinds ? await followTaken(bound, rows, error, session) : null
@@ -74,9 +99,16 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
         rows = followed
       } else if (error instanceof StaleCopyError) {
         if (attempt >= maxFinds) throw errors.copiesBehind(error.database)
-        await copyReferences(session, bound.rights.catalog)
+        await followReferences(session, bound.rights.catalog)
+      } else if (error instanceof StillReferredError) {
+        const ask = askOn(error.part, bound, session)
+        throw await explainViolation(error.violation, { ...bound, chunks: ['[]'] }, ask)
+      } else if (error instanceof UnretiredError && attempt < maxFinds) known.retires = true
+      else if (error instanceof RetiringError) {
+        if (attempt >= maxWaits) throw errors.rowRetiring(error.table)
+        await pause(Math.min(300, 20 * 2 ** attempt))
       } else if (!(error instanceof VanishedError || error instanceof MovedError)) throw error
-      else if (attempt >= maxFinds) throw errors.rowsChanging(plan.root.table.name)
+      else if (attempt >= maxFinds) throw errors.rowsChanging(table.name)
     }
   }
 }
@@ -94,17 +126,18 @@ class TakenNumber extends Error {
 async function writeRows(
   asked: BoundWrite,
   rows: readonly StoredRow[],
-  mayBeTaken: boolean,
+  { mayBeTaken, retires }: Readonly<Known>,
   session: ClusterSession,
 ): Promise<WriteResult> {
   const { site, bound, pickedOn } = await placeWrite(asked, rows, session)
-  const { plan, compiled } = bound
+  const { plan } = bound
+  const { catalog } = bound.rights
   const copied = plan.root.placement.kind === 'reference' && session.cluster.sharded
-  if (copied && compiled.keys) await tryOnCopies(bound, compiled.keys, session)
   const rowsOf = ({ slots }: Part) =>
     slots === null ? rows : rows.filter(({ slot }) => slot === null || slots.has(slot))
   const undone = plan.preferences.tx === 'rollback'
   const tracks = bound.aftermath.tracks && !undone
+  const around = retires ? await retirementFor(bound, rows, session) : null
   const run = (where: Site) =>
     runReserving(
       bound,
@@ -115,19 +148,24 @@ async function writeRows(
         const picked = pickedOn?.(part.database)
         const own = picked ? { ...bound, gathered: picked.gathered } : bound
         const statements = statementsFor(own, rowsOf(part), picked ? [picked.after] : [])
-        return tracks ? tracked(statements) : statements
+        const all = tracks ? tracked(statements) : statements
+        return around === null ? all : [around.before, ...all, ...around.after]
       },
       rowsOf,
     ).catch((error) => {
       if (mayBeTaken) refuseTaken(error, plan)
       throw error
     })
-  const answered = site === null ? [] : await withCopies(() => run(site), session, bound.rights.catalog)
+  const answered =
+    site === null ? [] : (await withCopies(() => run(site), session, catalog)).map(without(around))
   const outcomes = tracks ? answered.map(withOwnResults) : answered
   const [only, ...others] = outcomes
   // What no database has committed can be looked for, or numbered, again.
   if (only && 'error' in only && others.length === 0) {
-    if (only.error instanceof VanishedError) throw only.error
+    if (around?.token) await giveUp(around.token, session, catalog)
+    const { error } = only
+    if (error instanceof VanishedError || error instanceof UnretiredError || error instanceof RetiringError)
+      throw error
     if (mayBeTaken) refuseTaken(only.error, plan)
   }
   if (!undone) await carryOn(bound, answered, tracks, copied, session)
@@ -169,27 +207,29 @@ function withOwnResults(outcome: Outcome): Outcome {
   return 'error' in outcome ? outcome : { part: outcome.part, results: ownResults(outcome.results) }
 }
 
-/**
- * Rows of a reference table are referred to on every shard. A delete is tried on all copies before it is made, so that
- * their foreign keys can refuse it.
- */
-async function tryOnCopies(bound: BoundWrite, keys: Statement, session: ClusterSession): Promise<void> {
-  const { table } = bound.plan.root
-  const [rows = []] = await session.primary([bind(keys, bound)])
-  if (rows.length === 0) return
-  const list = `[${rows.map((row) => row.k as string).join(',')}]`
-  const attempt: readonly BoundStatement[] = [
-    permitAll,
-    { text: deleteCopiesText(table), parameters: [list] },
-    { text: `INSERT INTO _atoll_guard VALUES ('${rollbackPrefix}{}')`, parameters: [] },
-  ]
-  for (const outcome of await session.onAll(session.cluster.shards, attempt)) {
-    if (!('error' in outcome) || outcome.error instanceof RolledBack) continue
-    if (!(outcome.error instanceof ConstraintError)) throw outcome.error
-    const ask = askOn(outcome.part, bound, session)
-    throw await explainViolation(outcome.error, { ...bound, chunks: ['[]'] }, ask)
-  }
+/** What goes around the statements that take reference rows away; null: nothing. */
+type Around = Pick<Retirement, 'before' | 'after'> & { readonly token: string | null }
+
+/** Rows of a reference table may be referred to on every shard: these must know that they go, or refuse it. */
+async function retirementFor(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  session: ClusterSession,
+): Promise<Around | null> {
+  const { plan, rights } = bound
+  const preferences = { ...plan.preferences, tx: null }
+  const statements = statementsFor({ ...bound, plan: { ...plan, preferences } }, rows, [])
+  if (plan.preferences.tx !== 'rollback') return retire(statements, session, rights.catalog)
+  return { before: await retireNothing(statements, session, rights.catalog), after: [], token: null }
 }
+
+/** An outcome as it would be without what went around the statements. */
+const without =
+  (around: Around | null) =>
+  (outcome: Outcome): Outcome => {
+    if (around === null || 'error' in outcome) return outcome
+    return { ...outcome, results: outcome.results.slice(1, outcome.results.length - around.after.length) }
+  }
 
 /** Says that a row on another shard has a value, unless the write would have been denied in any case. */
 async function explainTaken(

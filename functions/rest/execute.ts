@@ -6,7 +6,7 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { BoundStatement, Outcome, Row, Site } from '../../db/cluster/cluster.ts'
 import { MovedError, StaleCopyError } from '../../db/cluster/constraint-error.ts'
-import { copyReferences } from '../../db/cluster/reference-copies.ts'
+import { followReferences } from '../../db/cluster/reference-copies.ts'
 import { rowsOf } from '../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { find } from '../../db/cluster/unique-values.ts'
@@ -55,7 +55,7 @@ export async function executeRead(
     } catch (error) {
       if (error instanceof StaleCopyError) {
         if (moves >= maxMoves) throw errors.copiesBehind(error.database)
-        await copyReferences(session, catalog)
+        await followReferences(session, catalog)
         continue
       }
       // Where rows lie decides which statements are run, so all of it is decided anew.

@@ -197,7 +197,7 @@ export function createRest(
     const url = new URL(raw.url)
     const called = await readCall(name, raw, url, functions, caller, catalog, config)
     const { mayUndo, preferences } = called.terms
-    const transaction = mayUndo ? openTransaction(services, config.databaseTimeoutMs) : null
+    const transaction = mayUndo ? openTransaction(services, catalog, config.databaseTimeoutMs) : null
     const databases = openAppDatabases(services, catalog, visit.later, transaction)
     if (transaction === null)
       return answerCall(visit, url, called, databases, createJobs(services, databases))

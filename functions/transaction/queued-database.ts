@@ -3,7 +3,8 @@
  * wait, in a D1 batch that undoes itself and tells what it answered.
  * @module
  */
-import { rollbackPrefix } from '../../db/cluster/constraint-error.ts'
+import { rollbackPrefix, UnretiredError } from '../../db/cluster/constraint-error.ts'
+import { permitRetired } from '../../db/cluster/permits.ts'
 import { translateDatabaseError } from '../../db/cluster/translate-error.ts'
 import { quoteName } from '../../db/quote.ts'
 import { AtollError, errors } from '../errors.ts'
@@ -54,10 +55,17 @@ interface Queued extends Step {
   readonly expected: string | null
 }
 
+/** Runs a transaction that takes away reference rows, with what that needs around it. */
+export type Retired = (
+  statements: readonly QueuedStatement[],
+  run: (before: readonly QueuedStatement[], after: readonly QueuedStatement[]) => Promise<void>,
+) => Promise<void>
+
 export class QueuedDatabase {
   readonly name: string
   readonly #binding: D1Database
   readonly #refuse: (error: AtollError) => never
+  readonly #retired: Retired
   readonly #queue: Queued[] = []
   readonly #columns = new Map<string, Promise<readonly string[]>>()
   readonly #facts = new Map<string, Promise<TableFacts>>()
@@ -67,11 +75,20 @@ export class QueuedDatabase {
   #begun = 0
   #last: Promise<unknown> = Promise.resolve()
 
-  /** @param refuse ends the transaction: nothing of it can be committed any more */
-  constructor(name: string, binding: D1Database, refuse: (error: AtollError) => never) {
+  /**
+   * @param refuse ends the transaction: nothing of it can be committed any more
+   * @param retired runs what takes away rows that shards may refer to
+   */
+  constructor(
+    name: string,
+    binding: D1Database,
+    refuse: (error: AtollError) => never,
+    retired: Retired = (_, run) => run([], []),
+  ) {
     this.name = name
     this.#binding = binding
     this.#refuse = refuse
+    this.#retired = retired
   }
 
   /** Whether nothing waits or is about to, so that the database itself answers reads. */
@@ -118,12 +135,22 @@ export class QueuedDatabase {
   /** @throws AtollError when what waits could not be committed now */
   async check(): Promise<void> {
     const abort = plain(`INSERT INTO _atoll_guard VALUES ('${rollbackPrefix}')`)
-    await this.#finish(() => [...this.#expecting(), abort])
+    await this.#finish(() => [mayRetire, ...this.#expecting(), abort])
   }
 
   /** Commits what waits, unless it would be other than what was told. @throws AtollError when nothing was committed */
   async commit(): Promise<void> {
-    await this.#finish(() => [...this.#expecting(), plain(forgetNotes)])
+    const all = () => [...this.#expecting(), plain(forgetNotes)]
+    try {
+      await this.#finish(all)
+    } catch (error) {
+      if (!(error instanceof UnretiredError)) throw error
+      const own = this.#queue.filter(({ meaning }) => meaning.kind === 'write')
+      await this.#retired(
+        own.map(({ statement }) => statement),
+        (before, after) => this.#finish(() => [...before, ...all(), ...after]),
+      )
+    }
   }
 
   #expecting(): QueuedStatement[] {
@@ -142,6 +169,7 @@ export class QueuedDatabase {
       const told = readTold(error)
       if (told.kind === 'notes') return
       const translated = translateDatabaseError(this.name, error)
+      if (translated instanceof UnretiredError) throw translated
       throw translated instanceof AtollError && told.kind === 'error'
         ? translated
         : errors.changedMeanwhile(this.name, error)
@@ -189,7 +217,7 @@ export class QueuedDatabase {
     const waiting = this.#queue.filter(({ meaning }) => meaning.kind === 'write')
     const before = waiting.map(({ statement }) => statement)
     try {
-      await this.#batch([...before, ...steps.flatMap(({ noted }) => noted), plain(undoAndTell)])
+      await this.#batch([mayRetire, ...before, ...steps.flatMap(({ noted }) => noted), plain(undoAndTell)])
     } catch (error) {
       const told = readTold(error)
       if (told.kind === 'notes') return told.notes
@@ -205,7 +233,7 @@ export class QueuedDatabase {
   /** Whether statements that could be run once no longer can. */
   async #fails(statements: readonly QueuedStatement[]): Promise<boolean> {
     try {
-      await this.#batch([...statements, plain(undoAndTell)])
+      await this.#batch([mayRetire, ...statements, plain(undoAndTell)])
       return true
     } catch (error) {
       return readTold(error).kind === 'error'
@@ -266,6 +294,9 @@ export class QueuedDatabase {
     )
   }
 }
+
+/** Begins what will be undone: whether shards refer to what it takes away is asked at the commit. */
+const mayRetire: QueuedStatement = { text: permitRetired('*').text, values: ['*'] }
 
 function plain(text: string): QueuedStatement {
   return { text, values: [] }

@@ -3,12 +3,14 @@
  * `README.md` tells how D1, which has no interactive transactions, is brought to it.
  * @module
  */
-import { Cluster } from '../../db/cluster/cluster.ts'
+import type { Catalog } from '../../db/catalog/catalog.ts'
+import { type BoundStatement, Cluster } from '../../db/cluster/cluster.ts'
+import { StillReferredError, whileRetired } from '../../db/cluster/retire.ts'
 import type { AppDatabases } from '../app-databases.ts'
 import type { Services } from '../context.ts'
 import { AtollError, errors } from '../errors.ts'
 import { queuedBinding, readingBinding } from './queued-binding.ts'
-import { QueuedDatabase } from './queued-database.ts'
+import { QueuedDatabase, type QueuedStatement, type Retired } from './queued-database.ts'
 
 export interface Transaction {
   /** A database as those have it who write. */
@@ -31,7 +33,11 @@ export interface Transaction {
 }
 
 /** @param timeoutMs longest time that a database may take to answer a read of the cluster's */
-export function openTransaction({ bindings }: Services, timeoutMs: number): Transaction {
+export function openTransaction(
+  { bindings, cluster }: Services,
+  catalog: Catalog,
+  timeoutMs: number,
+): Transaction {
   let refusal: AtollError | null = null
   const undo: (() => Promise<unknown>)[] = []
   const done: (() => void)[] = []
@@ -39,8 +45,17 @@ export function openTransaction({ bindings }: Services, timeoutMs: number): Tran
     refusal ??= error
     throw refusal
   }
+  const retired: Retired = (statements, run) =>
+    whileRetired(
+      statements.map(boundOf),
+      cluster.open({ reads: false, seen: new Map() }),
+      catalog,
+      (before, after) => run(before.map(queuedOf), after.map(queuedOf)),
+    ).catch((error) => {
+      throw error instanceof StillReferredError ? stillReferred(error) : error
+    })
   const queued = new Map(
-    [...bindings].map(([name, binding]) => [name, new QueuedDatabase(name, binding, refuse)]),
+    [...bindings].map(([name, binding]) => [name, new QueuedDatabase(name, binding, refuse, retired)]),
   )
   const on = (name: string) => queued.get(name) as QueuedDatabase
   const commit = async (databases: AppDatabases) => {
@@ -89,6 +104,16 @@ export function openTransaction({ bindings }: Services, timeoutMs: number): Tran
       }
     },
   }
+}
+
+const boundOf = ({ text, values }: QueuedStatement): BoundStatement => ({
+  text,
+  parameters: values as BoundStatement['parameters'],
+})
+const queuedOf = ({ text, parameters }: BoundStatement): QueuedStatement => ({ text, values: parameters })
+
+function stillReferred({ part }: StillReferredError): AtollError {
+  return errors.stillReferred(part.database)
 }
 
 function partly(

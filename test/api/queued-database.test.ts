@@ -157,7 +157,11 @@ describe('a transaction over several databases', () => {
       ['DB', binding],
       ['SHARD_1', lost],
     ])
-    const transaction = openTransaction({ bindings } as unknown as Services, 1000)
+    const transaction = openTransaction(
+      { bindings } as unknown as Services,
+      { tables: new Map(), fingerprint: '' },
+      1000,
+    )
     const work = async () => {
       await transaction.binding('DB').prepare('INSERT INTO kept_notes (id) VALUES (5)').run()
       await transaction.binding('SHARD_1').prepare('INSERT INTO kept_far VALUES (5)').run()

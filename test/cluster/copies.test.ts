@@ -20,6 +20,7 @@ const genres = async () =>
       return results.map(({ n, name }) => `${n} ${name}`)
     }),
   )
+const held = (text: string) => Promise.all(all.map((database) => database.prepare(text).first<number>('n')))
 const everywhere = <Value>(value: Value) => all.map(() => value)
 
 beforeAll(async () => {
@@ -79,7 +80,7 @@ describe('copies of reference rows', () => {
       customer_id: by,
     })
     expect(slotOf(String(by))).toBeGreaterThan(0)
-    await onDB(`DELETE FROM tracks WHERE id = ${track.id}`)
+    await onDB(...permittedTexts([`DELETE FROM tracks WHERE id = ${track.id}`]))
     await post('genres', { id: first + 6, name: 'name 6' })
     expect((await genres()).every((names) => names.includes('6 name 6'))).toBe(true)
     const held = await Promise.all(
@@ -96,5 +97,59 @@ describe('copies of reference rows', () => {
         `DELETE FROM tracks WHERE id = ${track.id}`,
       ]).map((text) => databases.SHARD_2.prepare(text)),
     )
+  })
+
+  it('are not taken away while rows begin to refer to them: one of both is refused', async () => {
+    const customer = Number(
+      await databases.SHARD_1.prepare('SELECT min(id) AS id FROM customers').first<number>('id'),
+    )
+    const invoice = routed(first + 1, customer)
+    await post('invoices', { id: invoice, customer_id: customer, invoice_date: 'x', total: 1 })
+    const outcomes = { both: 0, kept: 0, gone: 0 }
+    for (let round = 0; round < 12; round++) {
+      const track = first + 10 + round
+      await post('tracks', { id: track, name: 'x', media_type_id: 1, milliseconds: 1, unit_price: 1 })
+      const item = {
+        id: routed(first + 10 + round, customer),
+        invoice_id: invoice,
+        track_id: track,
+        unit_price: 1,
+        quantity: 1,
+        customer_id: customer,
+      }
+      const wait = (ms: number) => new Promise((done) => setTimeout(done, ms))
+      const [made, gone] = await Promise.all([
+        wait(round % 4).then(() =>
+          askMany('invoice_items', {
+            method: 'POST',
+            headers: { 'Content-Type': 'application/json' },
+            body: JSON.stringify(item),
+          }),
+        ),
+        wait(round % 3).then(() => askMany(`tracks?id=eq.${track}`, { method: 'DELETE' })),
+      ])
+      const told = [made.status, gone.status]
+      expect([
+        [201, 409],
+        [409, 204],
+        [409, 409],
+        // Whoever asks long enough is told which of both it is.
+        [503, 204],
+      ]).toContainEqual(told)
+      outcomes[made.ok && gone.ok ? 'both' : made.ok ? 'kept' : 'gone']++
+      const read = await askMany(
+        `invoice_items?invoice_id=eq.${invoice}&track_id=eq.${track}&select=tracks(name)`,
+      )
+      expect([read.status, await read.json()]).toEqual([200, made.ok ? [{ tracks: { name: 'x' } }] : []])
+      await Promise.all(all.map((database) => database.prepare('SELECT 1').run()))
+    }
+    expect(outcomes.both).toBe(0)
+    expect(await held('SELECT count(*) AS n FROM _atoll_retiring')).toEqual([0, 0, 0, 0])
+    expect(await held('SELECT count(*) AS n FROM _atoll_permits')).toEqual([0, 0, 0, 0])
+  })
+
+  it('are no business of plain SQL: what shards may refer to is not deleted by it', async () => {
+    await expect(onDB('DELETE FROM tracks WHERE id = 1')).rejects.toThrow('atoll/unretired/tracks')
+    await onDB(`DELETE FROM genres WHERE id = ${first + 6}`)
   })
 })

@@ -1,0 +1,76 @@
+/**
+ * Copies of reference tables that are behind: how far, and how what fails for want of them is run again when they are there.
+ * @module
+ */
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Outcome } from './cluster.ts'
+import { ConstraintError, StaleCopyError } from './constraint-error.ts'
+import { followReferences } from './reference-copies.ts'
+import type { ClusterSession } from './session.ts'
+
+/**
+ * Runs what refers to reference rows; when a foreign key fails on a shard whose copies are behind, they are brought up first, and it is
+ * run again. It must have committed nothing then.
+ */
+export async function withCopies(
+  run: () => Promise<readonly Outcome[]>,
+  session: ClusterSession,
+  catalog: Catalog,
+): Promise<readonly Outcome[]> {
+  const outcomes = await run()
+  const failed = outcomes.flatMap((outcome) =>
+    'error' in outcome && mayBeBehind(outcome.error) ? [outcome.part.database] : [],
+  )
+  if (failed.length < outcomes.length || failed.length === 0) return outcomes
+  return (await bringUpCopies(session, catalog, failed)) ? run() : outcomes
+}
+
+/** Whether newer copies may mend what failed. */
+export function mayBeBehind(error: unknown): boolean {
+  return error instanceof StaleCopyError || (error instanceof ConstraintError && error.kind === 'foreign-key')
+}
+
+/** @returns whether the copies on one of these databases were behind, and are not any more */
+export async function bringUpCopies(
+  session: ClusterSession,
+  catalog: Catalog,
+  databases: readonly string[],
+): Promise<boolean> {
+  const { cluster } = session
+  const shards = databases.filter((name) => name !== cluster.primary)
+  if (shards.length === 0) return false
+  const writing = session.writing()
+  const [log = []] = await writing.primary([
+    { text: 'SELECT ifnull(max(sequence), 0) AS n FROM _atoll_reference_log', parameters: [] },
+  ])
+  const positions = await writing.onAll(shards, [
+    { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
+  ])
+  const isBehind = positions.some(
+    (outcome) => 'results' in outcome && Number(outcome.results[0]?.[0]?.n ?? 0) < Number(log[0]?.n ?? 0),
+  )
+  if (isBehind) await followReferences(session, catalog)
+  return isBehind
+}
+
+/** How many changes a shard lacks. */
+export interface Behind {
+  readonly database: string
+  /** Entries of the log; of a shard that does not answer, all that some shard may lack. */
+  readonly entries: number
+}
+
+/** How many entries of the log each shard has not copied. */
+export async function copiesBehind(session: ClusterSession): Promise<readonly Behind[]> {
+  const positions = await session.onAll(session.cluster.shards, [
+    { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
+  ])
+  const known = positions.map((outcome) => ('error' in outcome ? 0 : Number(outcome.results[0]?.[0]?.n ?? 0)))
+  const [counts = []] = await session.primary([
+    {
+      text: 'SELECT (SELECT count(*) FROM _atoll_reference_log WHERE sequence > value) AS n FROM json_each(?1) ORDER BY key',
+      parameters: [JSON.stringify(known)],
+    },
+  ])
+  return positions.map(({ part }, i) => ({ database: part.database, entries: Number(counts[i]?.n ?? 0) }))
+}

@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Mutant, runCopies } from './copies.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const runs = Number(process.env.ATOLL_COPIES ?? 12)
+const firstSeed = Number(process.env.ATOLL_SEED ?? 1)
+
+/** The first seed that goes wrong, and how; null when none does. */
+async function find(mutant: Mutant | undefined, most: number): Promise<string | null> {
+  for (let seed = firstSeed; seed < firstSeed + most; seed++) {
+    const run = runCopies({ seed, steps: 25, ...(mutant ? { mutant } : {}) })
+    await vi.runAllTimersAsync()
+    const wrong = await run
+    if (wrong !== null) return `seed ${seed}: ${wrong}`
+  }
+  return null
+}
+
+const replacing =
+  (part: string, by: string): Mutant =>
+  (text) =>
+    text.replaceAll(part, by)
+
+const mutants: Readonly<Record<string, Mutant>> = {
+  'lets rows refer to what is about to go': (text) =>
+    text.replace(/SELECT RAISE\(ABORT, 'atoll\/retiring[^;]*;/g, 'SELECT 1;'),
+  'lets anybody take rows away': (text) =>
+    text.replace(/SELECT RAISE\(ABORT, 'atoll\/unretired[^;]*;/g, 'SELECT 1;'),
+  'takes rows away under a token that was given up': replacing('r.token = p.value AND r.name', 'r.name'),
+  'does not tell the shards': (text, database) =>
+    database !== 'DB' && text.startsWith('INSERT OR IGNORE INTO _atoll_retiring') ? 'SELECT ?1, ?2' : text,
+  'does not try on the shards': (text, database) =>
+    database !== 'DB' && text === 'DELETE FROM "labels" WHERE "id" IN (SELECT value->>0 FROM json_each(?1))'
+      ? 'SELECT ?1'
+      : text,
+  'forgets what is only just about to go': replacing(
+    'WHERE token IN (SELECT value FROM json_each(?1))',
+    'WHERE ?1 IS NOT NULL',
+  ),
+  'forgets what has gone before copies follow': replacing(
+    'AND (SELECT reference_sequence FROM _atoll_shard) >= CAST(?2 AS INTEGER)',
+    'AND ?2 IS NOT NULL',
+  ),
+  'never forgets': replacing(
+    'DELETE FROM _atoll_retiring WHERE token IN',
+    'SELECT * FROM _atoll_retiring WHERE token IN',
+  ),
+  'lays old rows over new ones': replacing('reference_sequence < CAST(?1 AS INTEGER)', '?1 IS NOT NULL'),
+  'keeps unique indexes while names are handed on': (text) =>
+    /^(DROP INDEX|CREATE UNIQUE INDEX)/.test(text) ? 'SELECT 1' : text,
+  'brings copies up and tells nobody': (text) =>
+    text.startsWith('INSERT INTO _atoll_changes (name, operation, key, at) SELECT value')
+      ? 'SELECT ?1'
+      : text,
+}
+
+describe('copies of reference tables', () => {
+  it(`converge in ${runs} schedules from seed ${firstSeed}`, async () => {
+    expect(await find(undefined, runs)).toBeNull()
+  })
+
+  it.each(Object.entries(mutants))('a protocol that %s is caught', async (_, mutant) => {
+    expect(await find(mutant, 150)).toMatch(/seed \d+: /)
+  })
+})
