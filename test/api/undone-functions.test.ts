@@ -340,7 +340,10 @@ describe('a function whose answer must not be too large', () => {
     ])
     expect(left[0]?.jobs).toMatchObject([{ state: 'waiting' }, { state: 'held' }])
     expect(left.flatMap(({ jobs }) => jobs)).toHaveLength(3)
-    const operations = left[0]?.changes as { name: string; operation: string }[]
+    // Shards note which copies came behind their writer; what was done is in the log of where it was.
+    const operations = left.flatMap(({ changes }, i) =>
+      (changes as { name: string; operation: string }[]).filter(({ name }) => i === 0 || name !== 'genres'),
+    )
     expect(operations.filter(({ name }) => name === 'genres').map(({ operation }) => operation)).toEqual([
       'insert',
       'insert',
