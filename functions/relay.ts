@@ -10,6 +10,7 @@ import { type Consumer, pruneChanges } from '../db/changes/consumers.ts'
 import { copyReferences } from '../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/sweep-orphans.ts'
+import { sweepKeys } from '../db/cluster/write-keys.ts'
 import { sweepChanges } from './cache/invalidate.ts'
 import type { AtollConfig } from './config.ts'
 import { type Env, type Services, servicesFor } from './context.ts'
@@ -22,6 +23,9 @@ import { startFromChanges } from './jobs/start-from-changes.ts'
 import { watchObjectives } from './monitor/alerts.ts'
 import { handOver } from './monitor/hand-over.ts'
 import { sweepFiles } from './storage/sweep-files.ts'
+
+/** Five hundred keys each: 170 a second can be swept, round after round. */
+const maxKeyBatches = 20
 
 /** What others ask of the relay that has a database's name. */
 export interface Relay extends Rpc.DurableObjectBranded {
@@ -164,6 +168,7 @@ export function createRelay(
         const after = (await this.ctx.storage.get<string>('payloads')) ?? null
         await this.ctx.storage.put('payloads', await cleanUp(services, config, session, name, after))
       })
+      await part(round, `keys of writes of ${name}`, () => sweepWriteKeys(session, name, config))
       const unique = [...catalog.tables.values()].filter((table) => table.uniqueAcrossShards.length > 0)
       if (unique.length > 0 && cluster.sharded) {
         await part(round, `unique values of ${name}`, () => this.#sweepOrphans(session, name, unique))
@@ -215,6 +220,18 @@ async function part(
   } catch (error) {
     round.failed = true
     emit({ kind: 'relay-failed', what, error })
+  }
+}
+
+/** Takes away keys of writes whose time is over, so many in a round that other parts have their turn. */
+async function sweepWriteKeys(
+  session: ClusterSession,
+  name: string,
+  { idempotencyKeySeconds }: AtollConfig,
+): Promise<void> {
+  for (let batches = 0; batches < maxKeyBatches; batches++) {
+    const [, rows = []] = await session.on(name, sweepKeys(idempotencyKeySeconds * 1000))
+    if (Number(rows[0]?.more) !== 1) return
   }
 }
 

@@ -7,6 +7,7 @@ import { ownResults, tracked } from '../../db/changes/track-changes.ts'
 import type { BoundStatement, Outcome, Part, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
+  KeyTaken,
   MovedError,
   PolicyViolation,
   RolledBack,
@@ -19,8 +20,11 @@ import { copyReferences, deleteCopiesText, withCopies } from '../../db/cluster/r
 import { followId, skipTaken } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
+import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
+import { noAnswer, readAnswer } from '../../db/cluster/write-keys.ts'
 import type { Rights } from '../access/rights.ts'
 import { errors } from '../errors.ts'
+import { compileKeyed } from './compile-keyed.ts'
 import { compileRollback } from './compile-rollback.ts'
 import { affectedRows, type CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
@@ -29,6 +33,7 @@ import { followTaken, runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { checkSeveral, type FoundRows, findWritten } from './find-written.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
+import { aroundWrite, type DonePart, type Keyed, keptResult, partText, rowsLeft } from './keyed-write.ts'
 import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
 import type { Bindings, Statement } from './sql.ts'
@@ -42,6 +47,8 @@ export interface BoundWrite extends Bindings {
   readonly rights: Rights
   readonly payload: Payload
   readonly aftermath: Aftermath
+  /** Left out without an Idempotency-Key. */
+  readonly keyed?: Keyed
 }
 
 /** Times that a write looks for its rows again. */
@@ -52,9 +59,10 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   const { plan, payload } = bound
   const needed = idsNeeded(plan, payload)
   const makeRows = async () =>
-    plan.action === 'delete' ? [] : storageRows(plan, payload, await takeIds(plan, needed, session))
+    plan.action === 'delete' ? [] : storageRows(plan, payload, await beforeWriting(takeIds(plan, needed, session)))
   let mayBeTaken = needed !== null && needed.missing > 0
-  let rows = await makeRows()
+  const makeLeft = async () => rowsLeft(await makeRows(), bound.keyed)
+  let rows = await makeLeft()
   for (let attempt = 1; ; attempt++) {
     try {
       const result = await writeRows(bound, rows, mayBeTaken, session)
@@ -66,15 +74,15 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
     } catch (error) {
       if (error instanceof TakenNumber) {
         mayBeTaken = false
-        await skipTaken(session, plan.root.table, error.column)
-        rows = await makeRows()
+        await beforeWriting(skipTaken(session, plan.root.table, error.column))
+        rows = await makeLeft()
       } else if (error instanceof TakenError) {
         const followed = attempt < maxFinds ? await followTaken(bound, rows, error, session) : null
         if (followed === null) throw await explainTaken(error, bound, rows, session)
         rows = followed
       } else if (error instanceof StaleCopyError) {
         if (attempt >= maxFinds) throw errors.copiesBehind(error.database)
-        await copyReferences(session, bound.rights.catalog)
+        await beforeWriting(copyReferences(session, bound.rights.catalog))
       } else if (!(error instanceof VanishedError || error instanceof MovedError)) throw error
       else if (attempt >= maxFinds) throw errors.rowsChanging(plan.root.table.name)
     }
@@ -111,10 +119,10 @@ async function writeRows(
       rows,
       where,
       session,
-      (part) => {
+      (part, planned) => {
         const picked = pickedOn?.(part.database)
         const own = picked ? { ...bound, gathered: picked.gathered } : bound
-        const statements = statementsFor(own, rowsOf(part), picked ? [picked.after] : [])
+        const statements = statementsFor(own, rowsOf(part), picked ? [picked.after] : [], part, planned)
         return tracks ? tracked(statements) : statements
       },
       rowsOf,
@@ -125,21 +133,32 @@ async function writeRows(
   const answered = site === null ? [] : await withCopies(() => run(site), session, bound.rights.catalog)
   const outcomes = tracks ? answered.map(withOwnResults) : answered
   const [only, ...others] = outcomes
+  const isTaken = outcomes.some((outcome) => 'error' in outcome && outcome.error instanceof KeyTaken)
   // What no database has committed can be looked for, or numbered, again.
   if (only && 'error' in only && others.length === 0) {
     if (only.error instanceof VanishedError) throw only.error
     if (mayBeTaken) refuseTaken(only.error, plan)
   }
   if (!undone) await carryOn(bound, answered, tracks, copied, session)
+  // What is done of it is read anew.
+  if (isTaken) throw new KeyTaken(site?.kind ?? '')
   const results = await Promise.all(
     outcomes.map((outcome) =>
       resultOf(bound, outcome, rowsOf(outcome.part), pickedOn === null ? 0 : 1, session),
     ),
   )
   const done = results.filter((result): result is PartResult => !(result instanceof Error))
-  if (done.length < results.length) throw failureOf(outcomes, results)
-  if (done.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
-  return joined(done, plan)
+  const before = partsBefore(bound, outcomes)
+  if (done.length < results.length) throw failureOf(outcomes, results, before, bound.keyed !== undefined)
+  if (done.length + before.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
+  return joined([...before.map(({ result }) => result), ...done], plan)
+}
+
+/** What earlier requests with the same key have written, as far as no database has answered with it again. */
+function partsBefore({ plan, keyed }: BoundWrite, outcomes: readonly Outcome[]): readonly DonePart[] {
+  if (!keyed) return []
+  if (plan.action === 'insert' || plan.action === 'upsert') return keyed.done
+  return keyed.done.filter(({ database }) => !outcomes.some(({ part }) => part.database === database))
 }
 
 /** Where a write goes: to the place that it names, or to where its rows are found. */
@@ -227,7 +246,9 @@ function statementsFor(
   bound: BoundWrite,
   rows: readonly StoredRow[],
   after: readonly Statement[],
-): BoundStatement[] {
+  part: Part,
+  planned: readonly string[],
+): readonly BoundStatement[] {
   const { plan, compiled, payload } = bound
   const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
   const { existing, forbid, doomed, write, returns, guards } = compiled
@@ -239,6 +260,7 @@ function statementsFor(
   }
   // Guards see the last statement only; rows that take several statements are not one row.
   if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
+  if (bound.keyed) return keyedStatements({ ...bound, keyed: bound.keyed }, rows, chunks, after, part, planned)
   const statements = chunks.flatMap((chunk) => [
     ...(existing ? [bind(existing, bound, chunk)] : []),
     ...(forbid ? [bind(forbid, bound, chunk)] : []),
@@ -247,6 +269,44 @@ function statementsFor(
     ...(returns ? [] : [bind(affectedRows, bound)]),
   ])
   return [...statements, ...[...after, ...guards].map((guard) => bind(guard, bound))]
+}
+
+/** The same with what its key needs around it. */
+function keyedStatements(
+  bound: BoundWrite & { readonly keyed: Keyed },
+  rows: readonly StoredRow[],
+  chunks: readonly string[],
+  after: readonly Statement[],
+  { database }: Part,
+  planned: readonly string[],
+): readonly BoundStatement[] {
+  const { plan, compiled, keyed } = bound
+  if (plan.action === 'update' || plan.action === 'delete') {
+    const done = keyed.done.find((one) => one.database === database)
+    if (done) return [readAnswer(keyed.key, done.attempt)]
+    // Rows that have come since to match are not what was asked for then.
+    if (keyed.done.length > 0 && !planned.includes(database)) return [noAnswer]
+  }
+  const noted = compileKeyed(plan, compiled, bound)
+  const around = aroundWrite(keyed, partText(bound, rows, planned))
+  const own = chunks.flatMap((chunk, i) =>
+    [
+      ...noted.beforeEach,
+      compiled.write,
+      // It looks at what the statement before has changed.
+      ...(i === chunks.length - 1 ? after : []),
+      noted.affected,
+    ].map((statement) => bind(statement, bound, chunk)),
+  )
+  const plain = (statements: readonly Statement[]) => statements.map((statement) => bind(statement, bound))
+  return [
+    ...around.before,
+    ...plain(noted.before),
+    ...own,
+    ...plain(noted.guards),
+    ...plain(noted.after),
+    ...around.after,
+  ]
 }
 
 /** Reads what a database answered, or explains why it did not. */
@@ -261,6 +321,7 @@ async function resultOf(
     if (bound.plan.preferences.tx === 'rollback') {
       return errors.internal(new Error('the transaction was not rolled back'))
     }
+    if (bound.keyed) return keptResult(bound, outcome)
     return readResults(bound, outcome.results.slice(0, outcome.results.length - checks))
   }
   const { error, part } = outcome

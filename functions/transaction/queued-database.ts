@@ -3,8 +3,10 @@
  * wait, in a D1 batch that undoes itself and tells what it answered.
  * @module
  */
-import { rollbackPrefix } from '../../db/cluster/constraint-error.ts'
+import { KeyTaken, rollbackPrefix } from '../../db/cluster/constraint-error.ts'
+import { type BoundStatement, within } from '../../db/cluster/database.ts'
 import { translateDatabaseError } from '../../db/cluster/translate-error.ts'
+import { leavesOpen } from '../../db/cluster/unknown-outcome.ts'
 import { quoteName } from '../../db/quote.ts'
 import { AtollError, errors } from '../errors.ts'
 import { ClockTaint } from './clock-taint.ts'
@@ -53,6 +55,15 @@ interface Queued extends Step {
   /** What it must answer again at the commit. */
   readonly expected: string | null
 }
+
+/** What comes along with a commit, first and last in its transaction. */
+export interface Beside {
+  readonly before: readonly BoundStatement[]
+  readonly after: readonly BoundStatement[]
+}
+
+/** D1 ends what takes longer. */
+const longestMs = 30_000
 
 export class QueuedDatabase {
   readonly name: string
@@ -121,9 +132,19 @@ export class QueuedDatabase {
     await this.#finish(() => [...this.#expecting(), abort])
   }
 
-  /** Commits what waits, unless it would be other than what was told. @throws AtollError when nothing was committed */
-  async commit(): Promise<void> {
-    await this.#finish(() => [...this.#expecting(), plain(forgetNotes)])
+  /**
+   * Commits what waits, unless it would be other than what was told.
+   *
+   * @throws AtollError when nothing was committed; `SHARD025` when that is not known, KeyTaken when what comes first says so
+   */
+  async commit(beside: Beside = { before: [], after: [] }, timeoutMs = longestMs): Promise<void> {
+    const statements = () => [
+      ...beside.before.map(queued),
+      ...this.#expecting(),
+      plain(forgetNotes),
+      ...beside.after.map(queued),
+    ]
+    await this.#finish(statements, timeoutMs)
   }
 
   #expecting(): QueuedStatement[] {
@@ -133,15 +154,24 @@ export class QueuedDatabase {
     ])
   }
 
-  async #finish(statements: () => readonly QueuedStatement[]): Promise<void> {
+  /** @param commitMs how long a commit may take; null: nothing is committed */
+  async #finish(
+    statements: () => readonly QueuedStatement[],
+    commitMs: number | null = null,
+  ): Promise<void> {
     // What nobody has waited for is part of it, too.
     await this.#last
     try {
-      await this.#batch(statements())
+      const work = this.#batch(statements())
+      await (commitMs === null ? work : within(commitMs, work, this.name))
     } catch (error) {
       const told = readTold(error)
       if (told.kind === 'notes') return
       const translated = translateDatabaseError(this.name, error)
+      if (translated instanceof KeyTaken) throw translated
+      if (commitMs !== null && told.kind === 'error' && leavesOpen(error, translated)) {
+        throw errors.outcomeUnknown(this.name, translated)
+      }
       throw translated instanceof AtollError && told.kind === 'error'
         ? translated
         : errors.changedMeanwhile(this.name, error)
@@ -265,6 +295,10 @@ export class QueuedDatabase {
       statements.map(({ text, values }) => this.#binding.prepare(text).bind(...values)),
     )
   }
+}
+
+function queued({ text, parameters }: BoundStatement): QueuedStatement {
+  return { text, values: parameters }
 }
 
 function plain(text: string): QueuedStatement {
