@@ -15,7 +15,7 @@ import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
 import { errors } from '../errors.ts'
 import { bind } from './execute.ts'
 import type { BoundWrite } from './execute-write.ts'
-import { plannedFor, runSurely } from './keyed-write.ts'
+import { plannedFor, runSurely } from './execute-keyed.ts'
 import { canonicalText } from './place.ts'
 import { chunksOf, type StoredRow } from './storage-rows.ts'
 

@@ -33,7 +33,7 @@ import { followTaken, runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { checkSeveral, type FoundRows, findWritten } from './find-written.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
-import { aroundWrite, type DonePart, type Keyed, keptResult, partText, rowsLeft } from './keyed-write.ts'
+import { aroundWrite, type DonePart, type Keyed, keptResult, partText, rowsLeft } from './execute-keyed.ts'
 import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
 import type { Bindings, Statement } from './sql.ts'
@@ -59,7 +59,9 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   const { plan, payload } = bound
   const needed = idsNeeded(plan, payload)
   const makeRows = async () =>
-    plan.action === 'delete' ? [] : storageRows(plan, payload, await beforeWriting(takeIds(plan, needed, session)))
+    plan.action === 'delete'
+      ? []
+      : storageRows(plan, payload, await beforeWriting(takeIds(plan, needed, session)))
   let mayBeTaken = needed !== null && needed.missing > 0
   const makeLeft = async () => rowsLeft(await makeRows(), bound.keyed)
   let rows = await makeLeft()
@@ -260,7 +262,8 @@ function statementsFor(
   }
   // Guards see the last statement only; rows that take several statements are not one row.
   if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
-  if (bound.keyed) return keyedStatements({ ...bound, keyed: bound.keyed }, rows, chunks, after, part, planned)
+  if (bound.keyed)
+    return keyedStatements({ ...bound, keyed: bound.keyed }, rows, chunks, after, part, planned)
   const statements = chunks.flatMap((chunk) => [
     ...(existing ? [bind(existing, bound, chunk)] : []),
     ...(forbid ? [bind(forbid, bound, chunk)] : []),

@@ -9,7 +9,7 @@ import type { KeyRow, WriteKey } from '../../db/cluster/write-keys.ts'
 import { AtollError, errors } from '../errors.ts'
 import type { Keeping } from '../transaction/transaction.ts'
 import { replayedHeader } from './idempotency-key.ts'
-import { beginKey, leaveKeys, lookUpKey } from './open-key.ts'
+import { beginKey, leaveKeys, lookUpKey } from './execute-keys.ts'
 
 /** A function's answer, as it is kept. */
 interface KeptAnswer {

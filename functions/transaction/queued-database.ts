@@ -155,10 +155,7 @@ export class QueuedDatabase {
   }
 
   /** @param commitMs how long a commit may take; null: nothing is committed */
-  async #finish(
-    statements: () => readonly QueuedStatement[],
-    commitMs: number | null = null,
-  ): Promise<void> {
+  async #finish(statements: () => readonly QueuedStatement[], commitMs: number | null = null): Promise<void> {
     // What nobody has waited for is part of it, too.
     await this.#last
     try {
@@ -227,7 +224,9 @@ export class QueuedDatabase {
       if (before.length > 0 && (await this.#fails(before))) {
         return this.#refuse(errors.changedMeanwhile(this.name, error))
       }
-      throw error
+      // A try commits nothing, whatever became of it.
+      const translated = translateDatabaseError(this.name, error)
+      throw leavesOpen(error, translated) ? errors.overloaded(this.name, error) : error
     }
     throw errors.internal(new Error('a try was not undone'))
   }

@@ -2,7 +2,8 @@
  * Keys of writes on several databases at once: opened, looked up, left.
  * @module
  */
-import type { BoundStatement } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Outcome } from '../../db/cluster/cluster.ts'
+import { pause } from '../../db/cluster/database.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
 import {
@@ -13,7 +14,7 @@ import {
   readKey,
   type WriteKey,
 } from '../../db/cluster/write-keys.ts'
-import { errors } from '../errors.ts'
+import { AtollError, errors } from '../errors.ts'
 
 /**
  * Opens a key for an attempt on databases. From then on no earlier attempt commits there.
@@ -56,7 +57,7 @@ export async function leaveKeys(
   isUnknown: boolean,
   session: ClusterSession,
 ): Promise<void> {
-  await session.onAll(databases, [leaveKey(key, isUnknown)])
+  await onAllSurely(databases, [leaveKey(key, isUnknown)], session)
 }
 
 function checked(key: WriteKey, rows: readonly KeyRow[]): readonly KeyRow[] {
@@ -70,9 +71,34 @@ async function ask(
   statements: readonly BoundStatement[],
   session: ClusterSession,
 ): Promise<readonly KeyRow[]> {
-  const outcomes = await session.onAll(databases, statements)
+  const outcomes = await onAllSurely(databases, statements, session)
   return outcomes.flatMap((outcome) => {
     if ('error' in outcome) throw outcome.error
     return (outcome.results.at(-1) ?? []).map((row) => keyRowOf(outcome.part.database, row))
   })
+}
+
+/** What a database did not answer at once is not asked again. */
+const quickMs = 500
+const maxTries = 3
+
+/** These statements can be repeated without harm: a connection that breaks is no reason to give up, and to have the next attempt wait. */
+async function onAllSurely(
+  databases: readonly string[],
+  statements: readonly BoundStatement[],
+  session: ClusterSession,
+): Promise<readonly Outcome[]> {
+  const start = Date.now()
+  const hasFailed = (outcome: Outcome) =>
+    'error' in outcome &&
+    outcome.error instanceof AtollError &&
+    ['SHARD002', 'SHARD025'].includes(outcome.error.body.code)
+  let outcomes: readonly Outcome[] = await session.onAll(databases, statements)
+  for (let tries = 1; tries < maxTries; tries++) {
+    const again = outcomes.filter(hasFailed).map(({ part }) => part.database)
+    if (again.length === 0 || Date.now() - start > quickMs) break
+    await pause(25 * 2 ** tries * (0.5 + Math.random()))
+    outcomes = [...outcomes.filter((one) => !hasFailed(one)), ...(await session.onAll(again, statements))]
+  }
+  return outcomes
 }

@@ -19,7 +19,7 @@ import {
 } from '../../db/cluster/write-keys.ts'
 import { AtollError, errors } from '../errors.ts'
 import { type BoundWrite, executeWrite } from './execute-write.ts'
-import { beginKey, leaveKeys, lookUpKey } from './open-key.ts'
+import { beginKey, leaveKeys, lookUpKey } from './execute-keys.ts'
 import { canonicalText, slotsOf } from './place.ts'
 import type { StoredRow } from './storage-rows.ts'
 import { joined, type PartResult, readKept, type WriteResult } from './written.ts'
