@@ -442,11 +442,11 @@ export const errors = {
       details: `They lie on other databases; at most ${max} of them, and 1,900,000 bytes, can be.`,
       hint: 'Filter the embedded resource, or ask for it by itself.',
     }),
-  /** @param shards `written` is null where it is not known */
+  /** @param shards `written` is null where it is not known, and `outcome` says so */
   partlyWritten: (
     shards: readonly {
       readonly shard: string
-      readonly outcome: 'written' | 'failed' | 'unknown'
+      readonly outcome?: 'unknown'
       readonly written: number | null
       readonly error: unknown
     }[],

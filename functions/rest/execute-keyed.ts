@@ -18,8 +18,8 @@ import {
   type WriteKey,
 } from '../../db/cluster/write-keys.ts'
 import { AtollError, errors } from '../errors.ts'
-import { type BoundWrite, executeWrite } from './execute-write.ts'
 import { beginKey, leaveKeys, lookUpKey } from './execute-keys.ts'
+import { type BoundWrite, executeWrite } from './execute-write.ts'
 import { canonicalText, slotsOf } from './place.ts'
 import type { StoredRow } from './storage-rows.ts'
 import { joined, type PartResult, readKept, type WriteResult } from './written.ts'

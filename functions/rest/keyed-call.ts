@@ -8,8 +8,8 @@ import { isUnknown } from '../../db/cluster/unknown-outcome.ts'
 import type { KeyRow, WriteKey } from '../../db/cluster/write-keys.ts'
 import { AtollError, errors } from '../errors.ts'
 import type { Keeping } from '../transaction/transaction.ts'
-import { replayedHeader } from './idempotency-key.ts'
 import { beginKey, leaveKeys, lookUpKey } from './execute-keys.ts'
+import { replayedHeader } from './idempotency-key.ts'
 
 /** A function's answer, as it is kept. */
 interface KeptAnswer {

@@ -120,19 +120,19 @@ export function failureOf(
   if (failures.length < parts.length) return errors.partlyWritten(parts, keyed)
   const unknown = failures.find(isUnknown)
   if (unknown === undefined) return failures[0] as Error
-  const database = parts.find(({ outcome }) => outcome === 'unknown')?.shard ?? ''
+  const database = parts.find(({ written }) => written === null)?.shard ?? ''
   const details = parts.length > 1 ? parts : unknown.body.details
   return errors.outcomeUnknown(database, unknown, { keyed, details })
 }
 
 function told(shard: string, result: PartResult | Error) {
   if (!(result instanceof Error)) {
-    return { shard, outcome: 'written' as const, written: result.affected, error: null }
+    return { shard, written: result.affected, error: null }
   }
   const { body } = result instanceof AtollError ? result : errors.internal(result)
   return isUnknown(result)
     ? { shard, outcome: 'unknown' as const, written: null, error: body }
-    : { shard, outcome: 'failed' as const, written: 0, error: body }
+    : { shard, written: 0, error: body }
 }
 
 export function joined(parts: readonly PartResult[], plan: WritePlan): WriteResult {

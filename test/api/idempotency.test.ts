@@ -460,7 +460,7 @@ describe('a write whose outcome is not known', () => {
       written: null,
       error: expect.objectContaining({ code: 'SHARD025' }),
     })
-    expect(details).toContainEqual({ shard: 'SHARD_1', outcome: 'written', written: 1, error: null })
+    expect(details).toContainEqual({ shard: 'SHARD_1', written: 1, error: null })
   })
 
   it('is found out within the request when it has a key and the connection broke', async () => {

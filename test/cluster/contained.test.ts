@@ -85,7 +85,7 @@ describe('with one shard down', () => {
           written: null,
           error: expect.objectContaining({ code: 'SHARD025' }),
         },
-        { shard: shardOf(well[0] as number), outcome: 'written', written: 1, error: null },
+        { shard: shardOf(well[0] as number), written: 1, error: null },
       ]),
     )
   })
