@@ -37,6 +37,12 @@ export interface AtollConfig {
   readonly txRollback: boolean
   /** Longest time that a database may take to answer, in milliseconds. Default 10,000. */
   readonly databaseTimeoutMs: number
+  /** How long an `Idempotency-Key` is known, in seconds. Default 86,400: a day. */
+  readonly idempotencyKeySeconds: number
+  /** Most bytes of rows or of a function's answer that are kept for one, at most 900,000; a request for more is refused. Default 262,144. */
+  readonly idempotencyMaxAnswerBytes: number
+  /** Most bytes that a caller's keys may take up on a database. Default 100,000,000. */
+  readonly idempotencyMaxCallerBytes: number
   /** Whether answers are cached. Default true. */
   readonly cache: boolean
   /** Longest time that the cache store may take, in milliseconds; then the databases answer. Default 50. */
@@ -98,6 +104,9 @@ export const defaultConfig: AtollConfig = {
   maxBodyBytes: 10_000_000,
   txRollback: true,
   databaseTimeoutMs: 10_000,
+  idempotencyKeySeconds: 86_400,
+  idempotencyMaxAnswerBytes: 262_144,
+  idempotencyMaxCallerBytes: 100_000_000,
   cache: true,
   cacheTimeoutMs: 50,
   cacheFirstLevelBytes: 16_000_000,

@@ -1,6 +1,6 @@
 /**
  * The one catalogue of errors. `PGRST…` and SQLSTATE codes are PostgREST's and PostgreSQL's, with their wording,
- * because clients compare them; Atoll's own families are `ACCESS`, `CALL`, `SHARD`, `CACHE`, `JOB`, `STORE`, `PROXY` and `MON`.
+ * because clients compare them; Atoll's own families are `ACCESS`, `CALL`, `SHARD`, `IDEM`, `CACHE`, `JOB`, `STORE`, `PROXY` and `MON`.
  * Source: https://docs.postgrest.org/en/latest/references/errors.html
  *
  * Longer than other files because it is one list: a code is looked for in one place.
@@ -396,6 +396,27 @@ export const errors = {
       details: `It took more than ${ms} milliseconds.`,
       headers: { 'Retry-After': '1' },
     }),
+  /**
+   * A write that may have been committed, or may be yet. It does not invite to send it again, unless it carries what makes that safe.
+   *
+   * @param cause its `details` are told
+   */
+  outcomeUnknown: (database: string, cause: unknown, rest: { keyed?: boolean; details?: unknown } = {}) =>
+    new AtollError(503, 'SHARD025', `It is not known whether ${database} has committed the write`, {
+      details: rest.details ?? (cause instanceof AtollError ? cause.body.details : null),
+      hint: rest.keyed
+        ? 'Send it again with the same Idempotency-Key: what was written is answered and not written again.'
+        : 'Look whether it was done before you send it again. Writes to /rest/v1 may carry an Idempotency-Key header: then sending them again is safe.',
+      headers: rest.keyed ? { 'Retry-After': '1' } : {},
+      cause,
+    }),
+  /** Of what came before a write that therefore was not made. @param cause SHARD025 */
+  notAnswered: (cause: AtollError) =>
+    new AtollError(503, 'SHARD002', 'A database cannot answer now', {
+      details: 'Nothing was written.',
+      headers: { 'Retry-After': '1' },
+      cause,
+    }),
   unknownShard: (name: string) =>
     new AtollError(503, 'SHARD003', `The shard map names ${name}, which this Worker has no binding for`, {
       hint: 'Deploy with the binding in wrangler.toml before slots move to it.',
@@ -421,12 +442,23 @@ export const errors = {
       details: `They lie on other databases; at most ${max} of them, and 1,900,000 bytes, can be.`,
       hint: 'Filter the embedded resource, or ask for it by itself.',
     }),
+  /** @param shards `written` is null where it is not known, and `outcome` says so */
   partlyWritten: (
-    shards: readonly { readonly shard: string; readonly written: number; readonly error: unknown }[],
+    shards: readonly {
+      readonly shard: string
+      readonly outcome?: 'unknown'
+      readonly written: number | null
+      readonly error: unknown
+    }[],
+    keyed: boolean,
   ) =>
     new AtollError(207, 'SHARD010', 'Some shards have written their part and others have not', {
       details: shards,
-      hint: 'Send the rows of the shards that failed again.',
+      hint: keyed
+        ? 'Send it again with the same Idempotency-Key: parts that are written are answered and not written again.'
+        : shards.some(({ outcome }) => outcome === 'unknown')
+          ? 'Send the rows of the shards that failed again; of those that are unknown, look first whether they are there. With an Idempotency-Key header, sending all of it again is safe.'
+          : 'Send the rows of the shards that failed again.',
     }),
   badSession: () =>
     new AtollError(400, 'SHARD011', 'The session token is none of this project', {
@@ -468,19 +500,24 @@ export const errors = {
     }),
   notUndoable: (name: string) =>
     new AtollError(400, 'SHARD017', `What the function ${name} does cannot be undone`, {
-      hint: 'Call it without Prefer: tx=rollback and max-affected, and take its answer as application/json.',
+      hint: 'Call it without Prefer: tx=rollback, max-affected and Idempotency-Key, and take its answer as application/json.',
     }),
   notInTransaction: (details: string, statement: string | null = null) =>
     new AtollError(400, 'SHARD018', 'The function does what cannot be undone, as the request may need', {
       details: statement === null ? details : `${details} Statement: ${clip(statement)}`,
-      hint: 'Call it without Prefer: tx=rollback and max-affected, and take its answer as application/json.',
+      hint: 'Call it without Prefer: tx=rollback, max-affected and Idempotency-Key, and take its answer as application/json.',
     }),
   undoneTooLarge: () =>
     new AtollError(413, 'SHARD019', 'The function reads or writes more than can be undone', {
       hint: 'In a transaction that may be undone, each statement or batch may answer with up to 1,900,000 bytes.',
     }),
+  /** @param databases `committed` is null where it is not known */
   partlyCommitted: (
-    databases: readonly { readonly database: string; readonly committed: boolean; readonly error: unknown }[],
+    databases: readonly {
+      readonly database: string
+      readonly committed: boolean | null
+      readonly error: unknown
+    }[],
   ) =>
     new AtollError(
       207,
@@ -508,6 +545,35 @@ export const errors = {
   notReserved: (table: string, column: string) =>
     new AtollError(409, 'SHARD021', `A value of "${table}"."${column}" was not reserved`, {
       hint: 'It is unique over all shards: write it by api, or reserve it before, (await shards.of(value)).reserve(column, value).',
+    }),
+  badKey: (maxLength: number) =>
+    new AtollError(400, 'IDEM001', 'The Idempotency-Key is none', {
+      details: `It is 1 to ${maxLength} visible ASCII characters, in double quotes (RFC 9651) or without.`,
+      hint: 'Take a new UUID for each write, and the same one when the write is sent again.',
+    }),
+  keyBusy: () =>
+    new AtollError(409, 'IDEM002', 'A request with this Idempotency-Key is still under way', {
+      hint: 'Send it again in a moment: then it is answered as that one was.',
+      headers: { 'Retry-After': '1' },
+    }),
+  keyReused: () =>
+    new AtollError(422, 'IDEM003', 'The Idempotency-Key was sent before with another request', {
+      hint: 'A key stands for one request: method, address, headers that say how to answer, and body. Take a new key for another one.',
+    }),
+  keptTooLarge: (maxBytes: number) =>
+    new AtollError(413, 'IDEM004', 'The answer is too large to be kept for an Idempotency-Key', {
+      details: `At most ${maxBytes} bytes; nothing was written.`,
+      hint: 'Send Prefer: return=minimal, or less at once; or leave the key out.',
+    }),
+  keysFull: (maxBytes: number) =>
+    new AtollError(429, 'IDEM005', 'Too many Idempotency-Keys are kept for this caller', {
+      details: `Their answers may have ${maxBytes} bytes on a database; nothing was written.`,
+      hint: 'Keys are forgotten after their time. Send Prefer: return=minimal with keys, or leave them out.',
+    }),
+  notKeyed: (name: string) =>
+    new AtollError(400, 'IDEM006', `The function ${name} takes no Idempotency-Key`, {
+      details: 'What it does cannot be undone, and so cannot be committed together with its answer.',
+      hint: 'Leave the key out.',
     }),
   unknownJob: (name: string) =>
     new AtollError(404, 'JOB001', `There is no job "${clip(name)}"`, {

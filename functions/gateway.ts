@@ -25,6 +25,8 @@ const exposedHeaders =
   'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit'
 /** And those of a session, or of an answer without some shards. */
 const exposedOfSessions = `${exposedHeaders}, Atoll-Session, Atoll-Missing-Shards`
+/** And those of a write that is answered again. */
+const exposedOfReplays = `${exposedOfSessions}, Idempotency-Replayed`
 /** And those of the cache. */
 const exposedOfCached = `${exposedOfSessions}, Age, Cache-Status, ETag`
 /** And those of files and uploads in parts. */
@@ -138,6 +140,7 @@ function exposedBy(path: string, status: number, headers: Headers): string {
   if (path.startsWith('/storage/v1')) return exposedOfFiles
   if (status >= 400) return exposedOfRefusals
   if (headers.has('cache-status')) return exposedOfCached
+  if (headers.has('idempotency-replayed')) return exposedOfReplays
   return headers.has('atoll-session') || headers.has('atoll-missing-shards')
     ? exposedOfSessions
     : exposedHeaders

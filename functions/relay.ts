@@ -11,6 +11,7 @@ import { followReferences } from '../db/cluster/reference-copies.ts'
 import { giveUpOld } from '../db/cluster/retire.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/sweep-orphans.ts'
+import { sweepKeys } from '../db/cluster/write-keys.ts'
 import { sweepChanges } from './cache/invalidate.ts'
 import type { AtollConfig } from './config.ts'
 import { type Env, type Services, servicesFor } from './context.ts'
@@ -23,6 +24,9 @@ import { startFromChanges } from './jobs/start-from-changes.ts'
 import { watchCopies, watchObjectives } from './monitor/alerts.ts'
 import { handOver } from './monitor/hand-over.ts'
 import { sweepFiles } from './storage/sweep-files.ts'
+
+/** Five hundred keys each: 170 a second can be swept, round after round. */
+const maxKeyBatches = 20
 
 /** What others ask of the relay that has a database's name. */
 export interface Relay extends Rpc.DurableObjectBranded {
@@ -169,6 +173,7 @@ export function createRelay(
         const after = (await this.ctx.storage.get<string>('payloads')) ?? null
         await this.ctx.storage.put('payloads', await cleanUp(services, config, session, name, after))
       })
+      await part(round, `keys of writes of ${name}`, () => sweepWriteKeys(session, name, config))
       const unique = [...catalog.tables.values()].filter((table) => table.uniqueAcrossShards.length > 0)
       if (unique.length > 0 && cluster.sharded) {
         await part(round, `unique values of ${name}`, () => this.#sweepOrphans(session, name, unique))
@@ -226,6 +231,18 @@ async function part(
   } catch (error) {
     round.failed = true
     emit({ kind: 'relay-failed', what, error })
+  }
+}
+
+/** Takes away keys of writes whose time is over, so many in a round that other parts have their turn. */
+async function sweepWriteKeys(
+  session: ClusterSession,
+  name: string,
+  { idempotencyKeySeconds }: AtollConfig,
+): Promise<void> {
+  for (let batches = 0; batches < maxKeyBatches; batches++) {
+    const [, rows = []] = await session.on(name, sweepKeys(idempotencyKeySeconds * 1000))
+    if (Number(rows[0]?.more) !== 1) return
   }
 }
 

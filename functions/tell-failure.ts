@@ -6,6 +6,7 @@ import { PostgrestError } from '@supabase/postgrest-js'
 import { type Catalog, sameColumns, type Table } from '../db/catalog/catalog.ts'
 import { ConstraintError } from '../db/cluster/constraint-error.ts'
 import { translateDatabaseError } from '../db/cluster/translate-error.ts'
+import { leavesOpen, writes } from '../db/cluster/unknown-outcome.ts'
 import { AtollError, errors } from './errors.ts'
 
 /**
@@ -17,7 +18,23 @@ export function tellFailure(error: unknown, catalog: Catalog, refusals: readonly
   if (error instanceof PostgrestError) return tellAnswer(error, refusals)
   // Drizzle wraps what its database throws.
   for (let at = error; at instanceof Error; at = at.cause) if (at instanceof AtollError) return at
-  return nameViolation(error, catalog) ?? error
+  return nameViolation(error, catalog) ?? nameOutage(error) ?? error
+}
+
+/** That a database did not answer, and whether what it was to write may be written; null for other errors. */
+function nameOutage(error: unknown): AtollError | null {
+  let query: string | null = null
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('query' in at && typeof at.query === 'string') query = at.query
+    else {
+      const told = translateDatabaseError('that the function asked', at)
+      if (!(told instanceof AtollError) || told.body.code !== 'SHARD002') continue
+      // A batch does not say what it was.
+      const mayBeWritten = leavesOpen(at, told) && (query === null || writes(query))
+      return mayBeWritten ? errors.outcomeUnknown('the database that the function asked', told) : told
+    }
+  }
+  return null
 }
 
 /** Statuses of broken constraints, which are told whoever's rights the function wrote with. */

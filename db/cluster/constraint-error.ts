@@ -133,3 +133,14 @@ export class StaleCopyError extends Error {
     this.database = database
   }
 }
+
+/** What SQLite's message says when a write's Idempotency-Key does not let it be made: why, follows. */
+export const keyMark = 'atoll/key/'
+
+/** The key of a write was used meanwhile: by the same request, sent before or again. Nothing was written. */
+export class KeyTaken extends Error {
+  constructor(database: string) {
+    super(`the key of a write was used on ${database}`)
+    this.name = 'KeyTaken'
+  }
+}

@@ -4,6 +4,7 @@ import type { RetryBudget } from './retry-budget.ts'
 import type { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession } from './session.ts'
 import { isMissing, isRetryable, translateDatabaseError } from './translate-error.ts'
+import { leavesOpen, mayCommit } from './unknown-outcome.ts'
 
 export interface BoundStatement {
   readonly text: string
@@ -56,7 +57,8 @@ export class Database {
    * is what the Worker was made for, and does nothing when it is not.
    *
    * @returns the rows of each statement, in order
-   * @throws AtollError, ConstraintError, PolicyViolation, MovedError or RolledBack for everything but rows
+   * @throws AtollError, ConstraintError, PolicyViolation, MovedError, KeyTaken or RolledBack for everything but rows; `SHARD025` when
+   *   it is not known whether what was to be written is
    */
   async batch(
     statements: readonly BoundStatement[],
@@ -71,8 +73,16 @@ export class Database {
         return results.slice(check.length)
       } catch (error) {
         const again = reads && tries < maxTries && isRetryable(error) && this.#budget.take()
-        if (!again)
-          throw translateDatabaseError(this.name, await this.#checked(error, session), this.#check.isAhead)
+        if (!again) {
+          const told = translateDatabaseError(
+            this.name,
+            await this.#checked(error, session),
+            this.#check.isAhead,
+          )
+          throw mayCommit(statements) && leavesOpen(error, told)
+            ? errors.outcomeUnknown(this.name, told)
+            : told
+        }
         await pause(25 * 2 ** tries * (0.5 + Math.random()))
       }
     }
@@ -123,7 +133,7 @@ export class Database {
 }
 
 /** The work's result, if it comes in time; what comes later is dropped. */
-async function within<T>(ms: number, work: Promise<T>, database: string): Promise<T> {
+export async function within<T>(ms: number, work: Promise<T>, database: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, fail) => {
     timer = setTimeout(() => fail(errors.tooSlow(database, ms)), ms)

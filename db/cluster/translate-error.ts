@@ -4,6 +4,8 @@ import {
   ConstraintError,
   denialPrefix,
   hiddenMark,
+  KeyTaken,
+  keyMark,
   MovedError,
   movedMark,
   PolicyViolation,
@@ -43,6 +45,7 @@ export function translateDatabaseError(
 ):
   | AtollError
   | ConstraintError
+  | KeyTaken
   | MovedError
   | PolicyViolation
   | RetiringError
@@ -63,6 +66,8 @@ export function translateDatabaseError(
   if (retiring !== null) return new RetiringError(retiring)
   const schema = readSchemaMark(database, message) ?? readMissing(database, message, isAhead)
   if (schema) return schema
+  const key = readKey(database, message)
+  if (key) return key
   const broken = readRule(message)
   if (broken) return broken
   const violation = readGuard(message) ?? readViolation(message, error)
@@ -163,6 +168,14 @@ function readRule(message: string): AtollError | null {
     default:
       return errors.notAcrossShards(`The primary key of a reference table ("${table}") cannot be changed.`)
   }
+}
+
+/** Why a write's Idempotency-Key did not let it be made: see `write-keys.ts`. */
+function readKey(database: string, message: string): AtollError | KeyTaken | null {
+  const [, why, bytes] = new RegExp(`${keyMark}(\\w+)(?:/(\\d+))?`).exec(message) ?? []
+  if (why === undefined) return null
+  if (why === 'large') return errors.keptTooLarge(Number(bytes))
+  return why === 'full' ? errors.keysFull(Number(bytes)) : new KeyTaken(database)
 }
 
 /** What a guard row, whose text is the reason, has undone. */

@@ -4,6 +4,7 @@
  */
 
 import { slotTable } from '../cluster/slot-expression.ts'
+import { idempotencyObjects } from './idempotency-objects.ts'
 import { jobObjects } from './job-objects.ts'
 import { storageObjects } from './storage-objects.ts'
 
@@ -50,6 +51,7 @@ export const systemObjects: readonly string[] = [
   'CREATE TABLE IF NOT EXISTS _atoll_migrations (name TEXT PRIMARY KEY, hash TEXT NOT NULL)',
   'CREATE TABLE IF NOT EXISTS _atoll_placements (name TEXT PRIMARY KEY, placement TEXT NOT NULL)',
   ...jobObjects,
+  ...idempotencyObjects,
 ]
 
 /** Columns that tables of an older Atoll lack: table, column, type. */

@@ -39,15 +39,11 @@ export function compileRollback(
   bindings: Bindings,
 ): CompiledRollback {
   const { existing, forbid, doomed } = compiled
-  const note = (statement: Statement, column: string, kind: string): Statement => ({
-    ...statement,
-    text: `INSERT INTO _atoll_undone (kind, text) SELECT '${kind}', ${column} FROM (${statement.text})`,
-  })
   return {
     before: [
-      ...(existing ? [note(existing, 'n', 'existing')] : []),
+      ...(existing ? [noteResult(existing, 'n', 'existing')] : []),
       ...(forbid ? [forbid] : []),
-      ...(doomed ? [note(doomed, 'r', 'row')] : [...chosenRows(plan), ...triggersFor(plan, bindings)]),
+      ...(doomed ? [noteResult(doomed, 'r', 'row')] : [...chosenRows(plan), ...triggersFor(plan, bindings)]),
     ],
     after: plainStatement(
       `INSERT INTO _atoll_guard SELECT '${rollbackPrefix}'||json_object(` +
@@ -57,11 +53,19 @@ export function compileRollback(
   }
 }
 
+/** Notes a column of what a query answers. */
+export function noteResult(statement: Statement, column: string, kind: string): Statement {
+  return {
+    ...statement,
+    text: `INSERT INTO _atoll_undone (kind, text) SELECT '${kind}', ${column} FROM (${statement.text})`,
+  }
+}
+
 /**
  * Notes which rows the write is about, before it is made: triggers also see the rows that foreign keys and the app's own
  * triggers change along with them, which are not the answer's.
  */
-function chosenRows(plan: WritePlan): Statement[] {
+export function chosenRows(plan: WritePlan): Statement[] {
   const table = quoteName(plan.root.table.name)
   const noted = (where: string) =>
     `INSERT INTO _atoll_undone (kind, text) SELECT 'chosen', ${table}.rowid FROM ${table}${where}`
@@ -75,14 +79,12 @@ function chosenRows(plan: WritePlan): Statement[] {
   return [writeStatement((parameters) => noted(` WHERE ${existsAlready(plan, parameters) ?? '0'}`))]
 }
 
-function triggersFor(plan: WritePlan, bindings: Bindings): Statement[] {
-  const events = {
-    insert: ['INSERT', 'UPDATE'],
-    upsert: ['INSERT', 'UPDATE'],
-    update: ['UPDATE'],
-    delete: ['DELETE'],
-  }
-  return events[plan.action].map((event) => {
+export function triggersFor(
+  plan: WritePlan,
+  bindings: Bindings,
+  noted: (row: 'NEW' | 'OLD') => string = (row) => `'row', ${noteOf(plan, row, bindings)}`,
+): Statement[] {
+  return eventsOf(plan).map((event) => {
     const alias = event === 'DELETE' ? 'OLD' : 'NEW'
     const isChosen = `kind = 'chosen' AND text = CAST(OLD.rowid AS TEXT)`
     const table = quoteName(plan.root.table.name)
@@ -92,20 +94,37 @@ function triggersFor(plan: WritePlan, bindings: Bindings): Statement[] {
     const when = event === 'INSERT' ? allOf(checks) : `EXISTS (SELECT 1 FROM _atoll_undone WHERE ${isChosen})`
     const once = event === 'INSERT' ? '' : `DELETE FROM _atoll_undone WHERE ${isChosen}; `
     return plainStatement(
-      `CREATE TRIGGER _atoll_undone_${event.toLowerCase()} AFTER ${event} ON ${table} WHEN ${when} BEGIN ` +
-        `${once}INSERT INTO _atoll_undone (kind, text, keys) VALUES ('row', ${noteOf(plan, alias, bindings)}); END`,
+      `CREATE TRIGGER ${triggerOf(event)} AFTER ${event} ON ${table} WHEN ${when} BEGIN ` +
+        `${once}INSERT INTO _atoll_undone (kind, text, keys) VALUES (${noted(alias)}); END`,
     )
   })
 }
 
+/** Takes the triggers away again, where the transaction does not. */
+export function dropTriggers(plan: WritePlan): Statement[] {
+  return eventsOf(plan).map((event) => plainStatement(`DROP TRIGGER ${triggerOf(event)}`))
+}
+
+function eventsOf({ action }: WritePlan): readonly string[] {
+  const events = {
+    insert: ['INSERT', 'UPDATE'],
+    upsert: ['INSERT', 'UPDATE'],
+    update: ['UPDATE'],
+    delete: ['DELETE'],
+  }
+  return events[action]
+}
+
+const triggerOf = (event: string) => `_atoll_undone_${event.toLowerCase()}`
+
 /** The row's text and what it is sorted by. */
-function noteOf(plan: WritePlan, alias: 'NEW' | 'OLD', bindings: Bindings): string {
+export function noteOf(plan: WritePlan, alias: 'NEW' | 'OLD', bindings: Bindings): string {
   if (plan.preferences.return !== 'representation') return 'NULL, NULL'
   const options = { media: plan.media, maxRows: null }
   const compiler = new ResourceCompiler(new LiteralList(bindings), plan.root, options, alias)
   return `${compiler.returned()}, json_array(${compiler.sortKeys().join(', ')})`
 }
 
-function plainStatement(text: string): Statement {
+export function plainStatement(text: string): Statement {
   return writeStatement(() => text)
 }

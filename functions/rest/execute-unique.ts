@@ -11,8 +11,10 @@ import { rowsOf } from '../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import { type Claim, find, type Permit, release, reserve } from '../../db/cluster/unique-values.ts'
+import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
 import { errors } from '../errors.ts'
 import { bind } from './execute.ts'
+import { plannedFor, runSurely } from './execute-keyed.ts'
 import type { BoundWrite } from './execute-write.ts'
 import { canonicalText } from './place.ts'
 import { chunksOf, type StoredRow } from './storage-rows.ts'
@@ -53,7 +55,7 @@ const maxAttempts = 4
 /**
  * Runs a write under a reservation, and again when that was revoked. What is not used of it is released after the answer.
  *
- * @param statementsOf a part's own statements
+ * @param statementsOf a part's own statements, given the databases of all parts
  * @param rowsOf the new rows of a part
  * @returns what each part answered to its own statements; none when there is no row to write
  */
@@ -62,21 +64,23 @@ export async function runReserving(
   rows: readonly StoredRow[],
   site: Site,
   session: ClusterSession,
-  statementsOf: (part: Part) => readonly BoundStatement[],
+  statementsOf: (part: Part, planned: readonly string[]) => readonly BoundStatement[],
   rowsOf: (part: Part) => readonly StoredRow[],
 ): Promise<readonly Outcome[]> {
   const { plan } = bound
   if (!session.cluster.sharded || plan.root.table.uniqueAcrossShards.length === 0) {
-    return session.run(site, statementsOf)
+    const planned = await plannedFor(bound, site, session)
+    return runSurely(bound, session, site, (part) => statementsOf(part, planned))
   }
   for (let attempt = 1; ; attempt++) {
     const { site: where, before, claims } = await reservationFor(bound, rows, site, session, attempt > 1)
     if (where === null) return []
     const leading = (part: Part) => [...before, ...freedStatements(bound, rowsOf(part))]
     const trailing = before.length === 0 ? [] : [endPermits]
-    const outcomes = await session.run(where, (part) => [
+    const planned = await plannedFor(bound, where, session)
+    const outcomes = await runSurely(bound, session, where, (part) => [
       ...leading(part),
-      ...statementsOf(part),
+      ...statementsOf(part, planned),
       ...trailing,
     ])
     const freed: Valued[] = []
@@ -87,15 +91,19 @@ export async function runReserving(
       freed.push(...freedIn(bound, results.slice(before.length, count).flat()))
       return { part, results: results.slice(count, results.length - trailing.length) }
     })
-    const isRevoked = outcomes.some((outcome) => 'error' in outcome && outcome.error instanceof RevokedError)
+    const isAnyRevoked = outcomes.some(
+      (outcome) => 'error' in outcome && outcome.error instanceof RevokedError,
+    )
     const isDone = outcomes.every((outcome) => 'results' in outcome)
     // A merge may have passed a row over, and with it what was reserved for it.
     const unused = isDone && plan.conflict === null ? [] : claims
     session.later(releaseUnused(session, [...unused, ...freed]))
-    if (!isRevoked) return own
-    // What another part has committed cannot begin again.
+    if (!isAnyRevoked) return own
+    // What another part has committed cannot begin again: it is told beside those that are not.
     if (attempt >= maxAttempts || outcomes.some((outcome) => 'results' in outcome)) {
-      throw errors.valueContended(plan.root.table.name)
+      const error = errors.valueContended(plan.root.table.name)
+      const isRevoked = (outcome: Outcome) => 'error' in outcome && outcome.error instanceof RevokedError
+      return own.map((outcome) => (isRevoked(outcome) ? { part: outcome.part, error } : outcome))
     }
   }
 }
@@ -167,7 +175,8 @@ async function reserveAll(
   session: ClusterSession,
   isAgain: boolean,
 ): Promise<{ readonly permits: readonly Permit[]; readonly taken: readonly Claim[] }> {
-  const { permits, taken, contended } = await reserve(session, claims, crypto.randomUUID(), isAgain)
+  const token = crypto.randomUUID()
+  const { permits, taken, contended } = await beforeWriting(reserve(session, claims, token, isAgain))
   if (taken.length === 0 && !contended) return { permits, taken }
   session.later(releaseUnused(session, claims))
   if (taken.length === 0) throw errors.valueContended(plan.root.table.name)

@@ -8,6 +8,7 @@ import { withCopies } from '../../db/cluster/bring-up-copies.ts'
 import type { BoundStatement, Outcome, Part, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
+  KeyTaken,
   MovedError,
   PolicyViolation,
   RetiringError,
@@ -29,12 +30,16 @@ import {
 import { followId, skipTaken } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
+import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
+import { noAnswer, readAnswer } from '../../db/cluster/write-keys.ts'
 import type { Rights } from '../access/rights.ts'
 import { errors } from '../errors.ts'
+import { compileKeyed } from './compile-keyed.ts'
 import { compileRollback } from './compile-rollback.ts'
 import { affectedRows, type CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
 import { type Aftermath, carryOn } from './execute-aftermath.ts'
+import { aroundWrite, type DonePart, type Keyed, keptResult, partText, rowsLeft } from './execute-keyed.ts'
 import { followTaken, runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { checkSeveral, type FoundRows, findWritten } from './find-written.ts'
@@ -52,6 +57,8 @@ export interface BoundWrite extends Bindings {
   readonly rights: Rights
   readonly payload: Payload
   readonly aftermath: Aftermath
+  /** Left out without an Idempotency-Key. */
+  readonly keyed?: Keyed
 }
 
 /** Times that a write looks for its rows again. */
@@ -72,14 +79,17 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
   const { plan, payload } = bound
   const needed = idsNeeded(plan, payload)
   const makeRows = async () =>
-    plan.action === 'delete' ? [] : storageRows(plan, payload, await takeIds(plan, needed, session))
+    plan.action === 'delete'
+      ? []
+      : storageRows(plan, payload, await beforeWriting(takeIds(plan, needed, session)))
   const { table, placement } = plan.root
   const copied = placement.kind === 'reference' && session.cluster.sharded
   const known = {
     mayBeTaken: needed !== null && needed.missing > 0,
     retires: copied && plan.action === 'delete' && isReferred(bound.rights.catalog, table),
   }
-  let rows = await makeRows()
+  const makeLeft = async () => rowsLeft(await makeRows(), bound.keyed)
+  let rows = await makeLeft()
   for (let attempt = 1; ; attempt++) {
     try {
       const result = await writeRows(bound, rows, known, session)
@@ -91,15 +101,15 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
     } catch (error) {
       if (error instanceof TakenNumber) {
         known.mayBeTaken = false
-        await skipTaken(session, table, error.column)
-        rows = await makeRows()
+        await beforeWriting(skipTaken(session, table, error.column))
+        rows = await makeLeft()
       } else if (error instanceof TakenError) {
         const followed = attempt < maxFinds ? await followTaken(bound, rows, error, session) : null
         if (followed === null) throw await explainTaken(error, bound, rows, session)
         rows = followed
       } else if (error instanceof StaleCopyError) {
         if (attempt >= maxFinds) throw errors.copiesBehind(error.database)
-        await followReferences(session, bound.rights.catalog)
+        await beforeWriting(followReferences(session, bound.rights.catalog))
       } else if (error instanceof StillReferredError) {
         const ask = askOn(error.part, bound, session)
         throw await explainViolation(error.violation, { ...bound, chunks: ['[]'] }, ask)
@@ -137,17 +147,17 @@ async function writeRows(
     slots === null ? rows : rows.filter(({ slot }) => slot === null || slots.has(slot))
   const undone = plan.preferences.tx === 'rollback'
   const tracks = bound.aftermath.tracks && !undone
-  const around = retires ? await retirementFor(bound, rows, session) : null
+  const around = retires ? await beforeWriting(retirementFor(bound, rows, session)) : null
   const run = (where: Site) =>
     runReserving(
       bound,
       rows,
       where,
       session,
-      (part) => {
+      (part, planned) => {
         const picked = pickedOn?.(part.database)
         const own = picked ? { ...bound, gathered: picked.gathered } : bound
-        const statements = statementsFor(own, rowsOf(part), picked ? [picked.after] : [])
+        const statements = statementsFor(own, rowsOf(part), picked ? [picked.after] : [], part, planned)
         const all = tracks ? tracked(statements) : statements
         return around === null ? all : [around.before, ...all, ...around.after]
       },
@@ -160,6 +170,7 @@ async function writeRows(
     site === null ? [] : (await withCopies(() => run(site), session, catalog)).map(without(around))
   const outcomes = tracks ? answered.map(withOwnResults) : answered
   const [only, ...others] = outcomes
+  const isTaken = outcomes.some((outcome) => 'error' in outcome && outcome.error instanceof KeyTaken)
   // What no database has committed can be looked for, or numbered, again.
   if (only && 'error' in only && others.length === 0) {
     if (around?.token) await giveUp(around.token, session, catalog)
@@ -169,15 +180,25 @@ async function writeRows(
     if (mayBeTaken) refuseTaken(only.error, plan)
   }
   if (!undone) await carryOn(bound, answered, tracks, copied, session)
+  // What is done of it is read anew.
+  if (isTaken) throw new KeyTaken(site?.kind ?? '')
   const results = await Promise.all(
     outcomes.map((outcome) =>
       resultOf(bound, outcome, rowsOf(outcome.part), pickedOn === null ? 0 : 1, session),
     ),
   )
   const done = results.filter((result): result is PartResult => !(result instanceof Error))
-  if (done.length < results.length) throw failureOf(outcomes, results)
-  if (done.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
-  return joined(done, plan)
+  const before = partsBefore(bound, outcomes)
+  if (done.length < results.length) throw failureOf(outcomes, results, before, bound.keyed !== undefined)
+  if (done.length + before.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
+  return joined([...before.map(({ result }) => result), ...done], plan)
+}
+
+/** What earlier requests with the same key have written, as far as no database has answered with it again. */
+function partsBefore({ plan, keyed }: BoundWrite, outcomes: readonly Outcome[]): readonly DonePart[] {
+  if (!keyed) return []
+  if (plan.action === 'insert' || plan.action === 'upsert') return keyed.done
+  return keyed.done.filter(({ database }) => !outcomes.some(({ part }) => part.database === database))
 }
 
 /** Where a write goes: to the place that it names, or to where its rows are found. */
@@ -216,9 +237,11 @@ async function retirementFor(
   rows: readonly StoredRow[],
   session: ClusterSession,
 ): Promise<Around | null> {
+  const { keyed: _, ...unkeyed } = bound
   const { plan, rights } = bound
   const preferences = { ...plan.preferences, tx: null }
-  const statements = statementsFor({ ...bound, plan: { ...plan, preferences } }, rows, [])
+  const part: Part = { database: session.cluster.primary, slots: null }
+  const statements = statementsFor({ ...unkeyed, plan: { ...plan, preferences } }, rows, [], part, [])
   if (plan.preferences.tx !== 'rollback') return retire(statements, session, rights.catalog)
   return { before: await retireNothing(statements, session, rights.catalog), after: [], token: null }
 }
@@ -267,7 +290,9 @@ function statementsFor(
   bound: BoundWrite,
   rows: readonly StoredRow[],
   after: readonly Statement[],
-): BoundStatement[] {
+  part: Part,
+  planned: readonly string[],
+): readonly BoundStatement[] {
   const { plan, compiled, payload } = bound
   const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
   const { existing, forbid, doomed, write, returns, guards } = compiled
@@ -279,6 +304,8 @@ function statementsFor(
   }
   // Guards see the last statement only; rows that take several statements are not one row.
   if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
+  if (bound.keyed)
+    return keyedStatements({ ...bound, keyed: bound.keyed }, rows, chunks, after, part, planned)
   const statements = chunks.flatMap((chunk) => [
     ...(existing ? [bind(existing, bound, chunk)] : []),
     ...(forbid ? [bind(forbid, bound, chunk)] : []),
@@ -287,6 +314,44 @@ function statementsFor(
     ...(returns ? [] : [bind(affectedRows, bound)]),
   ])
   return [...statements, ...[...after, ...guards].map((guard) => bind(guard, bound))]
+}
+
+/** The same with what its key needs around it. */
+function keyedStatements(
+  bound: BoundWrite & { readonly keyed: Keyed },
+  rows: readonly StoredRow[],
+  chunks: readonly string[],
+  after: readonly Statement[],
+  { database }: Part,
+  planned: readonly string[],
+): readonly BoundStatement[] {
+  const { plan, compiled, keyed } = bound
+  if (plan.action === 'update' || plan.action === 'delete') {
+    const done = keyed.done.find((one) => one.database === database)
+    if (done) return [readAnswer(keyed.key, done.attempt)]
+    // Rows that have come since to match are not what was asked for then.
+    if (keyed.done.length > 0 && !planned.includes(database)) return [noAnswer]
+  }
+  const noted = compileKeyed(plan, compiled, bound)
+  const around = aroundWrite(keyed, partText(bound, rows, planned))
+  const own = chunks.flatMap((chunk, i) =>
+    [
+      ...noted.beforeEach,
+      compiled.write,
+      // It looks at what the statement before has changed.
+      ...(i === chunks.length - 1 ? after : []),
+      noted.affected,
+    ].map((statement) => bind(statement, bound, chunk)),
+  )
+  const plain = (statements: readonly Statement[]) => statements.map((statement) => bind(statement, bound))
+  return [
+    ...around.before,
+    ...plain(noted.before),
+    ...own,
+    ...plain(noted.guards),
+    ...plain(noted.after),
+    ...around.after,
+  ]
 }
 
 /** Reads what a database answered, or explains why it did not. */
@@ -301,6 +366,7 @@ async function resultOf(
     if (bound.plan.preferences.tx === 'rollback') {
       return errors.internal(new Error('the transaction was not rolled back'))
     }
+    if (bound.keyed) return keptResult(bound, outcome)
     return readResults(bound, outcome.results.slice(0, outcome.results.length - checks))
   }
   const { error, part } = outcome

@@ -16,7 +16,7 @@ import { errors } from '../errors.ts'
 import { createQueuedJobs } from '../jobs/send-in-transaction.ts'
 import { createJobs, type Jobs } from '../jobs/send-jobs.ts'
 import { tellFailure } from '../tell-failure.ts'
-import { openTransaction } from '../transaction/transaction.ts'
+import { type Keeping, openTransaction } from '../transaction/transaction.ts'
 import { allow, allowed } from './allow.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { type CachePlan, cachePlanOf } from './cache-plan.ts'
@@ -26,8 +26,11 @@ import { type CompiledWrite, compileWrite } from './compile-write.ts'
 import { executeRead } from './execute.ts'
 import { aftermathOf } from './execute-aftermath.ts'
 import { cacheKey, executeCached, seeLastWrites } from './execute-cached.ts'
+import { executeKeyed } from './execute-keyed.ts'
 import { executeWrite } from './execute-write.ts'
 import { answerAsSaid, createFunctionResponse } from './function-response.ts'
+import { readKeyHeader, replayedHeader, writeKeyFor } from './idempotency-key.ts'
+import { callKeyed } from './keyed-call.ts'
 import { ranked } from './media.ts'
 import { noteCost } from './note-cost.ts'
 import { describeApi } from './openapi.ts'
@@ -168,7 +171,9 @@ export function createRest(
     const table = catalog.tables.get(request.table)
     if (!table) throw errors.noTable(config.schema, request.table, null)
     requireWrite(table, request.action as WriteAction, request, rights)
-    const payload = await payloadOf(request, raw, config)
+    const keyName = request.preferences.tx === 'rollback' ? null : readKeyHeader(raw.headers)
+    const body = request.action === 'delete' ? '' : await readBody(raw, config.maxBodyBytes)
+    const payload = payloadOf(request, raw, body)
     const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
     const { plan, compiled } = writes.getOrMake(key, rights, () => {
       const plan = planWrite(request, payload, catalog, rights, optionsFor(session))
@@ -177,14 +182,29 @@ export function createRest(
     if (plan.action === 'upsert') checkKeyOfPut(request, plan, payload.rows[0] ?? {}, shape.operands)
     timing.mark('plan')
     const changes = plan.action === 'delete' || (payload.rows.length > 0 && setsSomething(plan))
-    const result = changes
-      ? await executeWrite(
-          { plan, compiled, operands: shape.operands, rights, payload, aftermath: aftermathOf(visit) },
-          session,
-        )
-      : nothingWritten(plan)
+    const { operands } = shape
+    const bound = { plan, compiled, operands, rights, payload, aftermath: aftermathOf(visit) }
+    if (!changes || keyName === null) {
+      const result = changes ? await executeWrite(bound, session) : nothingWritten(plan)
+      timing.mark('transaction')
+      return respondWrite(result, plan, compiled.columns, url.pathname)
+    }
+    const writeKey = await writeKeyFor(keyName, raw, body, visit.caller, config)
+    const made = await executeKeyed(bound, writeKey, config.databaseTimeoutMs, session)
+    // Whoever made it may have died before copies and caches knew.
+    await carryOnAgain(visit, made.databases)
     timing.mark('transaction')
-    return respondWrite(result, plan, compiled.columns, url.pathname)
+    const response = respondWrite(made.result, plan, compiled.columns, url.pathname)
+    if (made.replayed) response.headers.set(replayedHeader, 'true')
+    return response
+  }
+
+  /** Before a write is answered again: it is acknowledged once more, and must be seen. */
+  async function carryOnAgain(visit: Visit, databases: readonly string[]): Promise<void> {
+    if (databases.length === 0) return
+    const written = openAppDatabases(visit.services, catalog, visit.later)
+    for (const name of databases) written.wrote(name)
+    await written.settle()
   }
 
   /** A function's answer; where it may have to be undone, what it wrote waits until that stands. */
@@ -197,15 +217,40 @@ export function createRest(
     const url = new URL(raw.url)
     const called = await readCall(name, raw, url, functions, caller, catalog, config)
     const { mayUndo, preferences } = called.terms
-    const transaction = mayUndo ? openTransaction(services, catalog, config.databaseTimeoutMs) : null
-    const databases = openAppDatabases(services, catalog, visit.later, transaction)
-    if (transaction === null)
+    const isWrite = raw.method === 'POST' && !called.definition.stable && preferences.tx !== 'rollback'
+    const keyName = isWrite ? readKeyHeader(raw.headers) : null
+    if (keyName === null && !mayUndo) {
+      const databases = openAppDatabases(services, catalog, visit.later)
       return answerCall(visit, url, called, databases, createJobs(services, databases))
+    }
+    if (keyName === null) return callUndoable(visit, url, called)
+    if (called.definition.undoable === false) throw errors.notKeyed(name)
+    const key = await writeKeyFor(keyName, raw, called.body, caller, config)
+    const session = services.cluster.open({ reads: false, seen: new Map(), later: visit.later })
+    const { response, databases } = await callKeyed(key, config.databaseTimeoutMs, session, (keeping) =>
+      callUndoable(visit, url, called, keeping),
+    )
+    if (databases.length === 0) return response
+    await carryOnAgain(visit, databases)
+    await writeSession(visit, (write) => write(response.headers), session)
+    return response
+  }
+
+  /** A function's answer as a transaction: nothing is committed before it stands. */
+  async function callUndoable(
+    visit: Visit,
+    url: URL,
+    called: FunctionCall,
+    keeping: Keeping<Response> | null = null,
+  ): Promise<Response> {
+    const { services } = visit
+    const transaction = openTransaction(services, catalog, config.databaseTimeoutMs)
+    const databases = openAppDatabases(services, catalog, visit.later, transaction)
     const jobs = createQueuedJobs(services, databases, transaction)
     // What is read sees what was written, and no cache must hold it: it may be undone.
     const seeing = { ...visit, services: { ...services, cluster: transaction.cluster, cache: null } }
     const work = () => answerCall(seeing, url, called, databases, jobs)
-    return transaction.around(work, preferences.tx !== 'rollback', databases)
+    return transaction.around(work, called.terms.preferences.tx !== 'rollback', databases, keeping)
   }
 
   /** Runs a function; rows go through the pipeline as a table's do. */
@@ -299,9 +344,8 @@ export function createRest(
   return { routes, serve: async (visit) => answerAt(visit, ...namesOf(visit.raw)) }
 }
 
-async function payloadOf(request: RestRequest, raw: Request, config: AtollConfig): Promise<Payload> {
+function payloadOf(request: RestRequest, raw: Request, text: string): Payload {
   if (request.action === 'delete') return { rows: [], columns: [], textual: false }
-  const text = await readBody(raw, config.maxBodyBytes)
   return parsePayload(text, raw.headers.get('content-type') ?? '', request.columns)
 }
 

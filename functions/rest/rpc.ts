@@ -25,6 +25,8 @@ export interface FunctionCall {
   readonly terms: CallTerms
   /** The query's parameters that are no arguments: what to do with the rows. */
   readonly query: URLSearchParams
+  /** As it was sent. */
+  readonly body: string
 }
 
 /** Parameters that say what to do with rows, and so are no arguments. */
@@ -59,6 +61,7 @@ export async function readCall(
     input: parsed.data,
     table: tableOf(definition, catalog),
     terms: readTerms(name, definition, raw, preferences, config),
+    body: sent.body,
     query: rowQuery(url, raw.method === 'POST' ? () => false : argumentsOf(definition)),
   }
 }
@@ -80,6 +83,7 @@ interface Sent {
   /** True when all values are text, as from a query or a form. */
   readonly textual: boolean
   readonly isJson: boolean
+  readonly body: string
 }
 
 async function readArguments(
@@ -95,7 +99,7 @@ async function readArguments(
     const values = Object.fromEntries(
       [...url.searchParams].filter(([key, value]) => key !== 'apikey' && isArgument(key, value)),
     )
-    return { values, textual: true, isJson: false }
+    return { values, textual: true, isJson: false, body: '' }
   }
   const type =
     (raw.headers.get('content-type') ?? '').toLowerCase().split(';', 1)[0]?.trim() || 'application/json'
@@ -105,10 +109,10 @@ async function readArguments(
     if (typeof values !== 'object' || values === null || Array.isArray(values)) {
       throw errors.invalidBody('Empty or invalid json')
     }
-    return { values: values as Record<string, unknown>, textual: false, isJson: true }
+    return { values: values as Record<string, unknown>, textual: false, isJson: true, body: text }
   }
   if (type === 'text/csv' || type === 'application/x-www-form-urlencoded') {
-    return { values: parsePayload(text, type, null).rows[0] ?? {}, textual: true, isJson: false }
+    return { values: parsePayload(text, type, null).rows[0] ?? {}, textual: true, isJson: false, body: text }
   }
   throw errors.contentType(type)
 }

@@ -13,6 +13,8 @@ export interface StoredRow {
   readonly text: string
   /** The slot that it belongs to; null when its table is not distributed. */
   readonly slot: number | null
+  /** Which row of the payload it is made of. */
+  readonly index: number
 }
 
 /** @param ids numbers for the rows that have none, in order */
@@ -26,7 +28,7 @@ export function storageRows(
   const rows = plan.action === 'insert' ? payload.rows : payload.rows.slice(0, 1)
   const columns = [...plan.columns, ...plan.filled]
   let used = 0
-  return rows.map((row) => {
+  return rows.map((row, index) => {
     const before = used
     const values = [
       ...plan.columns.map((column) => {
@@ -42,7 +44,7 @@ export function storageRows(
     const isNumbered = used > before
     const isLeftOut = (column: Column) => takesDefaults && row[column.name] === undefined
     const slot = plan.action === 'update' ? null : slotOfRow(plan, columns, values, isNumbered, isLeftOut)
-    return { text: `[${values.join(',')}]`, slot }
+    return { text: `[${values.join(',')}]`, slot, index }
   })
 }
 

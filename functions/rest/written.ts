@@ -4,8 +4,9 @@
  */
 import type { Outcome, Row } from '../../db/cluster/cluster.ts'
 import type { RolledBack } from '../../db/cluster/constraint-error.ts'
+import { isUnknown } from '../../db/cluster/unknown-outcome.ts'
 import { AtollError, errors } from '../errors.ts'
-import type { RollbackNotes } from './compile-rollback.ts'
+import type { NotedRow, RollbackNotes } from './compile-rollback.ts'
 import type { CompiledWrite } from './compile-write.ts'
 import type { WritePlan } from './plan.ts'
 import { sortRows } from './sort-rows.ts'
@@ -65,10 +66,7 @@ export function readResults(
 /** What a transaction had done that undid itself; see `compile-rollback.ts`. */
 export function readNotes({ plan, compiled }: CompiledPlan, { notes }: RolledBack): PartResult {
   const { rows, existing } = JSON.parse(notes) as RollbackNotes
-  const noted = rows.map(({ text, keys }) => ({
-    r: text,
-    ...Object.fromEntries((keys ?? []).map((key, i) => [`k${i}`, key])),
-  }))
+  const noted = rows.map(rowOfNote)
   return {
     shown: compiled.doomed ? noted : sortRows(noted, plan.root.order),
     affected: rows.length,
@@ -77,20 +75,64 @@ export function readNotes({ plan, compiled }: CompiledPlan, { notes }: RolledBac
   }
 }
 
-/** One part's failure is the write's; of several, it is told what each has done. */
-export function failureOf(outcomes: readonly Outcome[], results: readonly (PartResult | Error)[]): Error {
+/** What is kept of a part that was written with an Idempotency-Key, as JSON: see `db/cluster/write-keys.ts`. */
+interface KeptNotes {
+  readonly rows: readonly NotedRow[]
+  readonly affected: number
+  readonly existing: number
+  readonly key: readonly (string | null)[] | null
+}
+
+/** What a part had answered that is done. */
+export function readKept({ plan, compiled }: CompiledPlan, text: string): PartResult {
+  const { rows, affected, existing, key } = JSON.parse(text) as KeptNotes
+  const noted = rows.map(rowOfNote)
+  const end = key?.indexOf(null) ?? -1
+  return {
+    shown: compiled.doomed ? noted : sortRows(noted, plan.root.order),
+    affected,
+    inserted: affected - existing,
+    key: key === null ? null : ((end < 0 ? key : key.slice(0, end)) as readonly string[]),
+  }
+}
+
+function rowOfNote({ text, keys }: NotedRow): Row {
+  return { r: text, ...Object.fromEntries((keys ?? []).map((key, i) => [`k${i}`, key])) }
+}
+
+/**
+ * One part's failure is the write's; of several, it is told what each has done.
+ *
+ * @param before parts that an earlier request with the same key has written
+ * @param keyed whether the write has a key, so that it may be sent again as it is
+ */
+export function failureOf(
+  outcomes: readonly Outcome[],
+  results: readonly (PartResult | Error)[],
+  before: readonly { readonly database: string; readonly result: PartResult }[],
+  keyed: boolean,
+): Error {
   const failures = results.filter((result): result is Error => result instanceof Error)
-  if (failures.length === results.length) return failures[0] as Error
-  return errors.partlyWritten(
-    results.map((result, i) => ({
-      shard: outcomes[i]?.part.database ?? '',
-      written: result instanceof Error ? 0 : result.affected,
-      error:
-        result instanceof Error
-          ? (result instanceof AtollError ? result : errors.internal(result)).body
-          : null,
-    })),
-  )
+  const parts = [
+    ...before.map(({ database, result }) => told(database, result)),
+    ...results.map((result, i) => told(outcomes[i]?.part.database ?? '', result)),
+  ]
+  if (failures.length < parts.length) return errors.partlyWritten(parts, keyed)
+  const unknown = failures.find(isUnknown)
+  if (unknown === undefined) return failures[0] as Error
+  const database = parts.find(({ written }) => written === null)?.shard ?? ''
+  const details = parts.length > 1 ? parts : unknown.body.details
+  return errors.outcomeUnknown(database, unknown, { keyed, details })
+}
+
+function told(shard: string, result: PartResult | Error) {
+  if (!(result instanceof Error)) {
+    return { shard, written: result.affected, error: null }
+  }
+  const { body } = result instanceof AtollError ? result : errors.internal(result)
+  return isUnknown(result)
+    ? { shard, outcome: 'unknown' as const, written: null, error: body }
+    : { shard, written: 0, error: body }
 }
 
 export function joined(parts: readonly PartResult[], plan: WritePlan): WriteResult {

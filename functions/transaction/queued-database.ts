@@ -3,9 +3,11 @@
  * wait, in a D1 batch that undoes itself and tells what it answered.
  * @module
  */
-import { rollbackPrefix, UnretiredError } from '../../db/cluster/constraint-error.ts'
+import { KeyTaken, rollbackPrefix, UnretiredError } from '../../db/cluster/constraint-error.ts'
+import { type BoundStatement, within } from '../../db/cluster/database.ts'
 import { permitRetired } from '../../db/cluster/permits.ts'
 import { translateDatabaseError } from '../../db/cluster/translate-error.ts'
+import { leavesOpen } from '../../db/cluster/unknown-outcome.ts'
 import { quoteName } from '../../db/quote.ts'
 import { AtollError, errors } from '../errors.ts'
 import { ClockTaint } from './clock-taint.ts'
@@ -60,6 +62,14 @@ export type Retired = (
   statements: readonly QueuedStatement[],
   run: (before: readonly QueuedStatement[], after: readonly QueuedStatement[]) => Promise<void>,
 ) => Promise<void>
+/** What comes along with a commit, first and last in its transaction. */
+export interface Beside {
+  readonly before: readonly BoundStatement[]
+  readonly after: readonly BoundStatement[]
+}
+
+/** D1 ends what takes longer. */
+const longestMs = 30_000
 
 export class QueuedDatabase {
   readonly name: string
@@ -138,17 +148,32 @@ export class QueuedDatabase {
     await this.#finish(() => [mayRetire, ...this.#expecting(), abort])
   }
 
-  /** Commits what waits, unless it would be other than what was told. @throws AtollError when nothing was committed */
-  async commit(): Promise<void> {
-    const all = () => [...this.#expecting(), plain(forgetNotes)]
+  /**
+   * Commits what waits, unless it would be other than what was told.
+   *
+   * @throws AtollError when nothing was committed; `SHARD025` when that is not known, KeyTaken when what comes first says so
+   */
+  async commit(beside: Beside = { before: [], after: [] }, timeoutMs = longestMs): Promise<void> {
+    const commit = (before: readonly QueuedStatement[], after: readonly QueuedStatement[]) =>
+      this.#finish(
+        () => [
+          ...before,
+          ...beside.before.map(queued),
+          ...this.#expecting(),
+          plain(forgetNotes),
+          ...beside.after.map(queued),
+          ...after,
+        ],
+        timeoutMs,
+      )
     try {
-      await this.#finish(all)
+      await commit([], [])
     } catch (error) {
       if (!(error instanceof UnretiredError)) throw error
       const own = this.#queue.filter(({ meaning }) => meaning.kind === 'write')
       await this.#retired(
         own.map(({ statement }) => statement),
-        (before, after) => this.#finish(() => [...before, ...all(), ...after]),
+        commit,
       )
     }
   }
@@ -160,16 +185,21 @@ export class QueuedDatabase {
     ])
   }
 
-  async #finish(statements: () => readonly QueuedStatement[]): Promise<void> {
+  /** @param commitMs how long a commit may take; null: nothing is committed */
+  async #finish(statements: () => readonly QueuedStatement[], commitMs: number | null = null): Promise<void> {
     // What nobody has waited for is part of it, too.
     await this.#last
     try {
-      await this.#batch(statements())
+      const work = this.#batch(statements())
+      await (commitMs === null ? work : within(commitMs, work, this.name))
     } catch (error) {
       const told = readTold(error)
       if (told.kind === 'notes') return
       const translated = translateDatabaseError(this.name, error)
-      if (translated instanceof UnretiredError) throw translated
+      if (translated instanceof KeyTaken || translated instanceof UnretiredError) throw translated
+      if (commitMs !== null && told.kind === 'error' && leavesOpen(error, translated)) {
+        throw errors.outcomeUnknown(this.name, translated)
+      }
       throw translated instanceof AtollError && told.kind === 'error'
         ? translated
         : errors.changedMeanwhile(this.name, error)
@@ -225,7 +255,9 @@ export class QueuedDatabase {
       if (before.length > 0 && (await this.#fails(before))) {
         return this.#refuse(errors.changedMeanwhile(this.name, error))
       }
-      throw error
+      // A try commits nothing, whatever became of it.
+      const translated = translateDatabaseError(this.name, error)
+      throw leavesOpen(error, translated) ? errors.overloaded(this.name, error) : error
     }
     throw errors.internal(new Error('a try was not undone'))
   }
@@ -297,6 +329,9 @@ export class QueuedDatabase {
 
 /** Begins what will be undone: whether shards refer to what it takes away is asked at the commit. */
 const mayRetire: QueuedStatement = { text: permitRetired('*').text, values: ['*'] }
+function queued({ text, parameters }: BoundStatement): QueuedStatement {
+  return { text, values: parameters }
+}
 
 function plain(text: string): QueuedStatement {
   return { text, values: [] }

@@ -173,7 +173,7 @@ describe('a transaction over several databases', () => {
         code: 'SHARD023',
         details: [
           { database: 'DB', committed: true, error: null },
-          { database: 'SHARD_1', committed: false, error: { code: 'SHARD002' } },
+          { database: 'SHARD_1', committed: null, error: { code: 'SHARD025' } },
         ],
       },
     })

@@ -79,7 +79,12 @@ describe('with one shard down', () => {
     expect(response.status).toBe(207)
     expect(((await response.json()) as { details: unknown[] }).details).toEqual(
       expect.arrayContaining([
-        { shard: 'SHARD_2', written: 0, error: expect.objectContaining({ code: 'SHARD002' }) },
+        {
+          shard: 'SHARD_2',
+          outcome: 'unknown',
+          written: null,
+          error: expect.objectContaining({ code: 'SHARD025' }),
+        },
         { shard: shardOf(well[0] as number), written: 1, error: null },
       ]),
     )
