@@ -19,8 +19,12 @@ export interface Guard {
   written(): void
   /** Null: nothing. */
   around(): Around | null
-  /** Makes a call, which has committed nothing when it fails; its errors are those that the app is to see. */
-  call<Result>(make: () => Promise<Result>): Promise<Result>
+  /**
+   * Makes a call, which has committed nothing when it fails; its errors are those that the app is to see.
+   *
+   * @param statements how many it runs
+   */
+  call<Result>(make: () => Promise<Result>, statements: number): Promise<Result>
 }
 
 /** Statements that change nothing. */
@@ -38,13 +42,13 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
   /** Runs statements with what goes around them. */
   const batch = async (statements: readonly Guarded[]): Promise<D1Result[]> => {
     const inner = statements.map((statement) => statement.inner)
-    if (!statements.some(({ writes }) => writes)) return guard.call(() => database.batch(inner))
+    if (!statements.some(({ writes }) => writes)) return guard.call(() => database.batch(inner), inner.length)
     const around = guard.around()
     try {
-      if (around === null) return await guard.call(() => database.batch(inner))
+      if (around === null) return await guard.call(() => database.batch(inner), inner.length)
       const { before, after, done } = around
       const all = () => database.batch([...before.map(bound), ...inner, bound(after)])
-      const results = await guard.call(all)
+      const results = await guard.call(all, before.length + inner.length + 1)
       done((results.at(-1) as D1Result<Row>).results)
       return results.slice(before.length, -1)
     } finally {
@@ -62,10 +66,10 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
       plain: () => Promise<Result>,
       taking: () => Promise<Result>,
     ): Promise<Result> => {
-      if (!writes) return guard.call(plain)
+      if (!writes) return guard.call(plain, 1)
       if (guard.around() !== null) return taking()
       try {
-        return await guard.call(plain)
+        return await guard.call(plain, 1)
       } finally {
         guard.written()
       }
@@ -115,7 +119,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
         throw new Error('exec() takes along nothing that was reserved: prepare the statement')
       }
       try {
-        return await guard.call(() => database.exec(text))
+        return await guard.call(() => database.exec(text), 1)
       } finally {
         guard.written()
       }

@@ -17,6 +17,7 @@ import { createQueuedJobs } from '../jobs/send-in-transaction.ts'
 import { createJobs, type Jobs } from '../jobs/send-jobs.ts'
 import { tellFailure } from '../tell-failure.ts'
 import { openTransaction } from '../transaction/transaction.ts'
+import { watched } from '../watch-call.ts'
 import { allow, allowed } from './allow.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { type CachePlan, cachePlanOf } from './cache-plan.ts'
@@ -40,7 +41,7 @@ import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
 import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf, singularOf } from './raw-request.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
-import { openSession, writeInnerSession, writeSession } from './request-session.ts'
+import { accountOf, openSession, writeInnerSession, writeSession } from './request-session.ts'
 import { answerOf, type ResponseInput, respond } from './respond.ts'
 import { respondNoRow, respondValue } from './respond-call.ts'
 import { respondWrite } from './respond-write.ts'
@@ -198,14 +199,18 @@ export function createRest(
     const called = await readCall(name, raw, url, functions, caller, catalog, config)
     const { mayUndo, preferences } = called.terms
     const transaction = mayUndo ? openTransaction(services, config.databaseTimeoutMs) : null
-    const databases = openAppDatabases(services, catalog, visit.later, transaction)
-    if (transaction === null)
-      return answerCall(visit, url, called, databases, createJobs(services, databases))
+    const runsFor = { account: accountOf(visit), name: `rpc/${name}` }
+    const databases = openAppDatabases(services, catalog, visit.later, transaction, runsFor)
+    if (transaction === null) {
+      const work = () => answerCall(visit, url, called, databases, createJobs(services, databases))
+      return watched(runsFor, services, work)
+    }
     const jobs = createQueuedJobs(services, databases, transaction)
     // What is read sees what was written, and no cache must hold it: it may be undone.
     const seeing = { ...visit, services: { ...services, cluster: transaction.cluster, cache: null } }
     const work = () => answerCall(seeing, url, called, databases, jobs)
-    return transaction.around(work, preferences.tx !== 'rollback', databases)
+    const all = () => transaction.around(work, preferences.tx !== 'rollback', databases)
+    return watched(runsFor, services, all)
   }
 
   /** Runs a function; rows go through the pipeline as a table's do. */

@@ -31,7 +31,7 @@ export interface Transaction {
 }
 
 /** @param timeoutMs longest time that a database may take to answer a read of the cluster's */
-export function openTransaction({ bindings }: Services, timeoutMs: number): Transaction {
+export function openTransaction({ bindings, watchdog }: Services, timeoutMs: number): Transaction {
   let refusal: AtollError | null = null
   const undo: (() => Promise<unknown>)[] = []
   const done: (() => void)[] = []
@@ -64,7 +64,7 @@ export function openTransaction({ bindings }: Services, timeoutMs: number): Tran
       ),
     cluster: new Cluster(
       new Map([...bindings].map(([name, binding]) => [name, readingBinding(binding, on(name))])),
-      { migrations: [], timeoutMs },
+      { migrations: [], timeoutMs, watchdog },
     ),
     refuse,
     afterCommit: (work) => void done.push(work),
