@@ -38,10 +38,10 @@ export interface AtollConfig {
   readonly txRollback: boolean
   /** Longest time that a database may take to answer, in milliseconds. Default 10,000. */
   readonly databaseTimeoutMs: number
-  /** Queries that take at least so long are slow, in milliseconds: they count against `databaseShare`. Default 100. */
+  /** Queries that take at least so long are slow, in milliseconds: they count against `databaseShare`. Default 25. */
   readonly slowQueryMs: number
   /**
-   * What part of each database's time slow queries may take, by role: of one caller (tenfold where they kept others waiting), of one
+   * What part of each database's time slow queries may take, by role: of one caller (up to tenfold where they kept others waiting), of one
    * query, whoever asks, and of the whole role. Null: no bound. Roles that are not named have what `authenticated` has. Default
    * `anon` 0.05, 0.2 and 0.4; `authenticated` 0.1, 0.2 and 0.4; `service_role` null.
    */
@@ -113,7 +113,7 @@ export const defaultConfig: AtollConfig = {
   maxBodyBytes: 10_000_000,
   txRollback: true,
   databaseTimeoutMs: 10_000,
-  slowQueryMs: 100,
+  slowQueryMs: 25,
   databaseShare: {
     anon: { caller: 0.05, shape: 0.2, role: 0.4 },
     authenticated: { caller: 0.1, shape: 0.2, role: 0.4 },

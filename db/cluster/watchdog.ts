@@ -1,6 +1,8 @@
 /**
  * Keeps slow queries from taking a database's one thread: what was slow is known by its statement and by who asked for it, and waits or is
  * refused when it has taken its share. `README.md` tells the rules; each isolate learns by itself.
+ *
+ * Longer than other files: who may begin depends on everything that is noted here, and is read together.
  * @module
  */
 import { errors } from '../../functions/errors.ts'
@@ -10,7 +12,7 @@ import { TimeLedger } from './time-ledger.ts'
 
 /** Parts of a database's time that slow queries of a role may take, each above 0 and up to 1. */
 export interface DatabaseShare {
-  /** Those of one caller, counted tenfold where they kept others waiting. */
+  /** Those of one caller, counted up to tenfold where they kept others waiting. */
   readonly caller: number
   /** Those of one statement, whoever asks. */
   readonly shape: number
@@ -58,8 +60,11 @@ const maxWaitingOfCaller = 100
 const maxDoubtful = 2
 /** Statements that were slow, then fast, and fast again run side by side: 1, 2, 4 … */
 const maxSideBySide = 64
-/** What a query that kept others waiting counts. */
-const waitedFactor = 10
+/**
+ * How much a query counts at most that kept others waiting. How long they wait together grows with the square of its time: one of twice
+ * the slow ones' time counts double, and so on.
+ */
+const maxWaitedFactor = 10
 /** Statements thought to be fast that turn out slow while their caller has had their share; then all of theirs is refused. */
 const maxSurprises = 3
 /** Failures that took less are no sign of anything, in milliseconds. */
@@ -192,10 +197,11 @@ export class Watchdog {
     const { database, payer, texts } = run
     if (payer === null) return
     const now = this.#now()
+    const { slowMs } = this.#options
     let slow = 0
     for (const [i, text] of texts.entries()) {
       const ms = costs[i] ?? 0
-      if (ms >= this.#options.slowMs) {
+      if (ms >= slowMs) {
         slow += ms
         this.#wasSlow(database, payer, text, ms, now)
       } else if (!run.isNamed && !this.#fast.has(text)) this.#wasFast(database, text, now)
@@ -207,7 +213,7 @@ export class Watchdog {
     }
     const others = [...(this.#running.get(database) ?? nothing)]
     const keptWaiting = others.some((other) => other.payer?.caller !== payer.caller)
-    this.#charge(run, payer, slow, keptWaiting ? waitedFactor : 1, now)
+    this.#charge(run, payer, slow, keptWaiting ? Math.min(maxWaitedFactor, slow / slowMs) : 1, now)
   }
 
   /** A call has not come back in time; it may still run. */
