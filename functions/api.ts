@@ -40,7 +40,8 @@ export async function openApi(visit: Visit, databases: AppDatabases): Promise<Op
   const token = raw.headers.get(sessionHeader)
   const sent = token === null ? new Map<string, string>() : await services.sessions.read(token)
   const seen = inner ? laterOf(sent, inner.seen) : sent
-  const session = createInnerSession({ depth, seen, primary: inner?.primary ?? false })
+  const { account } = databases
+  const session = createInnerSession({ depth, seen, primary: inner?.primary ?? false, account })
   const refusals: AtollError[] = []
   const noteRefusal = (error: unknown) => {
     if (error instanceof AtollError) refusals.push(error)
@@ -64,7 +65,7 @@ export function openServiceApi(
   databases: AppDatabases,
   later: Visit['later'],
 ): ServiceApi {
-  const session = createInnerSession({ depth: 1, seen: new Map(), primary: false })
+  const session = createInnerSession({ depth: 1, seen: new Map(), primary: false, account: null })
   const asService = kept(() => connect({ services, later, caller: serviceCaller }, databases, session))
   return {
     get asService() {

@@ -7,6 +7,7 @@ import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Catalog } from '../db/catalog/catalog.ts'
 import type { ChangeSet } from '../db/changes/change-log.ts'
+import type { Account } from '../db/cluster/account.ts'
 import { bringUpCopies, mayBeBehind } from '../db/cluster/bring-up-copies.ts'
 import type { Site } from '../db/cluster/cluster.ts'
 import { RetiringError, RevokedError, UnretiredError } from '../db/cluster/constraint-error.ts'
@@ -24,8 +25,18 @@ import { type Around, type Guard, guardedBinding } from './guarded-binding.ts'
 import { makeId } from './make-id.ts'
 import { Reservations } from './reservations.ts'
 import type { Transaction } from './transaction/transaction.ts'
+import { watchCall } from './watch-call.ts'
+
+/** Whose code it is, and for whom it runs. */
+export interface RunsFor {
+  /** Null: nobody's. */
+  readonly account: Account | null
+  /** `rpc/top_tracks`, say: what its slow queries are known by. */
+  readonly name: string
+}
 
 export interface AppDatabases {
+  readonly account: Account | null
   /**
    * What they are part of, null ordinarily: then all that is written waits for its end. Whoever would write by another way has to
    * `refuse` in it.
@@ -54,12 +65,14 @@ export interface AppDatabases {
 /**
  * @param later keeps the isolate alive for work after the answer
  * @param transaction tells what was written when it commits
+ * @param runsFor left out for what nobody has asked for
  */
 export function openAppDatabases(
-  { cluster, bindings, cache, relay, registry }: Services,
+  { cluster, bindings, cache, relay, registry, watchdog }: Services,
   catalog: Catalog,
   later: (work: Promise<unknown>) => void,
   transaction: Transaction | null = null,
+  { account, name: ownName }: RunsFor = { account: null, name: '' },
 ): AppDatabases {
   const written = new Set<string>()
   let hasWritten = false
@@ -77,7 +90,10 @@ export function openAppDatabases(
       whileRetired(statements, writing(), catalog, run).catch((error) => {
         throw error instanceof StillReferredError ? error.violation.cause : error
       }),
-    call: (make) => callDatabase(name, make, () => bringUpCopies(writing(), catalog, [name])),
+    call: (make, statements) => {
+      const counted = () => watchCall({ account, name: ownName }, watchdog, name, make, statements, later)
+      return callDatabase(name, counted, () => bringUpCopies(writing(), catalog, [name]))
+    },
   })
   const open = (name: string) => {
     const database =
@@ -116,6 +132,7 @@ export function openAppDatabases(
     }
   }
   return {
+    account,
     transaction,
     database: open(cluster.primary),
     shards: {

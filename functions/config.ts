@@ -2,6 +2,7 @@
  * Configuration: what an app may set, with its defaults, and the keys that the environment holds.
  * @module
  */
+import type { DatabaseShare } from '../db/cluster/watchdog.ts'
 import type { Setting } from './balancer/declarations.ts'
 import type { Env } from './context.ts'
 import type { Objective } from './monitor/service-levels.ts'
@@ -43,6 +44,20 @@ export interface AtollConfig {
   readonly idempotencyMaxAnswerBytes: number
   /** Most bytes that a caller's keys may take up on a database. Default 100,000,000. */
   readonly idempotencyMaxCallerBytes: number
+  /** Queries that take at least so long are slow, in milliseconds: they count against `databaseShare`. Default 100. */
+  readonly slowQueryMs: number
+  /**
+   * What part of each database's time slow queries may take, by role: of one caller (up to tenfold where they kept others waiting), of one
+   * query, whoever asks, and of the whole role. Null: no bound. Roles that are not named have what `authenticated` has. Default
+   * `anon` 0.05, 0.2 and 0.4; `authenticated` 0.1, 0.2 and 0.4; `service_role` null.
+   */
+  readonly databaseShare: Readonly<Record<string, DatabaseShare | null>>
+  /** For how long a share may be taken at once, in seconds. Default 60. */
+  readonly databaseShareSeconds: number
+  /** Most statements that one request may run, its functions' included; 50 on Workers Free, whose bound that is. Default 1000; null: none. */
+  readonly maxStatementsPerRequest: number | null
+  /** Most rows that one request may have read, but for `service_role`, before it asks for more. Default 10,000,000; null: any number. */
+  readonly maxRowsReadPerRequest: number | null
   /** Whether answers are cached. Default true. */
   readonly cache: boolean
   /** Longest time that the cache store may take, in milliseconds; then the databases answer. Default 50. */
@@ -107,6 +122,15 @@ export const defaultConfig: AtollConfig = {
   idempotencyKeySeconds: 86_400,
   idempotencyMaxAnswerBytes: 262_144,
   idempotencyMaxCallerBytes: 100_000_000,
+  slowQueryMs: 100,
+  databaseShare: {
+    anon: { caller: 0.05, shape: 0.2, role: 0.4 },
+    authenticated: { caller: 0.1, shape: 0.2, role: 0.4 },
+    service_role: null,
+  },
+  databaseShareSeconds: 60,
+  maxStatementsPerRequest: 1000,
+  maxRowsReadPerRequest: 10_000_000,
   cache: true,
   cacheTimeoutMs: 50,
   cacheFirstLevelBytes: 16_000_000,

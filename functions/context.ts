@@ -3,9 +3,12 @@
  * @module
  */
 import type { Context } from 'hono'
+import type { Account } from '../db/cluster/account.ts'
 import { Cluster } from '../db/cluster/cluster.ts'
+import { Watchdog } from '../db/cluster/watchdog.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
+import { openAccount } from './access/open-account.ts'
 import { openPools, openWatch, type WatchPool } from './balancer/open-pools.ts'
 import type { PoolLink } from './balancer/pool-link.ts'
 import type { PoolWatch } from './balancer/pool-watch.ts'
@@ -22,7 +25,7 @@ import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
 import { PayloadStore } from './jobs/payload-store.ts'
 import type { JobMessage } from './jobs/run-batch.ts'
 import type { AdvisorAccess, AdvisorObject } from './monitor/advise/advisor.ts'
-import { countAnswer, countCall } from './monitor/count-call.ts'
+import { countAnswer, countCall, countRefusal } from './monitor/count-call.ts'
 import { createHandOver } from './monitor/hand-over.ts'
 import type { Measured } from './monitor/measure.ts'
 import { Meter, SilentMeter } from './monitor/meter.ts'
@@ -85,6 +88,9 @@ export interface Services {
   /** The data API: answers a request to `/rest/v1` from inside. */
   readonly serve: Serve
   readonly cluster: Cluster
+  readonly watchdog: Watchdog
+  /** Begins to count what a request asks of databases. @param address whence it comes, where that is known */
+  readonly openAccount: (caller: Caller, address: string | null) => Account
   /** Databases by the names of their bindings. */
   readonly bindings: ReadonlyMap<string, D1Database>
   readonly keys: Keys
@@ -191,6 +197,12 @@ function createServices(
   const spanExport = readSpanExport(env)
   const spans = spanExport && new Spans(spanExport)
   const cache = openCaching(readRedis(env), config)
+  const watchdog = new Watchdog({
+    slowMs: config.slowQueryMs,
+    windowMs: config.databaseShareSeconds * 1000,
+    onSlow: (database) => meter.count('database_slow_queries', { database }),
+    onRefused: (...refused) => countRefusal(meter, ...refused),
+  })
   const cluster = new Cluster(bindings, {
     migrations,
     catalog,
@@ -205,11 +217,14 @@ function createServices(
       )
     },
     onCall: (call) => countCall(meter, spans, call),
+    watchdog,
   })
   return {
     env,
     serve: rest.serve,
     cluster,
+    watchdog,
+    openAccount: (caller, address) => openAccount(config, caller, address),
     bindings,
     keys,
     assets: env.ASSETS ?? null,

@@ -1,6 +1,6 @@
 /**
  * The one catalogue of errors. `PGRST…` and SQLSTATE codes are PostgREST's and PostgreSQL's, with their wording,
- * because clients compare them; Atoll's own families are `ACCESS`, `CALL`, `SHARD`, `IDEM`, `CACHE`, `JOB`, `STORE`, `PROXY` and `MON`.
+ * because clients compare them; Atoll's own families are `ACCESS`, `BOUND`, `CALL`, `SHARD`, `IDEM`, `CACHE`, `JOB`, `STORE`, `PROXY` and `MON`.
  * Source: https://docs.postgrest.org/en/latest/references/errors.html
  *
  * Longer than other files because it is one list: a code is looked for in one place.
@@ -37,6 +37,11 @@ export class AtollError extends Error {
     this.body = { code, message, details: rest.details ?? null, hint: rest.hint ?? null }
     this.headers = rest.headers ?? {}
   }
+}
+
+/** Whether a query was refused for what its caller and others have taken: who would have shared its answer asks themselves. */
+export function isShareTaken(error: unknown): boolean {
+  return error instanceof AtollError && error.body.code === 'BOUND020'
 }
 
 const notEmbeddedHint = (name: string) => `Verify that '${name}' is included in the 'select' query parameter.`
@@ -416,6 +421,36 @@ export const errors = {
       details: 'Nothing was written.',
       headers: { 'Retry-After': '1' },
       cause,
+    }),
+  /** Of a query that was slow before, or may be: it did not run. */
+  shareTaken: (
+    database: string,
+    by: 'caller' | 'shape' | 'role' | 'running' | 'waiting',
+    role: string,
+    seconds: number,
+  ) => {
+    const messages = {
+      caller: `Your slow queries have had their share of the time of ${database}`,
+      shape: `Slow queries like this one have had their share of the time of ${database}`,
+      role: `Slow queries of the role "${role}" have had their share of the time of ${database}`,
+      running: `A query like this one has not come back from ${database} yet`,
+      waiting: `Others that may be slow are under way on ${database} and have not made room`,
+    }
+    return new AtollError(503, 'BOUND020', messages[by], {
+      details: 'It did not run. What is fast or cached is answered meanwhile.',
+      hint: 'Ask for less, or by an index; databaseShare in functions/app/config.ts says how much a caller, a query and a role may take.',
+      headers: { 'Retry-After': String(seconds) },
+    })
+  },
+  tooManyStatements: (max: number) =>
+    new AtollError(400, 'BOUND021', `The request would run more than ${max} statements`, {
+      details: 'Those that it has not come to did not run.',
+      hint: 'Divide it into several requests; maxStatementsPerRequest in functions/app/config.ts is the bound, and the platform has one of its own.',
+    }),
+  tooManyRowsRead: (max: number) =>
+    new AtollError(400, 'BOUND022', `The request has had databases read more than ${max} rows`, {
+      details: 'What it would have asked next did not run.',
+      hint: 'Ask by an index; maxRowsReadPerRequest in functions/app/config.ts is the bound.',
     }),
   unknownShard: (name: string) =>
     new AtollError(503, 'SHARD003', `The shard map names ${name}, which this Worker has no binding for`, {

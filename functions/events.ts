@@ -47,6 +47,18 @@ export interface CopiesBehindEvent {
   readonly changes: number
 }
 
+/** Slow queries are refused, as they have had their share of a database's time; told once in a while for each reason. */
+export interface QueriesRefusedEvent {
+  readonly kind: 'queries-refused'
+  readonly database: string
+  /** Whose share: the caller's, the query's, the role's; or what it would have had to wait for. */
+  readonly by: string
+  /** Who asked: `sub:` with issuer and subject, or `ip:` with a network. */
+  readonly caller: string
+  readonly role: string
+  readonly retryMs: number
+}
+
 /** A consumer of the change log stayed behind for so long that it has lost changes. */
 export interface ChangesDroppedEvent {
   readonly kind: 'changes-dropped'
@@ -175,6 +187,7 @@ export type AtollEvent =
   | CopiesBehindEvent
   | CopyFailedEvent
   | DatabaseAheadEvent
+  | QueriesRefusedEvent
   | ChangesDroppedEvent
   | JobFailedEvent
   | JobNotEndedEvent

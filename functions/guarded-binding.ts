@@ -29,8 +29,12 @@ export interface Guard {
     statements: readonly BoundStatement[],
     run: (before: readonly BoundStatement[], after: readonly BoundStatement[]) => Promise<Result>,
   ): Promise<Result>
-  /** Makes a call, which has committed nothing when it fails; its errors are those that the app is to see. */
-  call<Result>(make: () => Promise<Result>): Promise<Result>
+  /**
+   * Makes a call, which has committed nothing when it fails; its errors are those that the app is to see.
+   *
+   * @param statements how many it runs
+   */
+  call<Result>(make: () => Promise<Result>, statements: number): Promise<Result>
 }
 
 /** Statements that change nothing. */
@@ -50,13 +54,13 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
   /** Runs statements with what goes around them. */
   const batch = async (statements: readonly Guarded[]): Promise<D1Result[]> => {
     const inner = statements.map((statement) => statement.inner)
-    if (!statements.some(({ writes }) => writes)) return guard.call(() => database.batch(inner))
+    if (!statements.some(({ writes }) => writes)) return guard.call(() => database.batch(inner), inner.length)
     const around = guard.around()
     const run = async (first: readonly BoundStatement[], last: readonly BoundStatement[]) => {
       const before = [...first, ...(around?.before ?? [])]
       const after = [...(around ? [around.after] : []), ...last]
       const all = [...before.map(bound), ...inner, ...after.map(bound)]
-      const results = await guard.call(() => database.batch(all))
+      const results = await guard.call(() => database.batch(all), all.length)
       const own = before.length + inner.length
       around?.done((results[own] as D1Result<Row>).results)
       return results.slice(before.length, own)
@@ -85,10 +89,10 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
       plain: () => Promise<Result>,
       taking: () => Promise<Result>,
     ): Promise<Result> => {
-      if (!writes) return guard.call(plain)
+      if (!writes) return guard.call(plain, 1)
       if (guard.around() !== null) return taking()
       try {
-        return await guard.call(plain)
+        return await guard.call(plain, 1)
       } catch (error) {
         if (error instanceof UnretiredError) return await taking()
         throw error
@@ -143,7 +147,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
         throw new Error('exec() takes along nothing that was reserved: prepare the statement')
       }
       try {
-        return await guard.call(() => database.exec(text))
+        return await guard.call(() => database.exec(text), 1)
       } finally {
         guard.written()
       }

@@ -1,3 +1,4 @@
+import type { Account } from '../db/cluster/account.ts'
 import { laterOf } from '../db/cluster/session.ts'
 
 /**
@@ -13,6 +14,8 @@ export interface InnerSession {
   readonly wrote: boolean
   /** Whether replicas may not answer, as the same code has written by Drizzle, which tells no bookmark. */
   readonly primary: boolean
+  /** On whose account they are: whoever called from outside, whatever rights the code uses; null: nobody's. */
+  readonly account: Account | null
   /** Notes what a request has seen. */
   note(bookmarks: ReadonlyMap<string, string>, wrote: boolean): void
 }
@@ -24,13 +27,14 @@ export interface OwnSession extends InnerSession {
 }
 
 /** What is known when it begins. */
-type Beginning = Pick<InnerSession, 'depth' | 'seen' | 'primary'>
+type Beginning = Pick<InnerSession, 'depth' | 'seen' | 'primary' | 'account'>
 
-export function createInnerSession({ depth, ...beginning }: Beginning): OwnSession {
+export function createInnerSession({ depth, account, ...beginning }: Beginning): OwnSession {
   let { seen, primary } = beginning
   let wrote = false
   return {
     depth,
+    account,
     get seen() {
       return seen
     },

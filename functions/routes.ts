@@ -12,8 +12,9 @@ import { errorResponse } from './error-response.ts'
 import type { AtollError } from './errors.ts'
 import { createJobs } from './jobs/send-jobs.ts'
 import { writeHeaders } from './monitor/measure.ts'
-import { writeInnerSession } from './rest/request-session.ts'
+import { accountOf, writeInnerSession } from './rest/request-session.ts'
 import { tellFailure } from './tell-failure.ts'
+import { watched } from './watch-call.ts'
 
 export function createRoutes(routes: RouteManifest, catalog: Catalog) {
   const area = new Hono<RouteEnv>({ strict: false })
@@ -25,7 +26,8 @@ export function createRoutes(routes: RouteManifest, catalog: Catalog) {
   area.use(async (c, next) => {
     const { services } = c.var
     const visit = visitOf(c)
-    const databases = openAppDatabases(services, catalog, visit.later)
+    const runsFor = { account: accountOf(visit), name: `functions/${routeOf(visit.raw, routes)}` }
+    const databases = openAppDatabases(services, catalog, visit.later, null, runsFor)
     const { api, session, refusals } = await openApi(visit, databases)
     refusalsOf.set(visit.raw, refusals)
     c.set('database', databases.database)
@@ -33,7 +35,7 @@ export function createRoutes(routes: RouteManifest, catalog: Catalog) {
     c.set('jobs', createJobs(services, databases))
     c.set('api', api)
     try {
-      await next()
+      await watched(runsFor, services, next)
     } finally {
       await databases.settle()
     }
@@ -41,4 +43,18 @@ export function createRoutes(routes: RouteManifest, catalog: Catalog) {
   })
   for (const [name, handlers] of Object.entries(routes)) area.route(`/${name}`, handlers)
   return area
+}
+
+/** The name in the manifest that a request's path begins with; callers can write one in several ways. */
+function routeOf({ url }: Request, routes: RouteManifest): string {
+  const path = new URL(url).pathname.split('/').slice(3).map(tryDecode).join('/')
+  return Object.keys(routes).find((name) => path === name || path.startsWith(`${name}/`)) ?? ''
+}
+
+function tryDecode(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
 }

@@ -14,6 +14,7 @@ import { type ClusterSession, openSession, type SessionOptions } from './session
 import { ownerOf, ownersIn, parseMap, readMapText, type ShardMap, wholeMap } from './shard-map.ts'
 import { byShard } from './shard-names.ts'
 import { slotOf } from './slots.ts'
+import type { Watchdog } from './watchdog.ts'
 
 export type { BoundStatement, DatabaseCall, Row } from './database.ts'
 
@@ -54,6 +55,8 @@ export interface ClusterOptions {
   readonly onCopied?: (changes: readonly ChangeSet[], bookmarks: ReadonlyMap<string, string>) => Promise<void>
   /** Is told of every round trip. */
   readonly onCall?: (call: DatabaseCall) => void
+  /** Keeps slow queries from taking a database to themselves. */
+  readonly watchdog?: Watchdog | null
 }
 
 /** Times that a request follows slots that move. */
@@ -156,6 +159,9 @@ export class Cluster {
         continue
       }
       const fenceOf = (part: Part) => (this.sharded ? fenceFor(part, map, session) : [])
+      // No shard writes its part when there are too many of them for one invocation.
+      const [first] = parts
+      if (first && parts.length > 1) session.account?.check(parts.length * (statementsOf(first).length + 1))
       for (const outcome of await atMost(maxAtOnce, parts, (part) =>
         this.runPart(part, statementsOf(part), session, fenceOf(part)),
       )) {

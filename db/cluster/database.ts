@@ -1,14 +1,17 @@
-import { errors } from '../../functions/errors.ts'
+import { AtollError, errors } from '../../functions/errors.ts'
 import type { ClusterOptions } from './cluster.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession } from './session.ts'
 import { isMissing, isRetryable, translateDatabaseError } from './translate-error.ts'
 import { leavesOpen, mayCommit } from './unknown-outcome.ts'
+import { costOf, type Watchdog } from './watchdog.ts'
 
 export interface BoundStatement {
   readonly text: string
   readonly parameters: readonly (string | number | null)[]
+  /** Whether the request's wording made the text: such a statement may be refused for what it has cost before. */
+  readonly isWorded?: boolean
 }
 
 export type Row = Readonly<Record<string, unknown>>
@@ -36,6 +39,7 @@ export class Database {
   readonly #check: SchemaCheck
   readonly #timeoutMs: number
   readonly #onCall: ((call: DatabaseCall) => void) | undefined
+  readonly #watchdog: Watchdog | null
 
   constructor(
     name: string,
@@ -50,6 +54,7 @@ export class Database {
     this.#check = check
     this.#timeoutMs = options.timeoutMs
     this.#onCall = options.onCall
+    this.#watchdog = options.watchdog ?? null
   }
 
   /**
@@ -101,6 +106,20 @@ export class Database {
   }
 
   async #try(statements: readonly BoundStatement[], session: ClusterSession, isRetry: boolean) {
+    const { account } = session
+    const worded = account === null ? [] : statements.filter(({ isWorded }) => isWorded)
+    if (account !== null) {
+      // What follows a commit is the engine's own: it is counted, and not refused.
+      if (worded.length > 0) account.check(statements.length)
+      account.statements += statements.length
+    }
+    const payer = account?.payer ?? null
+    const entering = this.#watchdog?.enter(
+      this.name,
+      payer,
+      worded.map(({ text }) => text),
+    )
+    const run = entering instanceof Promise ? await entering : entering
     this.#budget.count()
     const opened = this.#binding.withSession(session.constraintFor(this.name))
     const prepared = statements.map(({ text, parameters }) => opened.prepare(text).bind(...parameters))
@@ -114,22 +133,40 @@ export class Database {
     }
     const work =
       prepared.length === 1 && only ? only.all<Row>().then((result) => [result]) : opened.batch<Row>(prepared)
+    // A client that goes away does not leave what it asked for unwatched.
+    if (run && run.doubtful.length > 0) session.later(work)
+    const noteCosts = (results: readonly D1Result<Row>[]) => {
+      if (run === undefined) return
+      const costs = results.flatMap(({ meta }, i) => (statements[i]?.isWorded ? [costOf(meta)] : []))
+      this.#watchdog?.ended(run, costs)
+    }
     try {
       const results = await within(this.#timeoutMs, work, this.name)
+      noteCosts(results)
       session.note(this.name, opened.getBookmark())
       for (const [i, { meta }] of results.entries()) {
         const [read, written] = [meta?.rows_read ?? 0, meta?.rows_written ?? 0]
         call.rowsRead += read
         call.rowsWritten += written
         session.usage.statement(statements[i] as BoundStatement, read, written)
+        if (account !== null) account.rowsRead += read
       }
       told('done')
       return results.map((result) => result.results)
     } catch (error) {
       told('failed')
+      if (run !== undefined && isLate(error)) {
+        this.#watchdog?.late(run)
+        session.later(work.then(noteCosts, (late) => this.#watchdog?.failed(run, late)))
+      } else if (run !== undefined) this.#watchdog?.failed(run, error)
       throw error
     }
   }
+}
+
+/** Whether it is what `within` says, and not the database. */
+function isLate(error: unknown): boolean {
+  return error instanceof AtollError && error.cause === undefined
 }
 
 /** The work's result, if it comes in time; what comes later is dropped. */

@@ -1,3 +1,4 @@
+import type { Account } from './account.ts'
 import type { BoundStatement, Cluster, Outcome, Part, Row, Site } from './cluster.ts'
 import { referencePosition } from './fence.ts'
 import { Usage } from './usage.ts'
@@ -11,6 +12,8 @@ export interface SessionOptions {
   readonly primary?: boolean
   /** Keeps the isolate alive for work after the answer; its errors are of no concern to the request. */
   readonly later?: (work: Promise<unknown>) => void
+  /** Whom it is for; left out for what the engine does by itself. */
+  readonly account?: Account | null
 }
 
 /** One request's view of the cluster: what it has seen of each database, it will see again. */
@@ -27,6 +30,8 @@ export interface ClusterSession {
   readonly cluster: Cluster
   /** What this session and those made of it have cost. */
   readonly usage: Usage
+  /** Null: nobody's. */
+  readonly account: Account | null
   /** Lets work go on after the answer. What it fails to do must be repaired elsewhere. */
   later(work: Promise<unknown>): void
   /**
@@ -52,18 +57,19 @@ export interface ClusterSession {
 /** Opens a session. */
 export function openSession(
   cluster: Cluster,
-  { reads, seen, later, primary = false }: SessionOptions,
+  { reads, seen, later, primary = false, account = null }: SessionOptions,
   bookmarks = new Map(seen),
   usage = new Usage(),
 ): ClusterSession {
   const read = new Map([[referencePosition, seen.get(referencePosition) ?? '']])
-  const background = later ? { later } : {}
+  const background = later ? { later, account } : { account }
   const session: ClusterSession = {
     reads,
     seen,
     read,
     cluster,
     usage,
+    account,
     bookmarks,
     later: (work) => {
       const settled = work.catch(() => undefined)

@@ -1,3 +1,4 @@
+import { isShareTaken } from '../errors.ts'
 import { RecentMap } from '../recent-map.ts'
 
 /** Rounds that others may share; of one that was ended in the middle, nobody takes it away. */
@@ -43,6 +44,7 @@ export class Coalescer<Result> {
       if (outcome === null) {
         if (this.#rounds.get(key) === round) this.#rounds.delete(key)
       } else if (round.number > came) {
+        if ('error' in outcome && isShareTaken(outcome.error)) return this.#start(key, work)
         if ('error' in outcome) throw outcome.error
         return outcome.value
       }

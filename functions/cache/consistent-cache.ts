@@ -4,6 +4,7 @@
  */
 import { pause } from '../../db/cluster/database.ts'
 import { laterOf } from '../../db/cluster/session.ts'
+import { isShareTaken } from '../errors.ts'
 import { RecentMap } from '../recent-map.ts'
 import { type CacheEntry, entryText } from './cache-entry.ts'
 import {
@@ -186,7 +187,10 @@ export class ConsistentCache {
     seen: ReadonlyMap<string, string>,
   ) {
     const oldest = query.directives.maxAgeMs ?? Number.POSITIVE_INFINITY
-    const result = await within(maxSharedReadMs, pending)
+    const result = await within(maxSharedReadMs, pending).catch((error) => {
+      if (isShareTaken(error)) return null
+      throw error
+    })
     if (result === null) {
       // Whoever began it is gone, or stuck: the first of those who waited begins anew, and the others join that.
       if (this.#pending.get(state) === pending) this.#pending.delete(state)

@@ -1,4 +1,6 @@
 import type { DatabaseCall } from '../../db/cluster/cluster.ts'
+import type { Payer, RefusedBy } from '../../db/cluster/watchdog.ts'
+import { emit } from '../events.ts'
 import type { Meter } from './meter.ts'
 import type { Spans } from './spans.ts'
 
@@ -21,6 +23,19 @@ export function countCall(
     { 'db.system.name': 'sqlite', 'db.namespace': database, 'atoll.rows_read': rowsRead },
     outcome === 'failed',
   )
+}
+
+/** Notes a query that was refused for what it has cost before; the first of a while is told to the log. */
+export function countRefusal(
+  meter: Meter,
+  database: string,
+  by: RefusedBy,
+  { caller, role }: Payer,
+  retryMs: number,
+  isNew: boolean,
+): void {
+  meter.count('database_refusals', { database, by })
+  if (isNew) emit({ kind: 'queries-refused', database, by, caller, role, retryMs: Math.round(retryMs) })
 }
 
 /** Notes an answer of an origin, or that there was none. */

@@ -23,6 +23,11 @@ export const families = {
   database_rows_read: { kind: 'counter', help: 'Rows that databases read.' },
   database_rows_written: { kind: 'counter', help: 'Rows that databases wrote.' },
   database_retries: { kind: 'counter', help: 'Calls that were repeated.' },
+  database_slow_queries: { kind: 'counter', help: 'Statements that took longer than slow ones do.' },
+  database_refusals: {
+    kind: 'counter',
+    help: 'Queries that did not run, by whose share of the database was taken.',
+  },
   cache_reads: { kind: 'counter', help: 'Reads of data, by where the answer came from.' },
   jobs: { kind: 'counter', help: 'Tries of jobs, by how they ended.' },
   job_seconds: { kind: 'histogram', help: 'Time that tries of jobs took.', unit: 'seconds' },

@@ -269,7 +269,8 @@ async function explainTaken(
 /** Asks the database that refused a write why it did. */
 function askOn({ database }: Part, bound: BoundWrite, session: ClusterSession): Ask {
   return async (statement, chunk) => {
-    const [found = []] = await session.on(database, [bind(statement, bound, chunk)])
+    // What has been refused is explained whatever that costs.
+    const [found = []] = await session.on(database, [{ ...bind(statement, bound, chunk), isWorded: false }])
     return found
   }
 }

@@ -185,5 +185,5 @@ export async function siteOf(route: RoutePlan, bindings: Bindings, session: Clus
 }
 
 export function bind(statement: Statement, bindings: Bindings, rows?: string): BoundStatement {
-  return { text: statement.text, parameters: bindParameters(statement, bindings, rows) }
+  return { text: statement.text, parameters: bindParameters(statement, bindings, rows), isWorded: true }
 }

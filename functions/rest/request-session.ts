@@ -1,14 +1,18 @@
+import type { Account } from '../../db/cluster/account.ts'
 import { type ClusterSession, laterOf } from '../../db/cluster/session.ts'
 import { identityOf } from '../access/caller.ts'
 import type { Visit } from '../context.ts'
 import type { InnerSession } from '../inner-session.ts'
 import { sessionHeader } from './session-token.ts'
 
+/** On whose account a request is. */
+export function accountOf({ raw, caller, services, inner }: Visit): Account | null {
+  return inner ? inner.account : services.openAccount(caller, raw.headers.get('cf-connecting-ip'))
+}
+
 /** The session that the request's token goes on with, or that begins: what it has seen, it will see. */
-export async function openSession(
-  { raw, caller, services, later, inner }: Visit,
-  reads: boolean,
-): Promise<ClusterSession> {
+export async function openSession(visit: Visit, reads: boolean): Promise<ClusterSession> {
+  const { raw, caller, services, later, inner } = visit
   const { cluster, sessions, lastWrites } = services
   const token = raw.headers.get(sessionHeader)
   const who = identityOf(caller)
@@ -17,6 +21,7 @@ export async function openSession(
   return cluster.open({
     reads,
     later,
+    account: accountOf(visit),
     primary: inner?.primary ?? false,
     seen: who === null ? seen : laterOf(seen, lastWrites.of(who)),
   })

@@ -8,7 +8,7 @@ import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Caller, identityOf } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
 import { openApi } from '../api.ts'
-import { type AppDatabases, openAppDatabases } from '../app-databases.ts'
+import { type AppDatabases, openAppDatabases, type RunsFor } from '../app-databases.ts'
 import type { AtollConfig } from '../config.ts'
 import { type AtollEnv, type Serve, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
@@ -17,6 +17,7 @@ import { createQueuedJobs } from '../jobs/send-in-transaction.ts'
 import { createJobs, type Jobs } from '../jobs/send-jobs.ts'
 import { tellFailure } from '../tell-failure.ts'
 import { type Keeping, openTransaction } from '../transaction/transaction.ts'
+import { watched } from '../watch-call.ts'
 import { allow, allowed } from './allow.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { type CachePlan, cachePlanOf } from './cache-plan.ts'
@@ -43,7 +44,7 @@ import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
 import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf, singularOf } from './raw-request.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
-import { openSession, writeInnerSession, writeSession } from './request-session.ts'
+import { accountOf, openSession, writeInnerSession, writeSession } from './request-session.ts'
 import { answerOf, type ResponseInput, respond } from './respond.ts'
 import { respondNoRow, respondValue } from './respond-call.ts'
 import { respondWrite } from './respond-write.ts'
@@ -219,16 +220,18 @@ export function createRest(
     const { mayUndo, preferences } = called.terms
     const isWrite = raw.method === 'POST' && !called.definition.stable && preferences.tx !== 'rollback'
     const keyName = isWrite ? readKeyHeader(raw.headers) : null
+    const runsFor = { account: accountOf(visit), name: `rpc/${name}` }
     if (keyName === null && !mayUndo) {
-      const databases = openAppDatabases(services, catalog, visit.later)
-      return answerCall(visit, url, called, databases, createJobs(services, databases))
+      const databases = openAppDatabases(services, catalog, visit.later, null, runsFor)
+      const work = () => answerCall(visit, url, called, databases, createJobs(services, databases))
+      return watched(runsFor, services, work)
     }
-    if (keyName === null) return callUndoable(visit, url, called)
+    if (keyName === null) return callUndoable(visit, url, called, runsFor)
     if (called.definition.undoable === false) throw errors.notKeyed(name)
     const key = await writeKeyFor(keyName, raw, called.body, caller, config)
     const session = services.cluster.open({ reads: false, seen: new Map(), later: visit.later })
     const { response, databases } = await callKeyed(key, config.databaseTimeoutMs, session, (keeping) =>
-      callUndoable(visit, url, called, keeping),
+      callUndoable(visit, url, called, runsFor, keeping),
     )
     if (databases.length === 0) return response
     await carryOnAgain(visit, databases)
@@ -241,16 +244,18 @@ export function createRest(
     visit: Visit,
     url: URL,
     called: FunctionCall,
+    runsFor: RunsFor,
     keeping: Keeping<Response> | null = null,
   ): Promise<Response> {
     const { services } = visit
     const transaction = openTransaction(services, catalog, config.databaseTimeoutMs)
-    const databases = openAppDatabases(services, catalog, visit.later, transaction)
+    const databases = openAppDatabases(services, catalog, visit.later, transaction, runsFor)
     const jobs = createQueuedJobs(services, databases, transaction)
     // What is read sees what was written, and no cache must hold it: it may be undone.
     const seeing = { ...visit, services: { ...services, cluster: transaction.cluster, cache: null } }
     const work = () => answerCall(seeing, url, called, databases, jobs)
-    return transaction.around(work, called.terms.preferences.tx !== 'rollback', databases, keeping)
+    const all = () => transaction.around(work, called.terms.preferences.tx !== 'rollback', databases, keeping)
+    return watched(runsFor, services, all)
   }
 
   /** Runs a function; rows go through the pipeline as a table's do. */

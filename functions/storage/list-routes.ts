@@ -43,7 +43,7 @@ export async function list(c: Visiting): Promise<Response> {
     isDescending: sortBy?.order === 'desc',
   }
   const [rows = []] = await storage.session.primary([
-    searchLevel(level, storage.rights.rule(bucket, 'select'), terms),
+    { ...searchLevel(level, storage.rights.rule(bucket, 'select'), terms), isWorded: true },
   ])
   return c.json(
     rows.map((row) => {
@@ -63,7 +63,7 @@ export async function listV2(c: Visiting): Promise<Response> {
   const level = { bucket, prefix, after: readCursor(cursor ?? null), limit: limit + 1, isDescending }
   const rule = storage.rights.rule(bucket, 'select')
   const [rows = []] = await storage.session.primary([
-    byFolder ? listLevel(level, rule) : listAll(level, rule),
+    { ...(byFolder ? listLevel(level, rule) : listAll(level, rule)), isWorded: true },
   ])
   const entries = rows.slice(0, limit).map((row) => entryOf({ is_folder: null, ...row }))
   const end = rows.length > limit ? entries.at(-1) : undefined

@@ -5,8 +5,9 @@
 import type { Context } from 'hono'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { AtollConfig } from '../config.ts'
-import type { AtollEnv, Services } from '../context.ts'
+import { type AtollEnv, type Services, visitOf } from '../context.ts'
 import { errors } from '../errors.ts'
+import { accountOf } from '../rest/request-session.ts'
 import type { BucketPolicies } from './bucket-policies.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
 import { ObjectRights } from './object-access.ts'
@@ -40,7 +41,7 @@ export function visitStorage(c: Context<StorageEnv>, terms: StorageTerms): Stora
     services,
     files: services.files,
     // What a client has written, it sees: rows are read where they are written.
-    session: services.cluster.open({ reads: false, seen: new Map() }),
+    session: services.cluster.open({ reads: false, seen: new Map(), account: accountOf(visitOf(c)) }),
     rights: new ObjectRights(terms.policies, caller),
     raw: c.req.raw,
     later: (work) => c.executionCtx.waitUntil(work),

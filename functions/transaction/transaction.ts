@@ -56,7 +56,7 @@ export interface Transaction {
 
 /** @param timeoutMs longest time that a database may take to answer a read of the cluster's */
 export function openTransaction(
-  { bindings, cluster }: Services,
+  { bindings, cluster, watchdog }: Services,
   catalog: Catalog,
   timeoutMs: number,
 ): Transaction {
@@ -108,7 +108,7 @@ export function openTransaction(
       ),
     cluster: new Cluster(
       new Map([...bindings].map(([name, binding]) => [name, readingBinding(binding, on(name))])),
-      { migrations: [], timeoutMs },
+      { migrations: [], timeoutMs, watchdog },
     ),
     refuse,
     afterCommit: (work) => void done.push(work),

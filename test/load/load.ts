@@ -18,6 +18,7 @@ const runs: Readonly<Record<string, () => Promise<(settings: Settings) => Promis
   curves: async () => (await import('./curves.ts')).runCurves,
   book: async () => (await import('./scale-book.ts')).writeBook,
   inside: async () => (await import('./inside.ts')).runInside,
+  flood: async () => (await import('./flood.ts')).runFlood,
   cache: async () => (await import('./cache.ts')).runCache,
   jobs: async () => (await import('./jobs.ts')).runJobs,
   storage: async () => (await import('./storage.ts')).runStorage,

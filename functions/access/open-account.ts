@@ -1,0 +1,19 @@
+import { Account } from '../../db/cluster/account.ts'
+import type { AtollConfig } from '../config.ts'
+import { type Caller, identityOf } from './caller.ts'
+import { callerNetwork } from './rate-limit.ts'
+
+/** Opens the account of a request from outside: who it is for, as rate limits tell callers apart, and what it may take. */
+export function openAccount(
+  { databaseShare, maxStatementsPerRequest: maxStatements, maxRowsReadPerRequest }: AtollConfig,
+  caller: Caller,
+  address: string | null,
+): Account {
+  const { role } = caller
+  const isServer = role === 'service_role'
+  const share = Object.hasOwn(databaseShare, role) ? databaseShare[role] : databaseShare.authenticated
+  const identity = identityOf(caller)
+  const name = identity === null ? `ip:${callerNetwork(address)}` : `sub:${identity}`
+  const payer = isServer || !share ? null : { caller: name, role, share }
+  return new Account(payer, { maxStatements, maxRowsRead: isServer ? null : maxRowsReadPerRequest })
+}
