@@ -90,6 +90,9 @@ describe('several stores', () => {
         ],
         shapes: async () => deltas.flatMap(({ shapes }) => shapes),
         events: async () => deltas.flatMap(({ events }) => events),
+        kept: async () => ({
+          plans: { isolates: 1, bytes: 10 * (i + 1), mostBytes: 10 * (i + 1), entries: 1 },
+        }),
       }
     })
     for (let i = 0; i < 30; i++) {
