@@ -134,10 +134,13 @@ export class PendingWork implements Keeper {
     return false
   }
 
-  /** @throws 503 when there is no room, and none becomes free soon */
-  async enter(bytes: number): Promise<Room> {
+  /**
+   * @param ms how long it waits for room
+   * @throws 503 when there is none, and none becomes free in time
+   */
+  async enter(bytes: number, ms = waitMs): Promise<Room> {
     const room = new Room(this, 0)
-    await this.grow(room, bytes)
+    await this.grow(room, bytes, ms)
     return room
   }
 
