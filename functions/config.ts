@@ -88,8 +88,17 @@ export interface AtollConfig {
   readonly storageMaxObjectBytes: number
   /** How long an upload in parts may rest before it is cleared away, in seconds. Default 86,400: a day. */
   readonly uploadExpirySeconds: number
-  /** How many request shapes an isolate keeps compiled. Default 1000. */
+  /** How many request shapes an isolate keeps compiled, from their second use on. Default 1000. */
   readonly compiledShapes: number
+  /**
+   * Bytes of all that an isolate keeps and works on: compiled shapes, answers, tokens, counts, bodies. The platform gives it 128 MB, of which
+   * code and garbage take a good third. Default 80,000,000.
+   */
+  readonly isolateBytes: number
+  /** How many of them bodies may take that are being worked on, with what is made of them: three times a JSON body. Default 48,000,000. */
+  readonly pendingBytes: number
+  /** How many uploads by tus a caller may have unfinished; those without a name are told apart by address. Default 200. */
+  readonly unfinishedUploads: number
   /** How many Durable Objects keep what is measured; more when a thousand isolates are too many for one. Default 1. */
   readonly metricsStores: number
   /** Whether each request is told to the log, as a line of JSON. Default false. */
@@ -147,6 +156,9 @@ export const defaultConfig: AtollConfig = {
   storageMaxObjectBytes: 5_000_000_000,
   uploadExpirySeconds: 86_400,
   compiledShapes: 1000,
+  isolateBytes: 80_000_000,
+  pendingBytes: 48_000_000,
+  unfinishedUploads: 200,
   metricsStores: 1,
   logRequests: false,
   objectives: [],

@@ -18,8 +18,9 @@ import { LastWrites } from './cache/last-writes.ts'
 import { type Caching, openCaching } from './cache/open-caching.ts'
 import { type AtollConfig, type Keys, readKeys, readRedis, readSetting, readSpanExport } from './config.ts'
 import type { Engine } from './engine.ts'
-import { emit } from './events.ts'
+import { drainEvents, emit } from './events.ts'
 import type { InnerSession } from './inner-session.ts'
+import type { IsolateBudget } from './isolate-budget.ts'
 import type { JobLimit, JobLimitAccess } from './jobs/job-limit.ts'
 import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
 import { PayloadStore } from './jobs/payload-store.ts'
@@ -33,6 +34,7 @@ import type { MetricsAccess, MetricsStore } from './monitor/metrics-store.ts'
 import { joinStores } from './monitor/metrics-stores.ts'
 import type { RequestTrace } from './monitor/request-trace.ts'
 import { Spans } from './monitor/spans.ts'
+import type { PendingWork } from './pending-work.ts'
 import type { Relay } from './relay.ts'
 import { SessionTokens } from './rest/session-token.ts'
 import { Sealer } from './sealer.ts'
@@ -122,6 +124,10 @@ export interface Services {
   readonly rateLimit: (binding: string) => RateLimit | null
   readonly rateLimitSeconds: number
   readonly meter: Meter
+  /** Of all that this isolate keeps. */
+  readonly budget: IsolateBudget
+  /** Room for the bodies that are worked on. */
+  readonly pending: PendingWork
   /** What isolates have counted; null when nobody keeps it. */
   readonly metrics: (() => MetricsAccess) | null
   readonly advisor: (() => AdvisorAccess) | null
@@ -187,16 +193,16 @@ export function servicesFor(engine: Engine): (env: Env) => Services {
 
 function createServices(
   env: Env,
-  { config, catalog, migrations, registry, origins, rest }: Engine,
+  { config, catalog, migrations, registry, origins, rest, budget, pending }: Engine,
 ): Services {
   const keys = readKeys(env)
   const bindings = databasesOf(env)
   const metrics = metricsOf(env, config)
   const poolWatch = openWatch(env.POOLS)
-  const meter = metrics === null ? new SilentMeter() : new Meter()
+  const meter = metrics === null ? new SilentMeter() : new Meter(drainEvents, budget)
   const spanExport = readSpanExport(env)
   const spans = spanExport && new Spans(spanExport)
-  const cache = openCaching(readRedis(env), config)
+  const cache = openCaching(readRedis(env), config, budget)
   const watchdog = new Watchdog({
     slowMs: config.slowQueryMs,
     windowMs: config.databaseShareSeconds * 1000,
@@ -228,9 +234,9 @@ function createServices(
     bindings,
     keys,
     assets: env.ASSETS ?? null,
-    identify: createIdentify(keys, config),
+    identify: createIdentify(keys, config, budget),
     sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
-    lastWrites: new LastWrites(),
+    lastWrites: new LastWrites(budget),
     cache,
     relay: relayOf(env),
     limits: limitsOf(env, config),
@@ -252,6 +258,8 @@ function createServices(
     },
     rateLimitSeconds: config.rateLimitSeconds,
     meter,
+    budget,
+    pending,
     metrics,
     advisor: advisorOf(env),
     spans,

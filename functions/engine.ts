@@ -10,11 +10,13 @@ import { checkOrigins } from './balancer/check-origins.ts'
 import type { OriginDeclarations } from './balancer/declarations.ts'
 import { type AtollConfig, defaultConfig } from './config.ts'
 import type { FunctionManifest, RouteManifest } from './define.ts'
+import { IsolateBudget } from './isolate-budget.ts'
 import type { JobManifest } from './jobs/define-job.ts'
 import type { WebhookManifest } from './jobs/define-webhook.ts'
 import { createJobRegistry, type EngineJob, type JobRegistry } from './jobs/job-registry.ts'
 import { webhookJob } from './jobs/webhook-job.ts'
 import { alertJobs } from './monitor/alerts.ts'
+import { PendingWork } from './pending-work.ts'
 import { createRest, type Rest } from './rest/rest.ts'
 import { storageJobs } from './storage/storage-jobs.ts'
 
@@ -40,6 +42,9 @@ export interface Engine {
   readonly registry: JobRegistry
   readonly origins: OriginDeclarations
   readonly migrations: readonly string[]
+  /** Of all that this isolate keeps for the app. */
+  readonly budget: IsolateBudget
+  readonly pending: PendingWork
 }
 
 const read = new WeakMap<App, Engine>()
@@ -58,8 +63,10 @@ export function engineOf(app: App): Engine {
   const origins = app.origins ?? { pools: {}, routes: [] }
   checkOrigins(origins)
   const migrations = app.migrations ?? []
-  const rest = createRest(catalog, app.functions ?? {}, config, migrations)
-  const engine = { config, catalog, registry, origins, migrations, rest }
+  const budget = new IsolateBudget(config.isolateBytes)
+  const pending = new PendingWork(config.pendingBytes, budget)
+  const rest = createRest(catalog, app.functions ?? {}, config, migrations, budget, pending)
+  const engine = { config, catalog, registry, origins, migrations, rest, budget, pending }
   read.set(app, engine)
   return engine
 }

@@ -764,6 +764,27 @@ export const errors = {
     new AtollError(501, 'MON004', 'Advice needs what was measured, and a place to try indexes', {
       hint: 'Bind the classes Metrics as METRICS and Advisor as ADVISOR in wrangler.toml.',
     }),
+  // --- what an isolate can hold ---------------------------------------------------------------------------------
+  tooMuchPending: (maxBytes: number) =>
+    new AtollError(503, 'BOUND030', 'More bytes are being worked on than fit at a time', {
+      details: `At most ${maxBytes} bytes of bodies are worked on at a time, and each is worked on as a whole.`,
+      hint: 'Send it again in a moment, or send smaller bodies.',
+      headers: { 'Retry-After': '1' },
+    }),
+  bodyTooSlow: () =>
+    new AtollError(408, 'BOUND031', 'The body came so slowly that others needed its room', {
+      hint: 'Send it again, in smaller pieces.',
+    }),
+  noRoomForUpload: () =>
+    new AtollError(503, 'BOUND032', 'There is no room for the bytes of this upload at the moment', {
+      hint: 'What came is kept: ask with HEAD how much that is, and go on there.',
+      headers: { 'Retry-After': '2' },
+    }),
+  tooManyUploads: (max: number) =>
+    new AtollError(429, 'BOUND033', `At most ${max} uploads of a caller may be unfinished at a time`, {
+      hint: 'Finish or delete (DELETE) some of them, or wait until they expire. Configuration: unfinishedUploads.',
+      headers: { 'Retry-After': '60' },
+    }),
   internal: (cause: unknown) => new AtollError(500, 'XX000', 'Internal error', { cause }),
 } as const
 

@@ -1,16 +1,69 @@
+import { errors } from './errors.ts'
+import type { PendingWork, Room } from './pending-work.ts'
+
 /** Text of a body while it flows, given up as soon as it is known to be too large. */
 export async function readText(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
   tooLarge: () => Error,
 ): Promise<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
-  let text = ''
-  let bytes = 0
-  for await (const chunk of body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > maxBytes) throw tooLarge()
-    text += decoder.decode(chunk, { stream: true })
+  return new TextOfBody(maxBytes, tooLarge).read(body, null)
+}
+
+/** What a body takes while it is worked on, for each of its bytes: its text, what is parsed of it, and what is bound of that. */
+const bytesPerByte = 3
+
+/**
+ * Text of a request's body, for which there is room until `pending.done` is called for the request.
+ *
+ * @throws 503 when there is no room, 408 when it comes so slowly that others need its room
+ */
+export async function readTextOf(
+  raw: Request,
+  pending: PendingWork | null,
+  maxBytes: number,
+  tooLarge: () => Error,
+): Promise<string> {
+  if (raw.body === null) return ''
+  const stated = Number(raw.headers.get('content-length') ?? 0)
+  if (stated > maxBytes) throw tooLarge()
+  if (pending === null) return readText(raw.body, maxBytes, tooLarge)
+  const room = await pending.enterFor(raw, bytesPerByte * (Number.isSafeInteger(stated) ? stated : 0))
+  try {
+    const text = await new TextOfBody(maxBytes, tooLarge).read(raw.body, room)
+    room.read()
+    return text
+  } catch (error) {
+    pending.done(raw)
+    throw error
   }
-  return text + decoder.decode()
+}
+
+/** The text so far lies here, so that who makes room for others can let go of it. */
+class TextOfBody {
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+  readonly #maxBytes: number
+  readonly #tooLarge: () => Error
+  #text = ''
+
+  constructor(maxBytes: number, tooLarge: () => Error) {
+    this.#maxBytes = maxBytes
+    this.#tooLarge = tooLarge
+  }
+
+  async read(body: ReadableStream<Uint8Array> | null, room: Room | null): Promise<string> {
+    if (room) room.onLost = () => (this.#text = '')
+    let bytes = 0
+    for await (const chunk of body ?? []) {
+      bytes += chunk.byteLength
+      if (bytes > this.#maxBytes) throw this.#tooLarge()
+      if (room?.isLost) throw errors.bodyTooSlow()
+      room?.came(chunk.byteLength)
+      // Of a body that does not say its length, twice as much as has come.
+      if (room && bytesPerByte * bytes > room.bytes) await room.resize(bytesPerByte * 2 * bytes)
+      this.#text += this.#decoder.decode(chunk, { stream: true })
+    }
+    if (room?.isLost) throw errors.bodyTooSlow()
+    return this.#text + this.#decoder.decode()
+  }
 }

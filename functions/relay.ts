@@ -23,7 +23,7 @@ import { runSchedules } from './jobs/schedules.ts'
 import { startFromChanges } from './jobs/start-from-changes.ts'
 import { watchCopies, watchObjectives } from './monitor/alerts.ts'
 import { handOver } from './monitor/hand-over.ts'
-import { sweepFiles } from './storage/sweep-files.ts'
+import { dropExpired, sweepFiles } from './storage/sweep-files.ts'
 
 /** Five hundred keys each: 170 a second can be swept, round after round. */
 const maxKeyBatches = 20
@@ -63,6 +63,8 @@ export function createRelay(
     #repairAt: number | null = null
     readonly #refusals = { inARow: 0, until: 0 }
     #failures = 0
+    /** Whether more uploads have expired than were cleared away; one that was evicted learns of it when it repairs. */
+    #hasExpired = false
 
     async repair(database: string): Promise<void> {
       await this.#repairBy(Date.now() + soonMs)
@@ -120,6 +122,13 @@ export function createRelay(
 
     async #carryOn(round: Round, all: boolean): Promise<void> {
       const { engine, services, session, name } = round
+      const { files } = services
+      if (this.#hasExpired && !all && files) {
+        await part(round, 'expired uploads', async () => {
+          this.#hasExpired = (await dropExpired(files, session, Date.now())).isMore
+          return this.#hasExpired ? Date.now() : null
+        })
+      }
       if (name === services.cluster.primary) {
         await part(round, 'schedules', () => runSchedules(services, session))
       }
@@ -192,10 +201,12 @@ export function createRelay(
       if (String(after) !== String(before)) await this.ctx.storage.put('burning', after)
     }
 
-    async #sweepFiles(files: R2Bucket, session: ClusterSession): Promise<void> {
+    async #sweepFiles(files: R2Bucket, session: ClusterSession): Promise<number | null> {
       const after = (await this.ctx.storage.get<string>('files')) ?? null
       const swept = await sweepFiles(files, session, after)
       await this.ctx.storage.put('files', swept.after)
+      this.#hasExpired = swept.isMore
+      return swept.isMore ? Date.now() : null
     }
 
     async #sweepOrphans(session: ClusterSession, database: string, unique: readonly Table[]): Promise<void> {

@@ -20,4 +20,11 @@ export const storageObjects: readonly string[] = [
    version TEXT, done INTEGER NOT NULL DEFAULT 0, lock TEXT, lock_until INTEGER NOT NULL DEFAULT 0,
    created INTEGER NOT NULL, expires INTEGER NOT NULL)`,
   'CREATE INDEX IF NOT EXISTS _atoll_uploads_expires ON _atoll_uploads (expires)',
+  // Whose unfinished uploads these are, to count them by; triggers forget those that are done or gone.
+  'CREATE TABLE IF NOT EXISTS _atoll_upload_callers (id TEXT PRIMARY KEY, caller TEXT NOT NULL) WITHOUT ROWID',
+  'CREATE INDEX IF NOT EXISTS _atoll_upload_callers_caller ON _atoll_upload_callers (caller)',
+  `CREATE TRIGGER IF NOT EXISTS _atoll_uploads_done AFTER UPDATE OF done ON _atoll_uploads WHEN NEW.done = 1
+   BEGIN DELETE FROM _atoll_upload_callers WHERE id = NEW.id; END`,
+  `CREATE TRIGGER IF NOT EXISTS _atoll_uploads_gone AFTER DELETE ON _atoll_uploads
+   BEGIN DELETE FROM _atoll_upload_callers WHERE id = OLD.id; END`,
 ]

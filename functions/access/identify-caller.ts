@@ -1,5 +1,6 @@
 import type { AtollConfig, Keys } from '../config.ts'
 import { errors } from '../errors.ts'
+import type { IsolateBudget } from '../isolate-budget.ts'
 import { type Caller, serviceCaller, subjectOf } from './caller.ts'
 import { TokenVerifier } from './verify-token.ts'
 
@@ -15,8 +16,8 @@ const anonymous: Caller = { role: 'anon', sub: null, signedIn: false, claims: {}
  *
  * The function that it makes throws 401 when what is sent is none of this project's.
  */
-export function createIdentify(keys: Keys, config: AtollConfig): Identify {
-  const tokens = new TokenVerifier(keys, config)
+export function createIdentify(keys: Keys, config: AtollConfig, budget?: IsolateBudget): Identify {
+  const tokens = new TokenVerifier(keys, config, budget)
 
   async function fromKey(key: string, isBearer: boolean): Promise<Caller> {
     if (sameSecret(key, keys.publishable)) return anonymous

@@ -13,13 +13,16 @@ import {
 } from 'jose'
 import type { AtollConfig, Keys } from '../config.ts'
 import { AtollError, errors } from '../errors.ts'
+import type { IsolateBudget } from '../isolate-budget.ts'
 import { RecentMap } from '../recent-map.ts'
+import { sizeOf } from '../size-of.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 /** Seconds that clocks may differ. */
 const skewSeconds = 30
 
 const maxRemembered = 1000
+const maxRememberedBytes = 4_000_000
 /** A token is verified anew after so long: its key may have been taken back. */
 const maxRememberedSeconds = 600
 /** Longer tokens are verified each time, so that what is remembered stays small. */
@@ -37,10 +40,18 @@ export class TokenVerifier {
   readonly #audience: string | null
   readonly #issuer: string | null
   readonly #remoteKeys: RemoteKeys | null
-  readonly #remembered = new RecentMap<Remembered>(maxRemembered)
+  readonly #remembered: RecentMap<Remembered>
   #secretKey: CryptoKey | null = null
 
-  constructor(keys: Keys, { jwtAudience, jwtIssuer }: AtollConfig) {
+  constructor(keys: Keys, { jwtAudience, jwtIssuer }: AtollConfig, budget?: IsolateBudget) {
+    this.#remembered = new RecentMap({
+      name: 'tokens',
+      maxEntries: maxRemembered,
+      maxBytes: maxRememberedBytes,
+      floorBytes: maxRememberedBytes / 4,
+      sizeOf: (token, remembered) => 2 * token.length + sizeOf(remembered),
+      ...(budget ? { budget } : {}),
+    })
     this.#secret = keys.jwtSecret
     this.#audience = jwtAudience
     this.#issuer = jwtIssuer

@@ -3,6 +3,8 @@ import { RecentMap } from '../recent-map.ts'
 
 /** Rounds that others may share; of one that was ended in the middle, nobody takes it away. */
 const maxRounds = 1000
+/** Of their keys, which hold what callers ask. */
+const maxRoundBytes = 1_000_000
 
 /** Work that somebody does, and that others may wait for. */
 interface Round<Result> {
@@ -20,7 +22,11 @@ interface Round<Result> {
  * so nobody waits for it once it has taken longer than `maxWaitMs`.
  */
 export class Coalescer<Result> {
-  readonly #rounds = new RecentMap<Round<Result>>(maxRounds)
+  readonly #rounds = new RecentMap<Round<Result>>({
+    maxEntries: maxRounds,
+    maxBytes: maxRoundBytes,
+    maxEntryBytes: maxRoundBytes,
+  })
   readonly #maxWaitMs: number
   #number = 0
 

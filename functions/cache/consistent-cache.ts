@@ -5,6 +5,7 @@
 import { pause } from '../../db/cluster/database.ts'
 import { laterOf } from '../../db/cluster/session.ts'
 import { isShareTaken } from '../errors.ts'
+import { hashText } from '../hash-text.ts'
 import { RecentMap } from '../recent-map.ts'
 import { type CacheEntry, entryText } from './cache-entry.ts'
 import {
@@ -54,9 +55,11 @@ const maxJoins = 3
 
 /** Fills that others may join. */
 const maxPending = 1000
+/** Of their keys, which hold what callers ask. */
+const maxPendingBytes = 1_000_000
 
-/** Tags that an isolate remembers to have written, for longer than any age that tables are likely to allow. */
-const maxWritten = 10_000
+/** Places for the times at which an isolate has written tags. */
+const maxWritten = 8192
 
 /** How often others look whether the entry has come. */
 const lookAgainMs = 20
@@ -67,9 +70,14 @@ export class ConsistentCache {
   readonly #options: CacheOptions
   readonly #looks: StoreLook
   readonly #rounds = new Coalescer<Filled>(maxSharedReadMs)
-  readonly #written = new RecentMap<number>(maxWritten)
+  /** When a tag was written last, by the hash of the tag: of those that share one, the last of all. Milliseconds since 1970. */
+  readonly #written = new Float64Array(maxWritten)
   /** Bounded: of a request that was ended in the middle, nobody takes the fill away. */
-  readonly #pending = new RecentMap<Pending>(maxPending)
+  readonly #pending = new RecentMap<Pending>({
+    maxEntries: maxPending,
+    maxBytes: maxPendingBytes,
+    maxEntryBytes: maxPendingBytes,
+  })
 
   constructor(store: CacheStore, first: FirstLevel, options: CacheOptions) {
     this.#store = store
@@ -116,13 +124,13 @@ export class ConsistentCache {
   /** Notes what this isolate has written: that is seen here at once, whatever age tables allow. */
   wrote(tags: readonly string[]): void {
     const now = Date.now()
-    for (const tag of tags) this.#written.set(tag, now)
+    for (const tag of tags) this.#written[hashText(tag) % maxWritten] = now
   }
 
   /** Whether an entry that was current at a time may be served without asking whether it still is. */
   #isAllowed({ tags, maxStaleMs }: CacheQuery, checkedAt: number): boolean {
     if (Date.now() - checkedAt >= maxStaleMs) return false
-    return tags.every((tag) => (this.#written.get(tag) ?? Number.NEGATIVE_INFINITY) < checkedAt)
+    return tags.every((tag) => (this.#written[hashText(tag) % maxWritten] as number) < checkedAt)
   }
 
   #hit(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>): Served | null {

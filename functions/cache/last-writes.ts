@@ -1,10 +1,13 @@
 import { laterOf } from '../../db/cluster/session.ts'
+import type { IsolateBudget } from '../isolate-budget.ts'
 import { RecentMap } from '../recent-map.ts'
+import { sizeOf } from '../size-of.ts'
 import type { Renewal } from './cache-store.ts'
 import { bookmarksOf, makeGeneration, parseGeneration, replicaLagMs } from './generation.ts'
 
 /** Callers who are remembered in the isolate. */
 const maxCallers = 10_000
+const maxBytes = 4_000_000
 
 interface LastWrite {
   readonly bookmarks: ReadonlyMap<string, string>
@@ -21,7 +24,18 @@ export function lastWritesKey(prefix: string, who: string): string {
  * isolate, and in the cache store for all others; for as long as replicas may lag behind.
  */
 export class LastWrites {
-  readonly #callers = new RecentMap<LastWrite>(maxCallers)
+  readonly #callers: RecentMap<LastWrite>
+
+  constructor(budget?: IsolateBudget) {
+    this.#callers = new RecentMap({
+      name: 'last-writes',
+      maxEntries: maxCallers,
+      maxBytes,
+      floorBytes: maxBytes / 4,
+      sizeOf: (caller, write) => 2 * caller.length + sizeOf(write),
+      ...(budget ? { budget } : {}),
+    })
+  }
 
   of(caller: string): ReadonlyMap<string, string> {
     const found = this.#callers.get(caller)

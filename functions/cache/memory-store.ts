@@ -1,3 +1,5 @@
+import type { IsolateBudget, Keeper } from '../isolate-budget.ts'
+import { textBytes } from '../size-of.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
 import { generationText, generationTtlMs, readGeneration, renewed, replicaLagMs } from './generation.ts'
 
@@ -7,22 +9,47 @@ interface Kept {
 }
 
 /**
- * Most that it holds, in characters: entries are kept a second time in the first level, so this is for generations mostly.
+ * Most that it holds, in bytes: entries are kept a second time in the first level, so this is for generations mostly.
  */
-const maxCharacters = 16_000_000
+const maxBytes = 16_000_000
+/** What an entry takes beside its texts, about. */
+const overheadBytes = 150
+/** What is left to it when others want room: what it forgets has the primary database asked. */
+const floorBytes = 4_000_000
 
 /** A store in the isolate: for local use, and for deployments without Redis, whose isolates know nothing of each other. */
-export class MemoryStore implements CacheStore {
+export class MemoryStore implements CacheStore, Keeper {
   readonly name = 'memory'
+  readonly floorBytes = floorBytes
+  readonly weight = 1
   readonly isLocal = true
   readonly maxTtlMs: number
   readonly #kept = new Map<string, Kept>()
-  #characters = 0
+  readonly #budget: IsolateBudget | null
+  #bytes = 0
   #forgotAt = 0
 
   /** @param maxTtlMs how long an isolate may answer without hearing of what others write */
-  constructor(maxTtlMs: number) {
+  constructor(maxTtlMs: number, budget: IsolateBudget | null = null) {
     this.maxTtlMs = maxTtlMs
+    this.#budget = budget
+    budget?.register(this)
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get entries(): number {
+    return this.#kept.size
+  }
+
+  evict(): boolean {
+    const [oldest] = this.#kept.keys()
+    if (oldest === undefined) return false
+    this.#forgotAt = Date.now()
+    this.#delete(oldest)
+    return true
   }
 
   mayHaveForgotten(): boolean {
@@ -67,18 +94,19 @@ export class MemoryStore implements CacheStore {
   #set({ key, value, ttlMs }: Stored): void {
     this.#delete(key)
     this.#kept.set(key, { value, until: Date.now() + ttlMs })
-    this.#characters += key.length + value.length
-    for (const oldest of this.#kept.keys()) {
-      if (this.#characters <= maxCharacters) break
-      this.#forgotAt = Date.now()
-      this.#delete(oldest)
-    }
+    this.#bytes += bytesOf(key, value)
+    while (this.#bytes > maxBytes && this.evict());
+    this.#budget?.settle()
   }
 
   #delete(key: string): void {
     const kept = this.#kept.get(key)
     if (kept === undefined) return
     this.#kept.delete(key)
-    this.#characters -= key.length + kept.value.length
+    this.#bytes -= bytesOf(key, kept.value)
   }
+}
+
+function bytesOf(key: string, value: string): number {
+  return overheadBytes + textBytes(key) + textBytes(value)
 }

@@ -62,7 +62,9 @@ export function createJobsApi({ maxBodyBytes }: AtollConfig) {
   })
 
   area.post('/jobs', async (c) => {
-    const body = toSend.safeParse(parseJson(await readBody(c.req.raw, maxBodyBytes)))
+    const { pending } = c.var.services
+    const body = toSend.safeParse(parseJson(await readBody(c.req.raw, maxBodyBytes, pending)))
+    pending.done(c.req.raw)
     if (!body.success) throw errors.invalidJobsQuery(body.error.issues)
     const { name, input, ...rest } = body.data
     const options = {

@@ -10,7 +10,7 @@ import type { Engine } from '../engine.ts'
 import { errors } from '../errors.ts'
 import { countJobs } from '../jobs/show-jobs.ts'
 import { databaseSizes, oldestDue } from './gauges.ts'
-import { steps } from './metrics-store.ts'
+import { steps } from './metrics-tables.ts'
 import { shownObjectives } from './service-levels.ts'
 import { priceOf, shownAdvice } from './show-advice.ts'
 

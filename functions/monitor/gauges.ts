@@ -9,6 +9,8 @@ import type { PoolView } from '../balancer/shown-pool.ts'
 import type { Services } from '../context.ts'
 import { emit } from '../events.ts'
 import { countJobs } from '../jobs/show-jobs.ts'
+import type { KeptBy } from './metrics-store.ts'
+import { addKept } from './metrics-tables.ts'
 import type { Gauge } from './open-metrics.ts'
 
 export async function readGauges(services: Services, pools: readonly string[]): Promise<readonly Gauge[]> {
@@ -17,6 +19,7 @@ export async function readGauges(services: Services, pools: readonly string[]): 
     orNothing('copies', copyGauges(services)),
     orNothing('jobs', jobGauges(services)),
     orNothing('origins', originGauges(services, pools)),
+    orNothing('isolates', isolateGauges(services)),
   ])
   return parts.flat()
 }
@@ -103,6 +106,23 @@ async function jobGauges(services: Services): Promise<readonly Gauge[]> {
       unit: 'seconds',
       values: [{ labels: {}, value: oldest === null ? 0 : Math.max(0, Date.now() - oldest) / 1000 }],
     },
+  ]
+}
+
+/** What isolates keep, as they said when they handed over last; without a store of metrics, this one's. */
+async function isolateGauges({ metrics, budget }: Services): Promise<readonly Gauge[]> {
+  const kept = metrics === null ? addKept([budget.gauges()]) : await metrics().kept()
+  const gauge = (name: string, help: string, read: (kept: KeptBy) => number): Gauge => ({
+    name,
+    help,
+    ...(name.endsWith('_bytes') ? { unit: 'bytes' } : {}),
+    values: Object.entries(kept).map(([keeper, one]) => ({ labels: { keeper }, value: read(one) })),
+  })
+  return [
+    gauge('isolates_keeping', 'Isolates that have said lately what they keep.', ({ isolates }) => isolates),
+    gauge('isolate_kept_most_bytes', 'What the isolate keeps that keeps most.', ({ mostBytes }) => mostBytes),
+    gauge('isolate_kept_bytes', 'What all of them keep, by what it is.', ({ bytes }) => bytes),
+    gauge('isolate_kept_entries', 'Entries of that.', ({ entries }) => entries),
   ]
 }
 

@@ -9,7 +9,7 @@ const lostMs = 30_000
 
 /**
  * Hands over what an isolate has counted, a few seconds after the first of it was: after an answer, and without a further request. What
- * was not taken is handed over again, under the same number.
+ * was not taken is handed over again, under the same number, and in parts when it is too much at once.
  *
  * @param open makes a stub, which belongs to the request that it is made in
  */
@@ -28,13 +28,19 @@ export function createHandOver(meter: Meter, open: () => MetricsAccess) {
   }
 }
 
+/** Parts of a hand-over that are handed over at a time. */
+const maxParts = 64
+
 export async function handOver(meter: Meter, store: MetricsAccess): Promise<void> {
-  const delta = meter.take()
-  if (delta === null) return
-  try {
-    await store.record(delta)
-    meter.arrived(delta)
-  } catch (error) {
-    emit({ kind: 'metrics-not-taken', error })
+  for (let part = 0; part < maxParts; part++) {
+    const delta = meter.take()
+    if (delta === null) return
+    try {
+      await store.record(delta)
+      if (!meter.arrived(delta)) return
+    } catch (error) {
+      emit({ kind: 'metrics-not-taken', error })
+      if (!meter.refused(delta, error)) return
+    }
   }
 }

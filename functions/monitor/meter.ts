@@ -4,6 +4,9 @@
  * @module
  */
 import { drainEvents, type NotedEvent } from '../events.ts'
+import type { IsolateBudget, Keeper, Kept } from '../isolate-budget.ts'
+import { textBytes } from '../size-of.ts'
+import { divide, type UnderWay } from './divide.ts'
 import { Histogram } from './histogram.ts'
 import { type Family, type Labels, seriesOf } from './series.ts'
 
@@ -41,35 +44,82 @@ export interface ShapeDelta extends ShapeAbout, ShapeCost {}
 /** What an isolate hands over. It is numbered, so that one that comes twice counts once. */
 export interface Delta {
   readonly isolate: string
+  /** A whole number; of one that was divided, the last part has it, and those before it have less and more than the number before. */
   readonly sequence: number
   readonly counters: Readonly<Record<string, number>>
   readonly histograms: Readonly<Record<string, HistogramDelta>>
   readonly shapes: readonly ShapeDelta[]
   readonly events: readonly NotedEvent[]
+  /** What the isolate keeps at the moment, by keeper; left out by those that do not know. */
+  readonly kept?: Readonly<Record<string, Kept>>
 }
 
 /** More are counted under one name: labels come from tables and routes, but the hostile caller is inventive. */
 const maxSeries = 2000
 const maxShapes = 300
+/** Bytes of all shapes between two hand-overs; more are not told apart. A shape is asked what it is once it is known to fit. */
+const maxShapeBytes = 500_000
+/** Bytes of one shape's text and statement. */
+const maxOneShapeBytes = 16_000
+/** A counter's entry, and a histogram, whose buckets lie in one array. */
+const counterBytes = 150
+const histogramBytes = 5_400
 
-export class Meter {
+/** Failures in a row, of a store that does not say that it is too much, until it is divided all the same. */
+const maxTries = 20
+/** What errors of stores say of what is too large for a row or a message. */
+const tooLarge = /too (?:big|large)|toobig|larger than|exceed/i
+
+export class Meter implements Keeper {
+  readonly name = 'counts'
+  readonly floorBytes = 1_000_000
+  readonly weight = 1
+  readonly #budget: IsolateBudget | null
   readonly #counters = new Map<string, number>()
   readonly #histograms = new Map<string, Histogram>()
-  readonly #shapes = new Map<string, { delta: ShapeDelta }>()
+  readonly #shapes = new Map<string, { delta: ShapeDelta; bytes: number }>()
+  #shapeBytes = 0
+  #seriesBytes = 0
   #isolate: string | null = null
   #sequence = 0
   readonly #drainEvents: () => readonly NotedEvent[]
-  /** What was handed over last and is not known to have arrived. */
-  #underWay: Delta | null = null
+  /** What was handed over last and is not known to have arrived: the parts of it. */
+  #underWay: UnderWay[] = []
+  #tries = 0
 
-  /** @param drain what was told to the log since the last time */
-  constructor(drain: () => readonly NotedEvent[] = drainEvents) {
+  /**
+   * @param drain what was told to the log since the last time
+   * @param budget of the isolate that it counts for
+   */
+  constructor(drain: () => readonly NotedEvent[] = drainEvents, budget: IsolateBudget | null = null) {
     this.#drainEvents = drain
+    this.#budget = budget
+    budget?.register(this)
+  }
+
+  get bytes(): number {
+    return this.#shapeBytes + this.#seriesBytes
+  }
+
+  get entries(): number {
+    return this.#counters.size + this.#histograms.size + this.#shapes.size
+  }
+
+  /** Lets go of the shape that came last; series are never forgotten. */
+  evict(): boolean {
+    const key = [...this.#shapes.keys()].at(-1)
+    if (key === undefined) return false
+    this.#shapeBytes -= this.#shapes.get(key)?.bytes ?? 0
+    this.#shapes.delete(key)
+    this.count('shapes_untold', {})
+    return true
   }
 
   count(family: Family, labels: Labels, n = 1): void {
     const series = this.#known(this.#counters, seriesOf(family, labels), family)
-    this.#counters.set(series, (this.#counters.get(series) ?? 0) + n)
+    const before = this.#counters.get(series)
+    if (before === undefined) this.#seriesBytes += counterBytes + textBytes(series)
+    this.#counters.set(series, (before ?? 0) + n)
   }
 
   /** @param ms milliseconds; they are shown in seconds */
@@ -78,6 +128,7 @@ export class Meter {
     let histogram = this.#histograms.get(series)
     if (!histogram) {
       histogram = new Histogram()
+      this.#seriesBytes += histogramBytes + textBytes(series)
       this.#histograms.set(series, histogram)
     }
     histogram.add(ms)
@@ -86,19 +137,30 @@ export class Meter {
   /** @param about asked only for shapes that are not counted yet */
   shape(key: string, about: () => ShapeAbout, cost: Omit<ShapeCost, 'calls'>): void {
     const known = this.#shapes.get(key)
-    if (known) add(known.delta, { ...cost, calls: 1 })
-    else if (this.#shapes.size < maxShapes)
-      this.#shapes.set(key, { delta: { ...about(), ...cost, calls: 1 } })
+    if (known) {
+      add(known.delta, { ...cost, calls: 1 })
+      return
+    }
+    const fits = this.#shapes.size < maxShapes && this.#shapeBytes < maxShapeBytes
+    const delta = fits ? boundedShape({ ...about(), ...cost, calls: 1 }) : null
+    if (delta === null) {
+      this.count('shapes_untold', {})
+      return
+    }
+    const bytes = 2 * key.length + shapeBytes(delta)
+    this.#shapes.set(key, { delta, bytes })
+    this.#shapeBytes += bytes
+    this.#budget?.settle()
   }
 
   /** What there is to hand over: the same again until it is known to have arrived; null: nothing. */
   take(): Delta | null {
-    if (this.#underWay) return this.#underWay
+    if (this.#underWay[0]) return this.#underWay[0].delta
     const events = this.#drainEvents()
     for (const { kind } of events) this.count('events', { kind })
     if (this.#counters.size + this.#histograms.size + this.#shapes.size === 0) return null
     this.#isolate ??= crypto.randomUUID()
-    this.#underWay = {
+    const delta: Delta = {
       isolate: this.#isolate,
       sequence: ++this.#sequence,
       counters: Object.fromEntries(this.#counters),
@@ -110,21 +172,62 @@ export class Meter {
       ),
       shapes: [...this.#shapes.values()].map(({ delta }) => delta),
       events,
+      ...(this.#budget ? { kept: this.#budget.gauges() } : {}),
     }
     this.#counters.clear()
     this.#histograms.clear()
     this.#shapes.clear()
-    return this.#underWay
+    this.#shapeBytes = 0
+    this.#seriesBytes = 0
+    this.#underWay = [{ delta, after: delta.sequence - 1 }]
+    return delta
   }
 
-  /** It has arrived. */
-  arrived({ sequence }: Delta): void {
-    if (this.#underWay?.sequence === sequence) this.#underWay = null
+  /** It has arrived. @returns whether there is more of what it was a part of */
+  arrived({ sequence }: Delta): boolean {
+    if (this.#underWay[0]?.delta.sequence === sequence) this.#underWay.shift()
+    this.#tries = 0
+    return this.#underWay.length > 0
+  }
+
+  /**
+   * It was not taken. What is too much, or is not taken however often, is divided from now on, and a part that cannot be divided is
+   * dropped: nothing is repeated for ever.
+   *
+   * @returns whether the next part can be tried at once
+   */
+  refused({ sequence }: Delta, error: unknown): boolean {
+    const [first] = this.#underWay
+    if (first?.delta.sequence !== sequence) return false
+    const isTooLarge = tooLarge.test(String(error))
+    if (!isTooLarge && ++this.#tries < maxTries) return false
+    const parts = divide(first)
+    this.#underWay.splice(0, 1, ...parts)
+    if (parts.length === 0) this.count('metrics_dropped', {})
+    return isTooLarge && this.#underWay.length > 0
   }
 
   #known(kept: ReadonlyMap<string, unknown>, series: string, family: Family): string {
     return kept.size < maxSeries || kept.has(series) ? series : seriesOf(family, { overflow: 'true' })
   }
+}
+
+function shapeBytes({ shape, table, statement }: ShapeAbout): number {
+  const parameters = statement === null ? 0 : 2 * JSON.stringify(statement.parameters).length
+  return (
+    300 +
+    textBytes(shape) +
+    textBytes(table) +
+    (statement === null ? 0 : textBytes(statement.text) + parameters)
+  )
+}
+
+/** Without its statement, when that is long; null when its own text is. */
+function boundedShape(delta: ShapeDelta): ShapeDelta | null {
+  if (shapeBytes(delta) <= maxOneShapeBytes) return delta
+  const bare = { ...delta, statement: null }
+  if (shapeBytes(bare) <= maxOneShapeBytes) return bare
+  return null
 }
 
 /** Counts nothing: measuring is switched off. */

@@ -5,7 +5,7 @@
  */
 import { addMeasures, addShapes, type Measures, nothing } from './merge.ts'
 import type { Delta } from './meter.ts'
-import type { MetricsAccess, Point } from './metrics-store.ts'
+import type { KeptBy, MetricsAccess, Point } from './metrics-store.ts'
 
 const maxShapes = 500
 const maxEvents = 500
@@ -37,6 +37,21 @@ export function joinStores(count: number, open: (number: number) => MetricsAcces
         .flat()
         .sort((a, b) => b.at - a.at)
         .slice(0, maxEvents),
+    async kept() {
+      const found: Record<string, KeptBy> = {}
+      for (const said of await all((store) => store.kept())) {
+        for (const [keeper, one] of Object.entries(said)) {
+          const known = found[keeper]
+          found[keeper] = {
+            isolates: one.isolates + (known?.isolates ?? 0),
+            bytes: one.bytes + (known?.bytes ?? 0),
+            mostBytes: Math.max(one.mostBytes, known?.mostBytes ?? 0),
+            entries: one.entries + (known?.entries ?? 0),
+          }
+        }
+      }
+      return found
+    },
   }
 }
 

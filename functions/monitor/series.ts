@@ -35,6 +35,14 @@ export const families = {
   cpu_seconds: { kind: 'histogram', help: 'Processor time of runs, as the platform says.', unit: 'seconds' },
   wall_seconds: { kind: 'histogram', help: 'Time of runs, as the platform says.', unit: 'seconds' },
   events: { kind: 'counter', help: 'What went wrong, by kind of event.' },
+  shapes_untold: {
+    kind: 'counter',
+    help: 'Requests whose shape was too long, or one too many, to be told apart.',
+  },
+  metrics_dropped: {
+    kind: 'counter',
+    help: 'Parts of hand-overs that could not be stored, and were dropped.',
+  },
   origin_requests: { kind: 'counter', help: 'Requests to origins, by answer.' },
   origin_seconds: { kind: 'histogram', help: "Time until origins' answers began.", unit: 'seconds' },
 } as const satisfies Record<string, { kind: 'counter' | 'histogram'; help: string; unit?: string }>

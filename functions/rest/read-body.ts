@@ -1,14 +1,15 @@
 import { errors } from '../errors.ts'
-import { readText } from '../read-text.ts'
+import type { PendingWork } from '../pending-work.ts'
+import { readTextOf } from '../read-text.ts'
 
 /**
  * The body's text, refused as soon as it is known to be too large: by its stated length, or while it flows.
+ *
+ * @param pending has room for it until `done` is called for the request; null for what the app's own code sends, which is in memory already
  */
-export async function readBody(raw: Request, maxBytes: number): Promise<string> {
-  const stated = Number(raw.headers.get('content-length') ?? 0)
-  if (stated > maxBytes) throw errors.bodyTooLarge(maxBytes)
+export async function readBody(raw: Request, maxBytes: number, pending: PendingWork | null): Promise<string> {
   try {
-    return await readText(raw.body, maxBytes, () => errors.bodyTooLarge(maxBytes))
+    return await readTextOf(raw, pending, maxBytes, () => errors.bodyTooLarge(maxBytes))
   } catch (error) {
     if (error instanceof TypeError) throw errors.invalidBody('The body is not UTF-8')
     throw error

@@ -13,17 +13,19 @@ import type { AtollConfig } from '../config.ts'
 import { type AtollEnv, type Serve, type Visit, visitOf } from '../context.ts'
 import type { FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
+import type { IsolateBudget } from '../isolate-budget.ts'
 import { createQueuedJobs } from '../jobs/send-in-transaction.ts'
 import { createJobs, type Jobs } from '../jobs/send-jobs.ts'
+import type { PendingWork } from '../pending-work.ts'
 import { tellFailure } from '../tell-failure.ts'
 import { type Keeping, openTransaction } from '../transaction/transaction.ts'
 import { watched } from '../watch-call.ts'
 import { allow, allowed } from './allow.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
-import { type CachePlan, cachePlanOf } from './cache-plan.ts'
+import { cachePlanOf } from './cache-plan.ts'
 import { CompileCache } from './compile-cache.ts'
-import { type CompiledRead, compileRead } from './compile-read.ts'
-import { type CompiledWrite, compileWrite } from './compile-write.ts'
+import { compileRead } from './compile-read.ts'
+import { compileWrite } from './compile-write.ts'
 import { executeRead } from './execute.ts'
 import { aftermathOf } from './execute-aftermath.ts'
 import { cacheKey, executeCached, seeLastWrites } from './execute-cached.ts'
@@ -41,6 +43,7 @@ import type { ReadPlan, WriteAction, WritePlan } from './plan.ts'
 import { PlanCache } from './plan-cache.ts'
 import { planRequest, planRows } from './plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
+import { type PreparedRead, type PreparedWrite, sizeOfRead, sizeOfWrite } from './prepared.ts'
 import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf, singularOf } from './raw-request.ts'
 import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
@@ -50,22 +53,10 @@ import { respondNoRow, respondValue } from './respond-call.ts'
 import { respondWrite } from './respond-write.ts'
 import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
 import { type Shape, shapeOf } from './shape.ts'
+import { ShapeSketch } from './shape-sketch.ts'
 import { functionRows } from './storage-rows.ts'
 import { isTimed, Timing } from './timing.ts'
 import type { WriteResult } from './written.ts'
-
-/** What is done once per shape. */
-interface PreparedRead {
-  readonly plan: ReadPlan
-  readonly compiled: CompiledRead
-  /** Null when the answer cannot be cached. */
-  readonly cachePlan: CachePlan | null
-}
-
-interface PreparedWrite {
-  readonly plan: WritePlan
-  readonly compiled: CompiledWrite
-}
 
 /** One request on its way through the pipeline. */
 interface Asked {
@@ -94,10 +85,15 @@ export function createRest(
   functions: FunctionManifest,
   config: AtollConfig,
   migrations: readonly string[],
+  budget: IsolateBudget,
+  pending: PendingWork,
 ): Rest {
-  const requests = new CompileCache<RestRequest>(config.compiledShapes)
-  const reads = new PlanCache<PreparedRead>(config.compiledShapes)
-  const writes = new PlanCache<PreparedWrite>(config.compiledShapes)
+  const terms = { maxEntries: config.compiledShapes, budget }
+  const requests = new CompileCache<RestRequest>({ ...terms, name: 'requests' })
+  const reads = new PlanCache<PreparedRead>({ ...terms, name: 'read-plans', sizeOf: sizeOfRead(catalog) })
+  const writes = new PlanCache<PreparedWrite>({ ...terms, name: 'write-plans', sizeOf: sizeOfWrite(catalog) })
+  /** Shapes that were answered before: only those are kept. */
+  const answered = new ShapeSketch()
 
   // Whatever changes what a request means or how it is answered changes the keys of the cache.
   const space = JSON.stringify([
@@ -122,16 +118,20 @@ export function createRest(
     const headers = headersOf(raw)
     const shape = shapeOf(table, parametersOf(url), headers)
     const rights = new Rights(catalog, caller)
-    const request = requests.getOrMake(shape.key, () => {
+    let isNew = false
+    const parse = () => {
       const parsed = parseRequest(table, shape.parameters, headers, config)
       if (parsed.schema !== null && parsed.schema !== config.schema)
         throw errors.unknownSchema(parsed.schema, config.schema)
+      isNew = true
       return parsed
-    })
+    }
+    const request = requests.getOrMake(shape.key, parse, () => answered.has(shape.key))
     timing.mark('parse')
     const session = await openSession(visit, request.action === 'read')
     const asked: Asked = { visit, raw, url, shape, rights, session, timing }
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
+    if (isNew && response.status < 400) answered.note(shape.key)
     noteCost(asked, table, response)
     await writeSession(visit, (write) => write(response.headers), session)
     timing.mark('response')
@@ -141,10 +141,12 @@ export function createRest(
 
   async function read(request: RestRequest, asked: Asked): Promise<Response> {
     const { visit, raw, url, shape, rights, session, timing } = asked
-    const { plan, compiled, cachePlan } = reads.getOrMake(shape.key, rights, () => {
+    const prepare = () => {
       const plan = planRequest(request, catalog, rights, optionsFor(session))
       return { plan, compiled: compileRead(plan), cachePlan: cachePlanOf(plan, catalog) }
-    })
+    }
+    const keeps = () => answered.has(shape.key)
+    const { plan, compiled, cachePlan } = reads.getOrMake(shape.key, rights, prepare, keeps)
     timing.mark('plan')
     const bindings = { operands: shape.operands, rights }
     const { cache } = visit.services
@@ -173,13 +175,22 @@ export function createRest(
     if (!table) throw errors.noTable(config.schema, request.table, null)
     requireWrite(table, request.action as WriteAction, request, rights)
     const keyName = request.preferences.tx === 'rollback' ? null : readKeyHeader(raw.headers)
-    const body = request.action === 'delete' ? '' : await readBody(raw, config.maxBodyBytes)
+    const body =
+      request.action === 'delete'
+        ? ''
+        : await readBody(raw, config.maxBodyBytes, visit.inner ? null : pending)
     const payload = payloadOf(request, raw, body)
     const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
-    const { plan, compiled } = writes.getOrMake(key, rights, () => {
+    const prepare = () => {
       const plan = planWrite(request, payload, catalog, rights, optionsFor(session))
       return { plan, compiled: compileWrite(plan) }
-    })
+    }
+    let isNew = false
+    const keeps = () => {
+      isNew = true
+      return answered.has(key)
+    }
+    const { plan, compiled } = writes.getOrMake(key, rights, prepare, keeps)
     if (plan.action === 'upsert') checkKeyOfPut(request, plan, payload.rows[0] ?? {}, shape.operands)
     timing.mark('plan')
     const changes = plan.action === 'delete' || (payload.rows.length > 0 && setsSomething(plan))
@@ -195,6 +206,7 @@ export function createRest(
     // Whoever made it may have died before copies and caches knew.
     await carryOnAgain(visit, made.databases)
     timing.mark('transaction')
+    if (isNew) answered.note(key)
     const response = respondWrite(made.result, plan, compiled.columns, url.pathname)
     if (made.replayed) response.headers.set(replayedHeader, 'true')
     return response
@@ -216,7 +228,16 @@ export function createRest(
       return Timing.of(new Response(null, { headers }), config.serverTiming)
     }
     const url = new URL(raw.url)
-    const called = await readCall(name, raw, url, functions, caller, catalog, config)
+    const called = await readCall(
+      name,
+      raw,
+      url,
+      functions,
+      caller,
+      catalog,
+      config,
+      visit.inner ? null : pending,
+    )
     const { mayUndo, preferences } = called.terms
     const isWrite = raw.method === 'POST' && !called.definition.stable && preferences.tx !== 'rollback'
     const keyName = isWrite ? readKeyHeader(raw.headers) : null
@@ -312,13 +333,16 @@ export function createRest(
     return finish(response)
   }
 
-  function answerAt(visit: Visit, table: string, name?: string): Promise<Response> {
-    if (name === undefined) return answer(visit, table)
-    if (table !== 'rpc') throw errors.invalidPath()
-    return call(visit, name)
+  async function answerAt(visit: Visit, table: string, name?: string): Promise<Response> {
+    if (name !== undefined && table !== 'rpc') throw errors.invalidPath()
+    try {
+      return await (name === undefined ? answer(visit, table) : call(visit, name))
+    } finally {
+      pending.done(visit.raw)
+    }
   }
 
-  const descriptions = new CompileCache<string>(20)
+  const descriptions = new CompileCache<string>({ name: 'descriptions', maxEntries: 20, budget })
   const describe = (caller: Caller) =>
     descriptions.getOrMake(caller.role, () =>
       JSON.stringify(describeApi(catalog, functions, config, new Rights(catalog, caller))),

@@ -8,6 +8,7 @@ import type { Caller } from '../access/caller.ts'
 import type { AtollConfig } from '../config.ts'
 import type { AnyFunction, FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
+import type { PendingWork } from '../pending-work.ts'
 import { type CallTerms, checkProfile, readTerms } from './call-terms.ts'
 import { nearestName } from './nearest-name.ts'
 import { parseFilter } from './parse-filter.ts'
@@ -41,6 +42,7 @@ export async function readCall(
   caller: Caller,
   catalog: Catalog,
   config: AtollConfig,
+  pending: PendingWork | null,
 ): Promise<FunctionCall> {
   if (!['GET', 'HEAD', 'POST'].includes(raw.method)) throw errors.rpcMethod(raw.method)
   checkProfile(raw, config)
@@ -50,7 +52,7 @@ export async function readCall(
   if (Object.hasOwn(functions, name) && !mayCall(functions[name] as AnyFunction)) {
     throw errors.deniedFunction(name, caller.signedIn)
   }
-  const sent = await readArguments(name, raw, url, functions, config)
+  const sent = await readArguments(name, raw, url, functions, config, pending)
   const callable = () => Object.fromEntries(Object.entries(functions).filter(([, known]) => mayCall(known)))
   const definition = findFunction(name, sent, functions, callable, config)
   if (raw.method !== 'POST' && !definition.stable) throw errors.rpcMethod(raw.method)
@@ -92,6 +94,7 @@ async function readArguments(
   url: URL,
   functions: FunctionManifest,
   config: AtollConfig,
+  pending: PendingWork | null,
 ): Promise<Sent> {
   if (raw.method !== 'POST') {
     const known = Object.hasOwn(functions, name) ? functions[name] : undefined
@@ -103,7 +106,7 @@ async function readArguments(
   }
   const type =
     (raw.headers.get('content-type') ?? '').toLowerCase().split(';', 1)[0]?.trim() || 'application/json'
-  const text = await readBody(raw, config.maxBodyBytes)
+  const text = await readBody(raw, config.maxBodyBytes, pending)
   if (type === 'application/json') {
     const values = text === '' ? {} : parseJson(text)
     if (typeof values !== 'object' || values === null || Array.isArray(values)) {

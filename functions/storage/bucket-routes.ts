@@ -68,7 +68,7 @@ export function createBucketRoutes() {
 
   area.post('/', async (c) => {
     const { storage } = c.var
-    const body = await readJson(storage.raw, creation)
+    const body = await readJson(storage, creation)
     const id = checkBucketName(body.id ?? body.name)
     const wanted = {
       isPublic: body.public ?? false,
@@ -86,7 +86,7 @@ export function createBucketRoutes() {
     const { storage } = c.var
     const bucket = await findBucket(storage, c.req.param('id'))
     if (storage.policies.has(bucket.id)) throw errors.declaredBucket(bucket.id)
-    const body = await readJson(storage.raw, settings)
+    const body = await readJson(storage, settings)
     const wanted = {
       isPublic: body.public ?? bucket.isPublic,
       maxBytes: body.file_size_limit === undefined ? bucket.maxBytes : body.file_size_limit,

@@ -30,7 +30,7 @@ export async function finishUpload(
     await dropUpload(visit, upload)
     throw errors.noBucket()
   }
-  const { size, etag } = (await files.head(blob).then(stored)) ?? (await putTogether(files, upload))
+  const { size, etag } = (await files.head(blob).then(stored)) ?? (await putTogether(visit, upload))
   if (size !== upload.size) throw new Error(`upload ${upload.id} has ${size} bytes`)
   const { primary } = services.cluster
   const now = Date.now()
@@ -72,12 +72,24 @@ function isRefusal(error: unknown): boolean {
   return error instanceof AtollError && error.status < 500
 }
 
-async function putTogether(files: R2Bucket, upload: Upload) {
+async function putTogether(visit: StorageVisit, upload: Upload) {
+  const room = await visit.services.pending.enter(upload.tail)
+  try {
+    return await putPartsTogether(visit.files, upload)
+  } finally {
+    room.release()
+  }
+}
+
+async function putPartsTogether(files: R2Bucket, upload: Upload) {
   const options = { httpMetadata: { contentType: upload.mime } }
   const rest = await readTail(files, upload)
   const { blob, parts, multipart } = upload
   if (parts.length === 0)
-    return stored(await files.put(blob, rest, options)) as { size: number; etag: string }
+    return stored(await files.put(blob, rest, options)) as {
+      size: number
+      etag: string
+    }
   const resumed = files.resumeMultipartUpload(blob, multipart)
   const last = rest.byteLength > 0 ? [await resumed.uploadPart(parts.length + 1, rest)] : []
   return stored(await resumed.complete([...parts, ...last])) as { size: number; etag: string }
@@ -88,13 +100,17 @@ export async function dropUpload(
   { files, session }: Pick<StorageVisit, 'files' | 'session'>,
   upload: Upload,
 ): Promise<void> {
-  if (!upload.isDone && upload.multipart) {
-    const multipart = files.resumeMultipartUpload(upload.blob, upload.multipart)
-    // R2 does not know it any more when it was put together.
-    await multipart.abort().catch((error) => {
-      if (!/does not exist|10024|NoSuchUpload/i.test(String(error))) throw error
-    })
-  }
+  await abortMultipart(files, upload)
   if (upload.tailKey !== null) await files.delete(upload.tailKey)
   await session.primary([endUpload(upload.id)])
+}
+
+/** Takes away what R2 holds of its parts. */
+export async function abortMultipart(files: R2Bucket, upload: Upload): Promise<void> {
+  if (upload.isDone || !upload.multipart) return
+  const multipart = files.resumeMultipartUpload(upload.blob, upload.multipart)
+  // R2 does not know it any more when it was put together.
+  await multipart.abort().catch((error) => {
+    if (!/does not exist|10024|NoSuchUpload/i.test(String(error))) throw error
+  })
 }

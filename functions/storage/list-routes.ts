@@ -32,7 +32,7 @@ const listingV2 = z.object({
 export async function list(c: Visiting): Promise<Response> {
   const { storage } = c.var
   const { id: bucket } = await findBucket(storage, c.req.param('bucket') ?? '')
-  const { prefix, limit, offset, search, sortBy } = await readJson(c.req.raw, listing)
+  const { prefix, limit, offset, search, sortBy } = await readJson(c.var.storage, listing)
   // Folders' names come with a slash behind them or without.
   const folder = prefix.replace(/^\/+|\/+$/g, '')
   const level = { bucket, prefix: folder === '' ? '' : `${folder}/`, after: '', limit }
@@ -58,7 +58,7 @@ export async function list(c: Visiting): Promise<Response> {
 export async function listV2(c: Visiting): Promise<Response> {
   const { storage } = c.var
   const { id: bucket } = await findBucket(storage, c.req.param('bucket') ?? '')
-  const { prefix, limit, cursor, with_delimiter: byFolder, sortBy } = await readJson(c.req.raw, listingV2)
+  const { prefix, limit, cursor, with_delimiter: byFolder, sortBy } = await readJson(c.var.storage, listingV2)
   const isDescending = sortBy?.order === 'desc' && byFolder
   const level = { bucket, prefix, after: readCursor(cursor ?? null), limit: limit + 1, isDescending }
   const rule = storage.rights.rule(bucket, 'select')

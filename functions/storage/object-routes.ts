@@ -29,10 +29,10 @@ export function createObjectRoutes() {
   area.post('/list/:bucket', list)
   area.post('/list-v2/:bucket', listV2)
   area.post('/move', async (c) =>
-    c.json(await copyOrMove(c.var.storage, await readJson(c.req.raw, naming), 'move')),
+    c.json(await copyOrMove(c.var.storage, await readJson(c.var.storage, naming), 'move')),
   )
   area.post('/copy', async (c) =>
-    c.json(await copyOrMove(c.var.storage, await readJson(c.req.raw, naming), 'copy')),
+    c.json(await copyOrMove(c.var.storage, await readJson(c.var.storage, naming), 'copy')),
   )
   area.post('/upload/sign/:bucket/:name{[^]+}', signUpload)
   area.put('/upload/sign/:bucket/:name{[^]+}', uploadSigned)
@@ -62,7 +62,10 @@ export function createObjectRoutes() {
     return c.json({ message: 'Successfully deleted' })
   })
   area.delete('/:bucket', async (c) => {
-    const { prefixes } = await readJson(c.req.raw, z.object({ prefixes: z.array(z.string()).max(maxAtOnce) }))
+    const { prefixes } = await readJson(
+      c.var.storage,
+      z.object({ prefixes: z.array(z.string()).max(maxAtOnce) }),
+    )
     const bucket = checkBucketName(c.req.param('bucket'))
     const removed = await remove(c.var.storage, bucket, prefixes)
     return c.json(

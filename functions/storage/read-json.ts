@@ -2,16 +2,21 @@ import type { z } from 'zod'
 import { errors } from '../errors.ts'
 import { parseJson } from '../rest/parse-payload.ts'
 import { readBody } from '../rest/read-body.ts'
+import type { StorageVisit } from './storage-context.ts'
 
 const maxBytes = 1_000_000
 
 /** A small JSON body, checked. */
 export async function readJson<Schema extends z.ZodType>(
-  raw: Request,
+  { raw, services: { pending } }: Pick<StorageVisit, 'raw' | 'services'>,
   schema: Schema,
 ): Promise<z.output<Schema>> {
-  const text = await readBody(raw, maxBytes)
-  const body = schema.safeParse(text === '' ? {} : parseJson(text))
-  if (!body.success) throw errors.invalidStorageRequest(body.error.issues)
-  return body.data
+  try {
+    const text = await readBody(raw, maxBytes, pending)
+    const body = schema.safeParse(text === '' ? {} : parseJson(text))
+    if (!body.success) throw errors.invalidStorageRequest(body.error.issues)
+    return body.data
+  } finally {
+    pending.done(raw)
+  }
 }

@@ -4,19 +4,24 @@
  * @module
  */
 import { errors } from '../errors.ts'
-import { type Chunks, hex, PartBuffer, partBytes } from './receive.ts'
+import type { Room } from '../pending-work.ts'
+import { type Chunks, flowBytes, hex, PartBuffer, partBytes, ticking } from './receive.ts'
 import type { StorageVisit } from './storage-context.ts'
 import { noteReceived, type Upload } from './upload-rows.ts'
 
 /** How long a lock is held without news of its holder, and how often there is some, in milliseconds. */
 export const lockMs = 8000
 const beatMs = 2000
+/** How long one waits for room, in milliseconds. */
+const waitForRoomMs = 4000
 
 export interface PartTerms {
   readonly lock: string
   /** Of all the bytes of this request; null when the client has given none. */
   readonly checksum: { readonly algorithm: string; readonly value: Uint8Array } | null
   readonly maxBytes: number
+  /** Room for what is held of it. */
+  readonly room: Room
 }
 
 export const tailPrefix = 'uploads/'
@@ -35,8 +40,6 @@ export async function receivePart(
 ): Promise<Upload> {
   const { files } = visit
   const buffer = new PartBuffer()
-  // It is less than a part, so none is full.
-  for (const _ of buffer.add(await readTail(files, upload)));
   const digest = terms.checksum ? new crypto.DigestStream(terms.checksum.algorithm) : null
   digest?.digest.catch(() => undefined)
   const writer = digest?.getWriter()
@@ -45,12 +48,48 @@ export async function receivePart(
   let known = upload
   let received = upload.received
   let beat = Date.now()
+  /** Tails that the row has named and may not name any more. */
+  const tails = [upload.tailKey]
+  const { room } = terms
+  /** Puts what is held beside the parts, in R2, so that others have its room. What has a checksum is not stored before it is right. */
+  const putAside = async () => {
+    if (digest) throw errors.noRoomForUpload()
+    current = await keepTail(visit, current, buffer.rest(), terms.lock)
+    known = current
+    tails.push(current.tailKey)
+    buffer.clear()
+    await room.resize(flowBytes)
+    beat = Date.now()
+  }
+  /** Room for so many more bytes. What is held does not wait for it: of those who all hold something, nobody would get on. */
+  const makeRoom = async (bytes: number) => {
+    const wanted = () => flowBytes + buffer.capacityWith(bytes + (buffer.length === 0 ? current.tail : 0))
+    if (wanted() > room.bytes) {
+      await room.resize(wanted(), 0).catch(async () => {
+        if (buffer.length > 0) await putAside()
+        // The lock is ours while it waits.
+        known = await note(visit, known, terms.lock)
+        await room.resize(wanted(), waitForRoomMs).catch(() => {
+          throw errors.noRoomForUpload()
+        })
+      })
+    }
+    if (buffer.length > 0 || current.tail === 0) return
+    // It is less than a part, so none is full.
+    for (const _ of buffer.add(await readTail(files, current)));
+  }
   try {
-    for await (const chunk of chunks) {
+    for await (const chunk of ticking(chunks)) {
+      if (chunk === null) {
+        if (room.isWanted && buffer.length > 0) await putAside()
+        continue
+      }
+      room.came(chunk.byteLength)
       received += chunk.byteLength
       if (received > (upload.size ?? terms.maxBytes))
         throw errors.objectTooLarge(upload.size ?? terms.maxBytes)
       await writer?.write(chunk)
+      await makeRoom(chunk.byteLength)
       for (const part of buffer.add(chunk)) {
         // The lock is ours still, and R2's upload is known to the row before there is anything in it.
         const multipart = current.multipart || (await beginMultipart(files, current))
@@ -70,7 +109,9 @@ export async function receivePart(
     await writer?.abort().catch(() => undefined)
     // The client is gone: what came is kept, so that it need not come again.
     if (!digest && !(error instanceof LockLost) && received <= (upload.size ?? terms.maxBytes)) {
-      await keepTail(visit, current, buffer.rest(), terms.lock).catch(() => undefined)
+      // A part that was not taken is to come again.
+      if (buffer.length > 0 && buffer.length < partBytes)
+        await keepTail(visit, current, buffer.rest(), terms.lock).catch(() => undefined)
     }
     throw error
   }
@@ -78,8 +119,14 @@ export async function receivePart(
   if (digest && terms.checksum && hex(new Uint8Array(await digest.digest)) !== hex(terms.checksum.value)) {
     throw errors.uploadChecksum()
   }
-  const kept = await keepTail(visit, current, buffer.rest(), terms.lock)
-  if (upload.tailKey !== null) await files.delete(upload.tailKey).catch(() => undefined)
+  const kept =
+    buffer.length > 0 || current.tail === 0
+      ? await keepTail(visit, current, buffer.rest(), terms.lock)
+      : await note(visit, current, terms.lock)
+  buffer.clear()
+  await room.resize(flowBytes)
+  const left = tails.filter((key) => key !== null && key !== kept.tailKey) as string[]
+  if (left.length > 0) await files.delete(left).catch(() => undefined)
   return kept
 }
 

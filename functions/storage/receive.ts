@@ -2,7 +2,10 @@
  * Takes bytes in while they flow: counted, hashed and stored in R2, without more of them in memory than one part.
  * @module
  */
+
+import { within } from '../cache/coalescer.ts'
 import { errors } from '../errors.ts'
+import type { Room } from '../pending-work.ts'
 
 /** Bytes of a part, of all but the last: R2 wants at least 5 MiB, and all the same. */
 export const partBytes = 8 * 1024 * 1024
@@ -31,12 +34,17 @@ export interface ReceiveTerms {
   readonly mime: string
   readonly maxBytes: number
   readonly wanted: WantedChecksums
+  /** Room for what is held of it. */
+  readonly room: Room
   /** Is told of an upload in parts before its first part, so that somebody can clear it away. */
   readonly began: (multipart: string) => Promise<void>
 }
 
 /** Bytes that are read at a time: many small chunks cost more than few large ones. */
 const readBytes = 256 * 1024
+
+/** What a body takes that flows through: what was read, and what is being written. */
+export const flowBytes = 2 * readBytes
 
 /** A body's chunks. */
 export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -49,6 +57,38 @@ export async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerato
     }
   } finally {
     reader.release()
+  }
+}
+
+/** How often who waits for bytes looks whether others wait for room, in milliseconds. */
+const tickMs = 500
+
+/** Chunks as they come, and null now and then while none does. */
+export async function* ticking(chunks: Chunks): AsyncGenerator<Uint8Array | null> {
+  const reader = chunks[Symbol.asyncIterator]()
+  let next: Promise<IteratorResult<Uint8Array>> | null = null
+  try {
+    for (;;) {
+      next ??= reader.next()
+      const found = await within(tickMs, next)
+      if (found !== null) next = null
+      if (found?.done) return
+      yield found === null ? null : found.value
+    }
+  } finally {
+    // A read that is under way ends with the request, and is not waited for.
+    next?.catch(() => undefined)
+    void reader.return?.()
+  }
+}
+
+/** Chunks as they come. @throws 408 when they come so slowly that others were given their room */
+async function* inTime(chunks: Chunks, room: Room): AsyncGenerator<Uint8Array> {
+  for await (const chunk of ticking(chunks)) {
+    if (room.isLost) throw errors.bodyTooSlow()
+    if (chunk === null) continue
+    room.came(chunk.byteLength)
+    yield chunk
   }
 }
 
@@ -111,14 +151,16 @@ export async function receiveChunks(chunks: Chunks, terms: ReceiveTerms): Promis
   const digests = new Digests(['SHA-256', ...(wanted.MD5 ? (['MD5'] as const) : [])])
   const options = { httpMetadata: { contentType: mime } }
   const buffer = new PartBuffer()
+  terms.room.onLost = () => buffer.clear()
   const parts: R2UploadedPart[] = []
   let upload: R2MultipartUpload | null = null
   let size = 0
   try {
-    for await (const chunk of chunks) {
+    for await (const chunk of inTime(chunks, terms.room)) {
       size += chunk.byteLength
       if (size > maxBytes) throw errors.objectTooLarge(maxBytes)
       await digests.add(chunk)
+      await terms.room.resize(flowBytes + buffer.capacityWith(chunk.byteLength))
       for (const part of buffer.add(chunk)) {
         if (upload === null) {
           upload = await files.createMultipartUpload(blob, options)
@@ -149,14 +191,14 @@ export async function receiveChunks(chunks: Chunks, terms: ReceiveTerms): Promis
 export async function receiveBody(
   body: ReadableStream<Uint8Array>,
   length: number,
-  { files, blob, maxBytes, wanted, mime }: ReceiveTerms,
+  { files, blob, maxBytes, wanted, mime, room }: ReceiveTerms,
 ): Promise<Received> {
   if (length > maxBytes) throw errors.objectTooLarge(maxBytes)
   const digests = new Digests(['SHA-256', ...(wanted.MD5 ? (['MD5'] as const) : [])])
   const fixed = new FixedLengthStream(length)
   const writer = fixed.writable.getWriter()
   const flow = (async () => {
-    for await (const chunk of chunksOf(body)) {
+    for await (const chunk of inTime(chunksOf(body), room)) {
       await Promise.all([digests.add(chunk), writer.write(chunk)])
     }
     await writer.close()
@@ -185,6 +227,17 @@ export class PartBuffer {
     return this.#length
   }
 
+  /** Bytes of memory that it will have with so many more in it. */
+  capacityWith(more: number): number {
+    return Math.max(this.#bytes.byteLength, capacityFor(Math.min(partBytes, this.#length + more)))
+  }
+
+  /** Lets go of what it holds. */
+  clear(): void {
+    this.#bytes = new Uint8Array(0)
+    this.#length = 0
+  }
+
   /** Parts that are full now. Each must be used before the next is asked for. */
   *add(chunk: Uint8Array): Generator<Uint8Array> {
     for (let from = 0; from < chunk.byteLength; ) {
@@ -207,10 +260,18 @@ export class PartBuffer {
   /** Small bodies take little. */
   #reserve(length: number): void {
     if (length <= this.#bytes.byteLength) return
-    const grown = new Uint8Array(Math.min(partBytes, Math.max(length, this.#bytes.byteLength * 2)))
+    const grown = new Uint8Array(capacityFor(length))
     grown.set(this.#bytes.subarray(0, this.#length))
     this.#bytes = grown
   }
+}
+
+/** From a megabyte on it is a whole part at once: growing by steps would hold two of them for a moment. */
+function capacityFor(length: number): number {
+  if (length > partBytes / 8) return partBytes
+  let capacity = 65_536
+  while (capacity < length) capacity *= 2
+  return capacity
 }
 
 function checkSums(found: ReadonlyMap<keyof WantedChecksums, Uint8Array>, wanted: WantedChecksums): void {

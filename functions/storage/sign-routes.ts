@@ -21,7 +21,7 @@ export async function signDownload(c: Visiting): Promise<Response> {
   const { storage } = c.var
   const [bucket, name] = place(c, 'sign')
   const { expiresIn, transform } = await readJson(
-    c.req.raw,
+    storage,
     z.object({ expiresIn: expiry, transform: z.unknown().optional() }),
   )
   if (transform !== undefined) throw errors.notTransformed()
@@ -34,7 +34,7 @@ export async function signDownloads(c: Visiting): Promise<Response> {
   const { storage } = c.var
   const bucket = checkBucketName(c.req.param('bucket'))
   const { expiresIn, paths } = await readJson(
-    c.req.raw,
+    storage,
     z.object({ expiresIn: expiry, paths: z.array(z.string()).max(maxAtOnce) }),
   )
   const { version } = await findBucket(storage, bucket)

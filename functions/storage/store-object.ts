@@ -14,6 +14,7 @@ import { objectOf, putObject, readObject, type StoredObject } from './object-row
 import { readForm } from './read-form.ts'
 import {
   chunksOf,
+  flowBytes,
   type Received,
   type ReceiveTerms,
   receiveBody,
@@ -90,7 +91,9 @@ async function store(
   if (announcedBytes > maxBytes) throw errors.objectTooLarge(maxBytes)
   const blob = newBlob(wanted.bucket)
   let multipart: string | null = null
+  const room = await visit.services.pending.enterFor(raw, flowBytes)
   const received = await receive({
+    room,
     files,
     blob,
     mime,
@@ -103,10 +106,12 @@ async function store(
         beginUpload({ id: blob, bucket: bucket.id, name, blob, multipart: id, mime, owner, upsert }),
       ])
     },
-  }).catch(async (error) => {
-    if (multipart !== null) await session.primary([endUpload(blob)]).catch(() => undefined)
-    throw error
   })
+    .catch(async (error) => {
+      if (multipart !== null) await session.primary([endUpload(blob)]).catch(() => undefined)
+      throw error
+    })
+    .finally(() => room.release())
   const beside = multipart === null ? [] : [endUpload(blob)]
   return commitObject(visit, wanted, { ...received, blob }, described(mime), beside, found)
 }

@@ -5,9 +5,9 @@
  */
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { emit } from '../events.ts'
-import { dropUpload } from './finish-upload.ts'
+import { abortMultipart } from './finish-upload.ts'
 import { lockMs, tailPrefix } from './receive-part.ts'
-import { expiredUploads, lockUpload, uploadOf } from './upload-rows.ts'
+import { endLocked, lockExpired, type Upload, uploadOf } from './upload-rows.ts'
 
 const prefix = 'objects/'
 const pageSize = 500
@@ -22,6 +22,8 @@ export interface Swept {
   readonly missing: readonly string[]
   /** Uploads that were cleared away. */
   readonly uploads: number
+  /** Whether more of them wait, so that it should go on at once. */
+  readonly isMore: boolean
   /** Where the next page begins; null: at the beginning. */
   readonly after: string | null
 }
@@ -34,7 +36,7 @@ export async function sweepFiles(
   now = Date.now(),
   minAgeMs = orphanAgeMs,
 ): Promise<Swept> {
-  const uploads = await dropExpired(files, session, now)
+  const { uploads, isMore } = await dropExpired(files, session, now)
   const tails = await findLeftTails(files, session, now - minAgeMs)
   const listed = await files.list({
     prefix,
@@ -67,33 +69,65 @@ export async function sweepFiles(
   if (orphans.length + missing.length + uploads > 0) {
     emit({ kind: 'files-swept', orphans: orphans.length, missing, uploads })
   }
-  return { orphans, missing, uploads, after: end }
+  return { orphans, missing, uploads, isMore, after: end }
 }
 
-/** Tails of uploads that are no more. There are never many. */
+/** Tails of uploads that are no more, of the first thousand: a tail is there for each upload that waits. */
 async function findLeftTails(files: R2Bucket, session: ClusterSession, before: number): Promise<string[]> {
   const { objects } = await files.list({ prefix: tailPrefix, limit: 1000 })
   const old = objects.filter(({ uploaded }) => uploaded.getTime() <= before).map(({ key }) => key)
   if (old.length === 0) return []
   const [rows = []] = await session.primary([
     {
-      text: 'SELECT tail_key FROM _atoll_uploads WHERE tail_key IS NOT NULL',
-      parameters: [],
+      text: 'SELECT tail_key FROM _atoll_uploads WHERE tail_key IN (SELECT value FROM json_each(?1))',
+      parameters: [JSON.stringify(old)],
     },
   ])
   const known = new Set(rows.map((row) => row.tail_key as string))
   return old.filter((key) => !known.has(key))
 }
 
-const uploadsAtOnce = 50
+/** Uploads that are cleared away together: two statements for them, and a call to R2 for each that has parts. */
+const uploadsAtOnce = 100
+/** Of one run: calls of an invocation are bounded, and whoever has more goes on in the next. */
+const uploadsOfRun = 500
+/** Connections that may wait for an answer at the same time, in production, less one for others. */
+const abortsAtOnce = 5
 
-async function dropExpired(files: R2Bucket, session: ClusterSession, now: number): Promise<number> {
-  const [rows = []] = await session.primary([expiredUploads(now, uploadsAtOnce)])
-  for (const row of rows) {
-    // Whoever comes back to it just now finds it locked.
+/** Clears away what nobody goes on with. Whoever comes back to one just now finds it locked. */
+export async function dropExpired(
+  files: R2Bucket,
+  session: ClusterSession,
+  now: number,
+): Promise<{ readonly uploads: number; readonly isMore: boolean }> {
+  let uploads = 0
+  for (let run = 0; run < uploadsOfRun; run += uploadsAtOnce) {
     const lock = crypto.randomUUID()
-    const [locked = []] = await session.primary([lockUpload(row.id as string, lock, now, lockMs)])
-    if (locked[0]) await dropUpload({ files, session }, uploadOf(locked[0]))
+    const [rows = []] = await session.primary([lockExpired(lock, now, lockMs, uploadsAtOnce)])
+    const ended = await emptyUploads(files, rows.map(uploadOf))
+    if (ended.length > 0) await session.primary([endLocked(ended, lock)])
+    uploads += ended.length
+    if (rows.length < uploadsAtOnce) return { uploads, isMore: false }
   }
-  return rows.length
+  return { uploads, isMore: true }
+}
+
+/** @returns those of which R2 has nothing any more; the others are tried again when their lock is over */
+async function emptyUploads(files: R2Bucket, uploads: readonly Upload[]): Promise<string[]> {
+  const empty: Upload[] = []
+  const left = [...uploads]
+  const worker = async () => {
+    for (let upload = left.pop(); upload; upload = left.pop()) {
+      try {
+        await abortMultipart(files, upload)
+        empty.push(upload)
+      } catch (error) {
+        emit({ kind: 'relay-failed', what: `upload ${upload.id}`, error })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: abortsAtOnce }, worker))
+  const tails = empty.flatMap(({ tailKey }) => tailKey ?? [])
+  if (tails.length > 0) await files.delete(tails)
+  return empty.map(({ id }) => id)
 }

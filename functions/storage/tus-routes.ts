@@ -4,16 +4,27 @@
  * @module
  */
 import { type Context, Hono } from 'hono'
+import { identityOf } from '../access/caller.ts'
+import { callerNetwork } from '../access/rate-limit.ts'
 import { errors } from '../errors.ts'
 import { dropUpload, finishUpload } from './finish-upload.ts'
 import { type ObjectRights, rightsOfSigned } from './object-access.ts'
 import { checkBucketName, checkObjectName } from './object-name.ts'
-import { chunksOf } from './receive.ts'
+import { chunksOf, flowBytes } from './receive.ts'
 import { LockLost, lockMs, receivePart } from './receive-part.ts'
 import type { AddressGrant } from './signed-address.ts'
 import { checkMime, findBucket, maxBytesOf, type StorageEnv, type StorageVisit } from './storage-context.ts'
 import { describe, findPlace, newBlob } from './store-object.ts'
-import { beginUpload, lockUpload, readUpload, type Upload, unlockUpload, uploadOf } from './upload-rows.ts'
+import {
+  beginUpload,
+  countUpload,
+  lockUpload,
+  readUpload,
+  type Upload,
+  unlockUpload,
+  uploadOf,
+  uploadsMark,
+} from './upload-rows.ts'
 
 type Visiting = Context<StorageEnv>
 
@@ -99,7 +110,9 @@ async function create(c: Visiting): Promise<Response> {
   await findPlace(storage, { bucket: bucket.id, name, upsert, owner, rights }, mime)
   const expires = Date.now() + storage.config.uploadExpirySeconds * 1000
   const id = crypto.randomUUID()
-  await storage.session.primary([
+  const counted = rights.unbounded ? [] : countUpload(id, countedAs(c), storage.config.unfinishedUploads)
+  const begun = [
+    ...counted,
     beginUpload({
       id,
       bucket: bucket.id,
@@ -118,7 +131,11 @@ async function create(c: Visiting): Promise<Response> {
       metadata,
       expires,
     }),
-  ])
+  ]
+  await storage.session.primary(begun).catch((error: unknown) => {
+    const isTooMany = error instanceof Error && String(error.cause).includes(uploadsMark)
+    throw isTooMany ? errors.tooManyUploads(storage.config.unfinishedUploads) : error
+  })
   const { pathname, origin } = new URL(c.req.url)
   c.header('Location', `${origin}${pathname.replace(/\/+$/, '')}/${id}`)
   c.header('Upload-Expires', new Date(expires).toUTCString())
@@ -127,6 +144,14 @@ async function create(c: Visiting): Promise<Response> {
   const received = await takeIn(c, id, 0, withBytes, rights)
   c.header('Upload-Offset', String(received))
   return c.body(null, 201)
+}
+
+/** Whose uploads they are counted as: those of who is signed in, or of an address. */
+function countedAs(c: Visiting): string {
+  const identity = identityOf(c.var.caller)
+  return identity === null
+    ? `ip:${callerNetwork(c.req.header('cf-connecting-ip') ?? null)}`
+    : `sub:${identity}`
 }
 
 /** What a signed address grants; null when there is none. */
@@ -178,6 +203,7 @@ async function takeIn(
 ): Promise<number> {
   const { storage } = c.var
   const checksum = readChecksum(c.req.header('upload-checksum'))
+  const room = await storage.services.pending.enter(flowBytes)
   const work = withLock(storage, id, async (locked, lock) => {
     if (offset !== locked.received) throw errors.uploadOffset(locked.received)
     if (locked.isDone) return locked.received
@@ -187,13 +213,13 @@ async function takeIn(
     const body = withBytes ? c.req.raw.body : null
     const before = { ...locked, size }
     const upload = body
-      ? await receivePart(storage, before, chunksOf(body), { lock, checksum, maxBytes })
+      ? await receivePart(storage, before, chunksOf(body), { lock, checksum, maxBytes, room })
       : before
     c.header('Upload-Expires', new Date(upload.expires).toUTCString())
     // Rights were asked when it was begun, and are asked again now that it is done.
     if (upload.received === size) await finishUpload(storage, upload, rights)
     return upload.received
-  })
+  }).finally(() => room.release())
   // A client that goes away does not stop it: what came is stored, and the lock is given back.
   storage.later(work.catch(() => undefined))
   return work

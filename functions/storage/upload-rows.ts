@@ -82,6 +82,24 @@ export function beginUpload(upload: {
   }
 }
 
+/** What the text of a refusal has when a caller has too many unfinished uploads. */
+export const uploadsMark = 'atoll/unfinished-uploads'
+
+/**
+ * Counts an upload as one of its caller's, in the transaction that begins it; that fails with `uploadsMark` when they have so many
+ * unfinished ones already. To come before it.
+ */
+export function countUpload(id: string, caller: string, max: number): BoundStatement[] {
+  return [
+    {
+      text: `INSERT INTO _atoll_guard SELECT '${uploadsMark}' WHERE
+        (SELECT count(*) FROM _atoll_upload_callers WHERE caller = ?1) >= CAST(?2 AS INTEGER)`,
+      parameters: [caller, String(max)],
+    },
+    { text: 'INSERT INTO _atoll_upload_callers VALUES (?1, ?2)', parameters: [id, caller] },
+  ]
+}
+
 export function endUpload(id: string): BoundStatement {
   return { text: 'DELETE FROM _atoll_uploads WHERE id = ?1', parameters: [id] }
 }
@@ -168,11 +186,20 @@ export function noteReceived(
   }
 }
 
-/** Uploads that nobody goes on with. */
-export function expiredUploads(now: number, limit: number): BoundStatement {
+/** Takes the locks of uploads that nobody goes on with, so many of them; answers with their rows. */
+export function lockExpired(lock: string, now: number, leaseMs: number, limit: number): BoundStatement {
   return {
-    text: `SELECT ${columns} FROM _atoll_uploads WHERE expires <= CAST(?1 AS INTEGER) AND lock_until <= CAST(?1 AS INTEGER)
-      ORDER BY expires LIMIT ${limit}`,
-    parameters: [String(now)],
+    text: `UPDATE _atoll_uploads SET lock = ?1, lock_until = CAST(?2 AS INTEGER) + CAST(?3 AS INTEGER) WHERE id IN
+      (SELECT id FROM _atoll_uploads WHERE expires <= CAST(?2 AS INTEGER) AND lock_until <= CAST(?2 AS INTEGER)
+      ORDER BY expires LIMIT ${limit}) RETURNING ${columns}`,
+    parameters: [lock, String(now), String(leaseMs)],
+  }
+}
+
+/** Ends those of the uploads that are still held by a lock. */
+export function endLocked(ids: readonly string[], lock: string): BoundStatement {
+  return {
+    text: 'DELETE FROM _atoll_uploads WHERE lock = ?2 AND id IN (SELECT value FROM json_each(?1))',
+    parameters: [JSON.stringify(ids), lock],
   }
 }

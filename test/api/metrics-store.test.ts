@@ -1,8 +1,11 @@
+/// <reference types="@cloudflare/vitest-plugin/types" />
+import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Env } from '../../functions/context.ts'
 import type { Delta } from '../../functions/monitor/meter.ts'
 import type { MetricsAccess } from '../../functions/monitor/metrics-store.ts'
+import { type MetricsStorage, MetricsTables } from '../../functions/monitor/metrics-tables.ts'
 
 const hour = 3600
 /** At the beginning of an hour. */
@@ -73,5 +76,64 @@ describe('what is measured', () => {
     const [point] = await store.points(hour, 0, ['request_seconds'])
     expect(Object.keys(point?.measures.counters ?? {})).toEqual([])
     expect(Object.keys(point?.measures.histograms ?? {})).toEqual(['request_seconds{area="rest"}'])
+  })
+
+  it('lies in rows of less than a megabyte, however much is told apart, and adds up', async () => {
+    const stub = (env as unknown as Env).METRICS?.getByName('rows') as never
+    await runInDurableObject(stub, async (_, state: DurableObjectState) => {
+      let longest = 0
+      const refusing: MetricsStorage = {
+        transactionSync: (work) => state.storage.transactionSync(work),
+        sql: {
+          exec: ((text: string, ...values: unknown[]) => {
+            for (const value of values) longest = Math.max(longest, String(value).length)
+            // As the platform does with rows of a Durable Object.
+            if (longest > 2_000_000) throw new Error('string or blob too big: SQLITE_TOOBIG')
+            return state.storage.sql.exec(text, ...values)
+          }) as SqlStorage['exec'],
+        },
+      }
+      const store = new MetricsTables(refusing)
+      const buckets = Array.from({ length: 400 }, (_, i): [number, number] => [i, 1])
+      for (let n = 1; n <= 6; n++) {
+        vi.setSystemTime((start + 70 * n) * 1000)
+        const series = (i: number) => `request_seconds{route="${n % 2} ${i}"}`
+        await store.record({
+          isolate: 'one',
+          sequence: n,
+          counters: { 'requests{area="rest"}': 1 },
+          histograms: Object.fromEntries(
+            Array.from({ length: 300 }, (_, i) => [series(i), { buckets, sum: 400 }]),
+          ),
+          shapes: Array.from({ length: 300 }, (_, i) => ({
+            shape: `${n} ${i} ${'x'.repeat(7500)}`,
+            method: 'GET',
+            table: 'tracks',
+            statement: null,
+            calls: 1,
+            ms: i,
+            rowsRead: i,
+            rowsWritten: 0,
+            rowsReturned: 1,
+          })),
+          events: [],
+          kept: { plans: { bytes: 10 * n, entries: n } },
+        })
+      }
+      expect(longest).toBeLessThan(1_000_000)
+      const totals = await store.totals()
+      expect(Object.keys(totals.histograms)).toHaveLength(600)
+      expect(totals.histograms['request_seconds{route="0 7"}']?.sum).toBe(1200)
+      expect(totals.counters['requests{area="rest"}']).toBe(6)
+      const minutes = await store.points(60, 0)
+      expect(minutes.map(({ measures }) => Object.keys(measures.histograms).length)).toEqual([
+        300, 300, 300, 300, 300,
+      ])
+      const shapes = await store.shapes(2)
+      // What cost most is what is kept.
+      expect(shapes.length).toBeGreaterThan(50)
+      expect(Math.min(...shapes.map(({ rowsRead }) => rowsRead))).toBeGreaterThan(200)
+      expect(await store.kept()).toEqual({ plans: { isolates: 1, bytes: 60, mostBytes: 60, entries: 6 } })
+    })
   })
 })

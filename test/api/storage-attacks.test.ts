@@ -271,3 +271,83 @@ describe('a request that was cut off', () => {
     expect(await text('cut.txt')).toBe('bbbbbccccc')
   })
 })
+
+describe('many uploads at a time', () => {
+  const bounded = createGateway({
+    tables,
+    storage,
+    config: { cache: false, pendingBytes: 24_000_000, unfinishedUploads: 8 },
+  })
+  const send = async (
+    who: string,
+    method: string,
+    path: string,
+    more: Record<string, string>,
+    body?: BodyInit,
+  ) => {
+    const headers = { 'Tus-Resumable': '1.0.0', ...(await headersOf(who)), ...more }
+    const url = path.startsWith('http') ? path : `http://atoll.test/storage/v1${path}`
+    return fetchFrom(bounded, new Request(url, { method, headers, ...(body ? { body } : {}) }), bindings)
+  }
+  const begin = (who: string, name: string, length: number) =>
+    send(who, 'POST', '/upload/resumable', {
+      'Upload-Length': String(length),
+      'Upload-Metadata': `bucketName ${btoa('shared')},objectName ${btoa(name)}`,
+    })
+
+  it('that have sent something and wait hold no more than there is room for, and lose nothing', async () => {
+    const piece = new Uint8Array(2_000_000).fill(7)
+    const total = 3 * piece.length
+    const all = Promise.withResolvers<void>()
+    let waiting = 0
+    const results = await Promise.all(
+      Array.from({ length: 6 }, async (_, i) => {
+        const at = (await begin(`many${i}`, `many${i}.bin`, total)).headers.get('location') as string
+        let sent = 0
+        const body = new ReadableStream({
+          async pull(controller) {
+            if (sent === 2 && ++waiting === 6) all.resolve()
+            if (sent === 2) await all.promise
+            if (sent++ < 3) controller.enqueue(piece.slice())
+            else controller.close()
+          },
+        })
+        const type = { 'Content-Type': 'application/offset+octet-stream' }
+        let answer = await send(`many${i}`, 'PATCH', at, { ...type, 'Upload-Offset': '0' }, body)
+        for (let tries = 0; answer.status === 503 && tries < 20; tries++) {
+          expect(['BOUND030', 'BOUND032']).toContain(((await answer.json()) as { code: string }).code)
+          const head = await send(`many${i}`, 'HEAD', at, {})
+          const offset = Number(head.headers.get('upload-offset'))
+          const rest = new Uint8Array(total - offset).fill(7)
+          answer = await send(`many${i}`, 'PATCH', at, { ...type, 'Upload-Offset': String(offset) }, rest)
+        }
+        return [answer.status, answer.headers.get('upload-offset')]
+      }),
+    )
+    expect(results).toEqual(Array(6).fill([204, String(total)]))
+    for (let i = 0; i < 6; i++) {
+      const got = await ask(`many${i}`, 'GET', `/object/shared/many${i}.bin`)
+      const bytes = new Uint8Array(await got.arrayBuffer())
+      expect([bytes.length, bytes.every((byte) => byte === 7)]).toEqual([total, true])
+    }
+  })
+
+  it('are bounded by caller: those of others, and finished ones, do not count', async () => {
+    for (let i = 0; i < 8; i++) expect((await begin('hoarder', `h${i}`, 5)).status).toBe(201)
+    const refused = await begin('hoarder', 'h8', 5)
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([429, 'BOUND033'])
+    expect((await begin('another', 'a', 5)).status).toBe(201)
+    const { results } = await DB.prepare(`SELECT id FROM _atoll_uploads WHERE name = 'h3'`).all<{
+      id: string
+    }>()
+    const done = await send(
+      'hoarder',
+      'PATCH',
+      `/upload/resumable/${results[0]?.id}`,
+      { 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': '0' },
+      'bytes',
+    )
+    expect(done.status).toBe(204)
+    expect((await begin('hoarder', 'h8', 5)).status).toBe(201)
+  })
+})

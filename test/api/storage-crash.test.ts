@@ -272,4 +272,24 @@ describe('the sweep', () => {
     expect(swept).toMatchObject({ orphans: ['objects/crash/nobodys'], missing: [blob] })
     expect(await BUCKET.head('objects/crash/nobodys')).toBeNull()
   })
+
+  it('clears expired uploads away until none is left, whatever became of some of them', async () => {
+    await rows('DELETE FROM _atoll_uploads')
+    await DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+       INSERT INTO _atoll_uploads (id, bucket, name, blob, multipart, mime, cache_control, upsert, created, expires, tail, tail_key)
+       SELECT 'expired' || i, 'crash', 'e' || i, 'objects/crash/e' || i, '', 'text/plain', '', 0, 1, 1, 1, 'uploads/e' || i FROM n`,
+    ).run()
+    await DB.prepare(`INSERT INTO _atoll_upload_callers SELECT id, 'sub:x' FROM _atoll_uploads`).run()
+    await BUCKET.put('uploads/e7', 'x')
+    const runs: { uploads: number; isMore: boolean }[] = []
+    do {
+      const { uploads, isMore } = await sweepFiles(BUCKET, session(), null)
+      runs.push({ uploads, isMore })
+    } while (runs.at(-1)?.isMore)
+    expect(runs.map(({ uploads }) => uploads)).toEqual([500, 500, 200])
+    expect(await rows('SELECT id FROM _atoll_uploads')).toEqual([])
+    expect(await rows('SELECT id FROM _atoll_upload_callers')).toEqual([])
+    expect(await BUCKET.head('uploads/e7')).toBeNull()
+  })
 })

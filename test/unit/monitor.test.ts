@@ -62,6 +62,64 @@ describe('a meter', () => {
     expect(totals.counters.requests).toBe((29 * 30) / 2)
   })
 
+  it('is divided when it is too much for the store, each count once, and dropped when nothing is left to divide', async () => {
+    const meter = new Meter(() => [])
+    const taken = new Map<string, number>()
+    const totals = nothing()
+    let calls = 0
+    const store = {
+      record: async (delta: Delta) => {
+        calls++
+        if ((taken.get(delta.isolate) ?? 0) >= delta.sequence) return
+        if (JSON.stringify(delta.shapes).length > 3000)
+          throw new Error('string or blob too big: SQLITE_TOOBIG')
+        taken.set(delta.isolate, delta.sequence)
+        addMeasures(totals, delta)
+        // Its answer is lost: it comes once more, and counts once.
+        if (calls % 5 === 0) throw new Error('lost')
+      },
+    } as unknown as MetricsAccess
+    const about = (length: number) => () => ({
+      shape: 'x'.repeat(length),
+      method: 'GET',
+      table: 't',
+      statement: null,
+    })
+    const cost = { ms: 1, rowsRead: 1, rowsWritten: 0, rowsReturned: 1 }
+    for (let i = 0; i < 40; i++) {
+      meter.count('requests', { route: `r${i}` }, 1)
+      meter.shape(`s${i}`, about(i === 7 ? 5000 : 500), cost)
+    }
+    for (let i = 0; i < 60; i++) await handOver(meter, store)
+    expect(meter.take()).toBeNull()
+    expect(calls).toBeLessThan(200)
+    const { metrics_dropped: dropped, ...others } = totals.counters
+    expect(dropped).toBe(1)
+    expect(Object.values(others)).toEqual(Array(40).fill(1))
+  })
+
+  it('is given up in the end by a store that never takes it', async () => {
+    const meter = new Meter(() => [])
+    const store = { record: () => Promise.reject(new Error('no answer')) } as unknown as MetricsAccess
+    meter.count('requests', {}, 1)
+    for (let i = 0; i < 20; i++) await handOver(meter, store)
+    expect(meter.take()?.counters).toEqual({ metrics_dropped: 1 })
+  })
+
+  it('keeps a bound on bytes of shapes, whatever is asked', () => {
+    const meter = new Meter(() => [])
+    const statement = { text: 'y'.repeat(9000), parameters: [] }
+    const cost = { ms: 1, rowsRead: 1, rowsWritten: 0, rowsReturned: 1 }
+    for (let i = 0; i < 300; i++) {
+      const shape = `${i}${'x'.repeat(i % 2 === 0 ? 8000 : 40_000)}`
+      meter.shape(shape, () => ({ shape, method: 'GET', table: 't', statement }), cost)
+    }
+    const delta = meter.take() as Delta
+    expect(JSON.stringify(delta).length).toBeLessThan(700_000)
+    const told = delta.shapes.reduce((sum, { calls }) => sum + calls, 0)
+    expect(told + (delta.counters.shapes_untold ?? 0)).toBe(300)
+  })
+
   it('keeps a bound on series, whatever labels come', () => {
     const meter = new Meter(() => [])
     for (let i = 0; i < 5000; i++) meter.count('requests', { route: `r${i}` })
@@ -90,6 +148,9 @@ describe('several stores', () => {
         ],
         shapes: async () => deltas.flatMap(({ shapes }) => shapes),
         events: async () => deltas.flatMap(({ events }) => events),
+        kept: async () => ({
+          plans: { isolates: 1, bytes: 10 * (i + 1), mostBytes: 10 * (i + 1), entries: 1 },
+        }),
       }
     })
     for (let i = 0; i < 30; i++) {

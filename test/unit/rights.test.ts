@@ -109,7 +109,7 @@ describe('plans', () => {
   function plansMade(access: Access<typeof notes>, callers: readonly Record<string, unknown>[]) {
     const catalog = catalogOf(access)
     const table = catalog.tables.get('notes') as never
-    const cache = new PlanCache<unknown>(10)
+    const cache = new PlanCache<unknown>({ name: 'plans', maxEntries: 10 })
     let made = 0
     const values = callers.map((claims) => {
       const rights = new Rights(catalog, callerOf(claims))

@@ -1,0 +1,111 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { IsolateBudget } from '../../functions/isolate-budget.ts'
+import { PendingWork } from '../../functions/pending-work.ts'
+import { RecentMap } from '../../functions/recent-map.ts'
+import { CompileCache } from '../../functions/rest/compile-cache.ts'
+import { ShapeSketch } from '../../functions/rest/shape-sketch.ts'
+
+const mapOf = (budget: IsolateBudget, name: string, floorBytes = 0) =>
+  new RecentMap<number>({ name, maxEntries: 1_000_000, floorBytes, sizeOf: (_, bytes) => bytes, budget })
+
+describe('the budget of an isolate', () => {
+  it('holds whatever its keepers are given, and a flood of one kind displaces its own kind', () => {
+    const budget = new IsolateBudget(100_000)
+    const [quiet, flooded] = [mapOf(budget, 'quiet'), mapOf(budget, 'flooded')]
+    for (let i = 0; i < 20; i++) quiet.set(`q${i}`, 880)
+    for (let i = 0; i < 10_000; i++) {
+      flooded.set(`f${i}`, 880)
+      expect(budget.bytes).toBeLessThanOrEqual(100_000)
+    }
+    expect(quiet.entries).toBe(20)
+    expect(flooded.get('f9999')).toBe(880)
+    expect(budget.gauges()).toEqual({
+      quiet: { bytes: 20_000, entries: 20 },
+      flooded: { bytes: 80_000, entries: 80 },
+    })
+  })
+
+  it('leaves each its floor when bodies need room', () => {
+    const budget = new IsolateBudget(100_000)
+    const [kept, other] = [mapOf(budget, 'kept', 30_000), mapOf(budget, 'other')]
+    for (let i = 0; i < 50; i++) {
+      kept.set(`k${i}`, 880)
+      other.set(`o${i}`, 880)
+    }
+    const pending = new PendingWork(90_000, budget)
+    return pending.enter(90_000).then((room) => {
+      expect([kept.bytes, other.bytes]).toEqual([30_000, 0])
+      room.release()
+      expect(pending.bytes).toBe(0)
+    })
+  })
+})
+
+describe('compiled shapes', () => {
+  it('are kept once they were answered, and counted in bytes', () => {
+    const answered = new ShapeSketch()
+    const budget = new IsolateBudget(3_000_000)
+    const cache = new CompileCache<string>({ name: 'plans', maxEntries: 100_000, budget })
+    let made = 0
+    const ask = (key: string, isRefused = false) => {
+      cache.getOrMake(
+        key,
+        () => {
+          made++
+          return 'x'.repeat(100_000)
+        },
+        () => answered.has(key),
+      )
+      if (!isRefused) answered.note(key)
+    }
+    for (let i = 0; i < 3; i++) ask('often')
+    expect(made).toBe(2)
+    for (let i = 0; i < 3; i++) ask('refused', true)
+    expect(made).toBe(5)
+    for (let i = 0; i < 1000; i++) ask(`once ${i}`)
+    expect(budget.bytes).toBeLessThan(300_000)
+    for (let i = 0; i < 1000; i++) ask(`once ${i}`)
+    expect(budget.bytes).toBeLessThanOrEqual(3_000_000)
+  })
+})
+
+describe('bodies that are worked on', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('never take more than there is: what does not fit is refused, and one alone always fits', async () => {
+    const pending = new PendingWork(10_000_000)
+    const first = await pending.enter(30_000_000)
+    await expect(pending.grow(first, 1, 0)).resolves.toBeUndefined()
+    await expect(pending.enter(8_000_000, 0)).rejects.toMatchObject({
+      status: 503,
+      body: { code: 'BOUND030' },
+      headers: { 'Retry-After': '1' },
+    })
+    first.release()
+    const rooms = await Promise.all(Array.from({ length: 7 }, () => pending.enter(1_000_000)))
+    // Small ones have a share that large ones cannot take.
+    await expect(pending.enter(1_000_000, 0)).rejects.toMatchObject({ body: { code: 'BOUND030' } })
+    await pending.enter(100_000)
+    for (const room of rooms) room.release()
+    expect(pending.bytes).toBe(100_000)
+  })
+
+  it('give their room away when they come so slowly that others wait, and when nobody ends them', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const pending = new PendingWork(10_000_000)
+    const [stalled, worked] = [await pending.enter(3_000_000), await pending.enter(3_000_000)]
+    let isCleared = false
+    stalled.onLost = () => {
+      isCleared = true
+    }
+    worked.read()
+    vi.setSystemTime(Date.now() + 11_000)
+    await pending.enter(3_000_000)
+    expect([stalled.isLost, isCleared, worked.isLost]).toEqual([true, true, false])
+    vi.setSystemTime(Date.now() + 61_000)
+    await pending.enter(7_000_000)
+    expect(worked.isLost).toBe(true)
+  })
+})

@@ -1,0 +1,67 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, it } from 'vitest'
+import tables from '../../db/app/tables.ts'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { serviceCaller } from '../../functions/access/caller.ts'
+import { Rights } from '../../functions/access/rights.ts'
+import { defaultConfig } from '../../functions/config.ts'
+import { cachePlanOf } from '../../functions/rest/cache-plan.ts'
+import { compileRead } from '../../functions/rest/compile-read.ts'
+import { parseRequest } from '../../functions/rest/parse-request.ts'
+import { planRequest } from '../../functions/rest/plan-request.ts'
+import { sizeOfRead } from '../../functions/rest/prepared.ts'
+import { shapeOf } from '../../functions/rest/shape.ts'
+
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc') as () => void
+const catalog = buildCatalog(tables)
+const sizeOf = sizeOfRead(catalog)
+
+function prepare(table: string, query: string, accept = 'application/json') {
+  const headers = { method: 'GET', accept, prefer: '', profile: '', range: null }
+  const shape = shapeOf(table, new URLSearchParams(query), headers)
+  const request = parseRequest(table, shape.parameters, headers, defaultConfig)
+  const plan = planRequest(request, catalog, new Rights(catalog, serviceCaller), {
+    ...defaultConfig,
+    sharded: true,
+  })
+  const compiled = compileRead(plan)
+  JSON.stringify(compiled)
+  if (plan.route.kind !== 'primary') JSON.stringify(compiled.spread())
+  return { plan, compiled, cachePlan: cachePlanOf(plan, catalog) }
+}
+
+const many = (i: number, n: number) =>
+  Array.from({ length: n }, (_, j) => `x${j === 0 ? i : j}:name`).join(',')
+it.each([
+  ['a narrow read', 1000, (i: number) => prepare('tracks', `select=id,a${i}:name&id=eq.1`)],
+  [
+    'embeds',
+    500,
+    (i: number) =>
+      prepare(
+        'albums',
+        `select=a${i}:title,artists(name),tracks(id,name,genres(name))&tracks.order=name&limit=3`,
+      ),
+  ],
+  ['700 columns', 20, (i: number) => prepare('tracks', `select=${many(i, 700)}`, 'text/csv')],
+  ['several shards', 500, (i: number) => prepare('invoices', `select=a${i}:id,customers(*)&order=id`)],
+  [
+    'an or of many',
+    100,
+    (i: number) =>
+      prepare('tracks', `select=a${i}:id&or=(${Array.from({ length: 60 }, (_, j) => `id.eq.${j}`)})`),
+  ],
+] as const)('%s take about what is said of them', (_, n, make) => {
+  make(-1)
+  gc()
+  const before = process.memoryUsage().heapUsed
+  const kept = Array.from({ length: n }, (_, i) => make(i))
+  gc()
+  const grown = process.memoryUsage().heapUsed - before
+  const said = kept.reduce((sum, one) => sum + sizeOf(one), 0)
+  // Other files of the process let go of what they had meanwhile: wide bounds.
+  expect(grown / said).toBeGreaterThan(0.4)
+  expect(grown / said).toBeLessThan(2)
+})
