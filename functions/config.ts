@@ -7,6 +7,7 @@ import type { Setting } from './balancer/declarations.ts'
 import type { Env } from './context.ts'
 import type { Objective } from './monitor/service-levels.ts'
 import type { SpanExport } from './monitor/spans.ts'
+import type { Budgets } from './rest/budget.ts'
 
 /** Everything that `functions/app/config.ts` may set. */
 export interface AtollConfig {
@@ -34,6 +35,13 @@ export interface AtollConfig {
   readonly rateLimitSeconds: 10 | 60
   /** Largest body of a request to `/rest/v1`, in bytes. Default 10,000,000. */
   readonly maxBodyBytes: number
+  /**
+   * What one request to `/rest/v1` may ask, by role, as far as it differs from the defaults in `functions/rest/budget.ts`: `anon`,
+   * `authenticated`, `service_role`; all other roles have what `authenticated` has. Default none.
+   *
+   * @example budgets: { anon: { toManyLevels: 2, answerBytes: 1_000_000 } }
+   */
+  readonly budgets: Budgets
   /** Whether `Prefer: tx=rollback` may ask for a write that is undone. Default true. */
   readonly txRollback: boolean
   /** Longest time that a database may take to answer, in milliseconds. Default 10,000. */
@@ -126,6 +134,7 @@ export const defaultConfig: AtollConfig = {
   jwtIssuer: null,
   rateLimitSeconds: 60,
   maxBodyBytes: 10_000_000,
+  budgets: {},
   txRollback: true,
   databaseTimeoutMs: 10_000,
   idempotencyKeySeconds: 86_400,

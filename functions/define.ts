@@ -176,6 +176,8 @@ export interface FunctionDefinition<Input extends z.ZodObject = z.ZodObject> {
   readonly undoable?: boolean
   /** Roles that may call it; `service_role` always may. Default none. */
   readonly roles?: readonly string[]
+  /** Most bytes of arguments in a call's body. Default: what the caller's role may send, `bodyBytes` of its budget. */
+  readonly maxBodyBytes?: number
   /** A thrown error is told to nobody: throw what `refuse` makes to tell the caller. */
   run(context: FunctionContext<z.output<Input>>): Promise<unknown>
 }

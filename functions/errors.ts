@@ -43,6 +43,90 @@ export class AtollError extends Error {
 export function isShareTaken(error: unknown): boolean {
   return error instanceof AtollError && error.body.code === 'BOUND020'
 }
+const simpler = (hint: string) => ({ status: 400, remedy: hint })
+const smaller = (hint: string) => ({ status: 413, remedy: hint })
+
+/** The bounds of a role's budget: code, status, what is counted, and what to do instead. */
+const bounds = {
+  queryLength: {
+    code: 'BOUND001',
+    status: 414,
+    what: 'characters in its query string',
+    remedy: 'Send long lists in parts, or write a function that takes them in its body.',
+  },
+  embeds: {
+    code: 'BOUND002',
+    what: 'embedded resources',
+    ...simpler('Ask for some of them in a request of their own.'),
+  },
+  toManyLevels: {
+    code: 'BOUND003',
+    what: 'levels of embeds of many rows',
+    ...simpler('Ask for the inner levels in a request of their own, by the keys of the outer ones.'),
+  },
+  returns: {
+    code: 'BOUND004',
+    what: 'embeds of many rows that come back to a table on their way',
+    ...simpler('Ask for the inner levels in a request of their own, by the keys of the outer ones.'),
+  },
+  subqueries: {
+    code: 'BOUND005',
+    what: 'questions for embedded rows, filters and order on them included',
+    ...simpler('Leave out embeds, !inner, or filters and order on embedded resources.'),
+  },
+  columns: {
+    code: 'BOUND006',
+    what: 'columns and terms of order',
+    ...simpler('Select fewer columns, or * for all of them.'),
+  },
+  filters: { code: 'BOUND007', what: 'filters', ...simpler('Use in.(…) instead of many conditions.') },
+  logicLevels: {
+    code: 'BOUND008',
+    what: 'levels of and() and or()',
+    ...simpler('Write conditions side by side instead of within each other.'),
+  },
+  operandLength: {
+    code: 'BOUND009',
+    what: 'characters in a value that a filter compares with',
+    ...simpler('Compare with shorter values.'),
+  },
+  listItems: { code: 'BOUND010', what: 'elements in a list', ...simpler('Send the list in parts.') },
+  jsonLevels: {
+    code: 'BOUND011',
+    what: 'levels in a JSON value that a filter compares with',
+    ...simpler('Filter by a path into the column: data->a->>b=eq.…'),
+  },
+  elements: {
+    code: 'BOUND012',
+    what: 'values in an array or JSON value that a filter compares with',
+    ...simpler('Use in.(…) for lists of values, or compare with smaller ones.'),
+  },
+  answerBytes: {
+    code: 'BOUND013',
+    what: 'bytes in its answer',
+    ...smaller('Ask for fewer rows at once, by limit or Range, or select fewer columns.'),
+  },
+  offset: {
+    code: 'BOUND014',
+    what: 'rows to pass over',
+    ...simpler('Page by the key instead: order=id&id=gt.<the last id of the page before>.'),
+  },
+  mergedRows: {
+    code: 'BOUND015',
+    what: 'rows or groups to bring together from several databases',
+    ...smaller('Filter by the distribution column, ask for fewer groups, or give a limit.'),
+  },
+  bodyRows: { code: 'BOUND016', what: 'rows in its body', ...smaller('Send them in parts.') },
+  bodyValues: { code: 'BOUND017', what: 'values in its body', ...smaller('Send it in parts.') },
+  bodyBytes: {
+    code: 'BOUND018',
+    what: 'bytes in its body',
+    ...smaller('Send it in parts, or long values as files.'),
+  },
+} as const
+
+/** Name of a bound, as `budgets` has it. */
+export type BoundName = keyof typeof bounds
 
 const notEmbeddedHint = (name: string) => `Verify that '${name}' is included in the 'select' query parameter.`
 
@@ -83,6 +167,20 @@ export const errors = {
   bodyTooLarge: (maxBytes: number) =>
     new AtollError(413, 'PGRST102', 'The body is too large', {
       details: `At most ${maxBytes} bytes are accepted.`,
+    }),
+  /** A request asks for more than its role's budget has (`functions/rest/budget.ts`). @param asked null: more, by how much is not known */
+  beyondBudget: (bound: BoundName, asked: number | null, allowed: number, hint?: string) => {
+    const { code, status, what, remedy } = bounds[bound]
+    const more = asked === null ? `more than ${allowed}` : String(asked)
+    return new AtollError(status, code, `The request has ${more} ${what}; ${allowed} are allowed`, {
+      details: { bound, asked, allowed },
+      hint: hint ?? remedy,
+    })
+  },
+  tooWideToShow: (table: string, maxBytes: number) =>
+    new AtollError(413, 'BOUND019', `A row of "${table}" would be too long to be shown`, {
+      details: { bound: 'rowBytes', asked: null, allowed: maxBytes },
+      hint: `As JSON, with its quotes and control characters escaped, a row may have ${maxBytes} bytes. Keep long values as files.`,
     }),
   negativeLimit: () => rangeError('Limit should be greater than or equal to zero.'),
   rangeBackwards: () =>

@@ -111,6 +111,20 @@ export class RetiringError extends Error {
   }
 }
 
+/** What SQLite's message says when a statement's answer is beyond what the request may have; which bound, follows. */
+export const boundMark = 'atoll/bound/'
+
+/** A statement gave up, as its answer would be larger than it may be. */
+export class BoundError extends Error {
+  readonly bound: string
+
+  constructor(bound: string) {
+    super(`an answer is beyond its bound: ${bound}`)
+    this.name = 'BoundError'
+    this.bound = bound
+  }
+}
+
 /** What SQLite's message says when a database lacks a migration. */
 export const behindMark = 'atoll/behind'
 

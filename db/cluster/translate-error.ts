@@ -1,6 +1,8 @@
 import { AtollError, errors } from '../../functions/errors.ts'
 import {
+  BoundError,
   behindMark,
+  boundMark,
   ConstraintError,
   denialPrefix,
   hiddenMark,
@@ -29,6 +31,9 @@ import {
 const tooComplex =
   /too many SQL variables|Expression tree is too large|parser stack overflow|statement too long|too many columns|too many terms|at most \d+ tables|too many arguments|string or blob too big|SQLITE_TOOBIG|out of memory|SQLITE_NOMEM|too many FROM clause terms|too many levels/i
 
+/** The bound that a statement's answer is beyond. */
+const beyondBound = new RegExp(`${boundMark}(\\w+)`)
+
 /** What D1 says when asking again later may work. Source: https://developers.cloudflare.com/d1/observability/debug-d1/ */
 const passing =
   /Network connection lost|storage caused object to be reset|reset because its code was updated|exceeded timeout|overloaded|Cannot resolve D1 DB|Internal error/i
@@ -44,6 +49,7 @@ export function translateDatabaseError(
   isAhead: boolean | null = null,
 ):
   | AtollError
+  | BoundError
   | ConstraintError
   | KeyTaken
   | MovedError
@@ -59,6 +65,8 @@ export function translateDatabaseError(
   if (message.includes(movedMark)) return new MovedError(database)
   if (message.includes(revokedMark)) return new RevokedError(database)
   if (message.includes(vanishedMark)) return new VanishedError(database)
+  const [, bound] = beyondBound.exec(message) ?? []
+  if (bound !== undefined) return new BoundError(bound)
   if (message.includes(staleCopyMark)) return new StaleCopyError(database)
   const unretired = after(message, unretiredMark)
   if (unretired !== null) return new UnretiredError(unretired)

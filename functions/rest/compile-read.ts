@@ -1,20 +1,18 @@
 import { storedColumns } from '../../db/catalog/catalog.ts'
+import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import { quoteName } from '../../db/quote.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import { type CompiledSpread, compileSpread } from './compile-spread.ts'
 import type { GatherPlan, ReadPlan, ResourcePlan } from './plan.ts'
-import { sortColumns } from './sort-columns.ts'
+import { sortColumns, sortNames } from './sort-columns.ts'
 import { type Statement, writeStatement } from './sql.ts'
 
 /** What a read needs of the database, in one batch. */
 export interface CompiledRead {
   /** One row per row of the answer, in its column `r`: JSON text, or a line of CSV. */
   readonly rows: Statement
-  /**
-   * The same in one row: all texts joined in its column `r`, their number in `n`. Null where there is nothing to join them for, or no
-   * limit, which is what keeps SQLite from taking rows in another order than the inner statement's.
-   */
-  readonly joined: Statement | null
+  /** Whether the rows may come as one text (`joinedOf`): of an array. */
+  readonly isJoined: boolean
   /** One row with the number of rows there are, in its column `n`. */
   readonly count: Statement | null
   /** Names of the columns, for the head line of CSV. */
@@ -22,7 +20,13 @@ export interface CompiledRead {
   /** What each of several databases is asked instead; compiled when it is first needed. */
   readonly spread: () => CompiledSpread
   /** What brings in the rows that lie elsewhere, in the order of the plan's gathers. */
-  readonly gathers: readonly Statement[]
+  readonly gathers: readonly CompiledGather[]
+}
+
+/** Rows of a gather, each a JSON array in `r`, and the columns that they are sorted by. */
+export interface CompiledGather {
+  readonly statement: Statement
+  readonly columns: readonly string[]
 }
 
 /** Most rows of one table that are brought together for a request. */
@@ -37,7 +41,7 @@ export function compileRead(plan: ReadPlan): CompiledRead {
   let spread: CompiledSpread | undefined
   return {
     rows,
-    joined: joinedOf(plan, rows),
+    isJoined: plan.media.kind === 'array',
     count,
     columns: columnNames(plan.root),
     spread: () => {
@@ -51,17 +55,19 @@ export function compileRead(plan: ReadPlan): CompiledRead {
 /** What rows of an array are joined by. */
 export const rowSeparator = ',\n '
 
-/** Joining in the database is much cheaper than carrying each row as a value of its own. */
-function joinedOf({ root, media, maxRows }: ReadPlan, rows: Statement): Statement | null {
-  if (media.kind !== 'array' || (root.limit === null && maxRows === null)) return null
+/**
+ * All rows in one: their texts joined in its column `r`, their number in `n`. Joining in the database is much cheaper than carrying
+ * each row as a value of its own.
+ */
+export function joinedOf({ text, parameters }: BoundStatement): BoundStatement {
   return {
-    ...rows,
-    text: `SELECT group_concat(r, '${rowSeparator}') AS r, count(*) AS n FROM (${rows.text})`,
+    text: `SELECT group_concat(r, '${rowSeparator}') AS r, count(*) AS n FROM (${text})`,
+    parameters,
   }
 }
 
 /** Rows as JSON arrays of the columns that their table keeps. */
-function compileGather(gather: GatherPlan, { media }: ReadPlan): Statement {
+function compileGather(gather: GatherPlan, { media }: ReadPlan): CompiledGather {
   const root: ResourcePlan = {
     ...gather,
     source: 'table',
@@ -79,9 +85,11 @@ function compileGather(gather: GatherPlan, { media }: ReadPlan): Statement {
   // Lists that nobody ordered come in the order of the key, wherever their rows lay.
   const key = gather.table.primaryKey.map((name) => `${gather.alias}.${quoteName(name)}`)
   const columns = [`json_array(${values.join(', ')}) AS r`, ...key.flatMap(sortColumns)]
+  const names = ['r', ...key.flatMap((_, i) => sortNames(i))]
   const order = key.length === 0 ? '' : ` ORDER BY ${key.join(', ')}`
-  return writeStatement((parameters) => {
+  const statement = writeStatement((parameters) => {
     const from = new ResourceCompiler(parameters, root, { media, maxRows: null }).from()
     return `SELECT ${columns.join(', ')}${from}${order} LIMIT ${maxGathered + 1}`
   })
+  return { statement, columns: names }
 }

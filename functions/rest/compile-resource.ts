@@ -84,6 +84,24 @@ export class ResourceCompiler {
     return `SELECT ${columns.join(', ')}${this.from()}${this.#order(root)}${spreadRangeSql(root, this.#options.maxRows, this.#parameters)}`
   }
 
+  /** All rows of the root in order with the values that they are sorted by, or these alone. */
+  orderedRows(isShown: boolean): string {
+    const root = this.#root
+    const keys = root.order.flatMap((term, i) => sortColumns(this.#orderValue(term), i))
+    const shown = isShown ? [`${this.#shape(this.#entries(root))} AS r`] : []
+    const columns = [...shown, ...keys]
+    return `SELECT ${columns.length === 0 ? '1 AS r' : columns.join(', ')}${this.from()}${this.#order(root)}`
+  }
+
+  /** Order and range of grouped rows, as many as can be in the answer when other databases have groups as well. */
+  firstGroups(places: readonly number[]): string {
+    const { limit } = this.#root
+    if (places.length === 0 || (limit === null && this.#options.maxRows === null)) return ''
+    const order = this.#order(this.#root)
+    const range = spreadRangeSql(this.#root, this.#options.maxRows, this.#parameters)
+    return `${order === '' ? ' ORDER BY ' : `${order}, `}${places.join(', ')}${range}`
+  }
+
   /** The values under the names of the root's rows. */
   rootEntries(): Entry[] {
     return this.#entries(this.#root)

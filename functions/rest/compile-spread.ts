@@ -11,13 +11,29 @@ import type { Entry } from './compile-row.ts'
 import { csvLine, jsonOf } from './compile-row.ts'
 import type { ReadPlan } from './plan.ts'
 import type { AggregateName } from './request.ts'
-import { sortColumns } from './sort-columns.ts'
+import { sortColumns, sortNames } from './sort-columns.ts'
 import { type Statement, writeStatement } from './sql.ts'
 
 /** What each of several databases is asked. */
 export type CompiledSpread =
-  | { readonly kind: 'rows'; readonly rows: Statement }
-  | { readonly kind: 'groups'; readonly rows: Statement; readonly columns: readonly GroupColumn[] }
+  | {
+      readonly kind: 'rows'
+      /** As many rows as can be in the answer. */
+      readonly rows: Statement
+      /** All rows in order, to be asked for by a range; and what they are sorted by alone. */
+      readonly ordered: Statement
+      readonly keys: Statement
+      /** Names of the columns that rows are sorted by. */
+      readonly sorted: readonly string[]
+    }
+  | {
+      readonly kind: 'groups'
+      readonly rows: Statement
+      readonly columns: readonly GroupColumn[]
+      /** Names of the columns that its rows have, and of those that may be long. */
+      readonly names: readonly string[]
+      readonly long: readonly string[]
+    }
 
 /** A column of grouped rows: one of the groups' own, or an aggregate, and how parts of it are put together. */
 export type GroupColumn =
@@ -35,41 +51,79 @@ export function compileSpread(plan: ReadPlan): CompiledSpread {
     return {
       kind: 'rows',
       rows: writeStatement((parameters) => new ResourceCompiler(parameters, root, plan).spreadRows()),
+      ordered: writeStatement((parameters) => new ResourceCompiler(parameters, root, plan).orderedRows(true)),
+      keys: writeStatement((parameters) => new ResourceCompiler(parameters, root, plan).orderedRows(false)),
+      sorted: root.order.flatMap((_, i) => sortNames(i)),
     }
   }
   let entries: readonly Entry[] = []
+  const names: string[] = []
   const rows = writeStatement((parameters) => {
     const compiler = new ResourceCompiler(parameters, root, plan)
     entries = compiler.rootEntries()
     const columns: string[] = []
+    names.length = 0
     // Groups are named by their places: a column of the table may have any name.
     const groups: number[] = []
     for (const [i, entry] of entries.entries()) {
       if (!entry.aggregate) groups.push(columns.length + 1)
-      columns.push(...partColumns(entry, i, plan))
+      for (const [name, sql] of partColumns(entry, i, plan)) {
+        columns.push(`${sql} AS ${name}`)
+        names.push(name)
+      }
     }
     const keys = compiler.orderValues().flatMap(sortColumns)
+    names.push(...root.order.flatMap((_, i) => sortNames(i)))
     const groupBy = groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')}`
-    return `SELECT ${[...columns, ...keys].join(', ')}${compiler.from()}${groupBy}`
+    const first = isOrderedByGroups(plan) ? compiler.firstGroups(groups) : ''
+    return `SELECT ${[...columns, ...keys].join(', ')}${compiler.from()}${groupBy}${first}`
   })
-  return { kind: 'groups', rows, columns: entries.map(groupColumn) }
+  const long = names.filter((name) => /^[gjp]/.test(name))
+  return { kind: 'groups', rows, columns: entries.map(groupColumn), names, long }
+}
+
+/**
+ * Whether each database may send its first groups alone: those that are first of all are among them when the order is one of groups,
+ * and not of what is counted in them. How many there are in all, nobody may have asked.
+ */
+function isOrderedByGroups({ root, preferences }: ReadPlan): boolean {
+  if (preferences.count) return false
+  return root.order.every(({ embed, field }) => {
+    if (embed !== null || 'output' in field) return false
+    return root.output.some(
+      (item) =>
+        item.kind === 'column' &&
+        item.aggregate === null &&
+        item.cast === null &&
+        item.field.column === field.column &&
+        JSON.stringify(item.field.path) === JSON.stringify(field.path),
+    )
+  })
 }
 
 /** `g`: what groups are told apart by; `j`: JSON of a value in brackets, or its CSV; `p`, `y`: a part and its type; `n`: a count. */
-function partColumns(entry: Entry, i: number, { media }: ReadPlan): string[] {
+function partColumns(entry: Entry, i: number, { media }: ReadPlan): [name: string, sql: string][] {
   if (!entry.aggregate) {
     const text = media.kind === 'csv' ? csvLine([entry]) : `json_array(${jsonOf(entry)})`
-    return [`${entry.value.sql} AS g${i}`, `${text} AS j${i}`]
+    return [
+      [`g${i}`, entry.value.sql],
+      [`j${i}`, text],
+    ]
   }
   const { aggregate: name, inner } = entry.partial ?? { aggregate: 'count', inner: null }
-  if (inner === null || name === 'count') return [`count(${inner === null ? '*' : inner.sql}) AS n${i}`]
+  if (inner === null || name === 'count') return [[`n${i}`, `count(${inner === null ? '*' : inner.sql})`]]
   const part = `${name === 'avg' ? 'sum' : name}(${inner.sql})`
   const shown = { name: entry.name, aggregate: true, value: { sql: part, type: inner.type } }
   return [
-    `CASE typeof(${part}) WHEN 'integer' THEN CAST(${part} AS TEXT) WHEN 'blob' THEN hex(${part}) ELSE ${part} END AS p${i}`,
-    `typeof(${part}) AS y${i}`,
-    ...(name === 'avg' ? [`count(${inner.sql}) AS n${i}`] : []),
-    ...(name === 'min' || name === 'max' ? [`json_array(${jsonOf(shown)}) AS j${i}`] : []),
+    [
+      `p${i}`,
+      `CASE typeof(${part}) WHEN 'integer' THEN CAST(${part} AS TEXT) WHEN 'blob' THEN hex(${part}) ELSE ${part} END`,
+    ],
+    [`y${i}`, `typeof(${part})`],
+    ...(name === 'avg' ? [[`n${i}`, `count(${inner.sql})`] as [string, string]] : []),
+    ...(name === 'min' || name === 'max'
+      ? [[`j${i}`, `json_array(${jsonOf(shown)})`] as [string, string]]
+      : []),
   ]
 }
 

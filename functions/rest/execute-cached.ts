@@ -13,10 +13,9 @@ import { LastWrites, lastWritesKey } from '../cache/last-writes.ts'
 import { errors } from '../errors.ts'
 import { type CachePlan, tagsFor } from './cache-plan.ts'
 import type { CompiledRead } from './compile-read.ts'
-import { executeRead } from './execute.ts'
+import { type BoundRead, executeRead } from './execute.ts'
 import type { ReadPlan } from './plan.ts'
 import { answerOf } from './respond.ts'
-import type { Bindings } from './sql.ts'
 
 /** A read that may be answered from the cache. */
 export interface CachedRead {
@@ -25,7 +24,7 @@ export interface CachedRead {
   readonly cachePlan: CachePlan
   /** What tells this request from all others whose answers are other ones. */
   readonly key: string
-  readonly bindings: Bindings
+  readonly bindings: BoundRead
   readonly directives: CacheDirectives
   /** Who the caller is, when their last writes must be seen without a session token. */
   readonly who: string | null

@@ -4,21 +4,27 @@
  */
 
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { BoundStatement, Outcome, Row, Site } from '../../db/cluster/cluster.ts'
-import { MovedError, StaleCopyError } from '../../db/cluster/constraint-error.ts'
+import type { BoundStatement, Site } from '../../db/cluster/cluster.ts'
+import { BoundError, MovedError, StaleCopyError } from '../../db/cluster/constraint-error.ts'
 import { followReferences } from '../../db/cluster/reference-copies.ts'
 import { rowsOf } from '../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { find } from '../../db/cluster/unique-values.ts'
-import { AtollError, errors } from '../errors.ts'
+import { AtollError, type BoundName, errors } from '../errors.ts'
+import type { Budget } from './budget.ts'
 import { byteLength } from './byte-length.ts'
-import { rangeOf } from './compile-range.ts'
-import { type CompiledRead, maxGathered } from './compile-read.ts'
-import { mergeParts } from './merge-parts.ts'
+import { type CompiledGather, type CompiledRead, joinedOf, maxGathered } from './compile-read.ts'
+import { answersOf, readParts } from './execute-spread.ts'
+import { bytesOf, guardAnswer } from './guard-answer.ts'
 import { lookedUp, slotsOf } from './place.ts'
 import type { ReadPlan, RoutePlan } from './plan.ts'
 import { sortRows } from './sort-rows.ts'
 import { type Bindings, bindParameters, maxParameterBytes, type Statement } from './sql.ts'
+
+/** What a read is run with. */
+export interface BoundRead extends Bindings {
+  readonly budget: Budget
+}
 
 /** What a read found. */
 export interface ReadResult {
@@ -43,7 +49,7 @@ const maxMoves = 4
 export async function executeRead(
   plan: ReadPlan,
   compiled: CompiledRead,
-  bindings: Bindings,
+  bindings: BoundRead,
   session: ClusterSession,
   catalog: Catalog,
   boundRows?: string,
@@ -53,6 +59,7 @@ export async function executeRead(
       const gathered = await gatherRows(plan, compiled, bindings, session)
       return await readRows(plan, compiled, { ...bindings, gathered }, session, boundRows)
     } catch (error) {
+      if (error instanceof BoundError) throw beyond(error, bindings.budget)
       if (error instanceof StaleCopyError) {
         if (moves >= maxMoves) throw errors.copiesBehind(error.database)
         await followReferences(session, catalog)
@@ -65,89 +72,58 @@ export async function executeRead(
   }
 }
 
+function beyond({ bound }: BoundError, budget: Budget): AtollError {
+  const name = bound as Extract<BoundName, keyof Budget>
+  return errors.beyondBudget(name, null, budget[name])
+}
+
 async function readRows(
   plan: ReadPlan,
   compiled: CompiledRead,
-  bindings: Bindings,
+  bindings: BoundRead,
   session: ClusterSession,
   boundRows?: string,
 ): Promise<ReadResult> {
   const site = await siteOf(plan.route, bindings, session)
   const parts = await session.cluster.partsOf(site, session)
-  if (parts.length > 1) return readParts(site, plan, compiled, bindings, session, boundRows)
+  if (parts.length > 1) return readParts({ site, plan, compiled, bindings, session, boundRows })
   const counts = compiled.count ? [compiled.count] : []
-  const ask = async (main: Statement) => {
-    const statements = [main, ...counts].map((statement) => bind(statement, bindings, boundRows))
+  // What it shows is bounded in the statement: more than may be shown never leaves the database.
+  const rowsWithin = (maxBytes: number) =>
+    guardAnswer(bind(compiled.rows, bindings, boundRows), {
+      columns: 'r',
+      size: bytesOf(['r']),
+      maxBytes,
+      maxRows: null,
+    })
+  const ask = async (main: BoundStatement) => {
+    const statements = [main, ...counts.map((statement) => bind(statement, bindings, boundRows))]
     const { answers, missing } = answersOf(await session.run(site, () => statements), plan)
     const [rows = [], counted] = answers[0] ?? []
     return { rows, total: counted ? Number(counted[0]?.n ?? 0) : null, missing }
   }
-  if (compiled.joined && !tooLong.has(compiled)) {
+  const { answerBytes } = bindings.budget
+  if (compiled.isJoined && !tooLong.has(compiled)) {
     try {
-      const { rows, ...rest } = await ask(compiled.joined)
+      const { rows, ...rest } = await ask(joinedOf(rowsWithin(Math.min(maxJoinedBytes, answerBytes))))
       const { r: text, n } = rows[0] ?? { r: null, n: 0 }
       return { ...rest, rows: text === null ? [] : [text as string], count: Number(n) }
     } catch (error) {
-      if (!(error instanceof AtollError && error.body.code === '54001')) throw error
+      const isLong =
+        error instanceof BoundError || (error instanceof AtollError && error.body.code === '54001')
+      if (!isLong || answerBytes <= maxJoinedBytes) throw error
       tooLong.add(compiled)
     }
   }
-  const { rows, ...rest } = await ask(compiled.rows)
+  const { rows, ...rest } = await ask(rowsWithin(answerBytes))
   return { ...rest, rows: rows.map((row) => row.r as string), count: rows.length }
 }
 
-/** What is longer in one text than D1 allows (2 MB) is read row by row from then on. */
+/** Most bytes of an answer that the database joins to one text: D1 allows 2,000,000. */
+const maxJoinedBytes = 1_900_000
+
+/** What is longer is read row by row from then on. */
 const tooLong = new WeakSet<CompiledRead>()
-
-async function readParts(
-  site: Site,
-  plan: ReadPlan,
-  compiled: CompiledRead,
-  bindings: Bindings,
-  session: ClusterSession,
-  boundRows?: string,
-): Promise<ReadResult> {
-  const spread = compiled.spread()
-  const counts = compiled.count && spread.kind !== 'groups' ? [compiled.count] : []
-  const statements = [spread.rows, ...counts].map((statement) => bind(statement, bindings, boundRows))
-  const { answers, missing } = answersOf(await session.run(site, () => statements), plan)
-  const range = rangeOf(plan.root, plan.maxRows, bindings.operands)
-  const { rows, merged } = mergeParts(
-    answers.map(([first = []]) => first),
-    spread,
-    plan,
-    range,
-  )
-  const counted = answers.reduce((sum, results) => sum + Number(results[1]?.[0]?.n ?? 0), 0)
-  const total = spread.kind === 'groups' ? merged : counted
-  return { rows, count: rows.length, total: compiled.count ? total : null, missing }
-}
-
-/** What the parts answered; those that failed are left out when the request allows it, and any part is left. */
-function answersOf(outcomes: readonly Outcome[], { preferences }: ReadPlan) {
-  const answers: (readonly (readonly Row[])[])[] = []
-  const missing: string[] = []
-  let failure: unknown
-  for (const outcome of outcomes) {
-    if ('results' in outcome) answers.push(outcome.results)
-    else {
-      if (
-        outcome.error instanceof MovedError ||
-        outcome.error instanceof StaleCopyError ||
-        !isUnavailable(outcome.error)
-      )
-        throw outcome.error
-      failure ??= outcome.error
-      missing.push(outcome.part.database)
-    }
-  }
-  if (missing.length > 0 && (preferences.partial !== 'allow' || answers.length === 0)) throw failure
-  return { answers, missing }
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof AtollError && error.status === 503
-}
 
 /** Reads the rows that lie elsewhere, each gather as one JSON array. */
 async function gatherRows(
@@ -158,8 +134,17 @@ async function gatherRows(
 ): Promise<string[]> {
   return Promise.all(
     gathers.map(async ({ route, table }, i) => {
-      const statement = bind(compiled.gathers[i] as Statement, bindings)
+      const { columns, statement: gather } = compiled.gathers[i] as CompiledGather
+      const bounds = {
+        columns: columns.join(', '),
+        size: bytesOf(['r']),
+        maxBytes: maxParameterBytes,
+        maxRows: null,
+      }
+      const statement = guardAnswer(bind(gather, bindings), bounds)
       const outcomes = await session.run(await siteOf(route, bindings, session), () => [statement])
+      const isTooMuch = outcomes.some((outcome) => 'error' in outcome && outcome.error instanceof BoundError)
+      if (isTooMuch) throw errors.tooManyToGather(table.name, maxGathered)
       const rows = outcomes.flatMap(rowsOf)
       const byKey = table.primaryKey.map(() => ({ descending: false, nulls: 'first' as const }))
       const sorted = outcomes.length > 1 ? sortRows(rows, byKey) : rows

@@ -67,18 +67,17 @@ function mergeGroups(
     }
   }
   const { order } = plan.root
-  const sorted = [...groups.values()].sort(
-    order.length > 0
-      ? (a, b) => compareBy(order, a.row, b.row)
-      : (a, b) => {
-          for (const [i, column] of columns.entries()) {
-            if (column.kind !== 'key') continue
-            const compared = compareStored(a.row[`g${i}`], b.row[`g${i}`])
-            if (compared !== 0) return compared
-          }
-          return 0
-        },
-  )
+  // What the order leaves open the groups decide, as they do on each database.
+  const sorted = [...groups.values()].sort((a, b) => {
+    const ordered = compareBy(order, a.row, b.row)
+    if (ordered !== 0) return ordered
+    for (const [i, column] of columns.entries()) {
+      if (column.kind !== 'key') continue
+      const compared = compareStored(a.row[`g${i}`], b.row[`g${i}`])
+      if (compared !== 0) return compared
+    }
+    return 0
+  })
   return sorted.map((group) => shape(group, columns, plan))
 }
 

@@ -4,6 +4,7 @@
  */
 import { errors } from '../errors.ts'
 import { parseCsv } from './parse-csv.ts'
+import { parseLossless } from './parse-lossless.ts'
 
 export type PayloadRow = Readonly<Record<string, unknown>>
 
@@ -33,7 +34,8 @@ export function parsePayload(text: string, contentType: string, columns: readonl
   return { rows, columns: names, textual }
 }
 
-function mediaType(contentType: string): string {
+/** The type that a content type names; JSON when it names none. */
+export function mediaType(contentType: string): string {
   return contentType.toLowerCase().split(';', 1)[0]?.trim() || 'application/json'
 }
 
@@ -69,10 +71,6 @@ export interface RawNumber {
 }
 
 interface JsonWithSource {
-  parse(
-    text: string,
-    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
-  ): unknown
   rawJSON(text: string): RawNumber
   isRawJSON(value: unknown): value is RawNumber
 }
@@ -87,12 +85,7 @@ export function isRawNumber(value: unknown): value is RawNumber {
 /** Parses JSON; numbers that would lose digits are kept as they were written. */
 export function parseJson(text: string): unknown {
   try {
-    if (!/\d{16}/.test(text)) return JSON.parse(text)
-    return sourceJson.parse(text, (_, value, { source }) =>
-      typeof value === 'number' && source !== undefined && String(value) !== source && /\d{16}/.test(source)
-        ? sourceJson.rawJSON(source)
-        : value,
-    )
+    return parseLossless(text, (digits) => sourceJson.rawJSON(digits))
   } catch {
     throw errors.invalidBody('Empty or invalid json')
   }

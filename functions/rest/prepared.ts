@@ -8,12 +8,14 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { sizeOf } from '../size-of.ts'
 import type { CachePlan } from './cache-plan.ts'
+import type { PlanCost } from './check-budget.ts'
 import type { CompiledRead } from './compile-read.ts'
 import type { CompiledWrite } from './compile-write.ts'
 import type { ReadPlan, WritePlan } from './plan.ts'
 
 export interface PreparedRead {
   readonly plan: ReadPlan
+  readonly cost: PlanCost
   readonly compiled: CompiledRead
   /** Null when the answer cannot be cached. */
   readonly cachePlan: CachePlan | null
@@ -21,6 +23,7 @@ export interface PreparedRead {
 
 export interface PreparedWrite {
   readonly plan: WritePlan
+  readonly cost: PlanCost
   readonly compiled: CompiledWrite
 }
 

@@ -21,8 +21,11 @@ import { tellFailure } from '../tell-failure.ts'
 import { type Keeping, openTransaction } from '../transaction/transaction.ts'
 import { watched } from '../watch-call.ts'
 import { allow, allowed } from './allow.ts'
+import { type Budget, openBudgets } from './budget.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { cachePlanOf } from './cache-plan.ts'
+import { checkBody, readBoundedBody } from './check-body.ts'
+import { checkCost, checkOperands, costOf } from './check-budget.ts'
 import { CompileCache } from './compile-cache.ts'
 import { compileRead } from './compile-read.ts'
 import { compileWrite } from './compile-write.ts'
@@ -37,7 +40,7 @@ import { callKeyed } from './keyed-call.ts'
 import { ranked } from './media.ts'
 import { noteCost } from './note-cost.ts'
 import { describeApi } from './openapi.ts'
-import { type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
+import { mediaType, type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
 import { parseRequest } from './parse-request.ts'
 import type { ReadPlan, WriteAction, WritePlan } from './plan.ts'
 import { PlanCache } from './plan-cache.ts'
@@ -45,7 +48,6 @@ import { planRequest, planRows } from './plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
 import { type PreparedRead, type PreparedWrite, sizeOfRead, sizeOfWrite } from './prepared.ts'
 import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf, singularOf } from './raw-request.ts'
-import { readBody } from './read-body.ts'
 import type { RestRequest } from './request.ts'
 import { accountOf, openSession, writeInnerSession, writeSession } from './request-session.ts'
 import { answerOf, type ResponseInput, respond } from './respond.ts'
@@ -65,6 +67,7 @@ interface Asked {
   readonly url: URL
   readonly shape: Shape
   readonly rights: Rights
+  readonly budget: Budget
   readonly session: ClusterSession
   readonly timing: Timing
 }
@@ -106,6 +109,10 @@ export function createRest(
   ])
   const optionsFor = ({ cluster }: ClusterSession) => ({ ...config, sharded: cluster.sharded })
 
+  /** What the app's own code asks, it has written itself; of others, their role decides. */
+  const budgetOf = openBudgets(config.budgets)
+  const budgetFor = ({ caller, inner }: Visit) => budgetOf(inner === undefined ? caller.role : 'service_role')
+
   /** The pipeline: request, plan, statements, rows, response. */
   async function answer(visit: Visit, table: string): Promise<Response> {
     const { raw, caller } = visit
@@ -114,7 +121,8 @@ export function createRest(
       isTimed(config, raw.headers, caller.role === 'service_role'),
       spans && ((stage, ms) => spans.part(stage, 'internal', Date.now() - ms, Date.now(), {})),
     )
-    const url = new URL(raw.url)
+    const budget = budgetFor(visit)
+    const url = queryWithin(budget, raw)
     const headers = headersOf(raw)
     const shape = shapeOf(table, parametersOf(url), headers)
     const rights = new Rights(catalog, caller)
@@ -129,7 +137,7 @@ export function createRest(
     const request = requests.getOrMake(shape.key, parse, () => answered.has(shape.key))
     timing.mark('parse')
     const session = await openSession(visit, request.action === 'read')
-    const asked: Asked = { visit, raw, url, shape, rights, session, timing }
+    const asked: Asked = { visit, raw, url, shape, rights, budget, session, timing }
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
     if (isNew && response.status < 400) answered.note(shape.key)
     noteCost(asked, table, response)
@@ -140,15 +148,20 @@ export function createRest(
   }
 
   async function read(request: RestRequest, asked: Asked): Promise<Response> {
-    const { visit, raw, url, shape, rights, session, timing } = asked
+    const { visit, raw, url, shape, rights, budget, session, timing } = asked
     const prepare = () => {
       const plan = planRequest(request, catalog, rights, optionsFor(session))
-      return { plan, compiled: compileRead(plan), cachePlan: cachePlanOf(plan, catalog) }
+      const cost = costOf(request, plan.root)
+      checkCost(cost, budget)
+      return { plan, cost, compiled: compileRead(plan), cachePlan: cachePlanOf(plan, catalog) }
     }
     const keeps = () => answered.has(shape.key)
-    const { plan, compiled, cachePlan } = reads.getOrMake(shape.key, rights, prepare, keeps)
+    const { plan, cost, compiled, cachePlan } = reads.getOrMake(shape.key, rights, prepare, keeps)
+    // What is kept was made for the shape, whoever asked first.
+    checkCost(cost, budget)
+    checkOperands(cost, shape.operands, plan.root, budget)
     timing.mark('plan')
-    const bindings = { operands: shape.operands, rights }
+    const bindings = { operands: shape.operands, rights, budget }
     const { cache } = visit.services
     if (cache === null || cachePlan === null) {
       if (readDirectives(raw.headers).onlyIfCached) throw errors.notCached()
@@ -170,7 +183,7 @@ export function createRest(
   }
 
   async function write(request: RestRequest, asked: Asked): Promise<Response> {
-    const { visit, raw, url, shape, rights, session, timing } = asked
+    const { visit, raw, url, shape, rights, budget, session, timing } = asked
     const table = catalog.tables.get(request.table)
     if (!table) throw errors.noTable(config.schema, request.table, null)
     requireWrite(table, request.action as WriteAction, request, rights)
@@ -178,19 +191,23 @@ export function createRest(
     const body =
       request.action === 'delete'
         ? ''
-        : await readBody(raw, config.maxBodyBytes, visit.inner ? null : pending)
-    const payload = payloadOf(request, raw, body)
+        : await readBoundedBody(raw, budget, config.maxBodyBytes, visit.inner ? null : pending)
+    const payload = payloadOf(request, raw, body, budget)
     const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
     const prepare = () => {
       const plan = planWrite(request, payload, catalog, rights, optionsFor(session))
-      return { plan, compiled: compileWrite(plan) }
+      const cost = costOf(request, plan.root)
+      checkCost(cost, budget)
+      return { plan, cost, compiled: compileWrite(plan) }
     }
     let isNew = false
     const keeps = () => {
       isNew = true
       return answered.has(key)
     }
-    const { plan, compiled } = writes.getOrMake(key, rights, prepare, keeps)
+    const { plan, cost, compiled } = writes.getOrMake(key, rights, prepare, keeps)
+    checkCost(cost, budget)
+    checkOperands(cost, shape.operands, plan.root, budget)
     if (plan.action === 'upsert') checkKeyOfPut(request, plan, payload.rows[0] ?? {}, shape.operands)
     timing.mark('plan')
     const changes = plan.action === 'delete' || (payload.rows.length > 0 && setsSomething(plan))
@@ -227,7 +244,8 @@ export function createRest(
       const headers = { Allow: methodsOfFunction(name, functions, config) }
       return Timing.of(new Response(null, { headers }), config.serverTiming)
     }
-    const url = new URL(raw.url)
+    const budget = budgetFor(visit)
+    const url = queryWithin(budget, raw)
     const called = await readCall(
       name,
       raw,
@@ -236,6 +254,7 @@ export function createRest(
       caller,
       catalog,
       config,
+      budget,
       visit.inner ? null : pending,
     )
     const { mayUndo, preferences } = called.terms
@@ -315,9 +334,13 @@ export function createRest(
     const rights = new Rights(catalog, caller)
     const session = await openSession({ ...visit, inner }, true)
     const plan = planRows({ ...request, headersOnly }, table, catalog, rights, optionsFor(session))
+    const budget = budgetFor(visit)
+    const cost = costOf(request, plan.root)
+    checkCost(cost, budget)
+    checkOperands(cost, shape.operands, plan.root, budget)
     const compiled = compileRead(plan)
     const rows = functionRows(storedColumns(table), found)
-    const bindings = { operands: shape.operands, rights }
+    const bindings = { operands: shape.operands, rights, budget }
     const result = await executeRead(plan, compiled, bindings, session, catalog, rows)
     timing.mark('transaction')
     const { maxAffected } = terms.preferences
@@ -373,9 +396,19 @@ export function createRest(
   return { routes, serve: async (visit) => answerAt(visit, ...namesOf(visit.raw)) }
 }
 
-function payloadOf(request: RestRequest, raw: Request, text: string): Payload {
+/** @throws BOUND001 */
+function queryWithin({ queryLength }: Budget, raw: Request): URL {
+  const url = new URL(raw.url)
+  const { length } = url.search
+  if (length > queryLength) throw errors.beyondBudget('queryLength', length, queryLength)
+  return url
+}
+
+function payloadOf(request: RestRequest, raw: Request, text: string, budget: Budget): Payload {
   if (request.action === 'delete') return { rows: [], columns: [], textual: false }
-  return parsePayload(text, raw.headers.get('content-type') ?? '', request.columns)
+  const type = raw.headers.get('content-type') ?? ''
+  checkBody(text, mediaType(type) === 'application/json', budget)
+  return parsePayload(text, type, request.columns)
 }
 
 /** An update of no column changes nothing; an insert of none makes a row of defaults. */

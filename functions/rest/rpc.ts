@@ -9,12 +9,13 @@ import type { AtollConfig } from '../config.ts'
 import type { AnyFunction, FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
 import type { PendingWork } from '../pending-work.ts'
+import type { Budget } from './budget.ts'
 import { type CallTerms, checkProfile, readTerms } from './call-terms.ts'
+import { checkBody, readBoundedBody } from './check-body.ts'
 import { nearestName } from './nearest-name.ts'
 import { parseFilter } from './parse-filter.ts'
-import { parseJson, parsePayload } from './parse-payload.ts'
+import { mediaType, parseJson, parsePayload } from './parse-payload.ts'
 import { parsePreferences } from './parse-preferences.ts'
-import { readBody } from './read-body.ts'
 import { readLiteral, takesText } from './read-literal.ts'
 
 /** A call that is ready to be made. */
@@ -42,6 +43,7 @@ export async function readCall(
   caller: Caller,
   catalog: Catalog,
   config: AtollConfig,
+  budget: Budget,
   pending: PendingWork | null,
 ): Promise<FunctionCall> {
   if (!['GET', 'HEAD', 'POST'].includes(raw.method)) throw errors.rpcMethod(raw.method)
@@ -52,7 +54,7 @@ export async function readCall(
   if (Object.hasOwn(functions, name) && !mayCall(functions[name] as AnyFunction)) {
     throw errors.deniedFunction(name, caller.signedIn)
   }
-  const sent = await readArguments(name, raw, url, functions, config, pending)
+  const sent = await readArguments(name, raw, url, functions, config, budget, pending)
   const callable = () => Object.fromEntries(Object.entries(functions).filter(([, known]) => mayCall(known)))
   const definition = findFunction(name, sent, functions, callable, config)
   if (raw.method !== 'POST' && !definition.stable) throw errors.rpcMethod(raw.method)
@@ -94,19 +96,22 @@ async function readArguments(
   url: URL,
   functions: FunctionManifest,
   config: AtollConfig,
+  budget: Budget,
   pending: PendingWork | null,
 ): Promise<Sent> {
+  const known = Object.hasOwn(functions, name) ? functions[name] : undefined
   if (raw.method !== 'POST') {
-    const known = Object.hasOwn(functions, name) ? functions[name] : undefined
     const isArgument = argumentsOf(known)
     const values = Object.fromEntries(
       [...url.searchParams].filter(([key, value]) => key !== 'apikey' && isArgument(key, value)),
     )
     return { values, textual: true, isJson: false, body: '' }
   }
-  const type =
-    (raw.headers.get('content-type') ?? '').toLowerCase().split(';', 1)[0]?.trim() || 'application/json'
-  const text = await readBody(raw, config.maxBodyBytes, pending)
+  const type = mediaType(raw.headers.get('content-type') ?? '')
+  const bodyBytes = known?.maxBodyBytes ?? budget.bodyBytes
+  const text = await readBoundedBody(raw, { ...budget, bodyBytes }, config.maxBodyBytes, pending)
+  // Arguments are no rows: an argument may be a list of as many values as the body may hold.
+  checkBody(text, type === 'application/json', { ...budget, bodyRows: budget.bodyValues })
   if (type === 'application/json') {
     const values = text === '' ? {} : parseJson(text)
     if (typeof values !== 'object' || values === null || Array.isArray(values)) {

@@ -8,3 +8,8 @@ export function sortColumns(sql: string, i: number): string[] {
     `CASE WHEN typeof(${sql}) = 'integer' AND (${sql} > 9007199254740991 OR ${sql} < -9007199254740991) THEN CAST(${sql} AS TEXT) END AS b${i}`,
   ]
 }
+
+/** The names of these columns. */
+export function sortNames(i: number): string[] {
+  return [`k${i}`, `b${i}`]
+}

@@ -7,6 +7,7 @@ import { serviceCaller } from '../../functions/access/caller.ts'
 import { Rights } from '../../functions/access/rights.ts'
 import { defaultConfig } from '../../functions/config.ts'
 import { cachePlanOf } from '../../functions/rest/cache-plan.ts'
+import { costOf } from '../../functions/rest/check-budget.ts'
 import { compileRead } from '../../functions/rest/compile-read.ts'
 import { parseRequest } from '../../functions/rest/parse-request.ts'
 import { planRequest } from '../../functions/rest/plan-request.ts'
@@ -29,7 +30,7 @@ function prepare(table: string, query: string, accept = 'application/json') {
   const compiled = compileRead(plan)
   JSON.stringify(compiled)
   if (plan.route.kind !== 'primary') JSON.stringify(compiled.spread())
-  return { plan, compiled, cachePlan: cachePlanOf(plan, catalog) }
+  return { plan, cost: costOf(request, plan.root), compiled, cachePlan: cachePlanOf(plan, catalog) }
 }
 
 const many = (i: number, n: number) =>
