@@ -11,9 +11,8 @@ import type { Account } from '../db/cluster/account.ts'
 import { bringUpCopies, mayBeBehind } from '../db/cluster/bring-up-copies.ts'
 import type { Site } from '../db/cluster/cluster.ts'
 import { RetiringError, RevokedError, UnretiredError } from '../db/cluster/constraint-error.ts'
-import { pause } from '../db/cluster/database.ts'
 import { copyReferences } from '../db/cluster/reference-copies.ts'
-import { StillReferredError, whileRetired } from '../db/cluster/retire.ts'
+import { StillReferredError, waitForRetiring, whileRetired } from '../db/cluster/retire.ts'
 import { slotOf } from '../db/cluster/slots.ts'
 import { isRule, translateDatabaseError } from '../db/cluster/translate-error.ts'
 import { invalidate, sweepChanges } from './cache/invalidate.ts'
@@ -175,9 +174,6 @@ function everythingOn(database: string, catalog: Catalog): ChangeSet {
   return { database, changes: [], upTo: 0, tables: [...catalog.tables.keys()] }
 }
 
-/** Times that a call waits for a row that may be about to go. */
-const maxWaits = 12
-
 /**
  * Makes a call of the app's to a database. What breaks a rule comes out as an error that names it, everything else as Drizzle knows it.
  *
@@ -194,10 +190,8 @@ async function callDatabase<Result>(
       return await make()
     } catch (error) {
       const known = translateDatabaseError(name, error)
-      if (known instanceof RetiringError) {
-        if (tries >= maxWaits) throw errors.rowRetiring(known.table)
-        await pause(Math.min(300, 20 * 2 ** tries))
-      } else if (!isBroughtUp && mayBeBehind(known) && (await bringUp())) isBroughtUp = true
+      if (known instanceof RetiringError) await waitForRetiring(known, tries)
+      else if (!isBroughtUp && mayBeBehind(known) && (await bringUp())) isBroughtUp = true
       else if (known instanceof RevokedError) throw errors.valueContended(name)
       else throw isRule(error) || known instanceof UnretiredError ? known : error
     }

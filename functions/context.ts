@@ -4,8 +4,8 @@
  */
 import type { Context } from 'hono'
 import type { Account } from '../db/cluster/account.ts'
-import { Cluster } from '../db/cluster/cluster.ts'
-import { Watchdog } from '../db/cluster/watchdog.ts'
+import type { Cluster } from '../db/cluster/cluster.ts'
+import type { Watchdog } from '../db/cluster/watchdog.ts'
 import type { Caller } from './access/caller.ts'
 import { createIdentify, type Identify } from './access/identify-caller.ts'
 import { openAccount } from './access/open-account.ts'
@@ -13,12 +13,11 @@ import { openPools, openWatch, type WatchPool } from './balancer/open-pools.ts'
 import type { PoolLink } from './balancer/pool-link.ts'
 import type { PoolWatch } from './balancer/pool-watch.ts'
 import { StickyCookies } from './balancer/sticky.ts'
-import { invalidate } from './cache/invalidate.ts'
 import { LastWrites } from './cache/last-writes.ts'
 import { type Caching, openCaching } from './cache/open-caching.ts'
 import { type AtollConfig, type Keys, readKeys, readRedis, readSetting, readSpanExport } from './config.ts'
 import type { Engine } from './engine.ts'
-import { drainEvents, emit } from './events.ts'
+import { drainEvents } from './events.ts'
 import type { InnerSession } from './inner-session.ts'
 import type { IsolateBudget } from './isolate-budget.ts'
 import type { JobLimit, JobLimitAccess } from './jobs/job-limit.ts'
@@ -26,7 +25,7 @@ import type { JobRegistry, ReadSetting } from './jobs/job-registry.ts'
 import { PayloadStore } from './jobs/payload-store.ts'
 import type { JobMessage } from './jobs/run-batch.ts'
 import type { AdvisorAccess, AdvisorObject } from './monitor/advise/advisor.ts'
-import { countAnswer, countCall, countRefusal } from './monitor/count-call.ts'
+import { countAnswer } from './monitor/count-call.ts'
 import { createHandOver } from './monitor/hand-over.ts'
 import type { Measured } from './monitor/measure.ts'
 import { Meter, SilentMeter } from './monitor/meter.ts'
@@ -34,6 +33,7 @@ import type { MetricsAccess, MetricsStore } from './monitor/metrics-store.ts'
 import { joinStores } from './monitor/metrics-stores.ts'
 import type { RequestTrace } from './monitor/request-trace.ts'
 import { Spans } from './monitor/spans.ts'
+import { openCluster } from './open-cluster.ts'
 import type { PendingWork } from './pending-work.ts'
 import type { Relay } from './relay.ts'
 import { SessionTokens } from './rest/session-token.ts'
@@ -203,28 +203,11 @@ function createServices(
   const spanExport = readSpanExport(env)
   const spans = spanExport && new Spans(spanExport)
   const cache = openCaching(readRedis(env), config, budget)
-  const watchdog = new Watchdog({
-    slowMs: config.slowQueryMs,
-    windowMs: config.databaseShareSeconds * 1000,
-    onSlow: (database) => meter.count('database_slow_queries', { database }),
-    onRefused: (...refused) => countRefusal(meter, ...refused),
-  })
-  const cluster = new Cluster(bindings, {
-    migrations,
-    catalog,
-    timeoutMs: config.databaseTimeoutMs,
-    onAhead: (database, names) => emit({ kind: 'database-ahead', database, migrations: names }),
-    onCopyFailed: (database, error) => emit({ kind: 'copy-failed', database, error }),
-    // What does not reach the store now is in the shards' change logs, for the relay.
-    onCopied: async (changes, bookmarks) => {
-      if (cache === null) return
-      await invalidate(cache, changes, bookmarks).catch((error) =>
-        emit({ kind: 'invalidation-failed', error }),
-      )
-    },
-    onCall: (call) => countCall(meter, spans, call),
-    watchdog,
-  })
+  const { cluster, watchdog } = openCluster(
+    bindings,
+    { catalog, migrations, config },
+    { cache, meter, spans },
+  )
   return {
     env,
     serve: rest.serve,

@@ -5,6 +5,7 @@
  */
 import type { BoundStatement, Row } from '../db/cluster/cluster.ts'
 import { UnretiredError } from '../db/cluster/constraint-error.ts'
+import { asks } from '../db/cluster/unknown-outcome.ts'
 import { namedReturning } from './named-returning.ts'
 
 /** What goes around a writing statement, in one transaction with it. */
@@ -37,15 +38,23 @@ export interface Guard {
   call<Result>(make: () => Promise<Result>, statements: number): Promise<Result>
 }
 
-/** Statements that change nothing. */
-const reading = /^\s*(?:select|explain|values|with\b(?![\s\S]*\b(?:insert|update|delete|replace)\b))/i
-
 /** A statement and the binding's own behind it. */
 interface Guarded extends D1PreparedStatement {
   readonly inner: D1PreparedStatement
   readonly writes: boolean
   readonly text: string
   readonly values: readonly unknown[]
+}
+
+/** A statement of the app's as one of the engine's own: its values are what D1 takes. */
+export function boundOf({
+  text,
+  values,
+}: {
+  readonly text: string
+  readonly values: readonly unknown[]
+}): BoundStatement {
+  return { text, parameters: values as BoundStatement['parameters'] }
 }
 
 export function guardedBinding(database: D1Database, guard: Guard): D1Database {
@@ -69,11 +78,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
       return await run([], [])
     } catch (error) {
       if (!(error instanceof UnretiredError)) throw error
-      const own = statements.map(({ text, values }) => ({
-        text,
-        parameters: values as BoundStatement['parameters'],
-      }))
-      return await guard.retired([...(around?.before ?? []), ...own], run)
+      return await guard.retired([...(around?.before ?? []), ...statements.map(boundOf)], run)
     } finally {
       // An answer that is lost is no sign that nothing was written.
       guard.written()
@@ -83,7 +88,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
   const one = async (statement: Guarded) => (await batch([statement]))[0] as D1Result<Record<string, unknown>>
 
   const wrap = (text: string, inner: D1PreparedStatement, values: readonly unknown[]): Guarded => {
-    const writes = !reading.test(text)
+    const writes = !asks(text)
     /** @param taking runs it with what goes around it, when there is anything */
     const run = async <Result>(
       plain: () => Promise<Result>,

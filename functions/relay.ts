@@ -152,9 +152,11 @@ export function createRelay(
         await part(round, 'reference copies', async () => {
           await giveUpOld(session)
           await followReferences(session, catalog)
-          await this.#watchCopies(services, config, session)
+          await this.#remember('behind', (before) => watchCopies(services, config, session, before))
         })
-        await part(round, 'service levels', () => this.#watchObjectives(services, config))
+        await part(round, 'service levels', () =>
+          this.#remember('burning', (before) => watchObjectives(services, config, before)),
+        )
         const { files } = services
         if (files) await part(round, 'files', () => this.#sweepFiles(files, session))
         for (const shard of cluster.shards) {
@@ -189,16 +191,14 @@ export function createRelay(
       }
     }
 
-    async #watchCopies(services: Services, config: AtollConfig, session: ClusterSession): Promise<void> {
-      const before = (await this.ctx.storage.get<readonly string[]>('behind')) ?? []
-      const after = await watchCopies(services, config, session, before)
-      if (String(after) !== String(before)) await this.ctx.storage.put('behind', after)
-    }
-
-    async #watchObjectives(services: Services, config: AtollConfig): Promise<void> {
-      const before = (await this.ctx.storage.get<readonly string[]>('burning')) ?? []
-      const after = await watchObjectives(services, config, before)
-      if (String(after) !== String(before)) await this.ctx.storage.put('burning', after)
+    /** Looks at something that has names, and remembers which of them it was told of. */
+    async #remember(
+      key: string,
+      look: (before: readonly string[]) => Promise<readonly string[]>,
+    ): Promise<void> {
+      const before = (await this.ctx.storage.get<readonly string[]>(key)) ?? []
+      const after = await look(before)
+      if (String(after) !== String(before)) await this.ctx.storage.put(key, after)
     }
 
     async #sweepFiles(files: R2Bucket, session: ClusterSession): Promise<number | null> {

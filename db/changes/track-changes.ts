@@ -52,7 +52,7 @@ export async function changesOf(
  */
 export function atHome(set: ChangeSet, catalog: Catalog, primary: string): ChangeSet[] {
   if (set.database === primary) return [set]
-  const isCopy = (table: string) => catalog.tables.get(table)?.placement.kind === 'reference'
+  const isCopy = (table: string) => hasCopies(table, catalog)
   const part = (copied: boolean): ChangeSet => ({
     database: copied ? primary : set.database,
     changes: set.changes.filter(({ table }) => isCopy(table) === copied),
@@ -60,4 +60,9 @@ export function atHome(set: ChangeSet, catalog: Catalog, primary: string): Chang
     tables: set.tables?.filter((table) => isCopy(table) === copied) ?? null,
   })
   return [part(false), part(true)].filter(({ changes, tables }) => changes.length > 0 || tables?.length)
+}
+
+/** Whether a table's rows are the primary database's, and shards have copies of them. */
+export function hasCopies(table: string, catalog: Catalog): boolean {
+  return catalog.tables.get(table)?.placement.kind === 'reference'
 }

@@ -43,18 +43,14 @@ export async function bringUpCopies(
   const [log = []] = await writing.primary([
     { text: 'SELECT ifnull(max(sequence), 0) AS n FROM _atoll_reference_log', parameters: [] },
   ])
-  const positions = await writing.onAll(shards, [
-    { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
-  ])
-  const isBehind = positions.some(
-    (outcome) => 'results' in outcome && Number(outcome.results[0]?.[0]?.n ?? 0) < Number(log[0]?.n ?? 0),
-  )
+  const positions = await appliedOn(shards, writing)
+  const isBehind = positions.some((applied) => applied !== null && applied < Number(log[0]?.n ?? 0))
   if (isBehind) await followReferences(session, catalog)
   return isBehind
 }
 
 /** How many changes a shard lacks. */
-export interface Behind {
+interface Behind {
   readonly database: string
   /** Entries of the log; of a shard that does not answer, all that some shard may lack. */
   readonly entries: number
@@ -62,15 +58,24 @@ export interface Behind {
 
 /** How many entries of the log each shard has not copied. */
 export async function copiesBehind(session: ClusterSession): Promise<readonly Behind[]> {
-  const positions = await session.onAll(session.cluster.shards, [
-    { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
-  ])
-  const known = positions.map((outcome) => ('error' in outcome ? 0 : Number(outcome.results[0]?.[0]?.n ?? 0)))
+  const { shards } = session.cluster
+  const positions = await appliedOn(shards, session)
   const [counts = []] = await session.primary([
     {
       text: 'SELECT (SELECT count(*) FROM _atoll_reference_log WHERE sequence > value) AS n FROM json_each(?1) ORDER BY key',
-      parameters: [JSON.stringify(known)],
+      parameters: [JSON.stringify(positions.map((applied) => applied ?? 0))],
     },
   ])
-  return positions.map(({ part }, i) => ({ database: part.database, entries: Number(counts[i]?.n ?? 0) }))
+  return shards.map((database, i) => ({ database, entries: Number(counts[i]?.n ?? 0) }))
+}
+
+/** How much of the log each shard has copied; null of one that does not answer. */
+async function appliedOn(
+  shards: readonly string[],
+  session: ClusterSession,
+): Promise<readonly (number | null)[]> {
+  const outcomes = await session.onAll(shards, [
+    { text: 'SELECT reference_sequence AS n FROM _atoll_shard', parameters: [] },
+  ])
+  return outcomes.map((outcome) => ('error' in outcome ? null : Number(outcome.results[0]?.[0]?.n ?? 0)))
 }

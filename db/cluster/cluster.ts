@@ -159,11 +159,17 @@ export class Cluster {
         continue
       }
       const fenceOf = (part: Part) => (this.sharded ? fenceFor(part, map, session) : [])
+      const [first, ...others] = parts
+      const firstOwn = first && statementsOf(first)
       // No shard writes its part when there are too many of them for one invocation.
-      const [first] = parts
-      if (first && parts.length > 1) session.account?.check(parts.length * (statementsOf(first).length + 1))
+      if (firstOwn && others.length > 0) session.account?.check(parts.length * (firstOwn.length + 1))
       for (const outcome of await atMost(maxAtOnce, parts, (part) =>
-        this.runPart(part, statementsOf(part), session, fenceOf(part)),
+        this.runPart(
+          part,
+          part === first && firstOwn ? firstOwn : statementsOf(part),
+          session,
+          fenceOf(part),
+        ),
       )) {
         if ('error' in outcome && outcome.error instanceof MovedError) moved.push(outcome.part)
         else outcomes.push(outcome)

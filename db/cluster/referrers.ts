@@ -30,3 +30,8 @@ export function referredColumns(catalog: Catalog, { name }: Table): string[] {
   const own = referrersOf(catalog).filter(({ parent }) => parent.name === name)
   return [...new Set(own.flatMap(({ on }) => on.map(([, column]) => column)))]
 }
+
+/** Whether rows refer to this table that lie on shards. */
+export function isReferred(catalog: Catalog, table: Table): boolean {
+  return referredColumns(catalog, table).length > 0
+}

@@ -6,13 +6,22 @@
  * transaction is through, when the writer gives up, or when the relay gives the writer up; and without it there the rows cannot go.
  * @module
  */
+import { errors } from '../../functions/errors.ts'
 import type { Catalog, Table } from '../catalog/catalog.ts'
 import { quoteName, quoteText } from '../quote.ts'
 import type { BoundStatement, Part } from './cluster.ts'
-import { ConstraintError, PolicyViolation, RolledBack, rollbackPrefix } from './constraint-error.ts'
-import { permitAll, permitRetired } from './permits.ts'
+import {
+  ConstraintError,
+  PolicyViolation,
+  type RetiringError,
+  RolledBack,
+  rollbackPrefix,
+} from './constraint-error.ts'
+import { pause } from './database.ts'
+import { endPermits, permitAll, permitRetired } from './permits.ts'
 import { deleteCopiesText, followReferences, parentsFirst } from './reference-copies.ts'
 import { referredColumns, referrersOf } from './referrers.ts'
+import { rowsOf } from './rows-of.ts'
 import type { ClusterSession } from './session.ts'
 import { pieces } from './unique-values.ts'
 
@@ -28,7 +37,7 @@ interface Leaving {
 /** Rows that all shards know are about to go. */
 export interface Retirement {
   /** Goes around the statements of the transaction that takes them away. */
-  readonly before: BoundStatement
+  readonly before: readonly BoundStatement[]
   readonly after: readonly BoundStatement[]
   readonly token: string
 }
@@ -49,7 +58,7 @@ export class StillReferredError extends Error {
 /** Rows that one trial tells of, as they leave by the message of an error. */
 const toldAtOnce = 5000
 /** Without its transaction by then, a token is taken from its writer; no call to a database takes so long. */
-export const giveUpAfterMs = 60_000
+const giveUpAfterMs = 60_000
 
 /**
  * Prepares for what statements on the primary database take away.
@@ -70,7 +79,8 @@ export async function retire(
   // The primary database first: whoever finds the token on a shard alone knows that it is over.
   await session.primary(known)
   try {
-    await onShards(known, session)
+    const knowing = await session.onAll(session.cluster.shards, known)
+    knowing.forEach(rowsOf)
     await tryOnCopies(leaving, session, catalog)
   } catch (error) {
     await giveUp(token, session, catalog)
@@ -78,11 +88,8 @@ export async function retire(
   }
   return {
     token,
-    before: permitRetired(token),
-    after: [
-      { text: 'DELETE FROM _atoll_retiring WHERE token = ?1', parameters: [token] },
-      { text: 'DELETE FROM _atoll_permits', parameters: [] },
-    ],
+    before: [permitRetired(token)],
+    after: [withoutToken(token), endPermits],
   }
 }
 
@@ -100,7 +107,7 @@ export async function whileRetired<Result>(
   const retirement = await retire(statements, session, catalog)
   if (retirement === null) return run([], [])
   try {
-    return await run([retirement.before], retirement.after)
+    return await run(retirement.before, retirement.after)
   } catch (error) {
     await giveUp(retirement.token, session, catalog)
     throw error
@@ -117,19 +124,27 @@ export async function retireNothing(
   statements: readonly BoundStatement[],
   session: ClusterSession,
   catalog: Catalog,
-): Promise<BoundStatement> {
+): Promise<readonly BoundStatement[]> {
   const leaving = await leavingBy(statements, session, catalog)
   if (leaving.length > 0) await tryOnCopies(leaving, session, catalog)
-  return permitRetired('*')
+  return [permitRetired('*')]
 }
 
 /** Takes the token away, so that nothing can go under it any more; then shards may forget it. What fails of it is left to the relay. */
 export async function giveUp(token: string, session: ClusterSession, catalog: Catalog): Promise<void> {
   const writing = session.writing()
-  await writing
-    .primary([{ text: 'DELETE FROM _atoll_retiring WHERE token = ?1', parameters: [token] }])
-    .catch(() => undefined)
+  await writing.primary([withoutToken(token)]).catch(() => undefined)
   session.later(followReferences(writing, catalog))
+}
+
+/** Times that a writer waits for a row that may be about to go, and at most how long each time, in milliseconds. */
+const maxWaits = 12
+const longestWaitMs = 300
+
+/** Waits before a row that is about to go is referred to again. @throws SHARD029 when that was tried so many times */
+export async function waitForRetiring({ table }: RetiringError, tries: number): Promise<void> {
+  if (tries >= maxWaits) throw errors.rowRetiring(table)
+  await pause(Math.min(longestWaitMs, 20 * 2 ** tries))
 }
 
 /** Takes their tokens from writers that have had them for too long. */
@@ -142,9 +157,8 @@ export async function giveUpOld(session: ClusterSession, now = Date.now()): Prom
   ])
 }
 
-/** Whether rows refer to this table that lie on shards. */
-export function isReferred(catalog: Catalog, table: Table): boolean {
-  return referredColumns(catalog, table).length > 0
+function withoutToken(token: string): BoundStatement {
+  return { text: 'DELETE FROM _atoll_retiring WHERE token = ?1', parameters: [token] }
 }
 
 function intentOf(token: string, leaving: readonly Leaving[]): BoundStatement[] {
@@ -152,12 +166,6 @@ function intentOf(token: string, leaving: readonly Leaving[]): BoundStatement[] 
     text: `INSERT OR IGNORE INTO _atoll_retiring (token, name, key, at) SELECT ?1, value->>0, value->>1, CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM json_each(?2)`,
     parameters: [token, JSON.stringify(piece.map(({ name, key }) => [name, key]))],
   }))
-}
-
-async function onShards(statements: readonly BoundStatement[], session: ClusterSession): Promise<void> {
-  for (const outcome of await session.onAll(session.cluster.shards, statements)) {
-    if ('error' in outcome) throw outcome.error
-  }
 }
 
 /** Runs the statements and undoes them: what they, and the actions of foreign keys, take away is in the log by then. */

@@ -68,9 +68,9 @@ export function translateDatabaseError(
   const [, bound] = beyondBound.exec(message) ?? []
   if (bound !== undefined) return new BoundError(bound)
   if (message.includes(staleCopyMark)) return new StaleCopyError(database)
-  const unretired = after(message, unretiredMark)
+  const unretired = after(message, unretiredMark, ':')
   if (unretired !== null) return new UnretiredError(unretired)
-  const retiring = after(message, retiringMark)
+  const retiring = after(message, retiringMark, ':')
   if (retiring !== null) return new RetiringError(retiring)
   const schema = readSchemaMark(database, message) ?? readMissing(database, message, isAhead)
   if (schema) return schema
@@ -88,18 +88,18 @@ export function translateDatabaseError(
   return errors.internal(error)
 }
 
-/** What follows a mark in a message. */
-function after(message: string, mark: string): string | null {
-  return new RegExp(`${mark}/([^':]*)`).exec(message)?.[1] ?? null
+/** What follows a mark in a message, up to where that ends. */
+function after(message: string, mark: string, end: "'" | ':'): string | null {
+  return new RegExp(`${mark}/([^${end}]*)`).exec(message)?.[1] ?? null
 }
 
 /** What the check before the first batch has found. */
 function readSchemaMark(database: string, message: string): AtollError | null {
-  const behind = after(message, behindMark)
+  const behind = after(message, behindMark, "'")
   if (behind !== null) return errors.notMigrated(database, behind)
-  const hidden = after(message, hiddenMark)
+  const hidden = after(message, hiddenMark, "'")
   if (hidden !== null) return errors.rowsElsewhere(database, hidden)
-  const unbound = after(message, unboundMark)
+  const unbound = after(message, unboundMark, "'")
   return unbound === null ? null : errors.unknownShard(unbound)
 }
 

@@ -7,14 +7,20 @@ import { AtollError, errors } from '../../functions/errors.ts'
 import { rollbackPrefix } from './constraint-error.ts'
 import type { BoundStatement } from './database.ts'
 
-/** Statements that change nothing. */
-const reading = /^\s*(?:select|explain|values|pragma|with\b(?![\s\S]*\b(?:insert|update|delete|replace)\b))/i
+/** Statements that are questions. */
+const asking = /^\s*(?:select|explain|values|with\b(?![\s\S]*\b(?:insert|update|delete|replace)\b))/i
+const pragma = /^\s*pragma/i
 
 /** A guard row that is put in whatever happens, so that nothing of its batch is ever committed. */
 const undoing = new RegExp(`^INSERT INTO _atoll_guard (?:VALUES \\(|SELECT )'${rollbackPrefix}`)
 
+/** Whether a statement is a question alone. */
+export function asks(text: string): boolean {
+  return asking.test(text)
+}
+
 export function writes(text: string): boolean {
-  return !reading.test(text)
+  return !asks(text) && !pragma.test(text)
 }
 
 /** Whether a batch leaves anything behind when it ends well. */

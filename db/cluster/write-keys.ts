@@ -15,6 +15,7 @@
  */
 import type { BoundStatement, Row } from './cluster.ts'
 import { keyMark } from './constraint-error.ts'
+import { notedRows, notedSum } from './noted-rows.ts'
 
 /** The key of a write, whose it is and what it stands for. */
 export interface WriteKey {
@@ -125,7 +126,7 @@ export function requireNew(key: WriteKey, now = Date.now()): readonly BoundState
 }
 
 /** Notes of this transaction as JSON: what `finishKey` keeps. */
-const notesText = `json_object('rows', (SELECT json_group_array(json_object('text', text, 'keys', json(keys)) ORDER BY sequence) FROM _atoll_undone WHERE kind = 'row'), 'affected', (SELECT ifnull(sum(text), 0) FROM _atoll_undone WHERE kind = 'affected'), 'existing', (SELECT ifnull(sum(text), 0) FROM _atoll_undone WHERE kind = 'existing'), 'key', (SELECT CASE WHEN count(*) = 1 THEN json(max(text)) END FROM _atoll_undone WHERE kind = 'key'))`
+const notesText = `json_object('rows', ${notedRows}, 'affected', ${notedSum('affected')}, 'existing', ${notedSum('existing')}, 'key', (SELECT CASE WHEN count(*) = 1 THEN json(max(text)) END FROM _atoll_undone WHERE kind = 'key'))`
 
 /**
  * Comes last in the transaction: from its commit on, the key is done. The last statement answers with what is kept, in `answer`.
@@ -133,25 +134,22 @@ const notesText = `json_object('rows', (SELECT json_group_array(json_object('tex
  * @param answer null: what was noted in `_atoll_undone`
  */
 export function finishKey(
-  { scope, key, attempt, maxAnswerBytes }: WriteKey,
+  asked: WriteKey,
   part: string,
   answer: string | null = null,
 ): readonly BoundStatement[] {
-  const mine = `${own} AND attempt = ?3`
+  const { scope, key, attempt, maxAnswerBytes } = asked
   return [
     {
       text: `INSERT INTO _atoll_guard SELECT '${keyMark}large/${maxAnswerBytes}' WHERE (SELECT sum(octet_length(text) + ifnull(octet_length(keys), 0)) FROM _atoll_undone WHERE kind = 'row') > ${maxAnswerBytes}`,
       parameters: [],
     },
     {
-      text: `UPDATE _atoll_idempotency SET state = 'done', part = ?4, answer = ${answer === null ? notesText : '?5'} WHERE ${mine}`,
+      text: `UPDATE _atoll_idempotency SET state = 'done', part = ?4, answer = ${answer === null ? notesText : '?5'} WHERE ${own} AND attempt = ?3`,
       parameters: [scope, key, attempt, part, ...(answer === null ? [] : [answer])],
     },
     { text: 'DELETE FROM _atoll_undone', parameters: [] },
-    {
-      text: `SELECT answer FROM _atoll_idempotency WHERE ${mine}`,
-      parameters: [scope, key, attempt],
-    },
+    readAnswer(asked, attempt),
   ]
 }
 

@@ -25,32 +25,26 @@ function triggersOf(table: Table): [name: string, sql: string][] {
     `json_array(${table.primaryKey.map((column) => `${row}.${quoteName(column)}`).join(', ')})`
   const log = (row: 'new' | 'old', when = '') =>
     `INSERT INTO _atoll_reference_log (name, key) SELECT ${quoteText(table.name)}, ${key(row)}${when};`
-  const trigger = (event: string, body: string): [string, string] => {
-    const name = `${referenceTriggerPrefix}${table.name}_${event.toLowerCase()}`
+  const trigger = (event: string, body: string, when: 'BEFORE' | 'AFTER' = 'AFTER'): [string, string] => {
+    const about = when === 'AFTER' ? event : `${when}_${event}`
+    const name = `${referenceTriggerPrefix}${table.name}_${about.toLowerCase()}`
     return [
       name,
-      `CREATE TRIGGER ${quoteName(name)} AFTER ${event} ON ${quoteName(table.name)} BEGIN ${body} END`,
+      `CREATE TRIGGER ${quoteName(name)} ${when} ${event} ON ${quoteName(table.name)} BEGIN ${body} END`,
     ]
   }
+  const isOther = table.primaryKey.map((name) => `${quoteName(name)} IS NOT new.${quoteName(name)}`)
+  const ownKey = `json_array(${table.primaryKey.map(quoteName).join(', ')})`
   const replaced = table.uniques
     .filter(({ columns }) => !sameColumns(columns, table.primaryKey))
     .map(({ columns }) => {
       const same = columns.map((name) => `${quoteName(name)} = new.${quoteName(name)}`).join(' AND ')
-      const other = table.primaryKey.map((name) => `${quoteName(name)} IS NOT new.${quoteName(name)}`)
-      const own = table.primaryKey.map(quoteName).join(', ')
-      return `INSERT INTO _atoll_reference_log (name, key) SELECT ${quoteText(table.name)}, json_array(${own}) FROM ${quoteName(table.name)} WHERE ${same} AND (${other.join(' OR ')});`
+      return `INSERT INTO _atoll_reference_log (name, key) SELECT ${quoteText(table.name)}, ${ownKey} FROM ${quoteName(table.name)} WHERE ${same} AND (${isOther.join(' OR ')});`
     })
   // What REPLACE takes away fires no trigger of its own; a row that is logged and stays costs a look.
-  const before = (event: string): [string, string][] => {
-    const name = `${referenceTriggerPrefix}${table.name}_before_${event.toLowerCase()}`
-    const on = `BEFORE ${event} ON ${quoteName(table.name)}`
-    return replaced.length === 0
-      ? []
-      : [[name, `CREATE TRIGGER ${quoteName(name)} ${on} BEGIN ${replaced.join(' ')} END`]]
-  }
+  const before = replaced.length === 0 ? [] : ['INSERT', 'UPDATE']
   return [
-    ...before('INSERT'),
-    ...before('UPDATE'),
+    ...before.map((event) => trigger(event, replaced.join(' '), 'BEFORE')),
     trigger('INSERT', log('new')),
     trigger('UPDATE', `${log('new')} ${log('old', ` WHERE ${key('old')} IS NOT ${key('new')}`)}`),
     trigger('DELETE', log('old')),

@@ -33,18 +33,16 @@ export type Rule = 'placement' | 'distribution' | 'routed-id' | 'reserved' | 're
 export function ruleTriggers(catalog: Catalog, isPrimary: boolean, shards: boolean): Map<string, string> {
   const tables = [...catalog.tables.values()].filter(({ kind }) => kind === 'table')
   const referrers = shards ? referrersOf(catalog) : []
-  return new Map([
-    ...tables.flatMap((table) => triggersOf(table, isPrimary, shards)),
-    ...tables.flatMap((table) =>
-      notRetiring(
+  return new Map(
+    tables.flatMap((table) => [
+      ...triggersOf(table, isPrimary, shards),
+      ...notRetiring(
         table,
         referrers.filter(({ child }) => child === table),
       ),
-    ),
-    ...(isPrimary && shards
-      ? tables.flatMap((table) => retired(table, referredColumns(catalog, table)))
-      : []),
-  ])
+      ...(isPrimary && shards ? retired(table, referredColumns(catalog, table)) : []),
+    ]),
+  )
 }
 
 type Trigger = [name: string, sql: string]
@@ -116,9 +114,11 @@ const notPermitted = "NOT EXISTS (SELECT 1 FROM _atoll_permits WHERE name = '*')
 
 /** @param subject the table, or `table.column` */
 function raise(rule: Rule, subject: string, when: string): string[] {
-  return [
-    `SELECT RAISE(ABORT, ${quoteText(`${ruleMark}${rule}/${subject}/`)}) WHERE (${when}) AND ${notPermitted}`,
-  ]
+  return [abort(`${ruleMark}${rule}/${subject}/`, when)]
+}
+
+function abort(reason: string, when: string): string {
+  return `SELECT RAISE(ABORT, ${quoteText(reason)}) WHERE (${when}) AND ${notPermitted}`
 }
 
 /** The row lies where its slot does, and its key says so. The slot of a longer text than SQL works out is not known. */
@@ -166,9 +166,8 @@ function retired(table: Table, columns: readonly string[]): Trigger[] {
   const on = quoteName(table.name)
   const key = table.primaryKey.map((name) => `old.${quoteName(name)}`).join(', ')
   const isKnown = `EXISTS (SELECT 1 FROM _atoll_retiring AS r WHERE r.token = p.value AND r.name = ${quoteText(table.name)} AND r.key = json_array(${key}))`
-  const body = [
-    `SELECT RAISE(ABORT, ${quoteText(`${unretiredMark}/${table.name}`)}) WHERE ${notPermitted} AND NOT EXISTS (SELECT 1 FROM _atoll_permits AS p WHERE p.name = ${quoteText(retiredPermit)} AND (p.value = '*' OR ${isKnown}))`,
-  ]
+  const isShown = `EXISTS (SELECT 1 FROM _atoll_permits AS p WHERE p.name = ${quoteText(retiredPermit)} AND (p.value = '*' OR ${isKnown}))`
+  const body = [abort(`${unretiredMark}/${table.name}`, `NOT ${isShown}`)]
   const others = columns.filter((name) => !table.primaryKey.includes(name))
   return [
     trigger(table, 'retired', `BEFORE DELETE ON ${on}`, body),
@@ -189,23 +188,23 @@ function retired(table: Table, columns: readonly string[]): Trigger[] {
 function notRetiring(table: Table, referrers: readonly Referrer[]): Trigger[] {
   if (referrers.length === 0) return []
   const on = quoteName(table.name)
-  const bodyOf = (own: readonly Referrer[]) =>
-    own.map(({ parent, on: pairs }) => {
-      const key = parent.primaryKey.map((name) => `p.${quoteName(name)}`).join(', ')
-      const refers = pairs
-        .map(([here, there]) => `p.${quoteName(there)} = new.${quoteName(here)}`)
-        .join(' AND ')
-      return `SELECT RAISE(ABORT, ${quoteText(`${retiringMark}/${parent.name}`)}) FROM _atoll_retiring AS r, ${quoteName(parent.name)} AS p WHERE r.name = ${quoteText(parent.name)} AND ${refers} AND r.key = json_array(${key}) AND ${notPermitted}`
-    })
+  const body = referrers.map(({ parent, on: pairs }) => {
+    const key = parent.primaryKey.map((name) => `p.${quoteName(name)}`).join(', ')
+    const refers = pairs
+      .map(([here, there]) => `p.${quoteName(there)} = new.${quoteName(here)}`)
+      .join(' AND ')
+    const going = `SELECT 1 FROM _atoll_retiring AS r, ${quoteName(parent.name)} AS p WHERE r.name = ${quoteText(parent.name)} AND ${refers} AND r.key = json_array(${key})`
+    return abort(`${retiringMark}/${parent.name}`, `EXISTS (${going})`)
+  })
   const columns = [...new Set(referrers.flatMap(({ on: pairs }) => pairs.map(([here]) => here)))]
   const when = 'EXISTS (SELECT 1 FROM _atoll_retiring)'
   return [
-    trigger(table, 'retiring_insert', `AFTER INSERT ON ${on} WHEN ${when}`, bodyOf(referrers)),
+    trigger(table, 'retiring_insert', `AFTER INSERT ON ${on} WHEN ${when}`, body),
     trigger(
       table,
       'retiring_update',
       `AFTER UPDATE OF ${columns.map(quoteName).join(', ')} ON ${on} WHEN ${when}`,
-      bodyOf(referrers),
+      body,
     ),
   ]
 }

@@ -6,6 +6,7 @@
 import type { Catalog, Column, Table } from '../../db/catalog/catalog.ts'
 import { type LoggedChange, loggedChangeOf } from '../../db/changes/change-log.ts'
 import { advance, cursorIsAt, readChanges, readCursor } from '../../db/changes/consumers.ts'
+import { hasCopies } from '../../db/changes/track-changes.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { makeUlid } from '../../db/cluster/slots.ts'
 import type { Services } from '../context.ts'
@@ -45,10 +46,9 @@ export async function startFromChanges(
     if (changes.length === 0) return false
     const jobs: NewJob[] = []
     const dead: NewJob[] = []
-    const isCopy = ({ table }: LoggedChange) => catalog.tables.get(table)?.placement.kind === 'reference'
     for (const change of changes) {
       // A copy that was brought up is no change: the primary database has told it.
-      if (database !== session.cluster.primary && isCopy(change)) continue
+      if (database !== session.cluster.primary && hasCopies(change.table, catalog)) continue
       for (const { job, isWanted } of await jobsOf(
         change,
         registry.subscriptions,

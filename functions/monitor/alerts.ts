@@ -90,10 +90,11 @@ export async function watchCopies(
   if (!services.cluster.sharded) return []
   const behind = await copiesBehind(session)
   for (const { database, entries } of behind) {
-    if (entries > 0 === before.includes(database)) continue
-    emit({ kind: entries > 0 ? 'copies-behind' : 'copies-caught-up', database, changes: entries })
+    const isBehind = entries > 0
+    if (isBehind === before.includes(database)) continue
+    emit({ kind: isBehind ? 'copies-behind' : 'copies-caught-up', database, changes: entries })
     await send(services, config, {
-      type: entries > 0 ? 'copies.behind' : 'copies.caught-up',
+      type: isBehind ? 'copies.behind' : 'copies.caught-up',
       timestamp: new Date().toISOString(),
       data: { database, changes: entries },
     })

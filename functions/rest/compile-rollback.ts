@@ -6,6 +6,7 @@
  */
 
 import { rollbackPrefix } from '../../db/cluster/constraint-error.ts'
+import { notedRows, notedSum } from '../../db/cluster/noted-rows.ts'
 import { quoteName } from '../../db/quote.ts'
 import { policyTerms } from './compile-policy.ts'
 import { ResourceCompiler } from './compile-resource.ts'
@@ -46,9 +47,7 @@ export function compileRollback(
       ...(doomed ? [noteResult(doomed, 'r', 'row')] : [...chosenRows(plan), ...triggersFor(plan, bindings)]),
     ],
     after: plainStatement(
-      `INSERT INTO _atoll_guard SELECT '${rollbackPrefix}'||json_object(` +
-        `'rows',(SELECT json_group_array(json_object('text',text,'keys',json(keys)) ORDER BY sequence) FROM _atoll_undone WHERE kind = 'row'),` +
-        `'existing',(SELECT ifnull(sum(text),0) FROM _atoll_undone WHERE kind = 'existing'))`,
+      `INSERT INTO _atoll_guard SELECT '${rollbackPrefix}'||json_object('rows', ${notedRows}, 'existing', ${notedSum('existing')})`,
     ),
   }
 }

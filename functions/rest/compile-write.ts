@@ -17,8 +17,6 @@ export interface CompiledWrite {
    */
   readonly doomed: Statement | null
   readonly write: Statement
-  /** The primary keys of the rows that a delete will take, each as JSON in the column `k`. */
-  readonly keys: Statement | null
   /** The distribution values of the rows that will be changed, in the column `b`; null when nobody needs them. */
   readonly slots: Statement | null
   /** Of a write of so many rows in an order, these rows as their database finds them: rowid in `id`, `b`, and the keys of the order. */
@@ -62,7 +60,6 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
         : null,
     forbid: plan.conflict ? forbidDenied(plan, plan.conflict.resolution) : null,
     doomed,
-    keys: plan.action === 'delete' ? keysOfChosen(plan) : null,
     slots: slotsOfChosen(plan),
     first: firstOfOrder(plan),
     freed: freedValues(plan),
@@ -71,16 +68,6 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
     guards: guardsFor(plan),
     columns: columnNames(plan.root),
   }
-}
-
-function keysOfChosen(plan: WritePlan): Statement | null {
-  const { alias, table } = plan.root
-  if (table.primaryKey.length === 0) return null
-  const key = table.primaryKey.map((name) => `${alias}.${quoteName(name)}`).join(', ')
-  return writeStatement((parameters) => {
-    const compiler = new ResourceCompiler(parameters, plan.root, { media: plan.media, maxRows: null })
-    return `SELECT json_array(${key}) AS k FROM ${alias}${compiler.chosen()}`
-  })
 }
 
 /** The distribution value of rows that shards may be asked for, in the column `b`; null when there is but one place for them. */

@@ -14,7 +14,7 @@ import { type Claim, find, type Permit, release, reserve } from '../../db/cluste
 import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
 import { errors } from '../errors.ts'
 import { bind } from './execute.ts'
-import { plannedFor, runSurely } from './execute-keyed.ts'
+import { plannedFor, runSurely } from './execute-parts.ts'
 import type { BoundWrite } from './execute-write.ts'
 import { canonicalText } from './place.ts'
 import { chunksOf, type StoredRow } from './storage-rows.ts'

@@ -5,7 +5,7 @@
 
 import { ownResults, tracked } from '../../db/changes/track-changes.ts'
 import { withCopies } from '../../db/cluster/bring-up-copies.ts'
-import type { BoundStatement, Outcome, Part, Site } from '../../db/cluster/cluster.ts'
+import type { Outcome, Part, Site } from '../../db/cluster/cluster.ts'
 import {
   ConstraintError,
   KeyTaken,
@@ -17,37 +17,29 @@ import {
   UnretiredError,
   VanishedError,
 } from '../../db/cluster/constraint-error.ts'
-import { pause } from '../../db/cluster/database.ts'
 import { followReferences } from '../../db/cluster/reference-copies.ts'
-import {
-  giveUp,
-  isReferred,
-  type Retirement,
-  retire,
-  retireNothing,
-  StillReferredError,
-} from '../../db/cluster/retire.ts'
+import { isReferred } from '../../db/cluster/referrers.ts'
+import { giveUp, StillReferredError, waitForRetiring } from '../../db/cluster/retire.ts'
 import { followId, skipTaken } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
-import { noAnswer, readAnswer } from '../../db/cluster/write-keys.ts'
 import type { Rights } from '../access/rights.ts'
 import { errors } from '../errors.ts'
-import { compileKeyed } from './compile-keyed.ts'
-import { compileRollback } from './compile-rollback.ts'
-import { affectedRows, type CompiledWrite } from './compile-write.ts'
+import type { CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
 import { type Aftermath, carryOn } from './execute-aftermath.ts'
-import { aroundWrite, type DonePart, type Keyed, keptResult, partText, rowsLeft } from './execute-keyed.ts'
+import { type Keyed, keptResult, partsBefore, rowsLeft } from './execute-parts.ts'
+import { retirementFor, without } from './execute-retiring.ts'
 import { followTaken, runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
 import { checkSeveral, type FoundRows, findWritten } from './find-written.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
 import type { Payload } from './parse-payload.ts'
 import type { WritePlan } from './plan.ts'
-import type { Bindings, Statement } from './sql.ts'
+import type { Bindings } from './sql.ts'
 import { chunksOf, type StoredRow, storageRows } from './storage-rows.ts'
+import { statementsFor } from './write-statements.ts'
 import { failureOf, joined, type PartResult, readNotes, readResults, type WriteResult } from './written.ts'
 
 /** A write and what it writes. */
@@ -63,8 +55,6 @@ export interface BoundWrite extends Bindings {
 
 /** Times that a write looks for its rows again. */
 const maxFinds = 4
-/** Times that it waits for a row that may be about to go. */
-const maxWaits = 12
 
 /** What earlier attempts have shown. */
 interface Known {
@@ -115,8 +105,7 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
         throw await explainViolation(error.violation, { ...bound, chunks: ['[]'] }, ask)
       } else if (error instanceof UnretiredError && attempt < maxFinds) known.retires = true
       else if (error instanceof RetiringError) {
-        if (attempt >= maxWaits) throw errors.rowRetiring(error.table)
-        await pause(Math.min(300, 20 * 2 ** attempt))
+        await waitForRetiring(error, attempt)
       } else if (!(error instanceof VanishedError || error instanceof MovedError)) throw error
       else if (attempt >= maxFinds) throw errors.rowsChanging(table.name)
     }
@@ -159,15 +148,15 @@ async function writeRows(
         const own = picked ? { ...bound, gathered: picked.gathered } : bound
         const statements = statementsFor(own, rowsOf(part), picked ? [picked.after] : [], part, planned)
         const all = tracks ? tracked(statements) : statements
-        return around === null ? all : [around.before, ...all, ...around.after]
+        return around === null ? all : [...around.before, ...all, ...around.after]
       },
       rowsOf,
     ).catch((error) => {
       if (mayBeTaken) refuseTaken(error, plan)
       throw error
     })
-  const answered =
-    site === null ? [] : (await withCopies(() => run(site), session, catalog)).map(without(around))
+  const ran = site === null ? [] : await withCopies(() => run(site), session, catalog)
+  const answered = ran.map((outcome) => without(around, outcome))
   const outcomes = tracks ? answered.map(withOwnResults) : answered
   const [only, ...others] = outcomes
   const isTaken = outcomes.some((outcome) => 'error' in outcome && outcome.error instanceof KeyTaken)
@@ -192,13 +181,6 @@ async function writeRows(
   if (done.length < results.length) throw failureOf(outcomes, results, before, bound.keyed !== undefined)
   if (done.length + before.length === 0 && plan.media.kind === 'object') throw errors.notSingular(0)
   return joined([...before.map(({ result }) => result), ...done], plan)
-}
-
-/** What earlier requests with the same key have written, as far as no database has answered with it again. */
-function partsBefore({ plan, keyed }: BoundWrite, outcomes: readonly Outcome[]): readonly DonePart[] {
-  if (!keyed) return []
-  if (plan.action === 'insert' || plan.action === 'upsert') return keyed.done
-  return keyed.done.filter(({ database }) => !outcomes.some(({ part }) => part.database === database))
 }
 
 /** Where a write goes: to the place that it names, or to where its rows are found. */
@@ -227,32 +209,6 @@ function refuseTaken(error: unknown, { numbered }: WritePlan): void {
 function withOwnResults(outcome: Outcome): Outcome {
   return 'error' in outcome ? outcome : { part: outcome.part, results: ownResults(outcome.results) }
 }
-
-/** What goes around the statements that take reference rows away; null: nothing. */
-type Around = Pick<Retirement, 'before' | 'after'> & { readonly token: string | null }
-
-/** Rows of a reference table may be referred to on every shard: these must know that they go, or refuse it. */
-async function retirementFor(
-  bound: BoundWrite,
-  rows: readonly StoredRow[],
-  session: ClusterSession,
-): Promise<Around | null> {
-  const { keyed: _, ...unkeyed } = bound
-  const { plan, rights } = bound
-  const preferences = { ...plan.preferences, tx: null }
-  const part: Part = { database: session.cluster.primary, slots: null }
-  const statements = statementsFor({ ...unkeyed, plan: { ...plan, preferences } }, rows, [], part, [])
-  if (plan.preferences.tx !== 'rollback') return retire(statements, session, rights.catalog)
-  return { before: await retireNothing(statements, session, rights.catalog), after: [], token: null }
-}
-
-/** An outcome as it would be without what went around the statements. */
-const without =
-  (around: Around | null) =>
-  (outcome: Outcome): Outcome => {
-    if (around === null || 'error' in outcome) return outcome
-    return { ...outcome, results: outcome.results.slice(1, outcome.results.length - around.after.length) }
-  }
 
 /** Says that a row on another shard has a value, unless the write would have been denied in any case. */
 async function explainTaken(
@@ -285,74 +241,6 @@ async function siteOfWrite(
   if (!session.cluster.sharded || plan.root.placement.kind !== 'distributed') return { kind: 'primary' }
   if (plan.action === 'update' || plan.action === 'delete') return siteOf(plan.route, bound, session)
   return { kind: 'slots', slots: [...new Set(rows.map(({ slot }) => slot ?? slotOf('')))] }
-}
-
-function statementsFor(
-  bound: BoundWrite,
-  rows: readonly StoredRow[],
-  after: readonly Statement[],
-  part: Part,
-  planned: readonly string[],
-): readonly BoundStatement[] {
-  const { plan, compiled, payload } = bound
-  const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
-  const { existing, forbid, doomed, write, returns, guards } = compiled
-  if (plan.preferences.tx === 'rollback') {
-    const { before, after: undo } = compileRollback(plan, compiled, bound)
-    const [chunk = '[]', ...others] = chunks
-    if (others.length > 0) throw errors.rollbackTooLarge()
-    return [...before, write, ...after, ...guards, undo].map((statement) => bind(statement, bound, chunk))
-  }
-  // Guards see the last statement only; rows that take several statements are not one row.
-  if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
-  if (bound.keyed)
-    return keyedStatements({ ...bound, keyed: bound.keyed }, rows, chunks, after, part, planned)
-  const statements = chunks.flatMap((chunk) => [
-    ...(existing ? [bind(existing, bound, chunk)] : []),
-    ...(forbid ? [bind(forbid, bound, chunk)] : []),
-    ...(doomed ? [bind(doomed, bound)] : []),
-    bind(write, bound, chunk),
-    ...(returns ? [] : [bind(affectedRows, bound)]),
-  ])
-  return [...statements, ...[...after, ...guards].map((guard) => bind(guard, bound))]
-}
-
-/** The same with what its key needs around it. */
-function keyedStatements(
-  bound: BoundWrite & { readonly keyed: Keyed },
-  rows: readonly StoredRow[],
-  chunks: readonly string[],
-  after: readonly Statement[],
-  { database }: Part,
-  planned: readonly string[],
-): readonly BoundStatement[] {
-  const { plan, compiled, keyed } = bound
-  if (plan.action === 'update' || plan.action === 'delete') {
-    const done = keyed.done.find((one) => one.database === database)
-    if (done) return [readAnswer(keyed.key, done.attempt)]
-    // Rows that have come since to match are not what was asked for then.
-    if (keyed.done.length > 0 && !planned.includes(database)) return [noAnswer]
-  }
-  const noted = compileKeyed(plan, compiled, bound)
-  const around = aroundWrite(keyed, partText(bound, rows, planned))
-  const own = chunks.flatMap((chunk, i) =>
-    [
-      ...noted.beforeEach,
-      compiled.write,
-      // It looks at what the statement before has changed.
-      ...(i === chunks.length - 1 ? after : []),
-      noted.affected,
-    ].map((statement) => bind(statement, bound, chunk)),
-  )
-  const plain = (statements: readonly Statement[]) => statements.map((statement) => bind(statement, bound))
-  return [
-    ...around.before,
-    ...plain(noted.before),
-    ...own,
-    ...plain(noted.guards),
-    ...plain(noted.after),
-    ...around.after,
-  ]
 }
 
 /** Reads what a database answered, or explains why it did not. */

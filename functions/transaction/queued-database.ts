@@ -158,10 +158,10 @@ export class QueuedDatabase {
       this.#finish(
         () => [
           ...before,
-          ...beside.before.map(queued),
+          ...beside.before.map(queuedOf),
           ...this.#expecting(),
           plain(forgetNotes),
-          ...beside.after.map(queued),
+          ...beside.after.map(queuedOf),
           ...after,
         ],
         timeoutMs,
@@ -328,8 +328,10 @@ export class QueuedDatabase {
 }
 
 /** Begins what will be undone: whether shards refer to what it takes away is asked at the commit. */
-const mayRetire: QueuedStatement = { text: permitRetired('*').text, values: ['*'] }
-function queued({ text, parameters }: BoundStatement): QueuedStatement {
+const mayRetire = queuedOf(permitRetired('*'))
+
+/** A statement of the engine's own as one of a transaction's. */
+export function queuedOf({ text, parameters }: BoundStatement): QueuedStatement {
   return { text, values: parameters }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import { type BoundStatement, Cluster } from '../../db/cluster/cluster.ts'
+import { Cluster } from '../../db/cluster/cluster.ts'
 import { KeyTaken } from '../../db/cluster/constraint-error.ts'
 import { pause } from '../../db/cluster/database.ts'
 import { StillReferredError, whileRetired } from '../../db/cluster/retire.ts'
@@ -13,8 +13,9 @@ import { finishKey, requireOpen, type WriteKey } from '../../db/cluster/write-ke
 import type { AppDatabases } from '../app-databases.ts'
 import type { Services } from '../context.ts'
 import { AtollError, errors } from '../errors.ts'
+import { boundOf } from '../guarded-binding.ts'
 import { queuedBinding, readingBinding } from './queued-binding.ts'
-import { type Beside, QueuedDatabase, type QueuedStatement, type Retired } from './queued-database.ts'
+import { type Beside, QueuedDatabase, queuedOf, type Retired } from './queued-database.ts'
 
 /** What is kept of a transaction along with its commit, so that it is made once though its request is sent again. */
 export interface Keeping<T> {
@@ -74,7 +75,7 @@ export function openTransaction(
       catalog,
       (before, after) => run(before.map(queuedOf), after.map(queuedOf)),
     ).catch((error) => {
-      throw error instanceof StillReferredError ? stillReferred(error) : error
+      throw error instanceof StillReferredError ? errors.stillReferred(error.part.database) : error
     })
   const queued = new Map(
     [...bindings].map(([name, binding]) => [name, new QueuedDatabase(name, binding, refuse, retired)]),
@@ -134,16 +135,6 @@ export function openTransaction(
       }
     },
   }
-}
-
-const boundOf = ({ text, values }: QueuedStatement): BoundStatement => ({
-  text,
-  parameters: values as BoundStatement['parameters'],
-})
-const queuedOf = ({ text, parameters }: BoundStatement): QueuedStatement => ({ text, values: parameters })
-
-function stillReferred({ part }: StillReferredError): AtollError {
-  return errors.stillReferred(part.database)
 }
 
 interface Ready<T> {

@@ -1,33 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type Mutant, runCopies } from './copies.ts'
+import { firstSeed, firstWrong, replacing, useVirtualTime } from './schedules.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
-
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useVirtualTime()
 
 const runs = Number(process.env.ATOLL_COPIES ?? 12)
-const firstSeed = Number(process.env.ATOLL_SEED ?? 1)
 
-/** The first seed that goes wrong, and how; null when none does. */
-async function find(mutant: Mutant | undefined, most: number): Promise<string | null> {
-  for (let seed = firstSeed; seed < firstSeed + most; seed++) {
-    const run = runCopies({ seed, steps: 25, ...(mutant ? { mutant } : {}) })
-    await vi.runAllTimersAsync()
-    const wrong = await run
-    if (wrong !== null) return `seed ${seed}: ${wrong}`
-  }
-  return null
-}
-
-const replacing =
-  (part: string, by: string): Mutant =>
-  (text) =>
-    text.replaceAll(part, by)
+const find = (mutant: Mutant | undefined, most: number) =>
+  firstWrong((seed) => runCopies({ seed, steps: 25, ...(mutant ? { mutant } : {}) }), most)
 
 const mutants: Readonly<Record<string, Mutant>> = {
   'lets rows refer to what is about to go': (text) =>

@@ -3,7 +3,7 @@
  * long as they like, shards do not answer for a while, writers die at any point, the cache is emptied; after every step no row may refer to
  * one that is gone, and in the end all copies, and what caches hold of them, are what the primary database has.
  */
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { type ChangeSet, changeOf } from '../../db/changes/change-log.ts'
@@ -20,8 +20,9 @@ import { translateDatabaseError } from '../../db/cluster/translate-error.ts'
 import { defineTables, distributed, reference } from '../../db/define.ts'
 import { referenceTriggers } from '../../db/system/reference-triggers.ts'
 import { ruleTriggers } from '../../db/system/rule-triggers.ts'
-import { primaryObjects, systemObjects } from '../../db/system/system-objects.ts'
+import { primaryObjects } from '../../db/system/system-objects.ts'
 import { seededRandom } from '../support/seeded-random.ts'
+import { openMemory, transact } from './memory-database.ts'
 
 const labels = sqliteTable('labels', { id: integer('id').primaryKey(), name: text('name').unique() })
 const posts = sqliteTable('posts', {
@@ -60,7 +61,7 @@ class Died extends Error {}
 export async function runCopies({ seed, steps, mutant = (one) => one }: RunOptions): Promise<string | null> {
   const random = seededRandom(seed)
   const below = (n: number) => Math.floor(random() * n)
-  const databases = new Map(names.map((name) => [name, openMemory(name, mutant)]))
+  const databases = new Map(names.map((name) => [name, openDatabase(name, mutant)]))
   const on = (name: string) => databases.get(name) as DatabaseSync
   const downUntil = new Map<string, number>()
   let wrong: string | null = null
@@ -85,24 +86,15 @@ export async function runCopies({ seed, steps, mutant = (one) => one }: RunOptio
     if (isLost || (downUntil.get(name) ?? 0) > Date.now())
       throw new Error('D1_ERROR: Network connection lost.')
     const database = on(name)
-    database.exec('BEGIN')
+    const now = (text: string) => text.replaceAll("unixepoch('subsec') * 1000", String(Date.now()))
     try {
-      const results = statements.map(({ text: own, parameters }) => {
-        const now = own.replaceAll("unixepoch('subsec') * 1000", String(Date.now()))
-        const statement = database.prepare(mutant(now, name))
-        const numbers = parameters.map((value) => (typeof value === 'number' ? BigInt(value) : value))
-        return statement.all(...numbers) as Row[]
-      })
-      database.exec('COMMIT')
+      const results = transact(database, statements, (text) => mutant(now(text), name))
       check()
       await pause(below(20))
       return results
     } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK')
-      throw translateDatabaseError(
-        name,
-        new Error(`D1_ERROR: ${(error as Error).message}: SQLITE_CONSTRAINT`),
-      )
+      const told = new Error(`D1_ERROR: ${(error as Error).message}: SQLITE_CONSTRAINT`)
+      throw translateDatabaseError(name, told)
     }
   }
 
@@ -290,18 +282,18 @@ function oldIn(
   return null
 }
 
-function openMemory(name: string, mutant: Mutant): DatabaseSync {
-  const database = new DatabaseSync(':memory:')
+function openDatabase(name: string, mutant: Mutant): DatabaseSync {
   const isPrimary = name === primary
-  for (const statement of [...systemObjects, ...(isPrimary ? primaryObjects : [])]) database.exec(statement)
-  database.exec('CREATE TABLE labels (id INTEGER PRIMARY KEY, name TEXT)')
-  database.exec('CREATE UNIQUE INDEX labels_name ON labels (name)')
-  database.exec('CREATE TABLE posts (id INTEGER PRIMARY KEY, label_id INTEGER REFERENCES labels (id))')
   const triggers = [
     ...[...ruleTriggers(catalog, isPrimary, true)].filter(([trigger]) => /retir|labels/.test(trigger)),
     ...changeTriggers(catalog, isPrimary),
     ...(isPrimary ? referenceTriggers(catalog) : []),
   ]
-  for (const [, sql] of triggers) database.exec(mutant(sql, name))
-  return database
+  return openMemory([
+    ...(isPrimary ? primaryObjects : []),
+    'CREATE TABLE labels (id INTEGER PRIMARY KEY, name TEXT)',
+    'CREATE UNIQUE INDEX labels_name ON labels (name)',
+    'CREATE TABLE posts (id INTEGER PRIMARY KEY, label_id INTEGER REFERENCES labels (id))',
+    ...triggers.map(([, sql]) => mutant(sql, name)),
+  ])
 }

@@ -1,35 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type Mutant, runReservations } from './reservations.ts'
+import { firstSeed, firstWrong, replacing, useVirtualTime } from './schedules.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
-
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useVirtualTime()
 
 const runs = Number(process.env.ATOLL_RESERVATIONS ?? 12)
-const firstSeed = Number(process.env.ATOLL_SEED ?? 1)
 
-/** The first seed that goes wrong, and how; null when none does. */
-async function find(mutant: Mutant | undefined, most: number): Promise<string | null> {
-  for (let seed = firstSeed; seed < firstSeed + most; seed++) {
-    const run = runReservations({ seed, steps: 10, ...(mutant ? { mutant } : {}) })
-    await vi.runAllTimersAsync()
-    const wrong = await run
-    if (wrong !== null) return `seed ${seed}: ${wrong}`
-  }
-  return null
-}
+const find = (mutant: Mutant | undefined, most: number) =>
+  firstWrong((seed) => runReservations({ seed, steps: 10, ...(mutant ? { mutant } : {}) }), most)
 
 /** Each changes one statement or trigger of the engine. */
-const replacing =
-  (part: string, by: string): Mutant =>
-  (text) =>
-    text.replaceAll(part, by)
-
 const mutants: Readonly<Record<string, Mutant>> = {
   'lets rows take values without a permit': (text) =>
     text.replace(/SELECT RAISE\(ABORT, 'atoll\/rule\/reserved[^;]*;/g, 'SELECT 1;'),

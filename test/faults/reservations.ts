@@ -2,7 +2,7 @@
  * Reservations of unique values under a hostile schedule: the real statements and triggers on SQLite in memory, in virtual time. Calls take
  * as long as they like, writers die at any point, and after every step the rules must hold on all databases together.
  */
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import type { Column, Table } from '../../db/catalog/catalog.ts'
@@ -16,8 +16,8 @@ import { sweepOrphans } from '../../db/cluster/sweep-orphans.ts'
 import { type Claim, find, release, reserve } from '../../db/cluster/unique-values.ts'
 import { defineTables, distributed } from '../../db/define.ts'
 import { ruleTriggers } from '../../db/system/rule-triggers.ts'
-import { systemObjects } from '../../db/system/system-objects.ts'
 import { seededRandom } from '../support/seeded-random.ts'
+import { openMemory, transact } from './memory-database.ts'
 
 const people = sqliteTable('people', { id: integer('id').primaryKey(), email: text('email').unique() })
 const catalog = buildCatalog(
@@ -47,7 +47,7 @@ export async function runReservations({
 }: RunOptions): Promise<string | null> {
   const random = seededRandom(seed)
   const below = (n: number) => Math.floor(random() * n)
-  const databases = new Map(names.map((name) => [name, openMemory(name, mutant)]))
+  const databases = new Map(names.map((name) => [name, openDatabase(name, mutant)]))
   const rows = () =>
     [...databases].flatMap(([name, database]) =>
       (database.prepare('SELECT id, email FROM people').all() as { id: number; email: string | null }[]).map(
@@ -72,21 +72,10 @@ export async function runReservations({
   const batch = async (name: string, statements: readonly BoundStatement[]): Promise<Row[][]> => {
     await pause(below(10) === 0 ? below(4000) : below(40))
     const database = databases.get(name) as DatabaseSync
-    database.exec('BEGIN')
-    try {
-      const results = statements.map(({ text, parameters }) => {
-        const statement = database.prepare(mutant(text))
-        const numbers = parameters.map((value) => (typeof value === 'number' ? BigInt(value) : value))
-        return statement.all(...numbers) as Row[]
-      })
-      database.exec('COMMIT')
-      check()
-      await pause(below(20))
-      return results
-    } catch (error) {
-      database.exec('ROLLBACK')
-      throw error
-    }
+    const results = transact(database, statements, mutant)
+    check()
+    await pause(below(20))
+    return results
   }
   const session = {
     writing: () => session,
@@ -174,14 +163,12 @@ export async function runReservations({
   return wrong
 }
 
-function openMemory(name: string, mutant: Mutant): DatabaseSync {
-  const database = new DatabaseSync(':memory:')
-  for (const statement of systemObjects) database.exec(statement)
-  database.exec('CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE)')
+function openDatabase(name: string, mutant: Mutant): DatabaseSync {
   const owned = map.ranges.filter(({ shard }) => shard === name)
-  for (const { first, last } of owned.length > 0 ? owned : [{ first: slotCount, last: slotCount }]) {
-    database.exec(`INSERT INTO _atoll_slots (first, last) VALUES (${first}, ${last})`)
-  }
-  for (const sql of ruleTriggers(catalog, name === 'DB', true).values()) database.exec(mutant(sql))
-  return database
+  const ranges = owned.length > 0 ? owned : [{ first: slotCount, last: slotCount }]
+  return openMemory([
+    'CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE)',
+    ...ranges.map(({ first, last }) => `INSERT INTO _atoll_slots (first, last) VALUES (${first}, ${last})`),
+    ...[...ruleTriggers(catalog, name === 'DB', true).values()].map(mutant),
+  ])
 }

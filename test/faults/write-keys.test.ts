@@ -1,30 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { firstSeed, firstWrong, replacing, useVirtualTime } from './schedules.ts'
 import { type Mutant, runWriteKeys } from './write-keys.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
-
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useVirtualTime()
 
 const runs = Number(process.env.ATOLL_WRITE_KEYS ?? 15)
-const firstSeed = Number(process.env.ATOLL_SEED ?? 1)
 
-/** The first seed that goes wrong, and how; null when none does. */
-async function find(mutant: Mutant | undefined, most: number): Promise<string | null> {
-  for (let seed = firstSeed; seed < firstSeed + most; seed++) {
-    const run = runWriteKeys({ seed, ...(mutant ? { mutant } : {}) })
-    await vi.runAllTimersAsync()
-    const wrong = await run
-    if (wrong !== null) return `seed ${seed}: ${wrong}`
-  }
-  return null
-}
-
-const replacing = (part: string, by: string): Mutant => ({ text: (text) => text.replaceAll(part, by) })
+const find = (mutant: Mutant | undefined, most: number) =>
+  firstWrong((seed) => runWriteKeys({ seed, ...(mutant ? { mutant } : {}) }), most)
 
 const mutants: Readonly<Record<string, Mutant>> = {
   'puts the key in behind the write, in a transaction of its own': {
@@ -36,20 +19,18 @@ const mutants: Readonly<Record<string, Mutant>> = {
   'keeps the answer after the commit': {
     text: (text) => text.replace(/answer = json_object.*? WHERE scope/s, 'answer = NULL WHERE scope'),
   },
-  'makes the write whatever is known of its key': replacing(
-    "'atoll/key/taken' WHERE",
-    "'atoll/key/taken' WHERE 0 AND",
-  ),
+  'makes the write whatever is known of its key': {
+    text: replacing("'atoll/key/taken' WHERE", "'atoll/key/taken' WHERE 0 AND"),
+  },
   'lets an attempt commit that another has taken over': {
     text: (text) =>
       text.includes('WHERE NOT EXISTS (SELECT 1 FROM _atoll_idempotency') && text.includes('atoll/key/taken')
         ? 'SELECT ?1, ?2, ?3'
         : text,
   },
-  'takes what an attempt has open for no reason to wait, and leaves it': replacing(
-    "AND (state = 'open' OR fingerprint <> ?4)",
-    'AND fingerprint <> ?4',
-  ),
+  'takes what an attempt has open for no reason to wait, and leaves it': {
+    text: replacing("AND (state = 'open' OR fingerprint <> ?4)", 'AND fingerprint <> ?4'),
+  },
   'frees a key when the outcome is not known, done or not': {
     text: (text) =>
       text.includes('SET until = 0')
@@ -71,10 +52,12 @@ const mutants: Readonly<Record<string, Mutant>> = {
         ? text.replace('at < CAST(?1 AS INTEGER)', 'at < CAST(?1 AS INTEGER) + 59000')
         : text,
   },
-  'never forgets what a caller takes up': replacing(
-    'DELETE FROM _atoll_idempotency WHERE rowid IN',
-    'DELETE FROM _atoll_idempotency WHERE 0 AND rowid IN',
-  ),
+  'never forgets what a caller takes up': {
+    text: replacing(
+      'DELETE FROM _atoll_idempotency WHERE rowid IN',
+      'DELETE FROM _atoll_idempotency WHERE 0 AND rowid IN',
+    ),
+  },
 }
 
 describe('writes with keys', () => {

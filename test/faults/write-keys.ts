@@ -3,7 +3,7 @@
  * same time, go elsewhere each time, die anywhere; what they sent commits late; keys are swept. In the end each is written once at most, and
  * once at least when it was answered, and all its answers are the same.
  */
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
 import { pause } from '../../db/cluster/database.ts'
 import {
@@ -18,8 +18,8 @@ import {
   sweepKeys,
   type WriteKey,
 } from '../../db/cluster/write-keys.ts'
-import { systemObjects } from '../../db/system/system-objects.ts'
 import { seededRandom } from '../support/seeded-random.ts'
+import { openMemory, transact } from './memory-database.ts'
 
 const names = ['DB', 'SHARD_1', 'SHARD_2']
 const timeoutMs = 1000
@@ -49,22 +49,18 @@ export async function runWriteKeys({ seed, mutant = {} }: RunOptions): Promise<s
   const { text: changed = (text) => text, split = (all) => [all], looksAtRequest = true } = mutant
   const random = seededRandom(seed)
   const below = (n: number) => Math.floor(random() * n)
-  const databases = new Map(names.map((name) => [name, openMemory()]))
+  const databases = new Map(
+    names.map((name) => [
+      name,
+      openMemory(['CREATE TABLE written (id INTEGER PRIMARY KEY, body TEXT NOT NULL)']),
+    ]),
+  )
   let wrong: string | null = null
 
-  const transact = (name: string, statements: readonly BoundStatement[]): Row[][] => {
-    const database = databases.get(name) as DatabaseSync
-    database.exec('BEGIN')
+  const run = (name: string, statements: readonly BoundStatement[]): Row[][] => {
     try {
-      const results = statements.map(({ text, parameters }) => {
-        const statement = database.prepare(changed(text))
-        statement.setAllowUnknownNamedParameters(true)
-        return statement.all(...parameters) as Row[]
-      })
-      database.exec('COMMIT')
-      return results
+      return transact(databases.get(name) as DatabaseSync, statements, changed)
     } catch (error) {
-      database.exec('ROLLBACK')
       throw String(error).includes('atoll/key/taken') ? new Taken() : error
     }
   }
@@ -77,7 +73,7 @@ export async function runWriteKeys({ seed, mutant = {} }: RunOptions): Promise<s
       await pause(late)
       const results: Row[][] = []
       for (const part of split(statements)) {
-        results.push(...transact(name, part))
+        results.push(...run(name, part))
         await pause(below(30))
       }
       if (luck === 3) throw new Unknown()
@@ -207,14 +203,14 @@ export async function runWriteKeys({ seed, mutant = {} }: RunOptions): Promise<s
   const sweeper = async () => {
     for (let i = 0; i < 20; i++) {
       await pause(2000)
-      for (const name of names) transact(name, sweepKeys(keepMs, Date.now()))
+      for (const name of names) run(name, sweepKeys(keepMs, Date.now()))
     }
   }
   await Promise.all([...Array.from({ length: 5 }, (_, n) => client(n)), sweeper()])
   // After their time nothing is left of them.
   await pause(keepMs + 1000)
   for (const [name, database] of databases) {
-    transact(name, sweepKeys(keepMs, Date.now()))
+    run(name, sweepKeys(keepMs, Date.now()))
     const left = database
       .prepare(
         'SELECT (SELECT count(*) FROM _atoll_idempotency) + (SELECT count(*) FROM _atoll_idempotency_use) AS n',
@@ -224,11 +220,4 @@ export async function runWriteKeys({ seed, mutant = {} }: RunOptions): Promise<s
     database.close()
   }
   return wrong
-}
-
-function openMemory(): DatabaseSync {
-  const database = new DatabaseSync(':memory:')
-  for (const statement of systemObjects) database.exec(statement)
-  database.exec('CREATE TABLE written (id INTEGER PRIMARY KEY, body TEXT NOT NULL)')
-  return database
 }

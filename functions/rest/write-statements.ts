@@ -1,0 +1,87 @@
+/**
+ * What a write runs on one of its databases. Pure: text and parameters.
+ * @module
+ */
+import type { BoundStatement, Part } from '../../db/cluster/cluster.ts'
+import { noAnswer, readAnswer } from '../../db/cluster/write-keys.ts'
+import { errors } from '../errors.ts'
+import { compileKeyed } from './compile-keyed.ts'
+import { compileRollback } from './compile-rollback.ts'
+import { affectedRows } from './compile-write.ts'
+import { bind } from './execute.ts'
+import { aroundWrite, type Keyed, partText } from './execute-parts.ts'
+import type { BoundWrite } from './execute-write.ts'
+import type { Statement } from './sql.ts'
+import { chunksOf, type StoredRow } from './storage-rows.ts'
+
+/**
+ * @param after comes behind the write, and looks at what it has changed
+ * @param planned the databases of all parts
+ */
+export function statementsFor(
+  bound: BoundWrite,
+  rows: readonly StoredRow[],
+  after: readonly Statement[],
+  part: Part,
+  planned: readonly string[],
+): readonly BoundStatement[] {
+  const { plan, compiled, payload } = bound
+  const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
+  const { existing, forbid, doomed, write, returns, guards } = compiled
+  if (plan.preferences.tx === 'rollback') {
+    const { before, after: undo } = compileRollback(plan, compiled, bound)
+    const [chunk = '[]', ...others] = chunks
+    if (others.length > 0) throw errors.rollbackTooLarge()
+    return [...before, write, ...after, ...guards, undo].map((statement) => bind(statement, bound, chunk))
+  }
+  // Guards see the last statement only; rows that take several statements are not one row.
+  if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
+  if (bound.keyed)
+    return keyedStatements({ ...bound, keyed: bound.keyed }, rows, chunks, after, part, planned)
+  const statements = chunks.flatMap((chunk) => [
+    ...(existing ? [bind(existing, bound, chunk)] : []),
+    ...(forbid ? [bind(forbid, bound, chunk)] : []),
+    ...(doomed ? [bind(doomed, bound)] : []),
+    bind(write, bound, chunk),
+    ...(returns ? [] : [bind(affectedRows, bound)]),
+  ])
+  return [...statements, ...[...after, ...guards].map((guard) => bind(guard, bound))]
+}
+
+/** The same with what its key needs around it. */
+function keyedStatements(
+  bound: BoundWrite & { readonly keyed: Keyed },
+  rows: readonly StoredRow[],
+  chunks: readonly string[],
+  after: readonly Statement[],
+  { database }: Part,
+  planned: readonly string[],
+): readonly BoundStatement[] {
+  const { plan, compiled, keyed } = bound
+  if (plan.action === 'update' || plan.action === 'delete') {
+    const done = keyed.done.find((one) => one.database === database)
+    if (done) return [readAnswer(keyed.key, done.attempt)]
+    // Rows that have come since to match are not what was asked for then.
+    if (keyed.done.length > 0 && !planned.includes(database)) return [noAnswer]
+  }
+  const noted = compileKeyed(plan, compiled, bound)
+  const around = aroundWrite(keyed, partText(bound, rows, planned))
+  const own = chunks.flatMap((chunk, i) =>
+    [
+      ...noted.beforeEach,
+      compiled.write,
+      // It looks at what the statement before has changed.
+      ...(i === chunks.length - 1 ? after : []),
+      noted.affected,
+    ].map((statement) => bind(statement, bound, chunk)),
+  )
+  const plain = (statements: readonly Statement[]) => statements.map((statement) => bind(statement, bound))
+  return [
+    ...around.before,
+    ...plain(noted.before),
+    ...own,
+    ...plain(noted.guards),
+    ...plain(noted.after),
+    ...around.after,
+  ]
+}
