@@ -12,6 +12,7 @@ import type { PoolWatch } from './balancer/pool-watch.ts'
 import { StickyCookies } from './balancer/sticky.ts'
 import { LastWrites } from './cache/last-writes.ts'
 import { type Caching, openCaching } from './cache/open-caching.ts'
+import { type KeeperAccess, keeperName } from './cache/trust.ts'
 import { type AtollConfig, type Keys, readKeys, readRedis, readSetting, readSpanExport } from './config.ts'
 import type { Engine } from './engine.ts'
 import { emit } from './events.ts'
@@ -207,7 +208,7 @@ function createServices(
     identify: createIdentify(keys, config),
     sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
     lastWrites: new LastWrites(),
-    cache: openCaching(readRedis(env), config),
+    cache: openCaching(readRedis(env), config, keeperOf(env)),
     relay: relayOf(env),
     limits: limitsOf(env, config),
     registry,
@@ -250,6 +251,16 @@ function metricsOf({ METRICS, ATOLL_METRICS }: Env, { metricsStores }: AtollConf
 
 export function settingsOf(env: Env): ReadSetting {
   return (name) => readSetting(env, name)
+}
+
+/** What keeps the trust in the cache's store: the relay that is no database's. */
+function keeperOf({ RELAY }: Env): KeeperAccess | null {
+  if (!RELAY) return null
+  return {
+    trust: async (isMissing) => RELAY.getByName(keeperName).trust(isMissing),
+    deliver: async (generations) => RELAY.getByName(keeperName).deliver(generations),
+    distrust: async () => RELAY.getByName(keeperName).distrust(),
+  }
 }
 
 /** A stub belongs to the request that made it, so each call makes its own. */

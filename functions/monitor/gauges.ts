@@ -14,6 +14,7 @@ export async function readGauges(services: Services, pools: readonly string[]): 
     orNothing('databases', databaseGauges(services)),
     orNothing('jobs', jobGauges(services)),
     orNothing('origins', originGauges(services, pools)),
+    orNothing('cache', cacheGauges(services)),
   ])
   return parts.flat()
 }
@@ -87,6 +88,25 @@ async function jobGauges(services: Services): Promise<readonly Gauge[]> {
       help: 'How long the job has been due that waits the longest.',
       unit: 'seconds',
       values: [{ labels: {}, value: oldest === null ? 0 : Math.max(0, Date.now() - oldest) / 1000 }],
+    },
+  ]
+}
+
+async function cacheGauges({ cache }: Services): Promise<readonly Gauge[]> {
+  if (!cache?.keeper) return []
+  const distrust = await cache.keeper.distrust()
+  const seconds = distrust === null ? 0 : Math.max(0, Date.now() - distrust.since) / 1000
+  return [
+    {
+      name: 'cache_store_trusted',
+      help: 'Whether the cache store is believed: it takes what is written, and does not lag behind.',
+      values: [{ labels: {}, value: distrust === null ? 1 : 0 }],
+    },
+    {
+      name: 'cache_store_distrusted_seconds',
+      help: 'How long the cache store has not been believed; 0 when it is.',
+      unit: 'seconds',
+      values: [{ labels: {}, value: seconds }],
     },
   ]
 }
