@@ -40,6 +40,7 @@ for i = 2, #KEYS do
       end
     end
     if type(was[4]) == 'number' and was[4] > new[4] then new[4] = was[4] end
+    if type(was[5]) == 'number' then new[5] = was[5] end
   end
   redis.call('SET', key, cjson.encode(new), 'PX', ARGV[1])
 end

@@ -124,7 +124,8 @@ export class TrustKeeper implements KeeperAccess {
     const { distrust } = await this.#load()
     if (distrust === null) {
       try {
-        await this.#options.store.renew(generations)
+        // What the writer has sent may arrive yet, after others have written: so its tokens are not used again, or they would come back.
+        await this.#options.store.renew(generations.map(withOwnToken))
         return 'delivered'
       } catch (error) {
         await this.#distrust(String(error))
@@ -316,4 +317,8 @@ export class TrustKeeper implements KeeperAccess {
     this.#alone = done.catch(() => null)
     return done
   }
+}
+
+function withOwnToken({ key, generation }: Renewal): Renewal {
+  return { key, generation: { ...generation, id: crypto.randomUUID() } }
 }
