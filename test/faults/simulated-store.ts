@@ -207,10 +207,10 @@ export class SimulatedStore {
               this.#put(key, null)
               continue
             }
-            const before = forgetsBookmarks ? null : this.#get(key)
-            const value = generationText(
-              renewed(generation, before === null ? null : parseGeneration(before)),
-            )
+            const text = this.#get(key)
+            const known = text === null ? null : parseGeneration(text)
+            const before = forgetsBookmarks && known ? { ...known, bookmarks: null } : known
+            const value = generationText(renewed(generation, before))
             this.#set({ key, value, ttlMs: generationTtlMs })
           }
         })
