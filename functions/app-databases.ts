@@ -6,7 +6,6 @@
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Catalog } from '../db/catalog/catalog.ts'
-import type { ChangeSet } from '../db/changes/change-log.ts'
 import type { Account } from '../db/cluster/account.ts'
 import { bringUpCopies, mayBeBehind } from '../db/cluster/bring-up-copies.ts'
 import type { Site } from '../db/cluster/cluster.ts'
@@ -15,7 +14,7 @@ import { copyReferences } from '../db/cluster/reference-copies.ts'
 import { StillReferredError, waitForRetiring, whileRetired } from '../db/cluster/retire.ts'
 import { slotOf } from '../db/cluster/slots.ts'
 import { isRule, translateDatabaseError } from '../db/cluster/translate-error.ts'
-import { invalidate, sweepChanges } from './cache/invalidate.ts'
+import { everythingOn, invalidate, sweepChanges } from './cache/invalidate.ts'
 import type { Services } from './context.ts'
 import type { Shard, Shards } from './define.ts'
 import { errors } from './errors.ts'
@@ -57,6 +56,7 @@ export interface AppDatabases {
    * Carries on what was written, as far as anything was.
    *
    * @returns whether anything has been written by now
+   * @throws 503 when others may be shown what was before
    */
   settle(): Promise<boolean>
 }
@@ -75,6 +75,7 @@ export function openAppDatabases(
 ): AppDatabases {
   const written = new Set<string>()
   let hasWritten = false
+  let isFresh = true
   /** Who settles while another does waits for both. */
   let carried = Promise.resolve()
   const given = new Map<string, DrizzleD1Database>()
@@ -125,9 +126,11 @@ export function openAppDatabases(
       await invalidate(cache, [...copied, ...all], session.bookmarks)
       for (const name of written) await sweepChanges(cache, session, name, catalog)
     } catch (error) {
-      // What is written stays written; the relay carries it on.
+      // What is written stays written; the relay carries it on, and nobody is to be shown what was before.
       emit({ kind: 'invalidation-failed', error })
       await relay?.repair().catch(() => undefined)
+      const all = [...written].map((database) => everythingOn(database, catalog))
+      if (cache?.deliver) await invalidate(cache, all, session.bookmarks)
     }
   }
   return {
@@ -159,19 +162,18 @@ export function openAppDatabases(
         written.clear()
         hasWritten = true
         carried = carried.then(async () => {
-          await carryOn(names)
+          await carryOn(names).catch(() => {
+            isFresh = false
+          })
           if (!relay || registry.subscriptions.size === 0) return
           for (const name of names) later(relay.carry(name).catch(() => undefined))
         })
       }
       await carried
+      if (!isFresh) throw errors.notFresh()
       return hasWritten
     },
   }
-}
-
-function everythingOn(database: string, catalog: Catalog): ChangeSet {
-  return { database, changes: [], upTo: 0, tables: [...catalog.tables.keys()] }
 }
 
 /**

@@ -76,6 +76,13 @@ export interface AtollConfig {
   readonly cacheMaxEntryLength: number
   /** Without Redis: how long an isolate may serve an answer without hearing of writes in others, in milliseconds. Default 5000. */
   readonly cacheMemoryTtlMs: number
+  /**
+   * How long the cache store is believed after it was last known to take what is written, in milliseconds; and so how long a write waits, once, when it no
+   * longer does. Default 5000.
+   */
+  readonly cacheTrustMs: number
+  /** Whether the store has read regions, so that writes wait for the one that is read here: a call more for each. Default false. */
+  readonly cacheReadRegions: boolean
   /** What the keys in the cache store begin with. Default `atoll`. */
   readonly cachePrefix: string
   /** How long a job that was sent to its queue may wait there before it is sent again, in seconds; doubled each time. Default 60. */
@@ -154,6 +161,8 @@ export const defaultConfig: AtollConfig = {
   cacheFirstLevelBytes: 16_000_000,
   cacheMaxEntryLength: 262_144,
   cacheMemoryTtlMs: 5000,
+  cacheTrustMs: 5000,
+  cacheReadRegions: false,
   cachePrefix: 'atoll',
   jobResendSeconds: 60,
   jobLeaseSeconds: 60,

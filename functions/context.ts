@@ -15,6 +15,7 @@ import type { PoolWatch } from './balancer/pool-watch.ts'
 import { StickyCookies } from './balancer/sticky.ts'
 import { LastWrites } from './cache/last-writes.ts'
 import { type Caching, openCaching } from './cache/open-caching.ts'
+import { type KeeperAccess, keeperName } from './cache/trust.ts'
 import { type AtollConfig, type Keys, readKeys, readRedis, readSetting, readSpanExport } from './config.ts'
 import type { Engine } from './engine.ts'
 import { drainEvents } from './events.ts'
@@ -202,7 +203,7 @@ function createServices(
   const meter = metrics === null ? new SilentMeter() : new Meter(drainEvents, budget)
   const spanExport = readSpanExport(env)
   const spans = spanExport && new Spans(spanExport)
-  const cache = openCaching(readRedis(env), config, budget)
+  const cache = openCaching(readRedis(env), config, keeperOf(env), budget)
   const { cluster, watchdog } = openCluster(
     bindings,
     { catalog, migrations, config },
@@ -265,6 +266,16 @@ function metricsOf({ METRICS, ATOLL_METRICS }: Env, { metricsStores }: AtollConf
 
 export function settingsOf(env: Env): ReadSetting {
   return (name) => readSetting(env, name)
+}
+
+/** What keeps the trust in the cache's store: the relay that is no database's. */
+function keeperOf({ RELAY }: Env): KeeperAccess | null {
+  if (!RELAY) return null
+  return {
+    trust: async (isMissing) => RELAY.getByName(keeperName).trust(isMissing),
+    deliver: async (generations) => RELAY.getByName(keeperName).deliver(generations),
+    distrust: async () => RELAY.getByName(keeperName).distrust(),
+  }
 }
 
 /** A stub belongs to the request that made it, so each call makes its own. */

@@ -665,6 +665,12 @@ export const errors = {
     new AtollError(504, 'CACHE001', 'The answer is not in the cache', {
       hint: 'Leave out Cache-Control: only-if-cached.',
     }),
+  notFresh: () =>
+    new AtollError(503, 'CACHE002', 'The write is committed, and others may be shown what was before it', {
+      details:
+        'Neither the cache store nor what watches over it could be told within the time that is given to them.',
+      hint: 'Do not send it again: it stands. What is read becomes current when the cache store is reached again, or within a minute.',
+    }),
   /** @param id null when it is not known which */
   contradictingId: (table: string, id: string | null) =>
     new AtollError(409, 'SHARD009', `An id of "${table}" does not carry the slot of its row`, {

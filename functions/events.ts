@@ -19,6 +19,15 @@ export interface InvalidationFailedEvent {
   readonly error: unknown
 }
 
+/** The cache store is no longer believed, since it does not take what is written or lags behind; or it is again. */
+export interface CacheTrustEvent {
+  readonly kind: 'cache-distrusted' | 'cache-trusted'
+  readonly why: string
+  /** When that began, in milliseconds since 1970, and how long it has lasted. */
+  readonly since: number
+  readonly lastedMs: number
+}
+
 /** A part of the relay's work failed, and will be tried again. */
 export interface RelayFailedEvent {
   readonly kind: 'relay-failed'
@@ -183,6 +192,7 @@ export interface ServiceLevelEvent {
 export type AtollEvent =
   | InternalErrorEvent
   | InvalidationFailedEvent
+  | CacheTrustEvent
   | RelayFailedEvent
   | CopiesBehindEvent
   | CopyFailedEvent

@@ -12,9 +12,13 @@ import { giveUpOld } from '../db/cluster/retire.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/sweep-orphans.ts'
 import { sweepKeys } from '../db/cluster/write-keys.ts'
+import type { Renewal } from './cache/cache-store.ts'
 import { sweepChanges } from './cache/invalidate.ts'
-import type { AtollConfig } from './config.ts'
-import { type Env, type Services, servicesFor } from './context.ts'
+import { openKeeper } from './cache/open-keeper.ts'
+import { type Delivery, type Distrust, keeperName } from './cache/trust.ts'
+import type { TrustKeeper } from './cache/trust-keeper.ts'
+import { type AtollConfig, readRedis } from './config.ts'
+import { databasesOf, type Env, type Services, servicesFor } from './context.ts'
 import { type App, type Engine, engineOf } from './engine.ts'
 import { emit } from './events.ts'
 import { cleanUp } from './jobs/clean-up.ts'
@@ -34,6 +38,10 @@ export interface Relay extends Rpc.DurableObjectBranded {
   repair(database: string): Promise<void>
   /** Looks at changes and jobs, at once or in some milliseconds. */
   carry(database: string, inMs: number): Promise<void>
+  /** Of the one that keeps the trust in the cache's store, as `KeeperAccess` has them. */
+  trust(isMissing: boolean): Promise<boolean>
+  deliver(generations: readonly Renewal[]): Promise<Delivery>
+  distrust(): Promise<Distrust | null>
 }
 
 /** How soon it repairs when it is told, and how often in any case, in milliseconds. */
@@ -65,6 +73,32 @@ export function createRelay(
     #failures = 0
     /** Whether more uploads have expired than were cleared away; one that was evicted learns of it when it repairs. */
     #hasExpired = false
+    #keeper: TrustKeeper | undefined
+
+    async trust(isMissing: boolean): Promise<boolean> {
+      return (await this.#openKeeper()?.trust(isMissing)) ?? false
+    }
+
+    async deliver(generations: readonly Renewal[]): Promise<Delivery> {
+      return (await this.#openKeeper()?.deliver(generations)) ?? 'distrusted'
+    }
+
+    async distrust(): Promise<Distrust | null> {
+      return (await this.#openKeeper()?.distrust()) ?? null
+    }
+
+    /** Undefined when there is no store to trust. */
+    #openKeeper(): TrustKeeper | undefined {
+      const redis = readRedis(this.env)
+      if (this.#keeper !== undefined || redis === null) return this.#keeper
+      const { engine } = read()
+      const databases = [...databasesOf(this.env).keys()]
+      this.#keeper = openKeeper(redis, engine.config, engine.catalog, databases, {
+        storage: this.ctx.storage,
+        wake: (inMs) => this.#wakeAt(Date.now() + inMs, keeperName),
+      })
+      return this.#keeper
+    }
 
     async repair(database: string): Promise<void> {
       await this.#repairBy(Date.now() + soonMs)
@@ -103,6 +137,11 @@ export function createRelay(
     override async alarm(): Promise<void> {
       const { engine, servicesOf } = read()
       const services = servicesOf(this.env)
+      if ((await this.ctx.storage.get<string>('database')) === keeperName) {
+        await this.#openKeeper()?.recover()
+        if (services.metrics) await handOver(services.meter, services.metrics())
+        return
+      }
       const session = services.cluster.open({ reads: false, seen: new Map() })
       const name = (await this.ctx.storage.get<string>('database')) ?? services.cluster.primary
       const round: Round = { engine, services, session, name, wants: [Date.now() + pauseMs], failed: false }

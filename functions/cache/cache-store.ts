@@ -51,7 +51,11 @@ export interface CacheStore {
   /**
    * Replaces generations; each new one keeps the bookmarks of the one before where these are later. Writers do not come in
    * the order of their transactions: what is read under the last one's generation must not lack another's write. Fails
-   * unless the old ones are gone.
+   * unless the old ones are gone for all who read.
    */
   renew(generations: readonly Renewal[]): Promise<void>
+  /** What is to be done now so that the store is trusted after this as well; null, or left out: nothing. */
+  keepAlive?(): Promise<unknown> | null
+  /** Whether callers' last writes may be missing that were made a while ago. */
+  mayMissWrites?(): boolean
 }

@@ -16,6 +16,11 @@ export interface Generation {
   readonly bookmarks: Readonly<Record<string, string>> | null
   /** Position, after that write, of the change log of the tag's database. */
   readonly upTo: number
+  /**
+   * Until when a write may be missing from its bookmarks, in milliseconds since 1970: one before it was missing, and nobody knows what that
+   * knew. Writers do not come in the order of their transactions, so whoever comes next need not know it either.
+   */
+  readonly blindUntil: number
 }
 
 /** How long generations are kept when nothing touches them, in milliseconds; one that is gone costs a miss. */
@@ -29,11 +34,19 @@ export function makeGeneration(
   upTo = 0,
   now = Date.now(),
 ): Generation {
-  return { id: crypto.randomUUID(), at: now, bookmarks: bookmarks && Object.fromEntries(bookmarks), upTo }
+  // As long as it has taken the place of none that is known.
+  const blindUntil = now + replicaLagMs
+  return {
+    id: crypto.randomUUID(),
+    at: now,
+    bookmarks: bookmarks && Object.fromEntries(bookmarks),
+    upTo,
+    blindUntil,
+  }
 }
 
-export function generationText({ id, at, bookmarks, upTo }: Generation): string {
-  return JSON.stringify([id, at, bookmarks, upTo])
+export function generationText({ id, at, bookmarks, upTo, blindUntil }: Generation): string {
+  return JSON.stringify([id, at, bookmarks, upTo, blindUntil])
 }
 
 /** A new generation with whatever its predecessor knew that is later. */
@@ -44,6 +57,7 @@ export function renewed(generation: Generation, before: Generation | null): Gene
     ...generation,
     bookmarks: bookmarks.size === 0 ? null : Object.fromEntries(bookmarks),
     upTo: Math.max(generation.upTo, before.upTo),
+    blindUntil: before.blindUntil,
   }
 }
 
@@ -53,10 +67,16 @@ export function bookmarksOf({ bookmarks }: Generation): ReadonlyMap<string, stri
 
 /** @throws when it is none: then nothing of the store can be trusted */
 export function parseGeneration(text: string): Generation {
-  const [id, at, bookmarks, upTo] = JSON.parse(text) as [string, number, Generation['bookmarks'], number]
+  const [id, at, bookmarks, upTo, blindUntil = 0] = JSON.parse(text) as [
+    string,
+    number,
+    Generation['bookmarks'],
+    number,
+    number?,
+  ]
   if (typeof id !== 'string' || typeof at !== 'number')
     throw new Error('the store holds a generation that is none')
-  return { id, at, bookmarks, upTo }
+  return { id, at, bookmarks, upTo, blindUntil }
 }
 
 /** What the store has under a generation's key; null when that is missing. */
@@ -70,11 +90,11 @@ export function generationKey(prefix: string, tag: string): string {
 }
 
 /**
- * Whether a read under this generation must come from the primary: nobody knows which write made the one before it, and a
- * replica may not have it yet.
+ * Whether a read under this generation must come from the primary: nobody knows which writes came before it, and a replica may
+ * not have them yet.
  */
-export function needsPrimary({ bookmarks, at }: Generation, now = Date.now()): boolean {
-  return bookmarks === null && now - at < replicaLagMs
+export function needsPrimary({ blindUntil }: Generation, now = Date.now()): boolean {
+  return now < blindUntil
 }
 
 // --- tags ------------------------------------------------------------------------------------------------------------

@@ -18,31 +18,56 @@ import {
   tagsOf,
   tagsOfChange,
 } from './generation.ts'
+import type { Delivery } from './trust.ts'
 
 export interface Invalidator {
   readonly store: CacheStore
+  /** The store without trust, for those who only replace what is in it; left out when it is the same. */
+  readonly untrusted?: CacheStore
   readonly prefix: string
   /** Is told which tags were replaced. */
   wrote?(tags: readonly string[]): void
+  /**
+   * Sees to it that nobody is served what a write has replaced when the store does not take that from here; left out where no
+   * others read it.
+   *
+   * @throws when that can be done by no way, or not in time
+   */
+  deliver?(generations: readonly Renewal[], error: unknown): Promise<Delivery>
 }
 
 /**
  * Replaces the generations of what transactions changed. They carry the writer's bookmarks, so that what is read under them
  * cannot come from a replica that lacks the write.
  *
- * @throws when the store does not take them
+ * @returns by which way nobody is served what was before
+ * @throws when somebody may be
  */
 export async function invalidate(
-  { store, prefix, wrote }: Invalidator,
+  { store, prefix, wrote, deliver }: Invalidator,
   sets: readonly ChangeSet[],
   bookmarks: ReadonlyMap<string, string>,
   beside: readonly Renewal[] = [],
-): Promise<void> {
-  const generations = sets.flatMap((set) => {
+): Promise<'replaced' | Delivery> {
+  const replaced = sets.flatMap((set) => {
     const generation = makeGeneration(bookmarks, set.upTo)
     return tagsOf(set).map((tag): Renewal => ({ key: generationKey(prefix, tag), generation }))
   })
-  await store.renew([...generations, ...beside]).finally(() => wrote?.(sets.flatMap(tagsOf)))
+  const generations = [...replaced, ...beside]
+  try {
+    await store.renew(generations)
+    return 'replaced'
+  } catch (error) {
+    if (!deliver) throw error
+    return await deliver(generations, error)
+  } finally {
+    wrote?.(sets.flatMap(tagsOf))
+  }
+}
+
+/** What stands for all that may have changed on a database. */
+export function everythingOn(database: string, catalog: Catalog): ChangeSet {
+  return { database, changes: [], upTo: 0, tables: [...catalog.tables.keys()] }
 }
 
 /** Changes that one sweep of a database looks at. */
@@ -87,7 +112,7 @@ export async function sweepChanges(
 }
 
 async function replaceMissed(
-  { store, prefix, wrote }: Invalidator,
+  { store, untrusted = store, prefix, wrote }: Invalidator,
   set: ChangeSet,
   bookmarks: ReadonlyMap<string, string>,
 ): Promise<number> {
@@ -98,7 +123,7 @@ async function replaceMissed(
     for (const tag of tagsOfChange(change, set.database)) wanted.set(tag, { sequence: change.sequence, bulk })
   }
   const tags = [...new Set([...wanted.keys(), ...[...wanted.values()].map(({ bulk }) => bulk)])]
-  const found = await store.read(tags.map((tag) => generationKey(prefix, tag)))
+  const found = await untrusted.read(tags.map((tag) => generationKey(prefix, tag)))
   const known = new Map<string, Generation | null>(tags.map((tag, i) => [tag, readGeneration(found[i])]))
   const missed = [...wanted].filter(([tag, { sequence, bulk }]) => {
     const own = known.get(tag) ?? null

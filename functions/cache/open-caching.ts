@@ -1,33 +1,71 @@
 import type { AtollConfig, readRedis } from '../config.ts'
+import { emit } from '../events.ts'
 import type { IsolateBudget } from '../isolate-budget.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
+import { within } from './coalescer.ts'
 import { ConsistentCache } from './consistent-cache.ts'
 import { FirstLevel } from './first-level.ts'
 import { GatheredStore } from './gathered-store.ts'
 import type { Invalidator } from './invalidate.ts'
 import { MemoryStore } from './memory-store.ts'
 import { RedisStore } from './redis-store.ts'
+import { type KeeperAccess, trustKey } from './trust.ts'
+import { TrustedStore } from './trusted-store.ts'
 
 /** The cache, and what writers replace in it. */
 export interface Caching extends Invalidator {
   readonly answers: ConsistentCache
+  /** Who keeps the trust in its store; null where no others write to it. */
+  readonly keeper: KeeperAccess | null
 }
 
-/** @param redis null: each isolate has its own */
+/** How long a write waits for the keeper beside the time in which trust dies, in milliseconds. */
+const deliveryMs = 3000
+
+/**
+ * @param redis null: each isolate has its own
+ * @param keeper null: there is none, and what others write cannot be known for sure, so nothing of the store is served
+ */
 export function openCaching(
   redis: ReturnType<typeof readRedis>,
   config: AtollConfig,
+  keeper: KeeperAccess | null,
   budget: IsolateBudget,
 ): Caching | null {
   if (!config.cache) return null
-  const store = redis
+  const { cachePrefix: prefix, cacheMaxEntryLength: maxEntryLength, cacheTrustMs: ttlMs } = config
+  const untrusted = redis
     ? new GatheredStore(
-        new CircuitBreaker(new RedisStore(redis.url, redis.token, config.cacheTimeoutMs)),
+        new CircuitBreaker(openRedis(redis, config, config.cacheTimeoutMs)),
         config.cacheTimeoutMs,
       )
     : new MemoryStore(config.cacheMemoryTtlMs, budget)
-  const { cachePrefix: prefix, cacheMaxEntryLength: maxEntryLength } = config
+  const store = redis ? new TrustedStore(untrusted, { key: trustKey(prefix), ttlMs, keeper }) : untrusted
   const first = new FirstLevel(config.cacheFirstLevelBytes, budget)
   const answers = new ConsistentCache(store, first, { prefix, maxEntryLength, leaseMs: 1000 })
-  return { store, prefix, answers, wrote: (tags) => answers.wrote(tags) }
+  const opened = {
+    store,
+    untrusted,
+    prefix,
+    answers,
+    wrote: (tags: readonly string[]) => answers.wrote(tags),
+  }
+  if (redis === null) return { ...opened, keeper: null }
+  const deliver: Invalidator['deliver'] = async (generations, error) => {
+    emit({ kind: 'invalidation-failed', error })
+    // Without a keeper, nobody trusts the store in any case.
+    if (keeper === null) return 'distrusted'
+    const delivery = await within(2 * ttlMs + deliveryMs, keeper.deliver(generations))
+    if (delivery === null) throw new Error('the keeper of the cache takes too long', { cause: error })
+    return delivery
+  }
+  return { ...opened, keeper, deliver }
+}
+
+export function openRedis(
+  { url, token }: NonNullable<ReturnType<typeof readRedis>>,
+  { cachePrefix: prefix, cacheReadRegions: replicas }: AtollConfig,
+  timeoutMs: number,
+): RedisStore {
+  return new RedisStore(url, token, timeoutMs, { clockKey: `${prefix}:clock`, replicas })
 }

@@ -1,6 +1,9 @@
 import { Redis } from '@upstash/redis'
+import { pause } from '../../db/cluster/database.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
 import { generationText, generationTtlMs } from './generation.ts'
+import { StoreLags } from './trust.ts'
+import type { Swapped, TrustRegister } from './trust-keeper.ts'
 
 /** Longest life of an entry, in milliseconds. */
 const dayMs = 86_400_000
@@ -12,10 +15,22 @@ const renewalTimeoutMs = 1000
 const giveBack =
   "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
+/**
+ * Turns the store's clock on, which is the first key: it is later with everything that the store must not lose, also after it was evicted.
+ * What a reader is shown with an older clock is from before.
+ */
+const tick = `
+local time = redis.call('TIME')
+local before = redis.call('GET', KEYS[1])
+local clock = math.max((tonumber(before) or 0) + 1, time[1] * 1000000 + time[2])
+clock = string.format('%.0f', clock)
+redis.call('SET', KEYS[1], clock)`
+
 /** Replaces generations, as `renewed` in `generation.ts` does: what the one before knew that is later, is kept. */
-const renewAll = `
-for i, key in ipairs(KEYS) do
-  local new = cjson.decode(ARGV[i + 1])
+const renewAll = `${tick}
+for i = 2, #KEYS do
+  local key = KEYS[i]
+  local new = cjson.decode(ARGV[i])
   local known, was = pcall(cjson.decode, redis.call('GET', key) or '')
   if known and type(was) == 'table' then
     if type(was[3]) == 'table' then
@@ -25,34 +40,72 @@ for i, key in ipairs(KEYS) do
       end
     end
     if type(was[4]) == 'number' and was[4] > new[4] then new[4] = was[4] end
+    if type(was[5]) == 'number' then new[5] = was[5] end
   end
   redis.call('SET', key, cjson.encode(new), 'PX', ARGV[1])
 end
-return #KEYS`
+return clock`
+
+/** Puts a value in the place of another, if that is there; nothing being the empty text. */
+const swapOne = `${tick}
+local holds = redis.call('GET', KEYS[2]) or ''
+if holds == ARGV[1] then
+  redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+  holds = ARGV[2]
+end
+return { holds, before or '', clock }`
+
+/** What Redis and Upstash answer when they have not done what they were asked, and will not; a gateway's errors say neither. */
+const refusals = /\b(?:OOM|MISCONF|READONLY|NOPERM|NOAUTH|NOREPLICAS|LOADING|limit exceeded)\b/
+
+export interface RedisOptions {
+  /** Where the store's clock lies in it. Default `atoll:clock`. */
+  readonly clockKey?: string
+  /** Whether others than the primary answer reads, behind the same address. Default false. */
+  readonly replicas?: boolean
+}
+
+/** Times that a renewal looks for itself at a replica, and how long it waits in between, in milliseconds. */
+const [maxLooks, lookAgainMs] = [10, 20]
 
 /** Redis over Upstash's REST interface: https://upstash.com/docs/redis/features/restapi */
-export class RedisStore implements CacheStore {
+export class RedisStore implements CacheStore, TrustRegister {
   readonly name = 'redis'
   readonly isLocal = false
   readonly maxTtlMs = dayMs
   readonly #redis: Redis
   /** For renewals, which a write waits for: the store may be far from the isolate, and must hear of it. */
   readonly #patient: Redis
+  /** Is shown what replicas have, not what this isolate has written. */
+  readonly #plain: Redis
+  readonly #clockKey: string
+  readonly #replicas: boolean
+  /** The latest that this isolate has been shown. */
+  #clock = 0
 
   /** @param timeoutMs longest time of a call; one that takes longer has failed */
-  constructor(url: string, token: string, timeoutMs: number) {
-    const open = (ms: number) =>
+  constructor(
+    url: string,
+    token: string,
+    timeoutMs: number,
+    { clockKey = 'atoll:clock', replicas = false }: RedisOptions = {},
+  ) {
+    const open = (ms: number, readYourWrites = true) =>
       new Redis({
         url,
         token,
         enableAutoPipelining: false,
         automaticDeserialization: false,
         enableTelemetry: false,
+        readYourWrites,
         retry: { retries: 0 },
         signal: () => AbortSignal.timeout(ms),
       })
     this.#redis = open(timeoutMs)
     this.#patient = open(Math.max(timeoutMs, renewalTimeoutMs))
+    this.#plain = open(timeoutMs, false)
+    this.#clockKey = clockKey
+    this.#replicas = replicas
   }
 
   mayHaveForgotten(): boolean {
@@ -61,13 +114,25 @@ export class RedisStore implements CacheStore {
 
   async read(keys: readonly string[]): Promise<(string | null)[]> {
     if (keys.length === 0) return []
-    const values: unknown = await this.#redis.mget(...keys)
-    if (!Array.isArray(values) || values.length !== keys.length)
-      throw new Error('the store answered nonsense')
-    return values.map((value) => {
-      if (value !== null && typeof value !== 'string') throw new Error('the store answered nonsense')
-      return value
-    })
+    // Two reads may cross: what counts is what was known when this one began.
+    const known = this.#clock
+    const [clock, ...values] = await this.#values(this.#redis, [this.#clockKey, ...keys])
+    this.#see(clock ?? null, known)
+    return values
+  }
+
+  async #values(redis: Redis, keys: readonly string[]): Promise<(string | null)[]> {
+    const values: unknown = await redis.mget(...keys)
+    return asTexts(values, keys.length)
+  }
+
+  /** @throws when the store shows a clock that is older than one that it has shown before */
+  #see(text: string | null, known: number): void {
+    // One that was evicted says nothing; where all has gone, trust has gone as well.
+    if (text === null) return
+    const clock = asClock(text)
+    if (clock < known) throw new StoreLags()
+    this.#clock = Math.max(this.#clock, clock)
   }
 
   async begin(missing: readonly Stored[], lease: Lease | null) {
@@ -99,12 +164,72 @@ export class RedisStore implements CacheStore {
     if (generations.length === 0) return
     const keys = generations.map(({ key }) => key)
     const texts = generations.map(({ generation }) => generationText(generation))
-    const done = await this.#patient.eval(renewAll, keys, [String(generationTtlMs), ...texts]).catch(answered)
-    if (Number(done) === keys.length) return
+    const [clockKey, ttl] = [this.#clockKey, String(generationTtlMs)]
+    // In the same round trip: whether those who read are shown it.
+    const pipeline = this.#patient.pipeline()
+    pipeline.eval(renewAll, [clockKey, ...keys], [ttl, ...texts])
+    pipeline.mget(clockKey)
+    const done = await pipeline.exec<[unknown, unknown]>().catch(answered)
+    if (done !== null) {
+      const [clock, seen] = [asClock(done[0]), asTexts(done[1], 1)[0] ?? null]
+      if (seen === null) throw new StoreLags()
+      this.#see(seen, clock)
+      return this.#awaitReplica(clock)
+    }
     // One that is full refuses what is new, and still lets go of what is old: what is missing is as good as replaced.
-    const gone: unknown = await this.#patient.del(...keys)
-    if (typeof gone !== 'number') throw new Error('the store did not take a generation')
+    await this.forget(keys)
   }
+
+  /** Lets go of keys, and looks whether those who read are shown that. */
+  async forget(keys: readonly string[]): Promise<void> {
+    const pipeline = this.#patient.pipeline()
+    pipeline.del(...keys)
+    pipeline.mget(...keys)
+    const [gone, left] = await pipeline.exec<[unknown, unknown]>()
+    if (typeof gone !== 'number') throw new Error('the store did not take a generation')
+    if (asTexts(left, keys.length).some((value) => value !== null)) throw new StoreLags()
+  }
+
+  /** Waits for the replica that answers this isolate's reads. */
+  async #awaitReplica(clock: number): Promise<void> {
+    if (!this.#replicas) return
+    for (let looks = 0; looks < maxLooks; looks++) {
+      if (looks > 0) await pause(lookAgainMs)
+      const [seen = null] = await this.#values(this.#plain, [this.#clockKey])
+      if (seen !== null && asClock(seen) >= clock) return
+    }
+    throw new StoreLags()
+  }
+
+  async swap(key: string, expected: string | null, value: string, ttlMs: number): Promise<Swapped> {
+    const keys = [this.#clockKey, key]
+    const done: unknown = await this.#patient.eval(swapOne, keys, [expected ?? '', value, String(ttlMs)])
+    const [holds = '', before = '', clock] = asTexts(done, 3)
+    const now = asClock(clock)
+    return { holds: holds || null, before: before ? asClock(before) : null, clock: now }
+  }
+
+  async drop(key: string): Promise<void> {
+    await this.#patient.del(key)
+  }
+
+  isRefusal(error: unknown): boolean {
+    return error instanceof Error && error.name === 'UpstashError' && refusals.test(error.message)
+  }
+}
+
+function asTexts(values: unknown, count: number): (string | null)[] {
+  if (!Array.isArray(values) || values.length !== count) throw new Error('the store answered nonsense')
+  return values.map((value) => {
+    if (value !== null && typeof value !== 'string') throw new Error('the store answered nonsense')
+    return value
+  })
+}
+
+function asClock(text: unknown): number {
+  const clock = Number(text)
+  if (typeof text !== 'string' || !Number.isSafeInteger(clock)) throw new Error('the store answered nonsense')
+  return clock
 }
 
 /** Nothing, for a store that has answered with an error; one that has not is not asked once more. */

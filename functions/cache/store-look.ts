@@ -46,6 +46,8 @@ export class StoreLook {
         ...(query.who === null ? [] : [lastWritesKey(this.#prefix, query.who)]),
         ...(wantsEntry ? [await this.entryKey(query.key)] : []),
       ])
+      const kept = this.#store.keepAlive?.()
+      if (kept) query.later(kept.catch(() => null))
       const generations = query.tags.map((_, i) => readGeneration(found[i]))
       const lastWrites = LastWrites.parse(query.who === null ? null : found[query.tags.length])
       const text = wantsEntry ? (found.at(-1) ?? null) : null

@@ -163,8 +163,8 @@ async function runJob(job: ClaimedJob, work: Work): Promise<void> {
   } catch (error) {
     failure = error ?? new Error('the job threw nothing')
   }
-  // What it has written is carried on, whether it failed or not.
-  await run?.databases.settle()
+  // What it has written is carried on, whether it failed or not. Nobody waits for its answer, and it must not run again for a cache's sake.
+  await run?.databases.settle().catch(() => undefined)
   const end = endOf(job, registered, failure, [...(run?.places ?? [])], work)
   const { meter } = work.services
   const outcome = failure === null ? 'done' : end.due === null ? 'ended' : 'failed'

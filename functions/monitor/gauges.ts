@@ -20,6 +20,7 @@ export async function readGauges(services: Services, pools: readonly string[]): 
     orNothing('jobs', jobGauges(services)),
     orNothing('origins', originGauges(services, pools)),
     orNothing('isolates', isolateGauges(services)),
+    orNothing('cache', cacheGauges(services)),
   ])
   return parts.flat()
 }
@@ -123,6 +124,25 @@ async function isolateGauges({ metrics, budget }: Services): Promise<readonly Ga
     gauge('isolate_kept_most_bytes', 'What the isolate keeps that keeps most.', ({ mostBytes }) => mostBytes),
     gauge('isolate_kept_bytes', 'What all of them keep, by what it is.', ({ bytes }) => bytes),
     gauge('isolate_kept_entries', 'Entries of that.', ({ entries }) => entries),
+  ]
+}
+
+async function cacheGauges({ cache }: Services): Promise<readonly Gauge[]> {
+  if (!cache?.keeper) return []
+  const distrust = await cache.keeper.distrust()
+  const seconds = distrust === null ? 0 : Math.max(0, Date.now() - distrust.since) / 1000
+  return [
+    {
+      name: 'cache_store_trusted',
+      help: 'Whether the cache store is believed: it takes what is written, and does not lag behind.',
+      values: [{ labels: {}, value: distrust === null ? 1 : 0 }],
+    },
+    {
+      name: 'cache_store_distrusted_seconds',
+      help: 'How long the cache store has not been believed; 0 when it is.',
+      unit: 'seconds',
+      values: [{ labels: {}, value: seconds }],
+    },
   ]
 }
 

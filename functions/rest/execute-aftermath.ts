@@ -8,16 +8,21 @@ import type { Outcome } from '../../db/cluster/cluster.ts'
 import { copyReferences } from '../../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { identityOf } from '../access/caller.ts'
-import { invalidate } from '../cache/invalidate.ts'
+import { everythingOn, invalidate } from '../cache/invalidate.ts'
 import type { Visit } from '../context.ts'
+import { errors } from '../errors.ts'
 import { emit } from '../events.ts'
 import type { BoundWrite } from './execute-write.ts'
 
-/** What follows a commit. What fails then is no error of the write. */
+/** What follows a commit. What fails then is no error of the write, but that others may be shown what was before it. */
 export interface Aftermath {
   /** Whether somebody wants to know what was changed: the cache, or jobs that changes start. */
   readonly tracks: boolean
-  /** Is told what was changed, before anybody is answered. */
+  /**
+   * Is told what was changed, before anybody is answered.
+   *
+   * @throws 503 when others may be shown what was before
+   */
   readonly changed: (changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>
   readonly failed: (error: unknown) => void
   /** Has the jobs started, after the answer, that changes on these databases start. */
@@ -26,13 +31,16 @@ export interface Aftermath {
 
 /**
  * What is done with a write's changes before it is answered. That the cache store does not take them is no error of the
- * write, which is committed: the relay delivers them.
+ * write, which is committed: the cache's keeper delivers them, or nobody believes the store until they are.
  */
 export function aftermathOf({ caller, services, later }: Visit): Aftermath {
   const { cache, lastWrites, relay, registry } = services
+  const repair = () => {
+    if (relay) later(relay.repair().catch(() => undefined))
+  }
   const failed = (error: unknown) => {
     emit({ kind: 'invalidation-failed', error })
-    if (relay) later(relay.repair())
+    repair()
   }
   const starts = ({ tables, changes }: ChangeSet) =>
     [...(tables ?? []), ...changes.map(({ table }) => table)].some((table) =>
@@ -49,7 +57,12 @@ export function aftermathOf({ caller, services, later }: Visit): Aftermath {
     const who = identityOf(caller)
     if (who !== null) lastWrites.note(who, bookmarks)
     const beside = who === null ? [] : [lastWrites.renewal(cache.prefix, who)]
-    await invalidate(cache, changes, bookmarks, beside).catch(failed)
+    try {
+      if ((await invalidate(cache, changes, bookmarks, beside)) !== 'replaced') repair()
+    } catch (error) {
+      failed(error)
+      throw errors.notFresh()
+    }
   }
   return { tracks: cache !== null || startsJobs, changed, failed, start }
 }
@@ -63,14 +76,17 @@ export async function carryOn(
   session: ClusterSession,
 ): Promise<void> {
   const written = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome.part.database]))
+  let all: readonly ChangeSet[]
   try {
     const changes = await changesOf(tracks ? outcomes : [], session, catalog)
     const cascades = copied ? await copyReferences(session, catalog, changes) : []
-    const all = [...changes, ...cascades]
+    all = [...changes, ...cascades]
     aftermath.start(written, tracks ? all : null)
-    if (all.length > 0) await aftermath.changed(all, session)
   } catch (error) {
     aftermath.start(written, null)
     aftermath.failed(error)
+    // Nobody knows what was changed: it may be anything there.
+    all = tracks ? written.map((database) => everythingOn(database, catalog)) : []
   }
+  if (all.length > 0) await aftermath.changed(all, session)
 }

@@ -79,7 +79,7 @@ export async function seeLastWrites(
   try {
     const [text] = await store.read([lastWritesKey(prefix, who)])
     for (const [database, bookmark] of LastWrites.parse(text)) session.note(database, bookmark)
-    return session
+    return store.mayMissWrites?.() ? session.onPrimary() : session
   } catch {
     // Nobody knows what they have written: replicas may lack it.
     return session.onPrimary()

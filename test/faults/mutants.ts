@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import type { Fault } from './simulated-store.ts'
 import type { CacheCode } from './simulation.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -17,6 +18,8 @@ export interface Mutant {
   /** What stands in the file, once, and what is put in its place. */
   readonly from: string
   readonly to: string
+  /** Faults that show it soon; left out: all. */
+  readonly faults?: readonly Fault[]
 }
 
 export const mutants: readonly Mutant[] = [
@@ -75,6 +78,58 @@ export const mutants: readonly Mutant[] = [
     from: '|| !isCurrent(entry, generations)) return null',
     to: "|| (from === 'store' && !isCurrent(entry, generations))) return null",
   },
+  {
+    name: 'acknowledges what the store has refused',
+    file: 'functions/cache/invalidate.ts',
+    from: 'return await deliver(generations, error)',
+    to: "return 'distrusted'",
+  },
+  {
+    name: 'believes the store without the key',
+    file: 'functions/cache/trusted-store.ts',
+    from: 'if (trust === null) return null',
+    to: 'if (trust === null) return values',
+  },
+  {
+    name: 'does not wait until nobody believes the store',
+    file: 'functions/cache/trust-keeper.ts',
+    from: 'while (Date.now() < this.#until &&',
+    to: 'while (Date.now() < 0 &&',
+  },
+  {
+    name: 'waits for the key that was answered, and not for one that may arrive late',
+    file: 'functions/cache/trust-keeper.ts',
+    from: 'this.#until = Math.max(this.#until, this.#tokenUntil + ttlMs)',
+    to: '',
+    faults: ['slow', 'partial-and-keeper'],
+  },
+  {
+    name: 'believes the store again with what it held before',
+    file: 'functions/cache/trust-keeper.ts',
+    from: 'await forgetAll()',
+    to: '',
+  },
+  {
+    name: 'delivers the token that its writer has sent',
+    file: 'functions/cache/trust-keeper.ts',
+    from: 'generation: { ...generation, id: crypto.randomUUID() }',
+    to: 'generation',
+    faults: ['slow'],
+  },
+  {
+    name: 'forgets its distrust with its object',
+    file: 'functions/cache/trust-keeper.ts',
+    from: 'await this.#save({ ...kept, distrust })',
+    to: 'this.#kept = { ...kept, distrust }',
+    faults: ['read-only', 'partial-and-keeper'],
+  },
+  {
+    name: 'forgets with its object how long the key may live',
+    file: 'functions/cache/trust-keeper.ts',
+    from: 'await this.#save({ ...kept, until: this.#until })',
+    to: 'await this.#save(kept)',
+    faults: ['slow', 'read-only', 'partial-and-keeper'],
+  },
 ]
 
 /** Loads the code with a rule broken; as it is for null. */
@@ -86,7 +141,10 @@ export async function loadCache(mutant: Mutant | null): Promise<CacheCode> {
       stdin: {
         contents: `export { ConsistentCache } from './functions/cache/consistent-cache.ts'
 export { FirstLevel } from './functions/cache/first-level.ts'
-export { invalidate, sweepChanges } from './functions/cache/invalidate.ts'`,
+export { invalidate, sweepChanges } from './functions/cache/invalidate.ts'
+export { StoreLags } from './functions/cache/trust.ts'
+export { TrustedStore } from './functions/cache/trusted-store.ts'
+export { TrustKeeper } from './functions/cache/trust-keeper.ts'`,
         resolveDir: root,
       },
       bundle: true,

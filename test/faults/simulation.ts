@@ -6,16 +6,11 @@
  */
 import { vi } from 'vitest'
 import type { Filled, FillTerms, Served } from '../../functions/cache/cache-query.ts'
-import type { CacheStore, Lease, Stored } from '../../functions/cache/cache-store.ts'
 import type { ConsistentCache } from '../../functions/cache/consistent-cache.ts'
 import { GatheredStore } from '../../functions/cache/gathered-store.ts'
-import {
-  generationText,
-  generationTtlMs,
-  parseGeneration,
-  renewed,
-} from '../../functions/cache/generation.ts'
+import type { Kept } from '../../functions/cache/trust-keeper.ts'
 import { seededRandom } from '../support/seeded-random.ts'
+import { type Fault, faults, SimulatedStore } from './simulated-store.ts'
 
 /** The code under test, as it is or changed on purpose. */
 export interface CacheCode {
@@ -23,6 +18,9 @@ export interface CacheCode {
   readonly FirstLevel: typeof import('../../functions/cache/first-level.ts').FirstLevel
   readonly invalidate: typeof import('../../functions/cache/invalidate.ts').invalidate
   readonly sweepChanges: typeof import('../../functions/cache/invalidate.ts').sweepChanges
+  readonly StoreLags: typeof import('../../functions/cache/trust.ts').StoreLags
+  readonly TrustedStore: typeof import('../../functions/cache/trusted-store.ts').TrustedStore
+  readonly TrustKeeper: typeof import('../../functions/cache/trust-keeper.ts').TrustKeeper
 }
 
 export interface SimulationOptions {
@@ -35,8 +33,14 @@ export interface SimulationOptions {
   readonly forgetsBookmarks?: boolean
   /** Longest pause of a reader between its bursts, in milliseconds. */
   readonly pauseMs?: number
-  /** Whether the store fails at times. */
-  readonly faults?: boolean
+  /** How the store fails at times; left out: by every way. */
+  readonly faults?: readonly Fault[]
+  /** Whether renewals are not looked for by reading. */
+  readonly blind?: boolean
+  /** Whether a replica that lags answers the first isolate alone, whose reads may then be behind for as long as trust lives. */
+  readonly regional?: boolean
+  /** Whether what is to be forgotten is renewed in its place. */
+  readonly renewsAll?: boolean
 }
 
 export interface SimulationResult {
@@ -47,17 +51,23 @@ export interface SimulationResult {
   readonly fromReplica: number
   readonly stale: number
   readonly failures: number
+  /** Times that the store was no longer believed, and that it was again. */
+  readonly distrusted: number
+  readonly trusted: number
+  /** Writes that were not acknowledged, though committed. */
+  readonly unfresh: number
 }
 
 const registers = 4
 const isolates = 3
 const sessionCount = 5
+/** How long the store is believed, in milliseconds. */
+const trustMs = 1000
 
 interface Write {
   readonly value: number
   readonly sequence: number
-  /** When the store had taken its generations, and when it was answered; infinite: not yet. */
-  deliveredAt: number
+  /** When it was answered; infinite: not yet. */
   ackedAt: number
 }
 
@@ -76,7 +86,7 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
   /** Mostly short, at times very long: an isolate that stands still in the middle of things. */
   const step = () => sleep(random() < 0.03 ? 3000 : 12)
   const violations: string[] = []
-  let [reads, hits, fromReplica, stale, failures] = [0, 0, 0, 0, 0]
+  let [reads, hits, fromReplica, stale, unfresh, distrusted, trusted] = [0, 0, 0, 0, 0, 0, 0]
 
   // --- the database: a log of writes, and a replica that has a part of it ---------------------------------------
   const log: { register: number; value: number }[] = []
@@ -127,99 +137,89 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     },
   }
 
-  // --- the store ---------------------------------------------------------------------------------------------------
-  const kept = new Map<string, { value: string; until: number }>()
-  const leases = new Map<string, { token: string; until: number }[]>()
-  let fault: 'none' | 'down' | 'lossy' | 'slow' = 'none'
-  const get = (key: string) => {
-    const found = kept.get(key)
-    return found && found.until > Date.now() ? found.value : null
-  }
-  const set = ({ key, value, ttlMs }: Stored) => kept.set(key, { value, until: Date.now() + ttlMs })
-  const call = async <T>(work: () => T): Promise<T> => {
-    await step()
-    if (fault === 'slow') await sleep(60)
-    if (fault === 'down' || (fault === 'lossy' && random() < 0.3)) {
-      failures++
-      throw new Error('the store fails')
-    }
-    const result = work()
-    await step()
-    if (fault === 'lossy' && random() < 0.3) {
-      failures++
-      throw new Error('the answer is lost')
-    }
-    return structuredClone(result)
-  }
-  const giveBack = ({ key, token }: Lease) => {
-    const granted = leases.get(key) ?? []
-    leases.set(
-      key,
-      granted.filter((lease) => lease.token !== token),
-    )
-    if (options.ignoresTokens || get(key) === token) kept.delete(key)
-  }
-  const store: CacheStore = {
-    name: 'simulated',
-    maxTtlMs: 20_000,
-    isLocal: false,
-    mayHaveForgotten: () => true,
-    read: (keys) => call(() => keys.map(get)),
-    begin: (missing, lease) =>
-      call(() => {
-        const values = missing.map((stored) => {
-          const known = get(stored.key)
-          if (known === null) set(stored)
-          return known ?? stored.value
-        })
-        const leased = lease !== null && get(lease.key) === null
-        if (lease && leased) {
-          const others = (leases.get(lease.key) ?? []).filter(({ until }) => until > Date.now())
-          if (others.length > 0) violations.push(`two leases of ${lease.key} at once`)
-          leases.set(lease.key, [...others, { token: lease.token, until: Date.now() + lease.ttlMs }])
-          set({ key: lease.key, value: lease.token, ttlMs: lease.ttlMs })
+  // --- the store, who keeps the trust in it, and the caches -------------------------------------------------------
+  const world = { random, step, sleep, violations, ...options }
+  const store = new SimulatedStore(world)
+  let running = true
+  let stored: Kept | undefined
+  const own = store.as('keeper', code.StoreLags)
+  /** A keeper's object; one whose place another has taken can note nothing any more, and so sends nothing. */
+  const openKeeper = () => {
+    const object = { isAlive: true }
+    const opened = new code.TrustKeeper({
+      store: own,
+      register: own,
+      key: 's:trust',
+      ttlMs: trustMs,
+      load: async () => stored,
+      save: async (kept) => {
+        if (!object.isAlive) throw new Error('another has taken its place')
+        stored = structuredClone(kept)
+        await step()
+        if (!object.isAlive) throw new Error('another has taken its place')
+      },
+      async forgetAll() {
+        const bulk = 's:g:registers*@DB'
+        if (options.renewsAll) {
+          const id = crypto.randomUUID()
+          const generation = { id, at: Date.now(), bookmarks: null, upTo: 0, blindUntil: 0 }
+          return own.renew([{ key: bulk, generation }])
         }
-        return { values, leased }
-      }),
-    fill: (entry, lease) =>
-      call(() => {
-        if (entry) set(entry)
-        if (lease) giveBack(lease)
-      }),
-    renew: (generations) =>
-      call(() => {
-        for (const { key, generation } of generations) {
-          const before = options.forgetsBookmarks ? null : get(key)
-          const value = generationText(renewed(generation, before === null ? null : parseGeneration(before)))
-          set({ key, value, ttlMs: generationTtlMs })
-        }
-      }),
+        await own.drop(bulk)
+      },
+      wake: async (inMs) => {
+        setTimeout(() => object.isAlive && running && void background.push(opened.recover()), inMs)
+      },
+      told: (kind) => (kind === 'cache-trusted' ? trusted++ : distrusted++),
+    })
+    return { object, opened }
   }
-  const caches = Array.from({ length: isolates }, () => {
-    const first = new code.FirstLevel(100_000)
+  const background: Promise<unknown>[] = []
+  let keeper = openKeeper()
+  /** What is asked of an object that is gone is never answered rightly. */
+  const asked = async <T>(ask: (of: typeof keeper.opened) => Promise<T>): Promise<T> => {
+    await step()
+    const { object, opened } = keeper
+    if (random() < 0.01) throw new Error('the keeper cannot be reached')
+    const answer = await ask(opened)
+    await step()
+    if (!object.isAlive) throw new Error('the keeper is gone')
+    return answer
+  }
+  const stores = Array.from({ length: isolates }, (_, i) => store.as(i, code.StoreLags))
+  const trustedStores = stores.map((bare) => {
     // Some isolates share their reads of the store, as all do that are busy.
-    const asked = random() < 0.5 ? new GatheredStore(store, 50, 1) : store
-    return new code.ConsistentCache(asked, first, { prefix: 's', maxEntryLength: 1000, leaseMs: 200 })
+    const gathered = random() < 0.5 ? new GatheredStore(bare, 50, 1) : bare
+    const access = {
+      trust: (isMissing: boolean) => asked((of) => of.trust(isMissing)),
+      distrust: () => asked((of) => of.distrust()),
+      deliver: (generations: Parameters<typeof bare.renew>[0]) => asked((of) => of.deliver(generations)),
+    }
+    const options = { key: 's:trust', ttlMs: trustMs, keeper: access }
+    const invalidator = { store: bare, prefix: 's', deliver: access.deliver }
+    return { store: new code.TrustedStore(gathered, options), invalidator }
   })
-  const invalidator = { store, prefix: 's' }
+  const caches = trustedStores.map(({ store }) => {
+    const first = new code.FirstLevel(100_000)
+    return new code.ConsistentCache(store, first, { prefix: 's', maxEntryLength: 1000, leaseMs: 200 })
+  })
 
   // --- readers and writers ---------------------------------------------------------------------------------------
   const sessions = Array.from({ length: sessionCount }, (): Session => {
     return { seen: new Map(), known: Array<number>(registers).fill(0), busy: false }
   })
-  const background: Promise<unknown>[] = []
   const later = (work: Promise<unknown>) => void background.push(work.catch(() => null))
 
-  const read = async (cache: ConsistentCache, register: number, session: Session | null) => {
+  const read = async (isolate: number, register: number, session: Session | null) => {
+    const cache = caches[isolate] as ConsistentCache
     const begun = Date.now()
     const latest = (before: number) =>
       Math.max(
         0,
-        ...(writes[register] as Write[])
-          .filter(({ deliveredAt, ackedAt }) => Math.max(deliveredAt, ackedAt) < before)
-          .map(({ value }) => value),
+        ...(writes[register] as Write[]).filter(({ ackedAt }) => ackedAt < before).map(({ value }) => value),
       )
-    const least = latest(begun - maxStaleMs)
+    const behindMs = options.regional && isolate === 0 ? trustMs : 0
+    const least = latest(begun - maxStaleMs - behindMs)
     const query = {
       key: `register ${register}`,
       tags: [`registers/[${register}]@DB`, 'registers*@DB'],
@@ -258,7 +258,6 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     const entry: Write = {
       value,
       sequence,
-      deliveredAt: Number.POSITIVE_INFINITY,
       ackedAt: Number.POSITIVE_INFINITY,
     }
     ;(writes[register] as Write[]).push(entry)
@@ -267,14 +266,15 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     const change = { sequence, table: 'registers', key: `[${register}]`, value: null }
     const set = { database: 'DB', changes: [change], upTo: sequence, tables: null }
     // One isolate in many dies here; the sweep finds what it has not delivered.
-    const dies = random() < 0.03
-    if (!dies) {
-      await code
-        .invalidate(invalidator, [set], new Map([['DB', bookmark]]))
-        .then(() => {
-          entry.deliveredAt = Date.now()
-        })
-        .catch(() => null)
+    if (random() < 0.03) return
+    const { invalidator } = trustedStores[Math.floor(random() * isolates)] as (typeof trustedStores)[number]
+    const isFresh = await code.invalidate(invalidator, [set], new Map([['DB', bookmark]])).then(
+      () => true,
+      () => false,
+    )
+    if (!isFresh) {
+      unfresh++
+      return
     }
     await step()
     entry.ackedAt = Date.now()
@@ -286,7 +286,6 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     ])
   }
 
-  let running = true
   const replica = async () => {
     while (running) {
       await sleep(random() < 0.1 ? 2000 : 80)
@@ -296,30 +295,31 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
   const sweep = async () => {
     while (running) {
       await sleep(600)
-      const before = log.length
-      const isDone = await code
+      const invalidator = { store: own, prefix: 's' }
+      await code
         .sweepChanges(invalidator, sweepSession as never, 'DB', { tables: new Map() } as never)
-        .then(
-          () => true,
-          () => false,
-        )
-      if (!isDone) continue
-      for (const entry of writes.flat()) {
-        if (entry.sequence <= before) entry.deliveredAt = Math.min(entry.deliveredAt, Date.now())
-      }
+        .catch(() => null)
     }
   }
   const trouble = async () => {
-    while (running && options.faults !== false) {
-      await sleep(1500)
-      fault =
-        random() < 0.6 ? 'none' : ((['down', 'lossy', 'slow'] as const)[Math.floor(random() * 3)] ?? 'none')
-      const keys = [...kept.keys()].filter((key) => key.startsWith('s:g:'))
+    const kinds = options.faults ?? faults
+    // In every other history the store is well for long enough that replicas of the database are read again.
+    const isCalm = seed % 2 === 0 && options.faults === undefined
+    while (running && kinds.length > 0) {
+      // Shorter and longer than the store is believed.
+      await sleep(random() < 0.5 ? 1000 : 5000)
+      store.fault =
+        random() < (isCalm ? 0.98 : 0.5) ? 'none' : (kinds[Math.floor(random() * kinds.length)] ?? 'none')
+      store.lagMs = random() * 3000
+      const keys = store.keys().filter((key) => key.startsWith('s:g:'))
       const victim = keys[Math.floor(random() * keys.length)]
-      if (random() < 0.02 && victim) kept.delete(victim)
-      if (random() < 0.004) {
-        kept.clear()
-        leases.clear()
+      if (random() < 0.02 && victim) store.forget([victim])
+      if (random() < (isCalm ? 0.004 : 0.02)) store.flush()
+      if (random() < 0.1) {
+        keeper.object.isAlive = false
+        keeper = openKeeper()
+        // Its alarm is kept by the platform.
+        if (stored?.distrust) background.push(keeper.opened.recover())
       }
     }
   }
@@ -328,23 +328,25 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
       // Bursts, and time enough between them for generations that are older than any replica.
       await sleep(random() < 0.75 ? 20 : pauseMs)
       const register = Math.floor(random() ** 2 * registers)
-      const cache = caches[Math.floor(random() * isolates)] as ConsistentCache
+      const isolate = Math.floor(random() * isolates)
       const session = random() < 0.6 ? (sessions[Math.floor(random() * sessionCount)] as Session) : null
       // A session asks for one thing after the other.
       if (session?.busy) continue
       if (session) session.busy = true
       try {
         if (random() < 0.12) await write(register, session)
-        else await read(cache, register, session)
+        else await read(isolate, register, session)
       } finally {
         if (session) session.busy = false
       }
     }
   }
   vi.spyOn(Math, 'random').mockImplementation(random)
-  const world = [replica(), sweep(), trouble()]
+  const others = [replica(), sweep(), trouble()]
   await Promise.all(Array.from({ length: 8 }, () => worker(Math.ceil(operations / 8))))
   running = false
-  await Promise.all([...world, ...background])
-  return { violations, reads, hits, fromReplica, stale, failures }
+  store.fault = 'none'
+  await Promise.all([...others, ...background])
+  const { failures } = store
+  return { violations, reads, hits, fromReplica, stale, failures, distrusted, trusted, unfresh }
 }

@@ -5,8 +5,11 @@ import { createGateway } from '../../functions/gateway.ts'
 import { createRelay } from '../../functions/relay.ts'
 import { countingCalls } from './wrap-database.ts'
 
-const { CACHE_TIMEOUT_MS = '50' } = env as { CACHE_TIMEOUT_MS?: string }
-const app = { tables, config: { cacheTimeoutMs: Number(CACHE_TIMEOUT_MS) } }
+const { CACHE_TIMEOUT_MS = '50', CACHE_TRUST_MS = '1000' } = env as Record<string, string | undefined>
+const app = {
+  tables,
+  config: { cacheTimeoutMs: Number(CACHE_TIMEOUT_MS), cacheTrustMs: Number(CACHE_TRUST_MS) },
+}
 const gateway = createGateway(app)
 let calls = 0
 let counted: Record<string, unknown> | undefined
