@@ -132,6 +132,8 @@ export interface RelayAccess {
   repair(database?: string): Promise<void>
   /** To see to the jobs of a database, at once or in some time. */
   carry(database: string, inMs?: number): Promise<void>
+  /** To look at a database at once which somebody has found to be older than it was. */
+  suspect(database: string, isCertain: boolean): Promise<void>
 }
 
 /**
@@ -195,6 +197,7 @@ function createServices(
     timeoutMs: config.databaseTimeoutMs,
     onAhead: (database, names) => emit({ kind: 'database-ahead', database, migrations: names }),
     onCopyFailed: (database, error) => emit({ kind: 'copy-failed', database, error }),
+    onWentBack: async (database, isCertain) => relayOf(env)?.suspect(database, isCertain),
     onCall: (call) => countCall(meter, spans, call),
   })
   return {
@@ -258,6 +261,7 @@ export function relayOf({ RELAY }: Env): RelayAccess | null {
   return {
     repair: async (database = 'DB') => RELAY.getByName(database).repair(database),
     carry: async (database, inMs = 0) => RELAY.getByName(database).carry(database, inMs),
+    suspect: async (database, isCertain) => RELAY.getByName(database).suspect(database, isCertain),
   }
 }
 

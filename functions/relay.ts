@@ -10,6 +10,7 @@ import { type Consumer, pruneChanges } from '../db/changes/consumers.ts'
 import { copyReferences } from '../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/sweep-orphans.ts'
+import type { Seen } from '../db/restores/positions.ts'
 import { sweepChanges } from './cache/invalidate.ts'
 import type { AtollConfig } from './config.ts'
 import { type Env, type Services, servicesFor } from './context.ts'
@@ -21,6 +22,7 @@ import { runSchedules } from './jobs/schedules.ts'
 import { startFromChanges } from './jobs/start-from-changes.ts'
 import { watchObjectives } from './monitor/alerts.ts'
 import { handOver } from './monitor/hand-over.ts'
+import { lookAfterRestores, type RestoreMemory } from './restores.ts'
 import { sweepFiles } from './storage/sweep-files.ts'
 
 /** What others ask of the relay that has a database's name. */
@@ -29,6 +31,8 @@ export interface Relay extends Rpc.DurableObjectBranded {
   repair(database: string): Promise<void>
   /** Looks at changes and jobs, at once or in some milliseconds. */
   carry(database: string, inMs: number): Promise<void>
+  /** Looks at once whether the database was put back in time, as a request has reason to think, or knows. */
+  suspect(database: string, isCertain: boolean): Promise<void>
 }
 
 /** How soon it repairs when it is told, and how often in any case, in milliseconds. */
@@ -68,6 +72,12 @@ export function createRelay(
       await this.#wakeAt(Date.now() + inMs, database)
     }
 
+    async suspect(database: string, isCertain: boolean): Promise<void> {
+      if (isCertain) await this.ctx.storage.put('wentBack', true)
+      await this.#repairBy(Date.now())
+      await this.#wakeAt(Date.now(), database)
+    }
+
     async #repairBy(at: number): Promise<void> {
       const known = await this.#readRepairAt()
       if (known > at) await this.#setRepairAt(at)
@@ -101,6 +111,14 @@ export function createRelay(
       const round: Round = { engine, services, session, name, wants: [Date.now() + pauseMs], failed: false }
       const repairs = (await this.#readRepairAt()) <= Date.now()
       if (repairs) await this.#setRepairAt(Date.now() + pauseMs)
+      await part(round, `restores of ${name}`, async () => {
+        // Changes of a database that went back must not be taken for those that had their numbers before.
+        if (!repairs && services.registry.subscriptions.size === 0) return
+        const isLeft = await lookAfterRestores(services, engine, session, name, this.#restoreMemory(), repairs)
+        if (!isLeft) return
+        await this.#repairBy(Date.now())
+        return Date.now()
+      })
       await this.#carryOn(round, repairs)
       if (repairs) await this.#repair(round)
       if (round.failed) {
@@ -167,6 +185,16 @@ export function createRelay(
       const unique = [...catalog.tables.values()].filter((table) => table.uniqueAcrossShards.length > 0)
       if (unique.length > 0 && cluster.sharded) {
         await part(round, `unique values of ${name}`, () => this.#sweepOrphans(session, name, unique))
+      }
+    }
+
+    #restoreMemory(): RestoreMemory {
+      const { storage } = this.ctx
+      return {
+        get: async () => (await storage.get<Seen>('seen')) ?? null,
+        put: (seen) => storage.put('seen', seen),
+        isKnown: async () => (await storage.get<boolean>('wentBack')) === true,
+        forgetKnown: async () => void (await storage.delete('wentBack')),
       }
     }
 

@@ -186,7 +186,7 @@ function matchesKeys(
 }
 
 /** Reference tables, each behind those that it refers to, as far as they do not refer to each other. */
-function parentsFirst(catalog: Catalog): Table[] {
+export function parentsFirst(catalog: Catalog): Table[] {
   const tables = referenceTables(catalog)
   const sorted = new Set<Table>()
   const begun = new Set<Table>()
