@@ -10,6 +10,7 @@ import { type Consumer, pruneChanges } from '../db/changes/consumers.ts'
 import { copyReferences } from '../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/sweep-orphans.ts'
+import { isStill } from '../db/restores/notice-restores.ts'
 import type { Seen } from '../db/restores/positions.ts'
 import { sweepChanges } from './cache/invalidate.ts'
 import type { AtollConfig } from './config.ts'
@@ -114,7 +115,9 @@ export function createRelay(
       await part(round, `restores of ${name}`, async () => {
         // Changes of a database that went back must not be taken for those that had their numbers before.
         if (!repairs && services.registry.subscriptions.size === 0) return
-        const isLeft = await lookAfterRestores(services, engine, session, name, this.#restoreMemory(), repairs)
+        const memory = this.#restoreMemory()
+        const { isLeft, now } = await lookAfterRestores(services, engine, session, name, memory, repairs)
+        round.seen = now
         if (!isLeft) return
         await this.#repairBy(Date.now())
         return Date.now()
@@ -137,7 +140,9 @@ export function createRelay(
         await part(round, 'schedules', () => runSchedules(services, session))
       }
       await part(round, `jobs from changes of ${name}`, async () => {
-        const isLeft = await startFromChanges(services, engine.catalog, session, name)
+        // Not before it was looked at: else the relay comes back.
+        if (!round.seen) return null
+        const isLeft = await startFromChanges(services, engine.catalog, session, name, [isStill(round.seen)])
         return isLeft ? Date.now() : null
       })
       await part(round, `jobs of ${name}`, async () => {
@@ -228,6 +233,8 @@ interface Round {
   /** When it wants to ring again, in milliseconds since 1970. */
   readonly wants: number[]
   failed: boolean
+  /** Its database, when it was compared with what was seen of it before. */
+  seen?: Seen
 }
 
 /** Each part by itself: one that fails leaves the others alone, and is tried again. */

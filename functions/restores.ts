@@ -6,6 +6,7 @@
 
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { type Memory, noticeRestore, type Repair } from '../db/restores/notice-restores.ts'
+import type { Seen } from '../db/restores/positions.ts'
 import { repairRestored, repairSteps } from '../db/restores/repair-restored.ts'
 import { sweepConflicts } from '../db/restores/sweep-conflicts.ts'
 import { generationKey, makeGeneration, mapTag } from './cache/generation.ts'
@@ -24,7 +25,7 @@ export interface RestoreMemory extends Memory {
 
 /**
  * @param asks whether other databases are asked what they know; before every look at the change log its relay's own memory is enough
- * @returns whether there is more to be done at once
+ * @returns whether there is more to be done at once; and the database as it was then
  */
 export async function lookAfterRestores(
   { cluster, cache }: Pick<Services, 'cluster' | 'cache'>,
@@ -33,10 +34,10 @@ export async function lookAfterRestores(
   database: string,
   memory: RestoreMemory,
   asks = true,
-): Promise<boolean> {
+): Promise<{ readonly isLeft: boolean; readonly now: Seen }> {
   const isKnown = await memory.isKnown()
   const steps = () => repairSteps(session, database, catalog)
-  const { restore, repair } = await noticeRestore(session, database, memory, steps, { asks, isKnown })
+  const { restore, repair, now } = await noticeRestore(session, database, memory, steps, { asks, isKnown })
   if (isKnown) await memory.forgetKnown()
   if (restore) {
     const { before, found, incarnation } = restore
@@ -46,7 +47,7 @@ export async function lookAfterRestores(
   if (repair) await refuseOlder(session, database, migrations)
   const left = repair && (await carryOn(repair))
   if (asks) await sweepConflicts(session, database, catalog)
-  return left !== null
+  return { isLeft: left !== null, now }
 
   async function carryOn(repair: Repair): Promise<Repair | null> {
     const left = await repairRestored(session, database, repair, { catalog, forget }, (note) =>

@@ -1,10 +1,10 @@
 /**
  * Lays a shard's copies of reference tables anew, as a whole: after a restore the log does not say what they lack, or what they have too much.
  * A row that the primary database does not have, and that rows on the shard refer to, comes back there first: else they would refer to nothing,
- * or to another row that is given the same id.
+ * or to another row that is given the same id. Where another row has its unique value by now, it comes back with one of its own.
  * @module
  */
-import type { Catalog, Table } from '../catalog/catalog.ts'
+import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
 import type { BoundStatement, Row } from '../cluster/cluster.ts'
 import { staleCopyMark } from '../cluster/constraint-error.ts'
 import { layCopies } from '../cluster/lay-copies.ts'
@@ -88,6 +88,8 @@ export async function layAnew(
       })
       return
     }
+    // What the shard must keep is in the way of what it should have: that is listed, and everything else goes on.
+    if (refused.length > 0) return
     if (tries >= maxTries) throw new Error(`the copies on ${shard} could not be laid`)
   }
 }
@@ -254,9 +256,31 @@ async function bringBack(
     }
     // One that is refused must not keep the others away.
     for (const one of await missing()) await put([one], table).catch(() => undefined)
+    for (const one of await missing()) await put([renamed(one)], table).catch(() => undefined)
     refused.push(...(await missing()))
   }
   return refused
+}
+
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown }
+
+/** A row whose unique values others may have by now, under values of its own: what refers to it must find it. */
+function renamed(one: Surplus): Surplus {
+  const { table, key } = one
+  // Numbers keep all their digits.
+  const exact = (_: string, value: unknown, { source = '' }: { readonly source?: string } = {}) =>
+    typeof value === 'number' ? rawJSON(source) : value
+  const values = JSON.parse(one.row, exact as (key: string, value: unknown) => unknown) as unknown[]
+  const names = writtenColumns(table).map(({ name }) => name)
+  const unique = table.uniques
+    .flatMap(({ columns }) => columns)
+    .filter((name) => !table.primaryKey.includes(name))
+  for (const name of unique) {
+    const i = names.indexOf(name)
+    if (typeof values[i] === 'string') values[i] = `${values[i]} (restored ${key})`
+    else if (table.columns.get(name)?.nullable) values[i] = null
+  }
+  return { ...one, row: JSON.stringify(values) }
 }
 
 function tellOf(

@@ -36,6 +36,16 @@ export interface Noticed {
   /** Null when nothing was found now. */
   readonly restore: Restore | null
   readonly repair: Repair | null
+  /** The database as it is now. */
+  readonly now: Seen
+}
+
+/** Fails, and with it its transaction, when a database was put back in time since it was looked at. */
+export function isStill({ tick, mark }: Seen): BoundStatement {
+  return {
+    text: "INSERT INTO _atoll_guard SELECT 'atoll/cursor' WHERE NOT EXISTS (SELECT 1 FROM _atoll_incarnation WHERE tick = CAST(?1 AS INTEGER) AND mark = ?2)",
+    parameters: [String(tick), mark],
+  }
 }
 
 /**
@@ -61,7 +71,7 @@ export async function noticeRestore(
   const { cluster } = session
   const isPrimary = database === cluster.primary
   const [[row] = []] = await writing.on(database, [readSeen(isPrimary)])
-  if (!row) return { restore: null, repair: null }
+  if (!row) throw new Error(`${database} does not know itself: run npm run db:migrate`)
   const found = seenOf(row)
   const own = await memory.get()
   const others = asks ? await witnessesOf(writing, database) : []
@@ -73,16 +83,18 @@ export async function noticeRestore(
     const steps = stepsOf()
     const now = await beginRepair(writing, database, isPrimary, found, before, { incarnation, steps })
     await letSee(writing, database, memory, now)
-    return { restore: { database, before, found, incarnation }, repair: { steps, at: null } }
+    return { restore: { database, before, found, incarnation }, repair: { steps, at: null }, now }
   }
-  if (!asks) return { restore: null, repair }
+  if (!asks) return { restore: null, repair, now: found }
+  const gaps = known.length === 0 ? [] : (latestOf(known, found).gaps ?? [])
   const isNew = known.every(({ positions }) => JSON.stringify(positions) !== JSON.stringify(found.positions))
   // What has not changed is not written again, so that a cluster where nothing happens is left alone.
   if (isNew || own === null || own.tick !== found.tick) {
     const ticked = isNew ? await tick(writing, database, found) : found
-    if (ticked) await letSee(writing, database, memory, ticked)
+    if (ticked) await letSee(writing, database, memory, { ...ticked, gaps })
+    return { restore: null, repair, now: ticked ?? found }
   }
-  return { restore: null, repair }
+  return { restore: null, repair, now: found }
 }
 
 /** Moves the tick on, unless somebody else has done so in between. */
@@ -140,7 +152,9 @@ async function beginRepair(
   const changes = positions.changes + room
   const references = positions.references + room
   const repair: Repair = { steps, at: null }
+  const gaps = [...(before.gaps ?? []), [before.at, found.at] as const].slice(-maxGaps)
   const next = {
+    gaps,
     incarnation,
     tick: Math.max(before.tick, found.tick) + 1,
     mark: crypto.randomUUID(),
@@ -148,11 +162,8 @@ async function beginRepair(
   const numbers = Object.entries(positions.numbers).map(([table, number]) => [table, number + restoredRoom])
   await session.on(database, [
     // Of two at the same time, one fails.
-    {
-      text: "INSERT INTO _atoll_guard SELECT 'atoll/cursor' WHERE NOT EXISTS (SELECT 1 FROM _atoll_incarnation WHERE tick = CAST(?1 AS INTEGER) AND mark = ?2)",
-      parameters: [String(found.tick), found.mark],
-    },
-    ...renumbered(before, changes),
+    isStill(found),
+    ...renumbered(gaps, changes),
     ...goOn('_atoll_changes', changes),
     ...goOn('_atoll_jobs', positions.jobs + room),
     ...(isPrimary
@@ -181,23 +192,20 @@ async function beginRepair(
   return row ? { ...seenOf(row), ...next } : { ...found, ...next }
 }
 
+/** Restores whose times are remembered. */
+const maxGaps = 50
+
 /**
- * Changes that were logged since the database was put back have numbers that others had before: they are given new ones, so that whoever
- * knows changes by their numbers does not take them for known. What is older was seen under its number, and keeps it.
+ * Changes that were logged since the database was put back have numbers that others had before: from the first of them on they are given new
+ * ones, so that whoever knows changes by their numbers does not take them for known. What is older was seen under its number, and keeps it.
  */
-function renumbered(before: Seen, to: number): BoundStatement[] {
-  const first = `(SELECT min(sequence) FROM _atoll_changes WHERE at > CAST(?1 AS INTEGER))`
-  const by = [String(before.at), String(to)]
-  return [
-    {
-      text: `UPDATE _atoll_cursors SET sequence = sequence + CAST(?2 AS INTEGER) WHERE sequence >= ${first}`,
-      parameters: by,
-    },
-    {
-      text: 'UPDATE _atoll_changes SET sequence = sequence + CAST(?2 AS INTEGER) WHERE at > CAST(?1 AS INTEGER)',
-      parameters: by,
-    },
-  ]
+function renumbered(gaps: NonNullable<Seen['gaps']>, to: number): BoundStatement[] {
+  const first = `(SELECT min(c.sequence) FROM _atoll_changes AS c WHERE c.at > CAST(?3 AS INTEGER) OR EXISTS (SELECT 1 FROM json_each(?1) AS g WHERE c.at > g.value->>0 AND c.at <= g.value->>1))`
+  const parameters = [JSON.stringify(gaps), String(to), String(gaps.at(-1)?.[0] ?? 0)]
+  return ['_atoll_cursors', '_atoll_changes'].map((table) => ({
+    text: `UPDATE ${table} SET sequence = sequence + CAST(?2 AS INTEGER) WHERE sequence >= ${first}`,
+    parameters,
+  }))
 }
 
 /** Lets a table's sequence go on behind a number. */

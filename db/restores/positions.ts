@@ -15,6 +15,11 @@ export interface Seen {
   readonly positions: Positions
   /** The database's own clock, in milliseconds since 1970. */
   readonly at: number
+  /**
+   * Times between a restore and the look that noticed it: what was logged then had numbers that others had before. They are remembered, as the
+   * database may be put back to such a time.
+   */
+  readonly gaps?: readonly (readonly [from: number, to: number])[]
 }
 
 export interface Positions {

@@ -27,7 +27,7 @@ import { sweepOrphans } from '../../db/cluster/sweep-orphans.ts'
 import { translateDatabaseError } from '../../db/cluster/translate-error.ts'
 import { type Claim, find, release, reserve } from '../../db/cluster/unique-values.ts'
 import { defineTables, distributed, reference } from '../../db/define.ts'
-import { type Memory, noticeRestore } from '../../db/restores/notice-restores.ts'
+import { isStill, type Memory, noticeRestore } from '../../db/restores/notice-restores.ts'
 import type { Seen } from '../../db/restores/positions.ts'
 import { repairRestored, repairSteps } from '../../db/restores/repair-restored.ts'
 import { sweepConflicts } from '../../db/restores/sweep-conflicts.ts'
@@ -207,7 +207,7 @@ export async function runRestores({
   /** What somebody outside has been told, by database and sequence: what comes again under a number is taken for known. */
   const told = new Map<string, string>()
   const consume = async (session: ClusterSession, name: string): Promise<void> => {
-    await look(session, name, false)
+    const now = await look(session, name, false)
     const [cursor = [], changes = []] = await session.on(name, [
       readCursor('jobs'),
       { text: readChanges('sequence, name, key, operation, at', 'jobs', 20), parameters: [] },
@@ -215,7 +215,11 @@ export async function runRestores({
     const upTo = changes.at(-1)?.sequence
     if (upTo === undefined) return
     try {
-      await session.on(name, [cursorIsAt('jobs', Number(cursor[0]?.sequence)), advance('jobs', Number(upTo))])
+      await session.on(name, [
+        isStill(now),
+        cursorIsAt('jobs', Number(cursor[0]?.sequence)),
+        advance('jobs', Number(upTo)),
+      ])
     } catch {
       return
     }
@@ -224,12 +228,12 @@ export async function runRestores({
       if (!told.has(id)) told.set(id, `${of} ${key} ${operation} ${at}`)
     }
   }
-  const look = async (session: ClusterSession, name: string, asks = true): Promise<void> => {
+  const look = async (session: ClusterSession, name: string, asks = true): Promise<Seen> => {
     const memory: Memory = {
       get: async () => memories.get(name) ?? null,
       put: async (seen) => void memories.set(name, seen),
     }
-    const { restore, repair } = await noticeRestore(
+    const { restore, repair, now } = await noticeRestore(
       session,
       name,
       memory,
@@ -240,6 +244,7 @@ export async function runRestores({
     const tools = { catalog, forget: async () => undefined }
     // A relay may die in the middle of it.
     if (repair && below(4) > 0) await repairRestored(session, name, repair, tools, () => undefined)
+    return now
   }
   const sweep = async (session: ClusterSession, name: string): Promise<void> => {
     await look(session, name)
@@ -363,7 +368,8 @@ function openMemory(name: string, changed: Mutant): DatabaseSync {
   const database = open(':memory:')
   for (const statement of [...systemObjects, ...(name === 'DB' ? primaryObjects : [])])
     database.exec(changed(statement))
-  database.exec(`CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+  database.exec(`CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+    CREATE UNIQUE INDEX tags_by_name ON tags (name);
     CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE, tag INTEGER REFERENCES tags (id), made INTEGER NOT NULL);
     UPDATE _atoll_shard SET epoch = 1`)
   for (const { first, last, shard } of map.ranges) {
