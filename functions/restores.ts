@@ -35,10 +35,10 @@ export async function lookAfterRestores(
   memory: RestoreMemory,
   asks = true,
 ): Promise<{ readonly isLeft: boolean; readonly now: Seen }> {
-  const isKnown = await memory.isKnown()
+  const isCertain = await memory.isKnown()
   const steps = () => repairSteps(session, database, catalog)
-  const { restore, repair, now } = await noticeRestore(session, database, memory, steps, { asks, isKnown })
-  if (isKnown) await memory.forgetKnown()
+  const { restore, repair, now } = await noticeRestore(session, database, memory, steps, { asks, isCertain })
+  if (isCertain) await memory.forgetKnown()
   if (restore) {
     const { before, found, incarnation } = restore
     const from = { at: new Date(before.at).toISOString(), ...before.positions }

@@ -9,8 +9,11 @@ import { numberOfId } from './slots.ts'
 const blockSize = 100
 /** Room that is left above an id that somebody chose, so that rows which come in order need one call in so many. */
 const margin = 1000
-/** Room after a restore, whatever was given out since the database was last seen: a minute's worth at ten thousand a second. */
-export const restoredRoom = 600_000
+/**
+ * Room after a restore for what was given out since the database was last seen: a minute's worth at ten thousand a second. Never the same
+ * twice: of a second restore, nobody may know what was taken after the first.
+ */
+export const restoredRoom = () => 600_000 + Math.floor(Math.random() * 600_000)
 
 /** A block of numbers, as far as it is used up. */
 interface Block {
@@ -125,7 +128,7 @@ async function take(
     // The database was put back in time, as a shard knows: the numbers that it has are others' already.
     session.cluster.wentBack(session.cluster.primary, session)
     const greatest = Math.max(Number(rows[0].next), await greatestOf(session, table, column, true))
-    await goOnBehind(session, table, greatest, restoredRoom)
+    await goOnBehind(session, table, greatest, restoredRoom())
   } else await begin(session, table, column)
   return take(session, table, column, size, rows.length > 0)
 }

@@ -57,7 +57,7 @@ export const room = 1_000_000
  * Compares a database with what was seen of it, and lets it be seen as it is now.
  *
  * @param asks whether others are asked, too, and see it as it is now; else it is only compared with what its relay has seen
- * @param isKnown whether a request has found that it went back
+ * @param isCertain whether a request has found that it went back
  * @param stepsOf what must be repaired when it did
  */
 export async function noticeRestore(
@@ -65,7 +65,7 @@ export async function noticeRestore(
   database: string,
   memory: Memory,
   stepsOf: () => readonly string[],
-  { asks = true, isKnown = false }: { readonly asks?: boolean; readonly isKnown?: boolean } = {},
+  { asks = true, isCertain = false }: { readonly asks?: boolean; readonly isCertain?: boolean } = {},
 ): Promise<Noticed> {
   const writing = session.writing()
   const { cluster } = session
@@ -74,10 +74,10 @@ export async function noticeRestore(
   if (!row) throw new Error(`${database} does not know itself: run npm run db:migrate`)
   const found = seenOf(row)
   const own = await memory.get()
-  const others = asks ? await witnessesOf(writing, database) : []
-  const known = own === null ? others : [own, ...others]
+  const witnesses = asks ? await witnessesOf(writing, database) : []
+  const known = own === null ? witnesses : [own, ...witnesses]
   const repair = typeof row.repair === 'string' ? (JSON.parse(row.repair) as Repair) : null
-  if (isKnown || known.some((seen) => isOlder(found, seen))) {
+  if (isCertain || known.some((seen) => isOlder(found, seen))) {
     const before = latestOf(known.length === 0 ? [{ ...found, at: 0 }] : known, found)
     const incarnation = crypto.randomUUID()
     const steps = stepsOf()
@@ -87,11 +87,13 @@ export async function noticeRestore(
   }
   if (!asks) return { restore: null, repair, now: found }
   const gaps = known.length === 0 ? [] : (latestOf(known, found).gaps ?? [])
-  const isNew = known.every(({ positions }) => JSON.stringify(positions) !== JSON.stringify(found.positions))
+  const others = await changesOfOthers(writing, database)
+  const isKnown = known.some(({ positions }) => JSON.stringify(positions) === JSON.stringify(found.positions))
+  const isNew = !isKnown || own?.others !== others
   // What has not changed is not written again, so that a cluster where nothing happens is left alone.
   if (isNew || own === null || own.tick !== found.tick) {
     const ticked = isNew ? await tick(writing, database, found) : found
-    if (ticked) await letSee(writing, database, memory, { ...ticked, gaps })
+    if (ticked) await letSee(writing, database, memory, { ...ticked, gaps, others })
     return { restore: null, repair, now: ticked ?? found }
   }
   return { restore: null, repair, now: found }
@@ -123,6 +125,19 @@ async function witnessesOf(session: ClusterSession, database: string): Promise<S
       ? []
       : (outcome.results[0] ?? []).map(({ seen }) => JSON.parse(seen as string) as Seen),
   )
+}
+
+/** How far all other databases together are seen to have logged changes. */
+async function changesOfOthers(session: ClusterSession, database: string): Promise<number> {
+  const isPrimary = database === session.cluster.primary
+  const own = "ifnull((SELECT seq FROM sqlite_sequence WHERE name = '_atoll_changes'), 0)"
+  const [rows = []] = await session.primary([
+    {
+      text: `SELECT ${isPrimary ? '0' : own} + ifnull((SELECT sum(seen->>'$.positions.changes') FROM _atoll_witnesses WHERE database <> ?1), 0) AS n`,
+      parameters: [database],
+    },
+  ])
+  return Number(rows[0]?.n ?? 0)
 }
 
 /** Keeps what was seen wherever it can be kept; who cannot be reached is told the next time. */
@@ -159,7 +174,7 @@ async function beginRepair(
     tick: Math.max(before.tick, found.tick) + 1,
     mark: crypto.randomUUID(),
   }
-  const numbers = Object.entries(positions.numbers).map(([table, number]) => [table, number + restoredRoom])
+  const numbers = Object.entries(positions.numbers).map(([table, number]) => [table, number + restoredRoom()])
   await session.on(database, [
     // Of two at the same time, one fails.
     isStill(found),

@@ -17,7 +17,7 @@ export async function passNumbers(
     const key = table && keyColumn(table)
     if (!table || !key || table.placement.kind !== 'distributed') continue
     const greatest = await greatestOf(session, table, key.name, true)
-    await goOnBehind(session, table, greatest, restoredRoom)
+    await goOnBehind(session, table, greatest, restoredRoom())
     tell({ kind: 'numbers', table: table.name, next: Math.max(Number(next), greatest + 1) })
   }
 }

@@ -15,6 +15,8 @@ export interface Seen {
   readonly positions: Positions
   /** The database's own clock, in milliseconds since 1970. */
   readonly at: number
+  /** How far all others together had logged changes: entries of lookups are made for their rows, and nothing else tells of these. */
+  readonly others?: number
   /**
    * Times between a restore and the look that noticed it: what was logged then had numbers that others had before. They are remembered, as the
    * database may be put back to such a time.
@@ -28,6 +30,8 @@ export interface Positions {
   readonly jobs: number
   /** Epoch at which its slots last changed. */
   readonly epoch: number
+  /** How much of the reference log a shard has applied. */
+  readonly copied: number
   /** The primary database's: the last sequence of the reference log, the map's epoch, and the next number of each table. */
   readonly references: number
   readonly map: number
@@ -44,7 +48,7 @@ export function readSeen(isPrimary: boolean): BoundStatement {
     : "0 AS refs, 0 AS map, '{}' AS numbers"
   return {
     text: `SELECT incarnation, tick, mark, ${last('_atoll_changes')} AS changes, ${last('_atoll_jobs')} AS jobs,
- (SELECT epoch FROM _atoll_shard) AS epoch, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS at,
+ (SELECT epoch FROM _atoll_shard) AS epoch, (SELECT reference_sequence FROM _atoll_shard) AS copied, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS at,
  (SELECT value FROM _atoll_state WHERE key = '${repairKey}') AS repair, ${own} FROM _atoll_incarnation`,
     parameters: [],
   }
@@ -63,6 +67,7 @@ export function seenOf(row: Row): Seen {
       changes: Number(row.changes),
       jobs: Number(row.jobs),
       epoch: Number(row.epoch),
+      copied: Number(row.copied),
       references: Number(row.refs),
       map: Number(row.map),
       numbers: JSON.parse(row.numbers as string) as Record<string, number>,
@@ -78,7 +83,8 @@ export function isOlder(now: Seen, before: Seen): boolean {
   if (now.tick < before.tick) return true
   if (now.tick === before.tick && now.mark !== before.mark) return true
   const [own, known] = [now.positions, before.positions]
-  return (['changes', 'jobs', 'epoch', 'references', 'map'] as const).some((name) => own[name] < known[name])
+  const names = ['changes', 'jobs', 'epoch', 'copied', 'references', 'map'] as const
+  return names.some((name) => own[name] < known[name])
 }
 
 /**
@@ -100,6 +106,7 @@ function greatest(a: Positions, b: Positions): Positions {
     changes: Math.max(a.changes, b.changes),
     jobs: Math.max(a.jobs, b.jobs),
     epoch: Math.max(a.epoch, b.epoch),
+    copied: Math.max(a.copied, b.copied),
     references: Math.max(a.references, b.references),
     map: Math.max(a.map, b.map),
     numbers: Object.fromEntries(

@@ -82,6 +82,8 @@ export async function runRestores({
 }): Promise<string | null> {
   const random = seededRandom(seed)
   const below = (n: number) => Math.floor(random() * n)
+  const { random: ownRandom } = Math
+  Math.random = random
   const pick = <Item>(items: readonly Item[]) => items[below(items.length)] as Item
   // Restores are rare, and so are mistakes that they make wrong: everything happens in the clock of the test.
   const changed: Mutant = (sql) => mutant(sql).replaceAll("unixepoch('subsec')", 'now()')
@@ -262,8 +264,10 @@ export async function runRestores({
     }
   }
   const client = async (): Promise<void> => {
-    const session = openIsolate()
+    let session = openIsolate()
     for (let i = 0; i < steps && wrong === null; i++) {
+      // An isolate knows which numbers it has taken; most live shortly.
+      if (below(6) === 0) session = openIsolate()
       await pause(below(400))
       const kind = below(10)
       const work = kind < 6 ? put(session) : kind < 8 ? drop(session) : writeTag(session)
@@ -302,6 +306,8 @@ export async function runRestores({
   const session = openIsolate()
   for (let round = 0; round < 6 && wrong === null; round++) {
     await pause(61_000)
+    // Whoever writes afterwards finds everything as it should be.
+    for (let i = 0; i < 6 && round < 3; i++) await put(session).catch(() => undefined)
     for (const name of names) {
       await sweep(session, name).catch((error) => {
         if (round === 5) wrong ??= `a relay fails for ever: ${error}`
@@ -311,6 +317,7 @@ export async function runRestores({
   wrong ??= whatIsWrong()
   for (const database of databases.values()) database.close()
   rmSync(folder, { recursive: true, force: true })
+  Math.random = ownRandom
   return wrong
 
   function whatIsWrong(): string | null {
