@@ -45,8 +45,9 @@ export async function lookAfterRestores(
     emit({ kind: 'database-went-back', database, incarnation, from, to: found.positions })
   }
   if (repair) await refuseOlder(session, database, migrations)
-  const left = repair && (await carryOn(repair))
+  // What was decided meanwhile may be what the repair waits for.
   if (asks) await sweepConflicts(session, database, catalog)
+  const left = repair && (await carryOn(repair))
   return { isLeft: left !== null, now }
 
   async function carryOn(repair: Repair): Promise<Repair | null> {
