@@ -3,6 +3,7 @@
  * @module
  */
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import { repairKey } from '../../db/restores/positions.ts'
 import type { PoolView } from '../balancer/shown-pool.ts'
 import type { Services } from '../context.ts'
 import { emit } from '../events.ts'
@@ -12,6 +13,7 @@ import type { Gauge } from './open-metrics.ts'
 export async function readGauges(services: Services, pools: readonly string[]): Promise<readonly Gauge[]> {
   const parts = await Promise.all([
     orNothing('databases', databaseGauges(services)),
+    orNothing('restores', restoreGauges(services)),
     orNothing('jobs', jobGauges(services)),
     orNothing('origins', originGauges(services, pools)),
   ])
@@ -57,6 +59,36 @@ async function databaseGauges(services: Services): Promise<readonly Gauge[]> {
       name: 'database_up',
       help: 'Whether a database answers.',
       values: sizes.map(({ database, bytes }) => ({ labels: { database }, value: bytes === null ? 0 : 1 })),
+    },
+  ]
+}
+
+/** Databases that were put back in time, and what that has left. */
+async function restoreGauges({ cluster }: Services): Promise<readonly Gauge[]> {
+  const session = cluster.open({ reads: true, seen: new Map() })
+  const text = `SELECT (SELECT count(*) FROM _atoll_state WHERE key = '${repairKey}') AS repairs, (SELECT count(*) FROM _atoll_conflicts) AS conflicts`
+  const outcomes = await session.onAll(cluster.databases, [{ text, parameters: [] }])
+  const values = (name: 'repairs' | 'conflicts') =>
+    outcomes.flatMap((outcome) =>
+      'error' in outcome
+        ? []
+        : [
+            {
+              labels: { database: outcome.part.database },
+              value: Number(outcome.results[0]?.[0]?.[name] ?? 0),
+            },
+          ],
+    )
+  return [
+    {
+      name: 'database_repairing',
+      help: 'Whether a database was put back in time and is being repaired.',
+      values: values('repairs'),
+    },
+    {
+      name: 'restore_conflicts',
+      help: 'What restores have left on a database that the operator must decide.',
+      values: values('conflicts'),
     },
   ]
 }

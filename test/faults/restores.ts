@@ -210,6 +210,8 @@ export async function runRestores({
   const told = new Map<string, string>()
   const consume = async (session: ClusterSession, name: string): Promise<void> => {
     const now = await look(session, name, false)
+    // Whatever it reads from here on may be another database's by then.
+    await pause(below(1500))
     const [cursor = [], changes = []] = await session.on(name, [
       readCursor('jobs'),
       { text: readChanges('sequence, name, key, operation, at', 'jobs', 20), parameters: [] },
