@@ -146,6 +146,8 @@ export interface RelayAccess {
   repair(database?: string): Promise<void>
   /** To see to the jobs of a database, at once or in some time. */
   carry(database: string, inMs?: number): Promise<void>
+  /** To look at a database at once which somebody has found to be older than it was. */
+  suspect(database: string, isCertain: boolean): Promise<void>
 }
 
 /**
@@ -203,11 +205,12 @@ function createServices(
   const meter = metrics === null ? new SilentMeter() : new Meter(drainEvents, budget)
   const spanExport = readSpanExport(env)
   const spans = spanExport && new Spans(spanExport)
+  const relay = relayOf(env)
   const cache = openCaching(readRedis(env), config, keeperOf(env), budget)
   const { cluster, watchdog } = openCluster(
     bindings,
     { catalog, migrations, config },
-    { cache, meter, spans },
+    { cache, meter, spans, relay },
   )
   return {
     env,
@@ -222,7 +225,7 @@ function createServices(
     sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
     lastWrites: new LastWrites(budget),
     cache,
-    relay: relayOf(env),
+    relay,
     limits: limitsOf(env, config),
     registry,
     queues: queuesOf(env),
@@ -284,6 +287,7 @@ export function relayOf({ RELAY }: Env): RelayAccess | null {
   return {
     repair: async (database = 'DB') => RELAY.getByName(database).repair(database),
     carry: async (database, inMs = 0) => RELAY.getByName(database).carry(database, inMs),
+    suspect: async (database, isCertain) => RELAY.getByName(database).suspect(database, isCertain),
   }
 }
 

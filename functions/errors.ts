@@ -560,6 +560,25 @@ export const errors = {
       details: `Refused by ${databases.join(', ')}.`,
       headers: { 'Retry-After': '1' },
     }),
+  ownersUnknown: (ranges: readonly string[]) =>
+    new AtollError(503, 'SHARD026', 'Since a database was restored, nobody knows who owns these slots', {
+      details: `Slots ${ranges.slice(0, 20).join(', ')}.`,
+      hint: 'Two databases own them, or none: restore the one that went back to a moment after they moved. Questions to all shards wait for it, too.',
+      headers: { 'Retry-After': '60' },
+    }),
+  /** @param database where the lookup of the value is, or the row that has it by its entry */
+  notProvenUnique: (table: string, column: string, database: string, cause: unknown) =>
+    new AtollError(503, 'SHARD027', `A value of "${table}"."${column}" cannot be proven unique now`, {
+      details: `What is known of it lies on ${database}, which ${cause === null ? 'was restored and is being repaired' : 'does not answer'}.`,
+      hint: 'Send it again later. Writes that leave the value as it is are not concerned.',
+      headers: { 'Retry-After': '1' },
+      cause: cause ?? undefined,
+    }),
+  valueTwice: (table: string, column: string, value: string) =>
+    new AtollError(409, 'SHARD028', `Two rows of "${table}" have the same "${column}" since a restore`, {
+      details: `Key (${column})=(${clip(value)}).`,
+      hint: 'Find them by their distribution column, and change or delete one of the two.',
+    }),
   severalShards: (shards: number) =>
     new AtollError(400, 'SHARD005', `The write touches ${shards} shards and cannot be atomic`, {
       hint: 'Filter by the distribution column, or send Prefer: atomicity=shard to have each shard commit by itself.',

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { RepairNote } from '../db/restores/repair-restored.ts'
 import { currentTrace } from './monitor/request-trace.ts'
 
 /** A request failed for a reason that its caller is not told. */
@@ -66,6 +67,30 @@ export interface QueriesRefusedEvent {
   readonly caller: string
   readonly role: string
   readonly retryMs: number
+}
+
+/** A database was put back in time: some of what was acknowledged is gone there, and what others know of it is being repaired. */
+export interface DatabaseWentBackEvent {
+  readonly kind: 'database-went-back'
+  readonly database: string
+  /** The life that it begins. */
+  readonly incarnation: string
+  /** Where it was when it was last seen, and where it was found. */
+  readonly from: object
+  readonly to: object
+}
+
+/** What the repair of such a database has done, or found and left to the operator. */
+export interface RestoreRepairEvent {
+  readonly kind: 'restore-repair'
+  readonly database: string
+  readonly note: RepairNote
+}
+
+/** The repair is over. */
+export interface RestoreRepairedEvent {
+  readonly kind: 'restore-repaired'
+  readonly database: string
 }
 
 /** A consumer of the change log stayed behind for so long that it has lost changes. */
@@ -198,6 +223,9 @@ export type AtollEvent =
   | CopyFailedEvent
   | DatabaseAheadEvent
   | QueriesRefusedEvent
+  | DatabaseWentBackEvent
+  | RestoreRepairEvent
+  | RestoreRepairedEvent
   | ChangesDroppedEvent
   | JobFailedEvent
   | JobNotEndedEvent

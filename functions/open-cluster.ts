@@ -13,7 +13,7 @@ import { countCall, countRefusal } from './monitor/count-call.ts'
 export function openCluster(
   bindings: Services['bindings'],
   { catalog, migrations, config }: Pick<Engine, 'catalog' | 'migrations' | 'config'>,
-  { cache, meter, spans }: Pick<Services, 'cache' | 'meter' | 'spans'>,
+  { cache, meter, spans, relay }: Pick<Services, 'cache' | 'meter' | 'spans' | 'relay'>,
 ): Pick<Services, 'cluster' | 'watchdog'> {
   const watchdog = new Watchdog({
     slowMs: config.slowQueryMs,
@@ -27,6 +27,7 @@ export function openCluster(
     timeoutMs: config.databaseTimeoutMs,
     onAhead: (database, names) => emit({ kind: 'database-ahead', database, migrations: names }),
     onCopyFailed: (database, error) => emit({ kind: 'copy-failed', database, error }),
+    onWentBack: async (database, isCertain) => relay?.suspect(database, isCertain),
     // What does not reach the store now is in the shards' change logs, for the relay.
     onCopied: async (changes, bookmarks) => {
       if (cache === null) return

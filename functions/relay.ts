@@ -12,6 +12,8 @@ import { giveUpOld } from '../db/cluster/retire.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
 import { sweepOrphans } from '../db/cluster/sweep-orphans.ts'
 import { sweepKeys } from '../db/cluster/write-keys.ts'
+import { isStill } from '../db/restores/notice-restores.ts'
+import type { Seen } from '../db/restores/positions.ts'
 import type { Renewal } from './cache/cache-store.ts'
 import { sweepChanges } from './cache/invalidate.ts'
 import { openKeeper } from './cache/open-keeper.ts'
@@ -27,6 +29,7 @@ import { runSchedules } from './jobs/schedules.ts'
 import { startFromChanges } from './jobs/start-from-changes.ts'
 import { watchCopies, watchObjectives } from './monitor/alerts.ts'
 import { handOver } from './monitor/hand-over.ts'
+import { lookAfterRestores, type RestoreMemory } from './restores.ts'
 import { dropExpired, sweepFiles } from './storage/sweep-files.ts'
 
 /** Five hundred keys each: 170 a second can be swept, round after round. */
@@ -42,6 +45,8 @@ export interface Relay extends Rpc.DurableObjectBranded {
   trust(isMissing: boolean): Promise<boolean>
   deliver(generations: readonly Renewal[]): Promise<Delivery>
   distrust(): Promise<Distrust | null>
+  /** Looks at once whether the database was put back in time, as a request has reason to think, or knows. */
+  suspect(database: string, isCertain: boolean): Promise<void>
 }
 
 /** How soon it repairs when it is told, and how often in any case, in milliseconds. */
@@ -109,6 +114,12 @@ export function createRelay(
       await this.#wakeAt(Date.now() + inMs, database)
     }
 
+    async suspect(database: string, isCertain: boolean): Promise<void> {
+      if (isCertain) await this.ctx.storage.put('wentBack', true)
+      await this.#repairBy(Date.now())
+      await this.#wakeAt(Date.now(), database)
+    }
+
     async #repairBy(at: number): Promise<void> {
       const known = await this.#readRepairAt()
       if (known > at) await this.#setRepairAt(at)
@@ -147,6 +158,16 @@ export function createRelay(
       const round: Round = { engine, services, session, name, wants: [Date.now() + pauseMs], failed: false }
       const repairs = (await this.#readRepairAt()) <= Date.now()
       if (repairs) await this.#setRepairAt(Date.now() + pauseMs)
+      await part(round, `restores of ${name}`, async () => {
+        // Changes of a database that went back must not be taken for those that had their numbers before.
+        if (!repairs && services.registry.subscriptions.size === 0) return
+        const memory = this.#restoreMemory()
+        const { isLeft, now } = await lookAfterRestores(services, engine, session, name, memory, repairs)
+        round.seen = now
+        if (!isLeft) return
+        await this.#repairBy(Date.now())
+        return Date.now()
+      })
       await this.#carryOn(round, repairs)
       if (repairs) await this.#repair(round)
       if (round.failed) {
@@ -172,7 +193,9 @@ export function createRelay(
         await part(round, 'schedules', () => runSchedules(services, session))
       }
       await part(round, `jobs from changes of ${name}`, async () => {
-        const isLeft = await startFromChanges(services, engine.catalog, session, name)
+        // Not before it was looked at: else the relay comes back.
+        if (!round.seen) return null
+        const isLeft = await startFromChanges(services, engine.catalog, session, name, [isStill(round.seen)])
         return isLeft ? Date.now() : null
       })
       await part(round, `jobs of ${name}`, async () => {
@@ -230,6 +253,16 @@ export function createRelay(
       }
     }
 
+    #restoreMemory(): RestoreMemory {
+      const { storage } = this.ctx
+      return {
+        get: async () => (await storage.get<Seen>('seen')) ?? null,
+        put: (seen) => storage.put('seen', seen),
+        isKnown: async () => (await storage.get<boolean>('wentBack')) === true,
+        forgetKnown: async () => void (await storage.delete('wentBack')),
+      }
+    }
+
     /** Looks at something that has names, and remembers which of them it was told of. */
     async #remember(
       key: string,
@@ -266,6 +299,8 @@ interface Round {
   /** When it wants to ring again, in milliseconds since 1970. */
   readonly wants: number[]
   failed: boolean
+  /** Its database, when it was compared with what was seen of it before. */
+  seen?: Seen
 }
 
 /** Each part by itself: one that fails leaves the others alone, and is tried again. */

@@ -35,12 +35,14 @@ export class Reservations {
     const claim = this.#claimOf(column, value, slot)
     // Of one database, the column's own unique index says all.
     if (!session.cluster.sharded) return
-    const { permits, taken, contended } = await reserve(session, [claim], crypto.randomUUID())
+    const { permits, taken, contended, unproven } = await reserve(session, [claim], crypto.randomUUID())
     if (taken.length > 0) {
       const { table, column: taken } = claim
       const key = table.uniques.find(({ columns }) => columns.length === 1 && columns[0] === taken.name)
       throw errors.notUnique(key?.constraint ?? taken.name, `Key (${taken.name})=(${value}) already exists.`)
     }
+    const [first] = unproven
+    if (first) throw errors.notProvenUnique(claim.table.name, claim.column.name, first.database, first.cause)
     if (contended) throw errors.valueContended(claim.table.name)
     const held = this.#held.get(database) ?? []
     held.push(...permits)

@@ -36,9 +36,9 @@ export interface ChangeSet {
 /** Changes that one write is told of row by row. */
 export const maxListed = 100
 
-/** First statement of a transaction whose changes are asked for: where the log stood. */
+/** First statement of a transaction whose changes are asked for: where the log stood, also when it has been cut off since. */
 export const logBefore: BoundStatement = {
-  text: 'SELECT ifnull(max(sequence), 0) AS n FROM _atoll_changes',
+  text: "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = '_atoll_changes'), 0) AS n",
   parameters: [],
 }
 

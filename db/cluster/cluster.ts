@@ -53,6 +53,8 @@ export interface ClusterOptions {
   readonly onCopyFailed?: (database: string, error: unknown) => void
   /** Is told of rows of reference tables that shards had lacked and have now, and of what went with them. */
   readonly onCopied?: (changes: readonly ChangeSet[], bookmarks: ReadonlyMap<string, string>) => Promise<void>
+  /** Is told of a database that was put back in time, as a request has found, or has reason to think. */
+  readonly onWentBack?: (database: string, isCertain: boolean) => Promise<void>
   /** Is told of every round trip. */
   readonly onCall?: (call: DatabaseCall) => void
   /** Keeps slow queries from taking a database to themselves. */
@@ -70,6 +72,7 @@ export class Cluster {
   readonly #primary: Database
   readonly #onCopyFailed: ClusterOptions['onCopyFailed']
   readonly #onCopied: ClusterOptions['onCopied']
+  readonly #onWentBack: ClusterOptions['onWentBack']
   #map: ShardMap | null = null
 
   /** @param bindings databases by their names, `DB` among them */
@@ -77,6 +80,7 @@ export class Cluster {
     const budget = new RetryBudget()
     this.#onCopyFailed = options.onCopyFailed
     this.#onCopied = options.onCopied
+    this.#onWentBack = options.onWentBack
     for (const name of [...bindings.keys()].sort(byShard)) {
       const check = new SchemaCheck(name, [...bindings.keys()], options)
       this.#databases.set(name, new Database(name, bindings.get(name) as D1Database, budget, check, options))
@@ -115,6 +119,11 @@ export class Cluster {
   /** Tells of copies that were brought up. */
   async copied(changes: readonly ChangeSet[], { bookmarks }: ClusterSession): Promise<void> {
     await this.#onCopied?.(changes, bookmarks)
+  }
+
+  /** Lets somebody look, after the answer, whether a database was put back in time. */
+  wentBack(database: string, session: ClusterSession): void {
+    if (this.#onWentBack) session.later(this.#onWentBack(database, false))
   }
 
   open(options: SessionOptions): ClusterSession {
@@ -175,7 +184,7 @@ export class Cluster {
         else outcomes.push(outcome)
       }
       if (moved.length === 0) return outcomes
-      if (attempt >= maxMoves) throw errors.movedAgain(moved.map(({ database }) => database))
+      if (attempt >= maxMoves) throw await this.whyMoved(moved, session)
       refusedBy = map
       this.#map = null
       // What a read asks of each depends on where everything lies, and so does what was found.
@@ -187,6 +196,17 @@ export class Cluster {
       }
       rest = { kind: 'slots', slots: moved.flatMap(({ slots }) => [...(slots ?? [])]) }
     }
+  }
+
+  /** Why slots are closed for so long: they are moving, or nobody knows since a restore who owns them. */
+  async whyMoved(moved: readonly Part[], session: ClusterSession): Promise<unknown> {
+    const [rows = []] = await session.onPrimary().primary([ownersUnknown])
+    const ranges = rows.map(({ key }) => key as string)
+    const isConcerned = moved.some(
+      ({ slots }) => slots === null || [...slots].some((slot) => isIn(slot, ranges)),
+    )
+    if (isConcerned && ranges.length > 0) return errors.ownersUnknown(ranges)
+    return errors.movedAgain(moved.map(({ database }) => database))
   }
 
   /** How many databases a site has, as far as the map is known here. */
@@ -231,6 +251,20 @@ export class Cluster {
       return { part, error }
     }
   }
+}
+
+/** Slots that no database, or more than one, owns since one was put back in time: `db/restores/settle-owners.ts` notes them. */
+const ownersUnknown: BoundStatement = {
+  text: "SELECT key FROM _atoll_conflicts WHERE kind = 'slots'",
+  parameters: [],
+}
+
+/** @param ranges `first-last` */
+function isIn(slot: number, ranges: readonly string[]): boolean {
+  return ranges.some((range) => {
+    const [first = 0, last = 0] = range.split('-').map(Number)
+    return first <= slot && slot <= last
+  })
 }
 
 function partsOf(site: Exclude<Site, { kind: 'primary' }>, map: ShardMap): Part[] {

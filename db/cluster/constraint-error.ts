@@ -55,9 +55,12 @@ export const movedMark = 'atoll/moved'
 
 /** A database refused a batch: slots that the router thinks it owns are elsewhere, or closed. */
 export class MovedError extends Error {
+  readonly database: string
+
   constructor(database: string) {
     super(`MOVED: ${database} does not own these slots`)
     this.name = 'MovedError'
+    this.database = database
   }
 }
 

@@ -1,4 +1,5 @@
 import { AtollError, errors } from '../../functions/errors.ts'
+import { logAfter, logBefore } from '../changes/change-log.ts'
 import type { ClusterOptions } from './cluster.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { SchemaCheck } from './schema-check.ts'
@@ -40,6 +41,9 @@ export class Database {
   readonly #timeoutMs: number
   readonly #onCall: ((call: DatabaseCall) => void) | undefined
   readonly #watchdog: Watchdog | null
+  readonly #onWentBack: ClusterOptions['onWentBack']
+  /** How far its change log is known to have come here. */
+  #logged = 0
 
   constructor(
     name: string,
@@ -55,6 +59,7 @@ export class Database {
     this.#timeoutMs = options.timeoutMs
     this.#onCall = options.onCall
     this.#watchdog = options.watchdog ?? null
+    this.#onWentBack = options.onWentBack
   }
 
   /**
@@ -95,7 +100,7 @@ export class Database {
 
   /** Of a batch that names what is not there, what the check says, which D1 did not come to run. */
   async #checked(error: unknown, session: ClusterSession): Promise<unknown> {
-    const check = this.#check.statements
+    const check = this.#check.again
     if (check.length === 0 || !isMissing(error)) return error
     try {
       this.#check.passed((await this.#try(check, session, true))[0])
@@ -125,6 +130,7 @@ export class Database {
     const prepared = statements.map(({ text, parameters }) => opened.prepare(text).bind(...parameters))
     const [only] = prepared
     const start = performance.now()
+    const logged = this.#logged
     const call = { database: this.name, rowsRead: 0, rowsWritten: 0, isRetry }
     const told = (outcome: DatabaseCall['outcome']) => {
       const ms = performance.now() - start
@@ -153,7 +159,9 @@ export class Database {
         if (account !== null) account.rowsRead += read
       }
       told('done')
-      return results.map((result) => result.results)
+      const rows = results.map((result) => result.results)
+      this.#compareLog(statements, rows, logged, session)
+      return rows
     } catch (error) {
       told('failed')
       if (run !== undefined && isLate(error)) {
@@ -163,6 +171,26 @@ export class Database {
       } else if (run !== undefined) this.#watchdog?.failed(run, error)
       throw error
     }
+  }
+
+  /**
+   * Whoever is told by a write that the log stood lower than it stood before that write was sent, knows that the database was put back in time.
+   *
+   * @param logged how far it had come when the statements were sent
+   */
+  #compareLog(
+    statements: readonly BoundStatement[],
+    rows: readonly (readonly Row[])[],
+    logged: number,
+    session: ClusterSession,
+  ): void {
+    const at = statements.indexOf(logBefore)
+    if (at < 0) return
+    const before = Number(rows[at]?.[0]?.n ?? 0)
+    const after = statements.at(-1) === logAfter ? Number(rows.at(-1)?.[0]?.sequence ?? 0) : 0
+    const isBack = before < logged
+    this.#logged = isBack ? Math.max(before, after) : Math.max(this.#logged, before, after)
+    if (isBack && this.#onWentBack) session.later(this.#onWentBack(this.name, true))
   }
 }
 

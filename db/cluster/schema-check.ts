@@ -26,6 +26,7 @@ export class SchemaCheck {
   readonly #database: string
   readonly #statement: BoundStatement
   readonly #onAhead: ClusterOptions['onAhead']
+  readonly #asks: boolean
   #isPassed: boolean
   /** Whether the database has migrations that the app does not know; null as long as nobody has asked. */
   isAhead: boolean | null = null
@@ -35,7 +36,8 @@ export class SchemaCheck {
     const placements = catalog ? placementsOf(catalog) : []
     this.#database = database
     this.#onAhead = onAhead
-    this.#isPassed = migrations.length === 0
+    this.#asks = migrations.length > 0
+    this.#isPassed = !this.#asks
     this.#statement = {
       text: text(database === 'DB'),
       parameters: [migrations, [...placements], bindings].map((list) => JSON.stringify(list)),
@@ -45,6 +47,11 @@ export class SchemaCheck {
   /** The statement that is still to be asked. */
   get statements(): readonly BoundStatement[] {
     return this.#isPassed ? [] : [this.#statement]
+  }
+
+  /** The statement, for a database that has passed and lacks something since: it may have been put back in time. */
+  get again(): readonly BoundStatement[] {
+    return this.#asks ? [this.#statement] : []
   }
 
   /** Takes up what the database answered to it, if it was asked. */

@@ -9,6 +9,11 @@ import { numberOfId } from './slots.ts'
 const blockSize = 100
 /** Room that is left above an id that somebody chose, so that rows which come in order need one call in so many. */
 const margin = 1000
+/**
+ * Room after a restore for what was given out since the database was last seen: a minute's worth at ten thousand a second. Never the same
+ * twice: of a second restore, nobody may know what was taken after the first.
+ */
+export const restoredRoom = () => 600_000 + Math.floor(Math.random() * 600_000)
 
 /** A block of numbers, as far as it is used up. */
 interface Block {
@@ -76,11 +81,12 @@ export async function followId(
 
 /** Goes on behind the greatest number that any row has: one that was to be given out was taken by hand. */
 export async function skipTaken(session: ClusterSession, table: Table, column: string): Promise<void> {
-  await goOnBehind(session, table, await greatestOf(session, table, column), 0)
+  // A shard that is down has no part in this: its own numbers are passed over when they are met.
+  await goOnBehind(session, table, await greatestOf(session, table, column, false), 0)
 }
 
 /** Lets the numbers go on behind one, with so much room between; what this isolate holds of lower ones is given up. */
-async function goOnBehind(
+export async function goOnBehind(
   session: ClusterSession,
   table: Table,
   greatest: number,
@@ -101,16 +107,40 @@ function numberIn({ ids }: Table, id: number): number {
   return ids === 'routed' ? numberOfId(id) : id
 }
 
-/** @returns the number after the block that was taken */
-async function take(session: ClusterSession, table: Table, column: string, size: number): Promise<number> {
+/**
+ * @param isPassed whether the numbers have gone on behind all that a restore has made them forget
+ * @returns the number after the block that was taken
+ */
+async function take(
+  session: ClusterSession,
+  table: Table,
+  column: string,
+  size: number,
+  isPassed = false,
+): Promise<number> {
   const statement = {
-    text: 'UPDATE _atoll_sequences SET next = next + CAST(?1 AS INTEGER) WHERE name = ?2 RETURNING next',
+    text: 'UPDATE _atoll_sequences SET next = next + CAST(?1 AS INTEGER) WHERE name = ?2 RETURNING next, (SELECT tick FROM _atoll_incarnation) AS tick',
     parameters: [String(size), table.name],
   }
-  const [rows = []] = await session.writing().primary([statement])
-  if (rows[0]) return Number(rows[0].next)
-  await begin(session, table, column)
-  return take(session, table, column, size)
+  const [[rows = []], seen] = await Promise.all([session.writing().primary([statement]), tickSeen(session)])
+  if (rows[0] && (isPassed || Number(rows[0].tick) >= seen)) return Number(rows[0].next)
+  if (rows[0]) {
+    // The database was put back in time, as a shard knows: the numbers that it has are others' already.
+    session.cluster.wentBack(session.cluster.primary, session)
+    const greatest = Math.max(Number(rows[0].next), await greatestOf(session, table, column, true))
+    await goOnBehind(session, table, greatest, restoredRoom())
+  } else await begin(session, table, column)
+  return take(session, table, column, size, rows.length > 0)
+}
+
+/** How far a shard has seen the primary database: one call for as many numbers as an isolate takes at once. */
+async function tickSeen(session: ClusterSession): Promise<number> {
+  const [witness] = session.cluster.shards
+  if (witness === undefined) return 0
+  const [outcome] = await session
+    .writing()
+    .onAll([witness], [{ text: "SELECT tick FROM _atoll_witnesses WHERE database = 'DB'", parameters: [] }])
+  return outcome && 'results' in outcome ? Number(outcome.results[0]?.[0]?.tick ?? 0) : 0
 }
 
 /** The first number of a table is the one after the greatest that any shard has. */
@@ -119,7 +149,7 @@ async function begin(session: ClusterSession, table: Table, column: string): Pro
     .writing()
     .primary([{ text: 'SELECT 1 FROM _atoll_sequences WHERE name = ?1', parameters: [table.name] }])
   if (known.length > 0) return
-  const next = (await greatestOf(session, table, column)) + 1
+  const next = (await greatestOf(session, table, column, true)) + 1
   await session.writing().primary([
     {
       text: 'INSERT OR IGNORE INTO _atoll_sequences VALUES (?1, CAST(?2 AS INTEGER))',
@@ -128,10 +158,20 @@ async function begin(session: ClusterSession, table: Table, column: string): Pro
   ])
 }
 
-/** The greatest number that a row on any shard has. */
-async function greatestOf(session: ClusterSession, table: Table, column: string): Promise<number> {
+/**
+ * The greatest number that a row on any shard has.
+ *
+ * @param all whether every shard must answer
+ */
+export async function greatestOf(
+  session: ClusterSession,
+  table: Table,
+  column: string,
+  all: boolean,
+): Promise<number> {
   const text = `SELECT ifnull(max(${quoteName(column)}), 0) AS n FROM ${quoteName(table.name)} WHERE ${quoteName(column)} <= ${greatestFollowed}`
   const outcomes = await session.writing().run({ kind: 'everywhere' }, () => [{ text, parameters: [] }])
-  const ids = outcomes.flatMap(rowsOf).map(({ n }) => Number(n))
+  const answered = outcomes.filter((outcome) => 'results' in outcome)
+  const ids = (all || answered.length === 0 ? outcomes : answered).flatMap(rowsOf).map(({ n }) => Number(n))
   return Math.max(0, ...ids.map((id) => numberIn(table, id)))
 }

@@ -10,12 +10,13 @@
  * Writers of one slot share the entry's token: their shard decides who may have the value, and whoever revokes it refuses all of them.
  * @module
  */
+import { AtollError, errors } from '../../functions/errors.ts'
 import type { Column, Table } from '../catalog/catalog.ts'
 import { quoteName } from '../quote.ts'
-import type { BoundStatement, Part, Row } from './cluster.ts'
+import type { BoundStatement, Outcome, Part, Row } from './cluster.ts'
 import { pause } from './database.ts'
 import type { ClusterSession } from './session.ts'
-import { keySlot } from './slots.ts'
+import { keySlot, slotOf } from './slots.ts'
 
 /** A value, and the slot of the row that is to have it. */
 export interface Claim {
@@ -31,6 +32,8 @@ export interface Held extends Claim {
   readonly token: string
   /** When it was reserved, in milliseconds since 1970. */
   readonly at: number
+  /** Whether two rows have the value since a restore: then nobody can have it, and no entry leads to both. */
+  readonly twice: boolean
 }
 
 /** A claim that was reserved, and the token that its row shows. */
@@ -46,6 +49,21 @@ export interface Reserved {
   readonly taken: readonly Claim[]
   /** Whether others were writing the same values each time. */
   readonly contended: boolean
+  /** Claims of which nobody knows now whether another row has their value. */
+  readonly unproven: readonly Unproven[]
+}
+
+/** A claim whose value is known on a database that does not answer, or that was put back in time and is being repaired. */
+export interface Unproven {
+  readonly claim: Claim
+  readonly database: string
+  /** What the database said; null: it is being repaired. */
+  readonly cause: unknown
+}
+
+/** Whether a database could not be asked; what a reservation may have written there all the same does no harm. */
+function isOutage(error: unknown): boolean {
+  return error instanceof AtollError && (error.body.code === 'SHARD002' || error.body.code === 'SHARD025')
 }
 
 /** A writer has so long, in milliseconds, before one that waits for the same value revokes its token. */
@@ -58,47 +76,56 @@ const maxRounds = 60
  *
  * @param token of entries that are new
  * @param isAgain whether a permit that this gave before was refused: then tokens of others in the same slot are not trusted
+ * @param fillsAnew whether it is the repair of a lookup itself that asks
  */
 export async function reserve(
   session: ClusterSession,
   claims: readonly Claim[],
   token: string,
   isAgain = false,
+  fillsAnew = false,
 ): Promise<Reserved> {
   const writing = session.writing()
   const byValue = claimsByValue(claims)
   const claimsOf = (entries: readonly Held[]) => entries.flatMap((entry) => byValue.get(keyOf(entry)) ?? [])
   const permits: Permit[] = []
   const taken: Claim[] = []
+  const unproven: Unproven[] = []
   let open = claims
   for (let round = 0; round < maxRounds && open.length > 0; round++) {
-    const entries = await tryReserve(writing, open, token)
+    const { entries, unasked } = await tryReserve(writing, open, token, fillsAnew)
+    unproven.push(...unasked)
     const isShared = (entry: Held) => entry.slot === byValue.get(keyOf(entry))?.slot
     const doubtful = (entry: Held) => !isShared(entry) || (isAgain && entry.token !== token)
     const held = entries.filter(doubtful)
     const now = Date.now()
     const revokes = (entry: Held) => now - entry.at >= courtesyMs || isShared(entry)
-    const absent = await absentOf(writing, held, revokes)
+    const asked = held.filter(({ twice }) => !twice)
+    const { absent, unknown } = await absentOf(writing, asked, revokes)
+    for (const [entry, why] of unknown)
+      unproven.push(...claimsOf([entry]).map((claim) => ({ claim, ...why })))
     const free = held.filter((entry) => absent.get(entry) === 'free')
     await takeOver(writing, free, byValue, token)
-    const isTaken = (entry: Held) => !absent.has(entry) && !isShared(entry)
+    const isTaken = (entry: Held) => !absent.has(entry) && !unknown.has(entry) && !isShared(entry)
     taken.push(...claimsOf(held.filter(isTaken)))
     for (const entry of entries) {
-      if (absent.has(entry) || isTaken(entry)) continue
+      if (absent.has(entry) || unknown.has(entry) || isTaken(entry)) continue
       permits.push(...claimsOf([entry]).map((claim) => ({ claim, token: entry.token })))
     }
     const waiting = held.filter((entry) => absent.get(entry) === 'pending')
     open = claimsOf([...waiting, ...free])
     if (waiting.length > 0) await pause(waitMs)
   }
-  return { permits, taken, contended: open.length > 0 }
+  return { permits, taken, contended: open.length > 0, unproven }
 }
 
 /** Takes away entries whose value no row has. Safe at any time: entries that are in use stay. */
 export async function release(session: ClusterSession, held: readonly Held[]): Promise<number> {
   const writing = session.writing()
-  const absent = await absentOf(writing, held, () => true)
-  const orphans = held.filter((entry) => absent.get(entry) === 'free')
+  // Of two rows that have a value, the one that its entry does not lead to is still there: `db/restores/` sees to it.
+  const single = held.filter(({ twice }) => !twice)
+  const { absent } = await absentOf(writing, single, () => true)
+  const orphans = single.filter((entry) => absent.get(entry) === 'free')
   await onLookups(writing, orphans, (own) => [
     {
       text: 'DELETE FROM _atoll_unique WHERE (name, value, token) IN (SELECT value->>0, value->>1, value->>2 FROM json_each(?1))',
@@ -116,22 +143,89 @@ export async function find(
   values: readonly string[],
 ): Promise<Held[]> {
   const claims = values.map((value): Claim => ({ table, column, value, slot: 0 }))
-  const rows = await onLookups(session.writing(), claims, (own) => [
-    {
-      text: `SELECT ${entryColumns} FROM _atoll_unique AS u WHERE (name, value) IN (SELECT value->>0, value->>1 FROM json_each(?1))`,
-      parameters: [listOf(own, (claim) => [nameOf(claim), claim.value])],
-    },
-  ])
+  const rows = await onLookups(session.writing(), claims, (own) => [findText(own)])
   return rows.map((row) => heldOf(row, claims))
 }
 
+function findText(own: readonly Claim[]): BoundStatement {
+  return {
+    text: `SELECT ${entryColumns} FROM _atoll_unique AS u WHERE (u.name, u.value) IN (SELECT value->>0, value->>1 FROM json_each(?1))`,
+    parameters: [listOf(own, (claim) => [nameOf(claim), claim.value])],
+  }
+}
+
+/**
+ * Where rows are that have values. What lies on a database that does not answer is looked for on all others: a row that is found is the only
+ * one, but that none is found says nothing.
+ *
+ * @throws AtollError `SHARD002` when a value may be on the database that does not answer; `SHARD028` when two rows have it
+ */
+export async function locate(
+  session: ClusterSession,
+  table: Table,
+  column: Column,
+  values: readonly string[],
+): Promise<readonly Pick<Held, 'value' | 'slot'>[]> {
+  const claims = values.map((value): Claim => ({ table, column, value, slot: 0 }))
+  const outcomes = await runOnLookups(session.writing(), claims, (own) => [findText(own)])
+  const held = rowsOfAll(outcomes.filter((outcome) => !isDown(outcome))).map((row) => heldOf(row, claims))
+  const twice = held.find((entry) => entry.twice)
+  if (twice) throw errors.valueTwice(table.name, column.name, twice.value)
+  const down = outcomes.filter(isDown)
+  const [first] = down
+  if (!first) return held
+  const sought = claims.filter(({ value }) => down.some(({ part }) => part.slots?.has(keySlot(value))))
+  const found = await lookElsewhere(
+    session,
+    table,
+    column,
+    sought.map(({ value }) => value),
+    down.map(({ part }) => part.database),
+  )
+  if (sought.some(({ value }) => !found.some((row) => row.value === value)))
+    throw (first as { error: unknown }).error
+  return [...held, ...found]
+}
+
+const isDown = (outcome: Outcome) => 'error' in outcome && isOutage(outcome.error)
+
+/** Asks the rows themselves, on all databases but some. */
+async function lookElsewhere(
+  session: ClusterSession,
+  table: Table,
+  column: Column,
+  values: readonly string[],
+  down: readonly string[],
+): Promise<Pick<Held, 'value' | 'slot'>[]> {
+  const { cluster } = session
+  const by = table.placement.kind === 'distributed' ? table.placement.by : column.name
+  const others = cluster.databases.filter((database) => !down.includes(database))
+  const outcomes = await session.writing().onAll(others, [
+    {
+      text: `SELECT CAST(${quoteName(column.name)} AS TEXT) AS value, CAST(${quoteName(by)} AS TEXT) AS by FROM ${quoteName(table.name)} WHERE ${quoteName(column.name)} IN (SELECT value FROM json_each(?1))`,
+      parameters: [JSON.stringify(values)],
+    },
+  ])
+  const answered = outcomes.filter((outcome) => !isDown(outcome))
+  return rowsOfAll(answered).map((row) => ({
+    value: row.value as string,
+    slot: slotOf((row.by as string | null) ?? ''),
+  }))
+}
+
 /** What is read of an entry. */
-export const entryColumns = 'u.name, u.value, u.slot, u.token, u.at'
+export const entryColumns =
+  "u.name, u.value, u.slot, u.token, u.at, EXISTS (SELECT 1 FROM _atoll_conflicts AS c WHERE c.kind = 'value' AND c.name = u.name AND c.key = u.value) AS twice"
 
 /** Puts the claims into the lookup table, as far as their values are free; answers with the entries as they are then. */
-async function tryReserve(session: ClusterSession, claims: readonly Claim[], token: string): Promise<Held[]> {
+async function tryReserve(
+  session: ClusterSession,
+  claims: readonly Claim[],
+  token: string,
+  fillsAnew: boolean,
+): Promise<{ readonly entries: readonly Held[]; readonly unasked: readonly Unproven[] }> {
   const now = String(Date.now())
-  const rows = await onLookups(session, claims, (own) => {
+  const outcomes = await runOnLookups(session, claims, (own) => {
     const list = listOf(own, (claim) => [nameOf(claim), claim.value, keySlot(claim.value), claim.slot])
     return [
       // In the same slot the row's own database decides who may have the value.
@@ -142,17 +236,38 @@ async function tryReserve(session: ClusterSession, claims: readonly Claim[], tok
         parameters: [list, token, now],
       },
       {
-        text: `SELECT ${entryColumns} FROM json_each(?1) AS j JOIN _atoll_unique AS u ON u.name = j.value->>0 AND u.value = j.value->>1`,
+        text: `SELECT ${entryColumns}, ${isFilledAnew} AS repaired FROM json_each(?1) AS j JOIN _atoll_unique AS u ON u.name = j.value->>0 AND u.value = j.value->>1`,
         parameters: [list],
       },
     ]
   })
-  return rows.map((row) => heldOf(row, claims))
+  const unasked: Unproven[] = []
+  const entries: Held[] = []
+  for (const outcome of outcomes) {
+    const own = claims.filter(({ value }) => outcome.part.slots?.has(keySlot(value)))
+    const { database } = outcome.part
+    if ('error' in outcome && isDown(outcome)) {
+      unasked.push(...own.map((claim) => ({ claim, database, cause: outcome.error })))
+      continue
+    }
+    for (const row of rowsOfAll([outcome])) {
+      const entry = heldOf(row, claims)
+      // While its lookup is filled anew, that an entry is not there says nothing.
+      if (!fillsAnew && Number(row.repaired) === 1) {
+        const its = own.filter((claim) => keyOf(claim) === keyOf(entry))
+        unasked.push(...its.map((claim) => ({ claim, database, cause: null })))
+      } else entries.push(entry)
+    }
+  }
+  return { entries, unasked }
 }
+
+/** Whether the lookup of an entry's column is being filled anew, as its database was put back in time. */
+const isFilledAnew = `EXISTS (SELECT 1 FROM _atoll_state AS s WHERE s.key = 'restored' AND instr(s.value, 'lookup:' || u.name || '"') > 0)`
 
 /**
  * Asks the shards of entries whether a row has their value. `free`: none has, and none will, since the token is revoked; `pending`: none
- * has, but a writer may be at work. Entries in use are not in the answer.
+ * has, but a writer may be at work. Entries in use are not in the answer; `unknown` are those whose shard does not answer.
  *
  * @param revokes whether an entry's token may be revoked
  */
@@ -160,9 +275,13 @@ async function absentOf(
   session: ClusterSession,
   held: readonly Held[],
   revokes: (entry: Held) => boolean,
-): Promise<ReadonlyMap<Held, 'free' | 'pending'>> {
+): Promise<{
+  readonly absent: ReadonlyMap<Held, 'free' | 'pending'>
+  readonly unknown: ReadonlyMap<Held, Omit<Unproven, 'claim'>>
+}> {
   const absent = new Map<Held, 'free' | 'pending'>()
-  if (held.length === 0) return absent
+  const unknown = new Map<Held, Omit<Unproven, 'claim'>>()
+  if (held.length === 0) return { absent, unknown }
   const numbered = held.map((entry, i) => ({ entry, i }))
   const groups = [...Map.groupBy(numbered, ({ entry }) => nameOf(entry)).values()]
   const outcomes = await session.run(slotsSite(held), ({ slots }) =>
@@ -185,10 +304,15 @@ async function absentOf(
       })
     }),
   )
-  for (const row of allRowsOf(outcomes)) {
+  for (const outcome of outcomes.filter(isDown)) {
+    const { part, error } = outcome as Extract<Outcome, { error: unknown }>
+    for (const entry of held)
+      if (part.slots?.has(entry.slot)) unknown.set(entry, { database: part.database, cause: error })
+  }
+  for (const row of rowsOfAll(outcomes.filter((outcome) => !isDown(outcome)))) {
     absent.set(held[Number(row.i)] as Held, Number(row.settled) === 1 ? 'free' : 'pending')
   }
-  return absent
+  return { absent, unknown }
 }
 
 /** Gives orphans to a new writer, unless another was faster. */
@@ -223,15 +347,21 @@ async function onLookups<C extends Claim>(
   claims: readonly C[],
   statementsOf: (own: readonly C[]) => BoundStatement[],
 ): Promise<Row[]> {
+  return rowsOfAll(await runOnLookups(session, claims, statementsOf))
+}
+
+async function runOnLookups<C extends Claim>(
+  session: ClusterSession,
+  claims: readonly C[],
+  statementsOf: (own: readonly C[]) => BoundStatement[],
+): Promise<readonly Outcome[]> {
   if (claims.length === 0) return []
   const site = { kind: 'slots', slots: [...new Set(claims.map(({ value }) => keySlot(value)))] } as const
   const own = ({ slots }: Part) => claims.filter(({ value }) => slots?.has(keySlot(value)))
-  return allRowsOf(
-    await session.run(site, (part) => pieces(own(part), ({ value }) => value.length).flatMap(statementsOf)),
-  )
+  return session.run(site, (part) => pieces(own(part), ({ value }) => value.length).flatMap(statementsOf))
 }
 
-function allRowsOf(outcomes: Awaited<ReturnType<ClusterSession['run']>>): Row[] {
+function rowsOfAll(outcomes: readonly Outcome[]): Row[] {
   return outcomes.flatMap((outcome) => {
     if ('error' in outcome) throw outcome.error
     return outcome.results.flat()
@@ -287,5 +417,6 @@ export function heldOf(row: Row, claims: readonly Pick<Claim, 'table' | 'column'
     slot: Number(row.slot),
     token: row.token as string,
     at: Number(row.at),
+    twice: Number(row.twice) === 1,
   }
 }

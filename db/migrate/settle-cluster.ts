@@ -20,6 +20,7 @@ import { reconcileSearch } from '../system/search-objects.ts'
 import { addedColumns, primaryObjects, systemObjects } from '../system/system-objects.ts'
 import { checkRouted } from './check-routed.ts'
 import type { MigrationDatabase } from './migration-database.ts'
+import { MigrationError } from './migration-error.ts'
 import { placementsOf } from './placements.ts'
 
 /** The databases of a cluster by their bindings; the first is `DB`, the primary one. */
@@ -117,6 +118,12 @@ async function makeShardMap(databases: ClusterDatabases, catalog: Catalog): Prom
     await addNewShards(databases)
     return
   }
+  for (const [name, database] of databases) {
+    if ((await count(database, 'SELECT epoch AS n FROM _atoll_shard')) <= 1) continue
+    throw new MigrationError(`${primaryName} has no shard map, and ${name} has had slots for long`, {
+      remedy: `Restore ${primaryName} to a moment at which it had one; the relay then finds who owns what by now.`,
+    })
+  }
   const held = await Promise.all(
     [...catalog.tables.values()]
       .filter(({ kind, placement }) => kind === 'table' && placement.kind === 'distributed')
@@ -148,7 +155,10 @@ async function addNewShards(databases: ClusterDatabases): Promise<void> {
   const { results } = await primary.prepare('SELECT name FROM _atoll_shards').all<{ name: string }>()
   const known = new Set(results.map(({ name }) => name))
   const added = [...databases].filter(([name]) => !known.has(name))
-  for (const [, database] of added) await ownSlots(database, [])
+  for (const [, database] of added) {
+    // A database that owned slots before is no new one: DB was put back to before it knew of it, and the relay makes the map anew.
+    if ((await count(database, 'SELECT epoch AS n FROM _atoll_shard')) === 0) await ownSlots(database, [])
+  }
   if (added.length === 0) return
   await primary.batch(
     added.map(([name]) => primary.prepare('INSERT OR IGNORE INTO _atoll_shards VALUES (?, 1)').bind(name)),

@@ -50,6 +50,14 @@ export const systemObjects: readonly string[] = [
   // Hashes of the migrations that were applied, as their files were; and where the app says that its tables' rows lie.
   'CREATE TABLE IF NOT EXISTS _atoll_migrations (name TEXT PRIMARY KEY, hash TEXT NOT NULL)',
   'CREATE TABLE IF NOT EXISTS _atoll_placements (name TEXT PRIMARY KEY, placement TEXT NOT NULL)',
+  // Which life of the database this is, and how often its relay has looked after it; and what others knew of it then: `db/restores/`.
+  `CREATE TABLE IF NOT EXISTS _atoll_incarnation (id INTEGER PRIMARY KEY CHECK (id = 1), incarnation TEXT NOT NULL,
+   tick INTEGER NOT NULL DEFAULT 0, mark TEXT NOT NULL DEFAULT '')`,
+  'INSERT OR IGNORE INTO _atoll_incarnation (id, incarnation) VALUES (1, lower(hex(randomblob(8))))',
+  'CREATE TABLE IF NOT EXISTS _atoll_witnesses (database TEXT PRIMARY KEY, tick INTEGER NOT NULL, seen TEXT NOT NULL)',
+  // What a restore has left that nobody but the operator can decide.
+  `CREATE TABLE IF NOT EXISTS _atoll_conflicts (kind TEXT NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL, details TEXT NOT NULL,
+   at INTEGER NOT NULL, PRIMARY KEY (kind, name, key)) WITHOUT ROWID`,
   ...jobObjects,
   ...idempotencyObjects,
 ]

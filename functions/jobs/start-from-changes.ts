@@ -7,6 +7,7 @@ import type { Catalog, Column, Table } from '../../db/catalog/catalog.ts'
 import { type LoggedChange, loggedChangeOf } from '../../db/changes/change-log.ts'
 import { advance, cursorIsAt, readChanges, readCursor } from '../../db/changes/consumers.ts'
 import { hasCopies } from '../../db/changes/track-changes.ts'
+import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { makeUlid } from '../../db/cluster/slots.ts'
 import type { Services } from '../context.ts'
@@ -28,12 +29,16 @@ const columns = 'sequence, name, key, value, operation, at, columns, old, new'
 const nextChanges = `SELECT ${columns} FROM (SELECT *, sum(ifnull(octet_length(old), 0) + ifnull(octet_length(new), 0)) OVER (ORDER BY sequence
   ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW) AS bytes_before FROM (${readChanges('*', 'jobs', changesAtOnce)})) WHERE ifnull(bytes_before, 0) <= ${bytesAtOnce}`
 
-/** @returns whether there are changes left to look at */
+/**
+ * @param guards statements that fail when the changes are not to be trusted
+ * @returns whether there are changes left to look at
+ */
 export async function startFromChanges(
   { registry, payloads }: Pick<Services, 'registry' | 'payloads'>,
   catalog: Catalog,
   session: ClusterSession,
   database: string,
+  guards: readonly BoundStatement[] = [],
 ): Promise<boolean> {
   if (registry.subscriptions.size === 0) return false
   for (let round = 0; round < roundsAtOnce; round++) {
@@ -62,6 +67,7 @@ export async function startFromChanges(
     }
     const upTo = changes.at(-1)?.sequence ?? at
     await session.on(database, [
+      ...guards,
       cursorIsAt('jobs', at),
       ...insertJobs(jobs),
       ...(dead.length === 0

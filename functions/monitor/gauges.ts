@@ -5,6 +5,7 @@
 
 import { copiesBehind } from '../../db/cluster/bring-up-copies.ts'
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import { repairKey } from '../../db/restores/positions.ts'
 import type { PoolView } from '../balancer/shown-pool.ts'
 import type { Services } from '../context.ts'
 import { emit } from '../events.ts'
@@ -17,6 +18,7 @@ export async function readGauges(services: Services, pools: readonly string[]): 
   const parts = await Promise.all([
     orNothing('databases', databaseGauges(services)),
     orNothing('copies', copyGauges(services)),
+    orNothing('restores', restoreGauges(services)),
     orNothing('jobs', jobGauges(services)),
     orNothing('origins', originGauges(services, pools)),
     orNothing('isolates', isolateGauges(services)),
@@ -76,6 +78,36 @@ async function copyGauges({ cluster }: Services): Promise<readonly Gauge[]> {
       name: 'reference_copies_behind',
       help: 'Changes of reference tables that a shard has not copied yet; they are there in a moment, unless it does not answer or refuses them.',
       values: behind.map(({ database, entries }) => ({ labels: { database }, value: entries })),
+    },
+  ]
+}
+
+/** Databases that were put back in time, and what that has left. */
+async function restoreGauges({ cluster }: Services): Promise<readonly Gauge[]> {
+  const session = cluster.open({ reads: true, seen: new Map() })
+  const text = `SELECT (SELECT count(*) FROM _atoll_state WHERE key = '${repairKey}') AS repairs, (SELECT count(*) FROM _atoll_conflicts) AS conflicts`
+  const outcomes = await session.onAll(cluster.databases, [{ text, parameters: [] }])
+  const values = (name: 'repairs' | 'conflicts') =>
+    outcomes.flatMap((outcome) =>
+      'error' in outcome
+        ? []
+        : [
+            {
+              labels: { database: outcome.part.database },
+              value: Number(outcome.results[0]?.[0]?.[name] ?? 0),
+            },
+          ],
+    )
+  return [
+    {
+      name: 'database_repairing',
+      help: 'Whether a database was put back in time and is being repaired.',
+      values: values('repairs'),
+    },
+    {
+      name: 'restore_conflicts',
+      help: 'What restores have left on a database that the operator must decide.',
+      values: values('conflicts'),
     },
   ]
 }

@@ -10,9 +10,17 @@ import { endPermits, permitClaims } from '../../db/cluster/permits.ts'
 import { rowsOf } from '../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
-import { type Claim, find, type Permit, release, reserve } from '../../db/cluster/unique-values.ts'
+import {
+  type Claim,
+  find,
+  locate,
+  type Reserved,
+  release,
+  reserve,
+  type Unproven,
+} from '../../db/cluster/unique-values.ts'
 import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
-import { errors } from '../errors.ts'
+import { AtollError, errors } from '../errors.ts'
 import { bind } from './execute.ts'
 import { plannedFor, runSurely } from './execute-parts.ts'
 import type { BoundWrite } from './execute-write.ts'
@@ -44,6 +52,8 @@ interface Reservation {
   /** What must come first in each part's transaction. */
   readonly before: readonly BoundStatement[]
   readonly claims: readonly Claim[]
+  /** Values that nobody can prove to be free now: the write stands only as far as it leaves them as they are. */
+  readonly unproven: readonly Unproven[]
 }
 
 /** A value, wherever its row lies. */
@@ -73,7 +83,12 @@ export async function runReserving(
     return runSurely(bound, session, site, (part) => statementsOf(part, planned))
   }
   for (let attempt = 1; ; attempt++) {
-    const { site: where, before, claims } = await reservationFor(bound, rows, site, session, attempt > 1)
+    const {
+      site: where,
+      before,
+      claims,
+      unproven,
+    } = await reservationFor(bound, rows, site, session, attempt > 1)
     if (where === null) return []
     const leading = (part: Part) => [...before, ...freedStatements(bound, rowsOf(part))]
     const trailing = before.length === 0 ? [] : [endPermits]
@@ -85,7 +100,7 @@ export async function runReserving(
     ])
     const freed: Valued[] = []
     const own = outcomes.map((outcome): Outcome => {
-      if ('error' in outcome) return outcome
+      if ('error' in outcome) return { ...outcome, error: orUnproven(outcome.error, unproven) }
       const { part, results } = outcome
       const count = leading(part).length
       freed.push(...freedIn(bound, results.slice(before.length, count).flat()))
@@ -118,18 +133,29 @@ async function reservationFor(
   const { plan } = bound
   const sets = [...plan.columns, ...plan.filled]
   const isSet = plan.root.table.uniqueAcrossShards.some((name) => sets.some((column) => column.name === name))
-  if (plan.action === 'delete' || !isSet) return { site, before: [], claims: [] }
+  if (plan.action === 'delete' || !isSet) return { site, before: [], claims: [], unproven: [] }
   if (plan.action === 'update') return reserveForUpdate(bound, rows, site, session, isAgain)
   const proposals = rows.flatMap((row) =>
     claimsOf(bound, row, row.slot ?? slotOf('')).map((claim) => ({ claim, row })),
   )
   refuseTwice(proposals)
   const claims = proposals.map(({ claim }) => claim)
-  if (claims.length === 0) return { site, before: [], claims }
-  const { permits, taken } = await reserveAll(bound, claims, session, isAgain)
+  if (claims.length === 0) return { site, before: [], claims, unproven: [] }
+  const { permits, taken, unproven } = await reserveAll(bound, claims, session, isAgain)
+  // Only rows that are there already can keep what they have.
+  if (unproven[0] && plan.conflict === null) throw refusalOf(unproven[0])
   const found = proposals.find(({ claim }) => claim === taken[0])
   if (found) throw new TakenError(found.claim, found.row, taken)
-  return { site, before: permitClaims(permits), claims }
+  return { site, before: permitClaims(permits), claims, unproven }
+}
+
+function refusalOf({ claim: { table, column }, database, cause }: Unproven) {
+  return errors.notProvenUnique(table.name, column.name, database, cause)
+}
+
+/** A row would have taken a value that was not reserved, as nobody could say whether it was free. */
+function orUnproven(error: unknown, [first]: readonly Unproven[]): unknown {
+  return first && error instanceof AtollError && error.body.code === 'SHARD021' ? refusalOf(first) : error
 }
 
 /**
@@ -146,26 +172,31 @@ async function reserveForUpdate(
   const { plan, compiled } = bound
   const [row] = rows
   if (!row || claimsOf(bound, row, 0).length === 0 || compiled.slots === null)
-    return { site, before: [], claims: [] }
+    return { site, before: [], claims: [], unproven: [] }
   const statement = bind(compiled.slots, bound)
   const two = { ...statement, text: `${statement.text} LIMIT 2` }
   const outcomes = await session.run(site, () => [two])
   const found = outcomes.flatMap(rowsOf)
   const [only, ...others] = found
-  if (!only) return { site: null, before: [], claims: [] }
+  if (!only) return { site: null, before: [], claims: [], unproven: [] }
   const by = plan.root.table.columns.get(distributedBy(bound)) as Column
   const value = only.b as string | null
   const slot = slotOf(value === null ? '' : canonicalText(by, value))
   const claims = claimsOf(bound, row, slot)
   if (others.length > 0) throw new TakenError(claims[0] as Claim, null)
-  const { permits, taken } = await reserveAll(bound, claims, session, isAgain)
+  const { permits, taken, unproven } = await reserveAll(bound, claims, session, isAgain)
   if (taken[0]) throw new TakenError(taken[0], null)
   // Should another row have come to match in the meantime, all begins again.
   const isSame: BoundStatement = {
     text: `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM (${statement.text}) WHERE CAST(b AS TEXT) IS NOT ?${statement.parameters.length + 1}) THEN 1 ELSE json_extract('{}','${revokedMark}') END`,
     parameters: [...statement.parameters, value],
   }
-  return { site: { kind: 'slots', slots: [slot] }, before: [isSame, ...permitClaims(permits)], claims }
+  return {
+    site: { kind: 'slots', slots: [slot] },
+    before: [isSame, ...permitClaims(permits)],
+    claims,
+    unproven,
+  }
 }
 
 /** Reserves values, or finds those that other rows have. */
@@ -174,13 +205,15 @@ async function reserveAll(
   claims: readonly Claim[],
   session: ClusterSession,
   isAgain: boolean,
-): Promise<{ readonly permits: readonly Permit[]; readonly taken: readonly Claim[] }> {
+): Promise<Omit<Reserved, 'contended'>> {
   const token = crypto.randomUUID()
-  const { permits, taken, contended } = await beforeWriting(reserve(session, claims, token, isAgain))
-  if (taken.length === 0 && !contended) return { permits, taken }
+  const { permits, taken, contended, unproven } = await beforeWriting(
+    reserve(session, claims, token, isAgain),
+  )
+  if (taken.length === 0 && !contended) return { permits, taken, unproven }
   session.later(releaseUnused(session, claims))
   if (taken.length === 0) throw errors.valueContended(plan.root.table.name)
-  return { permits, taken }
+  return { permits, taken, unproven }
 }
 
 /**
@@ -201,7 +234,7 @@ export async function followTaken(
   const ignores = conflict.resolution === 'ignore'
   if (!ignores && columns.some(({ name }) => name === distributedBy(bound))) return null
   const values = new Set(taken.map(({ value }) => value))
-  const held = await find(session, bound.plan.root.table, key, [...values])
+  const held = await locate(session, bound.plan.root.table, key, [...values])
   const slots = new Map(held.map(({ value, slot }) => [value, slot]))
   return rows.flatMap((row) => {
     const claim = claimsOf(bound, row, row.slot ?? 0).find(({ column }) => column.name === key.name)

@@ -9,7 +9,7 @@ import { BoundError, MovedError, StaleCopyError } from '../../db/cluster/constra
 import { followReferences } from '../../db/cluster/reference-copies.ts'
 import { rowsOf } from '../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { find } from '../../db/cluster/unique-values.ts'
+import { locate } from '../../db/cluster/unique-values.ts'
 import { AtollError, type BoundName, errors } from '../errors.ts'
 import type { Budget } from './budget.ts'
 import { byteLength } from './byte-length.ts'
@@ -67,7 +67,8 @@ export async function executeRead(
       }
       // Where rows lie decides which statements are run, so all of it is decided anew.
       if (!(error instanceof MovedError)) throw error
-      if (moves >= maxMoves) throw errors.movedAgain([error.message])
+      if (moves >= maxMoves)
+        throw await session.cluster.whyMoved([{ database: error.database, slots: null }], session)
     }
   }
 }
@@ -161,7 +162,7 @@ async function gatherRows(
 export async function siteOf(route: RoutePlan, bindings: Bindings, session: ClusterSession): Promise<Site> {
   if (route.kind === 'lookup') {
     if (!session.cluster.sharded) return { kind: 'primary' }
-    const held = await find(session, route.table, route.column, lookedUp(route, bindings))
+    const held = await locate(session, route.table, route.column, lookedUp(route, bindings))
     // What is in no entry is in no row: any database can say so.
     return { kind: 'slots', slots: held.length === 0 ? [0] : [...new Set(held.map(({ slot }) => slot))] }
   }

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
-import { slotOf } from '../../db/cluster/slots.ts'
+import { keySlot, slotOf } from '../../db/cluster/slots.ts'
 import { askMany, askOver, databases } from '../support/one-and-many.ts'
 import { wrapDatabase } from '../support/wrap-database.ts'
 
@@ -104,6 +104,64 @@ describe('with one shard down', () => {
     expect((await post(910_002)).status).toBe(201)
     expect(await held()).toBe(2)
     await askMany('genres?id=gt.910000', { method: 'DELETE' })
+  })
+})
+
+describe('unique values with one shard down', () => {
+  const { binding } = faulty(databases.SHARD_2, lost)
+  const ask = askOver({ ...databases, SHARD_2: binding })
+  const homeOf = (value: string) => ownerOf(map, keySlot(value))
+  const emailOf = async (id: number) =>
+    ((await (await askMany(`customers?id=eq.${id}&select=email`)).json()) as { email: string }[])[0]?.email ??
+    ''
+
+  it('lead to every row that is on another, wherever its lookup is', async () => {
+    let elsewhere = 0
+    for (const id of well) {
+      const email = await emailOf(id)
+      if (homeOf(email) === 'SHARD_2') elsewhere++
+      const found = await ask(`customers?email=eq.${encodeURIComponent(email)}&select=id`)
+      expect([found.status, await found.json()]).toEqual([200, [{ id }]])
+    }
+    expect(elsewhere).toBeGreaterThan(3)
+    // What may be on the one that is down, nobody can say.
+    const gone = Array.from({ length: 100 }, (_, i) => `nobody${i}@x`).find(
+      (value) => homeOf(value) === 'SHARD_2',
+    )
+    expect((await ask(`customers?email=eq.${gone}`)).status).toBe(503)
+  })
+
+  it('are refused by their own name where nobody can prove them, and only when they change', async () => {
+    const id = (await Promise.all(well.map(async (id) => ({ id, email: await emailOf(id) })))).find(
+      ({ email }) => homeOf(email) === 'SHARD_2',
+    )
+    const patch = (body: object) =>
+      ask(`customers?id=eq.${id?.id}`, { method: 'PATCH', headers: json, body: JSON.stringify(body) })
+    expect((await patch({ email: id?.email, fax: 'same' })).status).toBe(204)
+    const values = Array.from({ length: 100 }, (_, i) => `new${i}@x`)
+    const refused = await patch({ email: values.find((value) => homeOf(value) === 'SHARD_2') })
+    expect([refused.status, await refused.json()]).toMatchObject([
+      503,
+      {
+        code: 'SHARD027',
+        message: 'A value of "customers"."email" cannot be proven unique now',
+        details: 'What is known of it lies on SHARD_2, which does not answer.',
+      },
+    ])
+    const other = values.find((value) => homeOf(value) !== 'SHARD_2')
+    expect((await patch({ email: other })).status).toBe(204)
+    const merged = await ask('customers?on_conflict=id', {
+      method: 'POST',
+      headers: { ...json, Prefer: 'resolution=merge-duplicates' },
+      body: JSON.stringify({ id: id?.id, email: other, first_name: 'x', last_name: 'y' }),
+    })
+    expect(merged.status).toBe(200)
+    const back = await askMany(`customers?id=eq.${id?.id}`, {
+      method: 'PATCH',
+      headers: json,
+      body: JSON.stringify({ email: id?.email, fax: null }),
+    })
+    expect(back.status).toBe(204)
   })
 })
 
