@@ -20,11 +20,14 @@ export interface Mutant {
   readonly to: string
   /** Faults that show it soon; left out: all. */
   readonly faults?: readonly Fault[]
+  /** Whether it takes many histories to show: looked for only when `ATOLL_HISTORIES` says how many. */
+  readonly isRare?: boolean
 }
 
 export const mutants: readonly Mutant[] = [
   {
     name: 'dates an entry by its read, and not by its generations',
+    isRare: true,
     file: 'functions/cache/consistent-cache.ts',
     from: 'this.#first.put(query.key, own, asked)',
     to: 'this.#first.put(query.key, own, Date.now())',
@@ -98,6 +101,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'waits for the key that was answered, and not for one that may arrive late',
+    isRare: true,
     file: 'functions/cache/trust-keeper.ts',
     from: 'this.#until = Math.max(this.#until, this.#tokenUntil + ttlMs)',
     to: '',
@@ -125,6 +129,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'forgets with its object how long the key may live',
+    isRare: true,
     file: 'functions/cache/trust-keeper.ts',
     from: 'await this.#save({ ...kept, until: this.#until })',
     to: 'await this.#save(kept)',

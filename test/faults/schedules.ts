@@ -32,4 +32,5 @@ export async function firstWrong(
 }
 
 /** Changes a part of a statement. */
-export const replacing = (part: string, by: string) => (text: string) => text.replaceAll(part, by)
+export const replacing = (part: string | RegExp, by: string) => (text: string) =>
+  typeof part === 'string' ? text.replaceAll(part, by) : text.replace(part, by)
