@@ -397,6 +397,15 @@ export const errors = {
     new AtollError(400, '22P02', 'A value could not be read as the type asked for', {
       hint: 'A cast met text of another form, or a JSON column holds text that is not JSON.',
     }),
+  unreadableJson: (table: string) =>
+    new AtollError(
+      400,
+      '22P02',
+      `A row of "${table}" has a JSON column whose text is not JSON, or is nested too deep`,
+      {
+        hint: 'Such columns hold JSON of at most 900 levels: more could not be shown.',
+      },
+    ),
   tooLong: (max: number) => new AtollError(400, '22001', `value too long for type character varying(${max})`),
   generatedColumn: (column: string) =>
     new AtollError(400, '428C9', `cannot insert a non-DEFAULT value into column "${column}"`, {

@@ -1,4 +1,5 @@
 import { AtollError, errors } from '../../functions/errors.ts'
+import { maxRowBytes } from '../system/shown-triggers.ts'
 import {
   BoundError,
   behindMark,
@@ -173,6 +174,10 @@ function readRule(message: string): AtollError | null {
       return errors.contradictingId(table, null)
     case 'reserved':
       return errors.notReserved(table, column)
+    case 'width':
+      return errors.tooWideToShow(table, maxRowBytes)
+    case 'json':
+      return errors.unreadableJson(table)
     default:
       return errors.notAcrossShards(`The primary key of a reference table ("${table}") cannot be changed.`)
   }

@@ -9,6 +9,7 @@
  * | routed-id | a key that does not carry its row's slot |
  * | reserved | a value that is to be unique over all shards, and was not reserved |
  * | reference-key | another key of a row that has copies |
+ * | width, json | what could not be shown (`shown-triggers.ts`) |
  *
  * And two that are no mistakes, but orders in which things must be done (`db/cluster/retire.ts`): a row of a reference table that rows on
  * shards may refer to is taken away only when the shards know that it will be; and none may begin to refer to it then.
@@ -20,8 +21,8 @@ import { retiredPermit } from '../cluster/permits.ts'
 import { type Referrer, referredColumns, referrersOf } from '../cluster/referrers.ts'
 import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
 import { quoteName, quoteText } from '../quote.ts'
-
-export const ruleTriggerPrefix = '_atoll_rule_of_'
+import { abort, notPermitted, type Trigger, trigger } from './rule-trigger.ts'
+import { shownTriggers } from './shown-triggers.ts'
 
 export type Rule = 'placement' | 'distribution' | 'routed-id' | 'reserved' | 'reference-key'
 
@@ -36,6 +37,7 @@ export function ruleTriggers(catalog: Catalog, isPrimary: boolean, shards: boole
   return new Map(
     tables.flatMap((table) => [
       ...triggersOf(table, isPrimary, shards),
+      ...shownTriggers(table),
       ...notRetiring(
         table,
         referrers.filter(({ child }) => child === table),
@@ -44,8 +46,6 @@ export function ruleTriggers(catalog: Catalog, isPrimary: boolean, shards: boole
     ]),
   )
 }
-
-type Trigger = [name: string, sql: string]
 
 function triggersOf(table: Table, isPrimary: boolean, shards: boolean): Trigger[] {
   if (table.placement.kind === 'distributed') return distributedTriggers(table, table.placement.by, shards)
@@ -103,22 +103,11 @@ function isHashed({ type }: Column): boolean {
   return type === 'text' || type === 'integer' || type === 'timestamp' || type === 'timestamp_ms'
 }
 
-function trigger({ name: table }: Table, about: string, when: string, body: readonly string[]): Trigger {
-  const name = `${ruleTriggerPrefix}${table}_${about}`
-  return [name, `CREATE TRIGGER ${quoteName(name)} ${when} BEGIN ${body.join('; ')}; END`]
-}
-
 const changed = (name: string) => `new.${quoteName(name)} IS NOT old.${quoteName(name)} COLLATE BINARY`
-
-const notPermitted = "NOT EXISTS (SELECT 1 FROM _atoll_permits WHERE name = '*')"
 
 /** @param subject the table, or `table.column` */
 function raise(rule: Rule, subject: string, when: string): string[] {
   return [abort(`${ruleMark}${rule}/${subject}/`, when)]
-}
-
-function abort(reason: string, when: string): string {
-  return `SELECT RAISE(ABORT, ${quoteText(reason)}) WHERE (${when}) AND ${notPermitted}`
 }
 
 /** The row lies where its slot does, and its key says so. The slot of a longer text than SQL works out is not known. */

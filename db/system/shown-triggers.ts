@@ -1,0 +1,76 @@
+/**
+ * What is stored can be shown: triggers refuse rows whose JSON would be longer than a value of the database may be, and JSON that could
+ * not be read again, whoever writes them. A row that cannot be shown would make every answer fail that it is part of, for everybody.
+ * @module
+ */
+import { type Column, storedColumns, type Table } from '../catalog/catalog.ts'
+import { ruleMark } from '../cluster/constraint-error.ts'
+import { joinBalanced } from '../join-balanced.ts'
+import { quoteName, quoteText } from '../quote.ts'
+import { abort, type Trigger, trigger } from './rule-trigger.ts'
+
+/**
+ * Bytes that a row may have as JSON. A value of D1 has two million at most; the rest is for what a request adds of its own.
+ * Source: https://developers.cloudflare.com/d1/platform/limits/
+ */
+export const maxRowBytes = 1_900_000
+
+/** Bytes that one byte of text has as JSON at most: `\u0001`. */
+const mostEscaped = 6
+
+/** Characters that are escaped at once, so that no text on the way is longer than a value may be. */
+const escapedAtOnce = 250_000
+
+/** Bytes of a column that is no text: its name, a number and what stands between. */
+const otherBytes = 30
+
+/** Levels that stand around a stored value where it is shown. SQLite reads a thousand in all. */
+const levelsAround = 100
+
+export function shownTriggers(table: Table): Trigger[] {
+  const stored = storedColumns(table)
+  const columns = stored.filter(({ type }) => type === 'text' || type === 'json' || type === 'blob')
+  if (columns.length === 0) return []
+  const on = quoteName(table.name)
+  const long = `${joinBalanced(columns.map(leastBytes), '+')} > ${Math.floor(maxRowBytes / mostEscaped)}`
+  const others = stored.reduce((sum, { name }) => sum + name.length * mostEscaped + otherBytes, 0)
+  const tooLong = `${joinBalanced(columns.map(shownBytes), '+')} > ${maxRowBytes - others}`
+  const width = abort(`${ruleMark}width/${table.name}/`, tooLong)
+  const documents = columns.filter(({ type }) => type === 'json')
+  const unreadable = joinBalanced(documents.map(isUnreadable), ' OR ')
+  const json = abort(`${ruleMark}json/${table.name}/`, '1')
+  const updates = (some: readonly Column[]) => {
+    const written = some.filter(({ generated }) => !generated)
+    return written.length === 0
+      ? null
+      : `AFTER UPDATE OF ${written.map(({ name }) => quoteName(name)).join(', ')} ON ${on}`
+  }
+  const both = (rule: string, update: string | null, when: string, body: string) => [
+    trigger(table, `${rule}_insert`, `AFTER INSERT ON ${on} WHEN ${when}`, [body]),
+    ...(update === null ? [] : [trigger(table, `${rule}_update`, `${update} WHEN ${when}`, [body])]),
+  ]
+  return [
+    ...both('width', updates(columns), long, width),
+    ...(documents.length === 0 ? [] : both('json', updates(documents), unreadable, json)),
+  ]
+}
+
+/** Each level takes a byte: what is short is not deep. */
+function isUnreadable({ name }: Column): string {
+  const value = `new.${quoteName(name)}`
+  const [open, close] = ['[', ']'].map((bracket) => quoteText(bracket.repeat(levelsAround)))
+  const stands = `CASE WHEN octet_length(${value}) > ${1000 - levelsAround} THEN json_valid(${open}||${value}||${close}) ELSE json_valid(${value}) END`
+  return `(${value} IS NOT NULL AND NOT (${stands}))`
+}
+
+function leastBytes({ name }: Column): string {
+  return `ifnull(octet_length(new.${quoteName(name)}),0)`
+}
+
+function shownBytes({ name, type }: Column): string {
+  const value = `new.${quoteName(name)}`
+  if (type === 'json') return `ifnull(octet_length(${value}),0)`
+  if (type === 'blob') return `ifnull(2*octet_length(${value}),0)`
+  const pieces = `WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+${escapedAtOnce} FROM c WHERE i+${escapedAtOnce} <= length(${value}))`
+  return `ifnull((${pieces} SELECT sum(octet_length(json_quote(substr(${value},i,${escapedAtOnce})))) FROM c),0)`
+}
