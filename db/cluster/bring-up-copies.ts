@@ -4,7 +4,7 @@
  */
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Outcome } from './cluster.ts'
-import { ConstraintError, StaleCopyError } from './constraint-error.ts'
+import { ConstraintError, PolicyViolation, StaleCopyError } from './constraint-error.ts'
 import { followReferences } from './reference-copies.ts'
 import type { ClusterSession } from './session.ts'
 
@@ -27,6 +27,7 @@ export async function withCopies(
 
 /** Whether newer copies may mend what failed. */
 export function mayBeBehind(error: unknown): boolean {
+  if (error instanceof PolicyViolation) return error.reference !== null
   return error instanceof StaleCopyError || (error instanceof ConstraintError && error.kind === 'foreign-key')
 }
 

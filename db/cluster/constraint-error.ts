@@ -47,6 +47,14 @@ export class PolicyViolation extends Error {
   }
 }
 
+/** The violation that a text with `denialPrefix` tells of; null for other texts. */
+export function violationIn(text: string): PolicyViolation | null {
+  const denied = text.indexOf(denialPrefix)
+  if (denied < 0) return null
+  const [, number] = /^parent\/(\d+)/.exec(text.slice(denied + denialPrefix.length)) ?? []
+  return new PolicyViolation(number === undefined ? null : Number(number))
+}
+
 /** What SQLite's message begins with when a row breaks a rule of `db/system/rule-triggers.ts`: the rule follows, and what it is about. */
 export const ruleMark = 'atoll/rule/'
 

@@ -21,7 +21,12 @@ interface Block {
   end: number
   /** All numbers below are known to be given out. */
   known: number
+  /** Numbers that were given out for rows that never came to be. */
+  spare: number[]
 }
+
+/** Numbers that are kept to be given out again. */
+const maxSpare = 10_000
 
 const blocks = new WeakMap<Cluster, Map<string, Block>>()
 
@@ -31,7 +36,7 @@ const greatestFollowed = 2 ** 52
 function blockOf({ cluster }: ClusterSession, { name }: Table): Block {
   const byTable = blocks.get(cluster) ?? new Map<string, Block>()
   blocks.set(cluster, byTable)
-  const block = byTable.get(name) ?? { next: 0, end: 0, known: 0 }
+  const block = byTable.get(name) ?? { next: 0, end: 0, known: 0, spare: [] }
   byTable.set(name, block)
   return block
 }
@@ -49,6 +54,11 @@ export async function nextNumbers(
   const block = blockOf(session, table)
   const numbers: number[] = []
   while (numbers.length < count) {
+    const again = block.spare.shift()
+    if (again !== undefined) {
+      numbers.push(again)
+      continue
+    }
     if (block.next >= block.end) {
       const size = Math.max(blockSize, count - numbers.length)
       const end = await take(session, table, column, size)
@@ -59,6 +69,12 @@ export async function nextNumbers(
     numbers.push(block.next++)
   }
   return numbers
+}
+
+/** Takes numbers back whose rows never came to be, for certain: whoever may not write uses none up. */
+export function giveBack(session: ClusterSession, table: Table, numbers: readonly number[]): void {
+  const block = blockOf(session, table)
+  block.spare = [...block.spare, ...numbers].sort((a, b) => a - b).slice(0, maxSpare)
 }
 
 /**
@@ -100,6 +116,7 @@ export async function goOnBehind(
   ])
   const block = blockOf(session, table)
   block.next = block.end
+  block.spare = []
 }
 
 /** The number that an id of a table was made with. */

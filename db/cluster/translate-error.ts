@@ -5,13 +5,12 @@ import {
   behindMark,
   boundMark,
   ConstraintError,
-  denialPrefix,
   hiddenMark,
   KeyTaken,
   keyMark,
   MovedError,
   movedMark,
-  PolicyViolation,
+  type PolicyViolation,
   RetiringError,
   RevokedError,
   RolledBack,
@@ -26,6 +25,7 @@ import {
   unretiredMark,
   VanishedError,
   vanishedMark,
+  violationIn,
 } from './constraint-error.ts'
 
 /** What SQLite says when a statement is larger than it can work with. */
@@ -198,11 +198,8 @@ function readGuard(message: string): AtollError | PolicyViolation | RolledBack |
     const reason = message.slice(start + rollbackPrefix.length)
     return new RolledBack(reason.replace(/: SQLITE_CONSTRAINT(?: \(extended: \w+\))?$/, ''))
   }
-  const denied = message.indexOf(denialPrefix)
-  if (denied >= 0) {
-    const [, number] = /^parent\/(\d+)/.exec(message.slice(denied + denialPrefix.length)) ?? []
-    return new PolicyViolation(number === undefined ? null : Number(number))
-  }
+  const violation = violationIn(message)
+  if (violation) return violation
   const [, guard, rows] = /atoll\/(singular|max-affected)\/(\d+)/.exec(message) ?? []
   if (guard === undefined) return null
   return guard === 'singular' ? errors.notSingular(Number(rows)) : errors.tooManyAffected(Number(rows))

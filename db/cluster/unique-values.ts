@@ -119,6 +119,30 @@ export async function reserve(
   return { permits, taken, contended: open.length > 0, unproven }
 }
 
+/**
+ * What a reservation would give, with nothing reserved or revoked, for a write that undoes itself: its permits have a token of their own.
+ *
+ * @throws AtollError `SHARD002` when a lookup does not answer
+ */
+export async function foresee(session: ClusterSession, claims: readonly Claim[]): Promise<Reserved> {
+  const writing = session.writing()
+  const held = (await onLookups(writing, claims, (own) => [findText(own)])).map((row) => heldOf(row, claims))
+  const byValue = claimsByValue(claims)
+  const others = held.filter((entry) => entry.slot !== byValue.get(keyOf(entry))?.slot)
+  const { absent, unknown } = await absentOf(writing, others, () => false)
+  const takenKeys = new Set(others.filter((entry) => !absent.has(entry) && !unknown.has(entry)).map(keyOf))
+  const unproven = [...unknown].map(([entry, why]) => ({ claim: byValue.get(keyOf(entry)) as Claim, ...why }))
+  const unprovenKeys = new Set(unproven.map(({ claim }) => keyOf(claim)))
+  const token = crypto.randomUUID()
+  const free = claims.filter((claim) => !takenKeys.has(keyOf(claim)) && !unprovenKeys.has(keyOf(claim)))
+  return {
+    permits: free.map((claim) => ({ claim, token })),
+    taken: claims.filter((claim) => takenKeys.has(keyOf(claim))),
+    unproven,
+    contended: false,
+  }
+}
+
 /** Takes away entries whose value no row has. Safe at any time: entries that are in use stay. */
 export async function release(session: ClusterSession, held: readonly Held[]): Promise<number> {
   const writing = session.writing()

@@ -10,6 +10,8 @@ import { storedOrDefault } from './stored-value.ts'
 export interface CompiledWrite {
   /** One row with the number of payload rows that exist already, in its column `n`; for merges. */
   readonly existing: Statement | null
+  /** Which rows would be denied, asked before values are reserved for them, in the column `reason`; null when none can be, or nothing is reserved. */
+  readonly proposed: Statement | null
   /** Undoes everything before the write, when it holds rows that are denied but would be passed over as duplicates. */
   readonly forbid: Statement | null
   /**
@@ -58,7 +60,8 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
       plan.conflict?.resolution === 'merge'
         ? writeStatement((parameters) => existingRows(plan, parameters))
         : null,
-    forbid: plan.conflict ? forbidDenied(plan, plan.conflict.resolution) : null,
+    proposed: setsUnique(plan) ? deniedRows(plan, (reasons) => reasons) : null,
+    forbid: plan.conflict ? deniedRows(plan, (reasons) => `INSERT INTO _atoll_guard ${reasons}`) : null,
     doomed,
     slots: slotsOfChosen(plan),
     first: firstOfOrder(plan),
@@ -186,22 +189,32 @@ function keyColumns(plan: WritePlan, parameters: Parameters): string {
 }
 
 /**
- * A duplicate is told from a new row by what becomes of it: of rows that are denied, neither may be known. A merge looks
- * at what it finds before it checks what it writes, and so must ask for parents first.
+ * Why rows would be denied, were they written. A duplicate is told from a new row by what becomes of it: of rows that are denied, neither
+ * may be known. What a merge keeps of a row that is there, its payload does not say, so only parents are asked for; its own check follows.
  */
-function forbidDenied(plan: WritePlan, resolution: 'merge' | 'ignore'): Statement | null {
+function deniedRows(plan: WritePlan, statementOf: (reasons: string) => string): Statement | null {
+  if (plan.action === 'delete') return null
+  const checks = plan.check.kind !== 'all' && plan.conflict?.resolution !== 'merge'
   const reasons: [by: 'check' | ReferencePlan, reason: string][] = [
-    ...(resolution === 'ignore' && plan.check.kind !== 'all' ? [['check', 'row'] as ['check', string]] : []),
+    ...(checks ? [['check', 'row'] as ['check', string]] : []),
     ...plan.references.map((reference, i): [ReferencePlan, string] => [reference, `parent/${i}`]),
   ]
   if (reasons.length === 0) return null
   return writeStatement((parameters) => {
-    const whens = reasons.map(
-      ([by, reason]) =>
-        `WHEN EXISTS (${deniedProposals(plan, parameters, by)}) THEN ${quoteText(denialPrefix + reason)}`,
+    const whens = reasons.map(([by, reason]) => {
+      const denied = deniedProposals(plan, parameters, by, chosenRows(plan, parameters))
+      return `WHEN EXISTS (${denied}) THEN ${quoteText(denialPrefix + reason)}`
+    })
+    return statementOf(
+      `SELECT reason FROM (SELECT CASE ${whens.join(' ')} END AS reason) WHERE reason IS NOT NULL`,
     )
-    return `INSERT INTO _atoll_guard SELECT reason FROM (SELECT CASE ${whens.join(' ')} END AS reason) WHERE reason IS NOT NULL`
   })
+}
+
+/** FROM and WHERE of the rows that an update changes; null for new rows. */
+export function chosenRows({ action, root, media }: WritePlan, parameters: ParameterList): string | null {
+  if (action !== 'update') return null
+  return ` FROM ${root.alias}${new ResourceCompiler(parameters, root, { media, maxRows: null }).chosen()}`
 }
 
 /** A row in the guard table aborts the transaction, with the row's text as the reason. */

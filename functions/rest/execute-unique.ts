@@ -13,6 +13,7 @@ import { slotOf } from '../../db/cluster/slots.ts'
 import {
   type Claim,
   find,
+  foresee,
   locate,
   type Reserved,
   release,
@@ -22,6 +23,7 @@ import {
 import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
 import { AtollError, errors } from '../errors.ts'
 import { bind } from './execute.ts'
+import { deniedParts } from './execute-denied.ts'
 import { plannedFor, runSurely } from './execute-parts.ts'
 import type { BoundWrite } from './execute-write.ts'
 import { canonicalText } from './place.ts'
@@ -82,6 +84,10 @@ export async function runReserving(
     const planned = await plannedFor(bound, site, session)
     return runSurely(bound, session, site, (part) => statementsOf(part, planned))
   }
+  // Of several parts, all or none begin: what one is refused for is told then as if it had been tried.
+  const isUndone = plan.preferences.tx === 'rollback'
+  const denied = await deniedParts(bound, site, session, rowsOf)
+  if (denied.length > 0) return denied
   for (let attempt = 1; ; attempt++) {
     const {
       site: where,
@@ -112,7 +118,7 @@ export async function runReserving(
     const isDone = outcomes.every((outcome) => 'results' in outcome)
     // A merge may have passed a row over, and with it what was reserved for it.
     const unused = isDone && plan.conflict === null ? [] : claims
-    session.later(releaseUnused(session, [...unused, ...freed]))
+    if (!isUndone) session.later(releaseUnused(session, [...unused, ...freed]))
     if (!isAnyRevoked) return own
     // What another part has committed cannot begin again: it is told beside those that are not.
     if (attempt >= maxAttempts || outcomes.some((outcome) => 'results' in outcome)) {
@@ -206,12 +212,12 @@ async function reserveAll(
   session: ClusterSession,
   isAgain: boolean,
 ): Promise<Omit<Reserved, 'contended'>> {
-  const token = crypto.randomUUID()
+  const isUndone = plan.preferences.tx === 'rollback'
   const { permits, taken, contended, unproven } = await beforeWriting(
-    reserve(session, claims, token, isAgain),
+    isUndone ? foresee(session, claims) : reserve(session, claims, crypto.randomUUID(), isAgain),
   )
   if (taken.length === 0 && !contended) return { permits, taken, unproven }
-  session.later(releaseUnused(session, claims))
+  if (!isUndone) session.later(releaseUnused(session, claims))
   if (taken.length === 0) throw errors.valueContended(plan.root.table.name)
   return { permits, taken, unproven }
 }

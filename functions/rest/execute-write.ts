@@ -20,12 +20,12 @@ import {
 import { followReferences } from '../../db/cluster/reference-copies.ts'
 import { isReferred } from '../../db/cluster/referrers.ts'
 import { giveUp, StillReferredError, waitForRetiring } from '../../db/cluster/retire.ts'
-import { followId, skipTaken } from '../../db/cluster/sequences.ts'
+import { followId, giveBack, skipTaken } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { slotOf } from '../../db/cluster/slots.ts'
 import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
 import type { Rights } from '../access/rights.ts'
-import { errors } from '../errors.ts'
+import { AtollError, errors } from '../errors.ts'
 import type { CompiledWrite } from './compile-write.ts'
 import { bind, siteOf } from './execute.ts'
 import { type Aftermath, carryOn } from './execute-aftermath.ts'
@@ -68,10 +68,12 @@ interface Known {
 export async function executeWrite(bound: BoundWrite, session: ClusterSession): Promise<WriteResult> {
   const { plan, payload } = bound
   const needed = idsNeeded(plan, payload)
-  const makeRows = async () =>
-    plan.action === 'delete'
-      ? []
-      : storageRows(plan, payload, await beforeWriting(takeIds(plan, needed, session)))
+  let numbers: readonly number[] = []
+  const makeRows = async () => {
+    if (plan.action === 'delete') return []
+    numbers = await beforeWriting(takeIds(plan, needed, session))
+    return storageRows(plan, payload, numbers)
+  }
   const { table, placement } = plan.root
   const copied = placement.kind === 'reference' && session.cluster.sharded
   const known = {
@@ -84,11 +86,13 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
     try {
       const result = await writeRows(bound, rows, known, session)
       // After the commit: what is refused or undone moves no numbers.
-      if (needed !== null && needed.greatest > 0 && plan.preferences.tx !== 'rollback') {
+      if (plan.preferences.tx === 'rollback') giveBack(session, table, numbers)
+      else if (needed !== null && needed.greatest > 0) {
         session.later(followId(session, table, needed.column.name, needed.greatest))
       }
       return result
     } catch (error) {
+      if (isRefusal(error)) giveBack(session, table, numbers)
       if (error instanceof TakenNumber) {
         known.mayBeTaken = false
         await beforeWriting(skipTaken(session, table, error.column))
@@ -110,6 +114,11 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
       else if (attempt >= maxFinds) throw errors.rowsChanging(table.name)
     }
   }
+}
+
+/** Whether a transaction was undone for what its rows are, so that none of them is there. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof AtollError && /^(?:42501|23\w{3})$/.test(error.body.code)
 }
 
 /** Somebody has given a row by hand the number that another one was given now. */

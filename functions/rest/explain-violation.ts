@@ -11,6 +11,7 @@ import { allRows, type RowPolicy } from '../access/rights.ts'
 import { type AtollError, errors } from '../errors.ts'
 import { deniedProposals, policyTerms } from './compile-policy.ts'
 import { ResourceCompiler } from './compile-resource.ts'
+import { chosenRows } from './compile-write.ts'
 import type { BoundWrite as Bound } from './execute-write.ts'
 import type { ReferencePlan } from './plan.ts'
 import { allOf, type ParameterList, type Statement, writeStatement } from './sql.ts'
@@ -83,15 +84,10 @@ async function explainUnique(error: ConstraintError, write: BoundWrite, ask: Ask
 
 /** What would have denied the rows, had no key been taken; null for nothing. */
 async function whatDenies({ plan, chunks }: BoundWrite, ask: Ask): Promise<'check' | ReferencePlan | null> {
-  const { root, media } = plan
   const statementFor = (by: 'check' | ReferencePlan) =>
-    writeStatement((parameters) => {
-      const chosen =
-        plan.action === 'update'
-          ? ` FROM ${root.alias}${new ResourceCompiler(parameters, root, { media, maxRows: null }).chosen()}`
-          : null
-      return `${deniedProposals(plan, parameters, by, chosen)} LIMIT 1`
-    })
+    writeStatement(
+      (parameters) => `${deniedProposals(plan, parameters, by, chosenRows(plan, parameters))} LIMIT 1`,
+    )
   const reasons = [...(plan.check.kind === 'all' ? [] : ['check' as const]), ...plan.references]
   for (const by of reasons) {
     for (const chunk of chunks) {
