@@ -32,8 +32,8 @@ export function shownTriggers(table: Table): Trigger[] {
   const columns = stored.filter(({ type }) => type === 'text' || type === 'json' || type === 'blob')
   if (columns.length === 0) return []
   const on = quoteName(table.name)
-  const long = `${joinBalanced(columns.map(leastBytes), '+')} > ${Math.floor(maxRowBytes / mostEscaped)}`
   const others = stored.reduce((sum, { name }) => sum + name.length * mostEscaped + otherBytes, 0)
+  const long = `${joinBalanced(columns.map(leastBytes), '+')} > ${Math.floor((maxRowBytes - others) / mostEscaped)}`
   const tooLong = `${joinBalanced(columns.map(shownBytes), '+')} > ${maxRowBytes - others}`
   const width = abort(`${ruleMark}width/${table.name}/`, tooLong)
   const documents = columns.filter(({ type }) => type === 'json')
