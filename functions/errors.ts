@@ -397,6 +397,10 @@ export const errors = {
     new AtollError(400, '22P02', 'A value could not be read as the type asked for', {
       hint: 'A cast met text of another form, or a JSON column holds text that is not JSON.',
     }),
+  idTooGreat: (table: string, column: string) =>
+    new AtollError(400, '22003', `A value of "${table}"."${column}" leaves no number for the rows after it`, {
+      hint: 'Keys that the database can number may be 9000000000000000000 at most.',
+    }),
   unreadableJson: (table: string) =>
     new AtollError(
       400,

@@ -46,7 +46,7 @@ export function createConditionCompiler(place: ConditionPlace): (answer: unknown
     if (!is(answer, SQL)) {
       throw new TypeError(`a policy of ${place.name} gives no condition: it must return SQL, true or false`)
     }
-    fillMissing(answer)
+    settleClaims(answer)
     const { sql: text, params } = answer.toQuery(renderOptions(place.rowName))
     let reads = known.get(text)
     if (reads === undefined) {
@@ -63,15 +63,44 @@ export function createConditionCompiler(place: ConditionPlace): (answer: unknown
 /** Names that statements give to what they read. */
 const reservedNames = /\b_t\d|_atoll_/i
 
-/** A claim inside a claim may be missing: it is null, before a column's type makes something else of it. */
-function fillMissing(chunk: unknown): void {
-  if (Array.isArray(chunk)) for (const part of chunk) fillMissing(part)
+/**
+ * Settles what claims are compared as, before Drizzle's types and SQLite's affinities make something else of them. A claim that is missing, or
+ * that no value of the column can be, is null, which is equal to none.
+ */
+function settleClaims(chunk: unknown): void {
+  if (Array.isArray(chunk)) for (const part of chunk) settleClaims(part)
   else if (is(chunk, Param)) {
-    if (chunk.value === undefined) (chunk as { value: unknown }).value = null
-  } else if (is(chunk, SQL)) fillMissing(chunk.queryChunks)
+    const param = chunk as { value: unknown }
+    param.value = is(chunk.encoder, Column) ? comparable(param.value, chunk.encoder) : (param.value ?? null)
+  } else if (is(chunk, SQL)) settleClaims(chunk.queryChunks)
   else {
     const inner = innerOf(chunk)
-    if (inner !== null) fillMissing(inner.queryChunks)
+    if (inner !== null) settleClaims(inner.queryChunks)
+  }
+}
+
+/** Whole numbers as they are written: SQLite would take `07`, `7.0` and ` 7` for 7 as well. */
+const wholeText = /^(?:0|-?[1-9]\d*)$/
+
+function comparable(value: unknown, column: Column): unknown {
+  if (value === undefined || value === null || is(value, Placeholder)) return value ?? null
+  switch (column.columnType) {
+    case 'SQLiteInteger':
+      if (typeof value === 'string') return wholeText.test(value) ? value : null
+      return typeof value === 'number' || typeof value === 'bigint' ? value : null
+    case 'SQLiteText':
+      // With the affinity of a number, texts that read as it would be equal to it.
+      if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+      return typeof value === 'string' ? value : null
+    case 'SQLiteBoolean':
+      return typeof value === 'boolean' || value === 0 || value === 1 ? value : null
+    case 'SQLiteTimestamp':
+      return value instanceof Date ? value : null
+    case 'SQLiteReal':
+    case 'SQLiteNumeric':
+      return typeof value === 'boolean' ? null : value
+    default:
+      return value
   }
 }
 

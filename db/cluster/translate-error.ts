@@ -174,6 +174,8 @@ function readRule(message: string): AtollError | null {
       return errors.contradictingId(table, null)
     case 'reserved':
       return errors.notReserved(table, column)
+    case 'id':
+      return errors.idTooGreat(table, column)
     case 'width':
       return errors.tooWideToShow(table, maxRowBytes)
     case 'json':

@@ -9,6 +9,7 @@
  * | routed-id | a key that does not carry its row's slot |
  * | reserved | a value that is to be unique over all shards, and was not reserved |
  * | reference-key | another key of a row that has copies |
+ * | id | a key that would leave the database no next number |
  * | width, json | what could not be shown (`shown-triggers.ts`) |
  *
  * And two that are no mistakes, but orders in which things must be done (`db/cluster/retire.ts`): a row of a reference table that rows on
@@ -38,6 +39,7 @@ export function ruleTriggers(catalog: Catalog, isPrimary: boolean, shards: boole
     tables.flatMap((table) => [
       ...triggersOf(table, isPrimary, shards),
       ...shownTriggers(table),
+      ...numbered(table),
       ...notRetiring(
         table,
         referrers.filter(({ child }) => child === table),
@@ -95,6 +97,20 @@ function distributedTriggers(table: Table, by: string, shards: boolean): Trigger
         reserved(table, name),
       ),
     ),
+  ]
+}
+
+/** Behind the greatest number there is, SQLite finds no next one: of those near it, a row can only be given one, which is not there yet here. */
+const greatestId = '9000000000000000000'
+
+function numbered(table: Table): Trigger[] {
+  const key = keyColumn(table)
+  if (key?.default?.kind !== 'rowid') return []
+  const [id, on] = [quoteName(key.name), quoteName(table.name)]
+  const refused = [abort(`${ruleMark}id/${table.name}.${key.name}/`, '1')]
+  return [
+    trigger(table, 'id_insert', `BEFORE INSERT ON ${on} WHEN new.${id} > ${greatestId}`, refused),
+    trigger(table, 'id_update', `BEFORE UPDATE OF ${id} ON ${on} WHEN new.${id} > ${greatestId}`, refused),
   ]
 }
 

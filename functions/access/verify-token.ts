@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  base64url,
   decodeJwt,
   decodeProtectedHeader,
   type JWTPayload,
@@ -14,6 +15,7 @@ import {
 import type { AtollConfig, Keys } from '../config.ts'
 import { AtollError, errors } from '../errors.ts'
 import type { IsolateBudget } from '../isolate-budget.ts'
+import { parseLossless } from '../parse-lossless.ts'
 import { RecentMap } from '../recent-map.ts'
 import { sizeOf } from '../size-of.ts'
 import { RemoteKeys } from './remote-keys.ts'
@@ -79,7 +81,8 @@ export class TokenVerifier {
     const parts = token.split('.').length
     if (parts !== 3) throw errors.badToken(`Expected 3 parts in JWT; got ${parts}`)
     try {
-      const claims = await this.#verifyWithKey(token)
+      const claims = withDigits(token, await this.#verifyWithKey(token))
+      if (!isSubject(claims.sub)) throw errors.badClaims("The JWT 'sub' claim must be a string")
       if (claims.iat !== undefined && Date.now() / 1000 + skewSeconds < claims.iat) {
         throw errors.badClaims('JWT issued at future')
       }
@@ -126,6 +129,18 @@ export class TokenVerifier {
       }
     }
   }
+}
+
+/** The claims with all digits of their numbers: those that a double would change are texts. */
+function withDigits(token: string, claims: JWTPayload): JWTPayload {
+  const [, payload = ''] = token.split('.')
+  const text = new TextDecoder().decode(base64url.decode(payload))
+  return /\d{16}/.test(text) ? (parseLossless(text, (digits) => digits) as JWTPayload) : claims
+}
+
+/** Text, as RFC 7519 (4.1.2) has it, or a number, as some write it. Of anything else nobody could say whom it is about. */
+function isSubject(sub: unknown): boolean {
+  return sub === undefined || sub === null || typeof sub === 'string' || typeof sub === 'number'
 }
 
 function namesAudience(token: string): boolean {

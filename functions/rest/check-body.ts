@@ -3,9 +3,9 @@
  * @module
  */
 import { errors } from '../errors.ts'
+import { endOfText } from '../parse-lossless.ts'
 import type { PendingWork } from '../pending-work.ts'
 import type { Budget } from './budget.ts'
-import { endOfText } from './parse-lossless.ts'
 import { readBody } from './read-body.ts'
 
 type BodyBudget = Pick<Budget, 'bodyBytes' | 'bodyRows' | 'bodyValues'>

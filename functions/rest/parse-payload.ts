@@ -3,8 +3,8 @@
  * @module
  */
 import { errors } from '../errors.ts'
+import { parseLossless } from '../parse-lossless.ts'
 import { parseCsv } from './parse-csv.ts'
-import { parseLossless } from './parse-lossless.ts'
 
 export type PayloadRow = Readonly<Record<string, unknown>>
 

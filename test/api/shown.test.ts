@@ -24,13 +24,16 @@ const tables = defineTables({
 })
 const gateway = createGateway({ tables, config: { cache: false } })
 
-async function ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+const ask = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+  askText(method, body === undefined ? undefined : JSON.stringify(body), path, headers)
+
+async function askText(method: string, body?: string, path = '', headers: Record<string, string> = {}) {
   const answer = await fetchFrom(
     gateway,
     new Request(`http://atoll.test/rest/v1/sheets${path}`, {
       method,
       headers: { apikey: secretKey, 'Content-Type': 'application/json', ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body }),
     }),
     { DB: ALONE, ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off' },
   )
@@ -79,6 +82,21 @@ describe('a row that no answer could hold', () => {
     await insert.bind('', nested(900)).run()
     const update = ALONE.prepare('UPDATE sheets SET data = ? WHERE id = 1')
     await expect(update.bind('{').run()).rejects.toThrow('atoll/rule/json/sheets/')
+  })
+})
+
+describe('a key', () => {
+  it('that leaves no number for the rows after it is refused, whoever writes it', async () => {
+    const refused = { status: 400, code: '22003' }
+    expect(await askText('POST', '{"id":9223372036854775807}')).toMatchObject(refused)
+    expect(await askText('POST', '{"id":9000000000000000001}')).toMatchObject(refused)
+    await expect(ALONE.prepare('INSERT INTO sheets (id) VALUES (9223372036854775807)').run()).rejects.toThrow(
+      'atoll/rule/id/sheets.id/',
+    )
+    expect((await askText('POST', '{"id":9000000000000000000}')).status).toBe(201)
+    expect((await askText('POST', '{"title":"next"}')).status).toBe(201)
+    expect((await ask('GET', '?select=id&order=id.desc&limit=1')).said).toBe('[{"id":9000000000000000001}]')
+    expect(await askText('PATCH', '{"id":9000000000000000002}', '?title=eq.next')).toMatchObject(refused)
   })
 })
 
