@@ -59,11 +59,9 @@ export const rowSeparator = ',\n '
  * All rows in one: their texts joined in its column `r`, their number in `n`. Joining in the database is much cheaper than carrying
  * each row as a value of its own.
  */
-export function joinedOf({ text, parameters }: BoundStatement): BoundStatement {
-  return {
-    text: `SELECT group_concat(r, '${rowSeparator}') AS r, count(*) AS n FROM (${text})`,
-    parameters,
-  }
+export function joinedOf(statement: BoundStatement): BoundStatement {
+  const text = `SELECT group_concat(r, '${rowSeparator}') AS r, count(*) AS n FROM (${statement.text})`
+  return { ...statement, text }
 }
 
 /** Rows as JSON arrays of the columns that their table keeps. */

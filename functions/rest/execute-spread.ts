@@ -114,8 +114,8 @@ async function seekRange(
     const shards = (await session.cluster.partsOf(site, session)).length
     const step = Math.ceil(Math.sqrt(end / (shards + 1)))
     const sampled: BoundStatement = {
+      ...keys,
       text: `SELECT * FROM (SELECT *, row_number() OVER (ROWS UNBOUNDED PRECEDING) AS _i FROM (${keys.text} LIMIT ${end})) WHERE _i % ${step} = 0`,
-      parameters: keys.parameters,
     }
     const { rows, answers } = await ask(() => guarded(sampled, sorted), counts)
     if (counts.length > 0) total = counted(answers)

@@ -20,18 +20,18 @@ const rowOverhead = 8
 
 /** @throws (when it is run) BoundError, of `answerBytes` or `mergedRows` */
 export function guardAnswer(
-  { text, parameters }: BoundStatement,
+  statement: BoundStatement,
   { columns, size, maxBytes, maxRows }: AnswerBounds,
 ): BoundStatement {
   const give = (bound: string) => `json_extract('{}','${boundMark}${bound}')`
   const rows = maxRows === null ? '' : ` WHEN _n > ${maxRows} THEN ${give('mergedRows')}`
   // A subquery without a limit might be read in another order than its own.
-  const limited = `SELECT * FROM (${text}) LIMIT -1`
+  const limited = `SELECT * FROM (${statement.text}) LIMIT -1`
   return {
+    ...statement,
     text:
       `SELECT ${columns} FROM (SELECT *, sum(${size} + ${rowOverhead}) OVER w AS _s, row_number() OVER w AS _n FROM (${limited}) ` +
       `WINDOW w AS (ROWS UNBOUNDED PRECEDING)) WHERE CASE WHEN _s > ${maxBytes} THEN ${give('answerBytes')}${rows} ELSE 1 END`,
-    parameters,
   }
 }
 
