@@ -2,6 +2,7 @@ import { denialPrefix } from '../../db/cluster/constraint-error.ts'
 import { quoteName, quoteText } from '../../db/quote.ts'
 import { deniedProposals, passOrFail, policyTerms, writtenChecks } from './compile-policy.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
+import { namesOneRow } from './place.ts'
 import type { ReferencePlan, WritePlan } from './plan.ts'
 import { allOf, type ParameterList, type Parameters, type Statement, writeStatement } from './sql.ts'
 import { storedOrDefault } from './stored-value.ts'
@@ -18,6 +19,8 @@ export interface CompiledWrite {
    * The rows that a delete will take, read before it does: afterwards what refers to them may be gone as well.
    */
   readonly doomed: Statement | null
+  /** The rows that an update of several will show, as they are before; null when nothing is shown of it, or one row at most. */
+  readonly measured: Statement | null
   readonly write: Statement
   /** The distribution values of the rows that will be changed, in the column `b`; null when nobody needs them. */
   readonly slots: Statement | null
@@ -63,6 +66,10 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
     proposed: setsUnique(plan) ? deniedRows(plan, (reasons) => reasons) : null,
     forbid: plan.conflict ? deniedRows(plan, (reasons) => `INSERT INTO _atoll_guard ${reasons}`) : null,
     doomed,
+    measured:
+      plan.action === 'update' && preferences.return === 'representation' && !namesOneRow(plan.root)
+        ? writeStatement((parameters) => compilerFor(parameters).rows())
+        : null,
     slots: slotsOfChosen(plan),
     first: firstOfOrder(plan),
     freed: freedValues(plan),

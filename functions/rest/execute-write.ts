@@ -7,6 +7,7 @@ import { ownResults, tracked } from '../../db/changes/track-changes.ts'
 import { withCopies } from '../../db/cluster/bring-up-copies.ts'
 import type { Outcome, Part, Site } from '../../db/cluster/cluster.ts'
 import {
+  BoundError,
   ConstraintError,
   KeyTaken,
   MovedError,
@@ -26,8 +27,9 @@ import { slotOf } from '../../db/cluster/slots.ts'
 import { beforeWriting } from '../../db/cluster/unknown-outcome.ts'
 import type { Rights } from '../access/rights.ts'
 import { AtollError, errors } from '../errors.ts'
+import type { Budget } from './budget.ts'
 import type { CompiledWrite } from './compile-write.ts'
-import { bind, siteOf } from './execute.ts'
+import { beyond, bind, siteOf } from './execute.ts'
 import { type Aftermath, carryOn } from './execute-aftermath.ts'
 import { type Keyed, keptResult, partsBefore, rowsLeft } from './execute-parts.ts'
 import { retirementFor, without } from './execute-retiring.ts'
@@ -49,6 +51,7 @@ export interface BoundWrite extends Bindings {
   readonly rights: Rights
   readonly payload: Payload
   readonly aftermath: Aftermath
+  readonly budget: Budget
   /** Left out without an Idempotency-Key. */
   readonly keyed?: Keyed
 }
@@ -269,6 +272,7 @@ async function resultOf(
   }
   const { error, part } = outcome
   if (error instanceof RolledBack) return readNotes(bound, error)
+  if (error instanceof BoundError) return beyond(error, bound.budget)
   if (error instanceof ConstraintError || error instanceof PolicyViolation) {
     return explainViolation(error, { ...bound, chunks: chunksOf(rows) }, askOn(part, bound, session))
   }

@@ -73,7 +73,7 @@ export async function executeRead(
   }
 }
 
-function beyond({ bound }: BoundError, budget: Budget): AtollError {
+export function beyond({ bound }: BoundError, budget: Budget): AtollError {
   const name = bound as Extract<BoundName, keyof Budget>
   return errors.beyondBudget(name, null, budget[name])
 }

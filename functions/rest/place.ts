@@ -61,6 +61,15 @@ function lookupsIn(predicate: Predicate, table: Table): Extract<RoutePlan, { kin
     .map((found) => ({ kind: 'lookup', table, ...found }))
 }
 
+/** Whether filters name one key, so that there is one row at most. */
+export function namesOneRow({ table, where }: Pick<ResourcePlan, 'table' | 'where'>): boolean {
+  const named = where.flatMap(valuesIn).filter(({ list }) => !list)
+  return (
+    table.primaryKey.length > 0 &&
+    table.primaryKey.every((key) => named.some(({ column }) => column.name === key))
+  )
+}
+
 /** Columns that rows must have one value in, or one of a list. */
 function valuesIn(
   predicate: Predicate,

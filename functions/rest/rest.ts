@@ -212,7 +212,7 @@ export function createRest(
     timing.mark('plan')
     const changes = plan.action === 'delete' || (payload.rows.length > 0 && setsSomething(plan))
     const { operands } = shape
-    const bound = { plan, compiled, operands, rights, payload, aftermath: aftermathOf(visit) }
+    const bound = { plan, compiled, operands, rights, payload, budget, aftermath: aftermathOf(visit) }
     if (!changes || keyName === null) {
       const result = changes ? await executeWrite(bound, session) : nothingWritten(plan)
       timing.mark('transaction')

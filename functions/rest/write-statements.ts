@@ -5,12 +5,14 @@
 import type { BoundStatement, Part } from '../../db/cluster/cluster.ts'
 import { noAnswer, readAnswer } from '../../db/cluster/write-keys.ts'
 import { errors } from '../errors.ts'
+import { byteLength } from './byte-length.ts'
 import { compileKeyed } from './compile-keyed.ts'
 import { compileRollback } from './compile-rollback.ts'
 import { affectedRows } from './compile-write.ts'
 import { bind } from './execute.ts'
 import { aroundWrite, type Keyed, partText } from './execute-parts.ts'
 import type { BoundWrite } from './execute-write.ts'
+import { bytesOf, guardAnswer } from './guard-answer.ts'
 import type { Statement } from './sql.ts'
 import { chunksOf, type StoredRow } from './storage-rows.ts'
 
@@ -27,7 +29,7 @@ export function statementsFor(
 ): readonly BoundStatement[] {
   const { plan, compiled, payload } = bound
   const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
-  const { existing, forbid, doomed, write, returns, guards } = compiled
+  const { existing, forbid, doomed, measured, write, returns, guards } = compiled
   if (plan.preferences.tx === 'rollback') {
     const { before, after: undo } = compileRollback(plan, compiled, bound)
     const [chunk = '[]', ...others] = chunks
@@ -41,11 +43,22 @@ export function statementsFor(
   const statements = chunks.flatMap((chunk) => [
     ...(existing ? [bind(existing, bound, chunk)] : []),
     ...(forbid ? [bind(forbid, bound, chunk)] : []),
-    ...(doomed ? [bind(doomed, bound)] : []),
+    ...(doomed ? [withinAnswer(bound, bind(doomed, bound), 0)] : []),
     bind(write, bound, chunk),
     ...(returns ? [] : [bind(affectedRows, bound)]),
   ])
-  return [...statements, ...[...after, ...guards].map((guard) => bind(guard, bound))]
+  const behind = [...after, ...guards].map((guard) => bind(guard, bound))
+  if (!measured) return [...statements, ...behind]
+  // What an update writes is in the payload; the rest of its rows is as it was.
+  const rowsBefore = withinAnswer(bound, bind(measured, bound), byteLength(chunks[0] ?? ''))
+  const measure = { ...rowsBefore, text: `SELECT count(*) AS n FROM (${rowsBefore.text})` }
+  return [measure, ...statements, ...behind]
+}
+
+/** @param added bytes that each row may have besides */
+function withinAnswer({ budget }: BoundWrite, statement: BoundStatement, added: number): BoundStatement {
+  const size = `${bytesOf(['r'])}+${added}`
+  return guardAnswer(statement, { columns: 'r', size, maxBytes: budget.answerBytes, maxRows: null })
 }
 
 /** The same with what its key needs around it. */

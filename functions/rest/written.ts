@@ -40,9 +40,10 @@ export interface PartResult {
 /** What a database answered to its part of a write. */
 export function readResults(
   { plan, compiled }: CompiledPlan,
-  results: readonly (readonly Row[])[],
+  answered: readonly (readonly Row[])[],
 ): PartResult {
-  const { existing, forbid, doomed, returns, guards } = compiled
+  const { existing, forbid, doomed, measured, returns, guards } = compiled
+  const results = measured ? answered.slice(1) : answered
   const statements = results.length - guards.length
   const perChunk = 1 + [existing, forbid, doomed].filter((part) => part !== null).length + (returns ? 0 : 1)
   let existed = 0

@@ -22,7 +22,10 @@ const tables = defineTables({
     {},
   ),
 })
-const gateway = createGateway({ tables, config: { cache: false } })
+const gateway = createGateway({
+  tables,
+  config: { cache: false, budgets: { service_role: { answerBytes: 3_000_000 } } },
+})
 
 const ask = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
   askText(method, body === undefined ? undefined : JSON.stringify(body), path, headers)
@@ -82,6 +85,41 @@ describe('a row that no answer could hold', () => {
     await insert.bind('', nested(900)).run()
     const update = ALONE.prepare('UPDATE sheets SET data = ? WHERE id = 1')
     await expect(update.bind('{').run()).rejects.toThrow('atoll/rule/json/sheets/')
+  })
+})
+
+describe('a write that would show more than an answer may have', () => {
+  const shown = { Prefer: 'return=representation' }
+  const tooMuch = { status: 413, code: 'BOUND013' }
+
+  it('is refused, and nothing of it is done', async () => {
+    for (let id = 1; id <= 5; id++) await ask('POST', '', { id, title: 'old', body: 'x'.repeat(700_000) })
+    expect(await ask('PATCH', '?id=gte.1', { title: 'new' }, shown)).toMatchObject(tooMuch)
+    expect(await ask('DELETE', '?id=gte.1', undefined, shown)).toMatchObject(tooMuch)
+    expect((await ask('GET', '?select=title')).said).toBe(
+      JSON.stringify(Array(5).fill({ title: 'old' })).replaceAll('},', '},\n '),
+    )
+    // Each row has what the payload sets, too.
+    expect(await ask('PATCH', '?id=gte.1&select=title', { title: 'y'.repeat(800_000) }, shown)).toMatchObject(
+      tooMuch,
+    )
+  })
+
+  it('is made when it shows less', async () => {
+    for (let id = 1; id <= 5; id++) await ask('POST', '', { id, title: 'old', body: 'x'.repeat(700_000) })
+    const patched = await ask(
+      'PATCH',
+      '?id=gte.1&select=id,title&order=id.desc&limit=2',
+      { title: 'new' },
+      shown,
+    )
+    expect(JSON.parse(patched.said)).toEqual([
+      { id: 5, title: 'new' },
+      { id: 4, title: 'new' },
+    ])
+    expect((await ask('PATCH', '?id=eq.1', { title: 'new' }, shown)).status).toBe(200)
+    expect((await ask('PATCH', '?id=gte.1', { title: 'new' })).status).toBe(204)
+    expect(JSON.parse((await ask('DELETE', '?id=lte.4', undefined, shown)).said)).toHaveLength(4)
   })
 })
 
