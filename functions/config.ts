@@ -7,7 +7,7 @@ import type { Setting } from './balancer/declarations.ts'
 import type { Env } from './context.ts'
 import type { Objective } from './monitor/service-levels.ts'
 import type { SpanExport } from './monitor/spans.ts'
-import type { Budgets } from './rest/budget.ts'
+import type { Budgets } from './rest/ask/budget.ts'
 
 /** Everything that `functions/app/config.ts` may set. */
 export interface AtollConfig {
@@ -36,7 +36,7 @@ export interface AtollConfig {
   /** Largest body of a request to `/rest/v1`, in bytes. Default 10,000,000. */
   readonly maxBodyBytes: number
   /**
-   * What one request to `/rest/v1` may ask, by role, as far as it differs from the defaults in `functions/rest/budget.ts`: `anon`,
+   * What one request to `/rest/v1` may ask, by role, as far as it differs from the defaults in `functions/rest/ask/budget.ts`: `anon`,
    * `authenticated`, `service_role`; all other roles have what `authenticated` has. Default none.
    *
    * @example budgets: { anon: { toManyLevels: 2, answerBytes: 1_000_000 } }

@@ -168,7 +168,7 @@ export const errors = {
     new AtollError(413, 'PGRST102', 'The body is too large', {
       details: `At most ${maxBytes} bytes are accepted.`,
     }),
-  /** A request asks for more than its role's budget has (`functions/rest/budget.ts`). @param asked null: more, by how much is not known */
+  /** A request asks for more than its role's budget has (`functions/rest/ask/budget.ts`). @param asked null: more, by how much is not known */
   beyondBudget: (bound: BoundName, asked: number | null, allowed: number, hint?: string) => {
     const { code, status, what, remedy } = bounds[bound]
     const more = asked === null ? `more than ${allowed}` : String(asked)

@@ -8,7 +8,7 @@ import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import config from '../app/config.ts'
 import functions from '../app/rpc/index.ts'
 import { defaultConfig } from '../config.ts'
-import { databaseTypes } from '../rest/database-types.ts'
+import { databaseTypes } from '../rest/answer/database-types.ts'
 
 const source = databaseTypes(buildCatalog(tables), functions, config.schema ?? defaultConfig.schema)
 const [file] = process.argv.slice(2)

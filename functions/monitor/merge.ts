@@ -2,7 +2,7 @@
  * Adding up what isolates hand over.
  * @module
  */
-import { byteLength } from '../rest/byte-length.ts'
+import { byteLength } from '../rest/ask/byte-length.ts'
 import type { Delta, HistogramDelta, ShapeDelta } from './meter.ts'
 
 /** Counts and histograms of some time; both only add up. */

@@ -20,45 +20,52 @@ import type { PendingWork } from '../pending-work.ts'
 import { tellFailure } from '../tell-failure.ts'
 import { type Keeping, openTransaction } from '../transaction/transaction.ts'
 import { watched } from '../watch-call.ts'
-import { allow, allowed } from './allow.ts'
-import { type Budget, openBudgets } from './budget.ts'
-import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
-import { cachePlanOf } from './cache-plan.ts'
-import { checkBody, readBoundedBody } from './check-body.ts'
-import { checkCost, checkOperands, costOf } from './check-budget.ts'
-import { CompileCache } from './compile-cache.ts'
-import { compileRead } from './compile-read.ts'
-import { compileWrite } from './compile-write.ts'
-import { executeRead } from './execute.ts'
-import { aftermathOf } from './execute-aftermath.ts'
-import { cacheKey, executeCached, seeLastWrites } from './execute-cached.ts'
-import { executeKeyed } from './execute-keyed.ts'
-import { executeWrite } from './execute-write.ts'
-import { answerAsSaid, createFunctionResponse } from './function-response.ts'
-import { readKeyHeader, replayedHeader, writeKeyFor } from './idempotency-key.ts'
-import { callKeyed } from './keyed-call.ts'
-import { ranked } from './media.ts'
-import { noteCost } from './note-cost.ts'
-import { describeApi } from './openapi.ts'
-import { mediaType, type Payload, type PayloadRow, parsePayload } from './parse-payload.ts'
-import { parseRequest } from './parse-request.ts'
-import type { ReadPlan, WriteAction, WritePlan } from './plan.ts'
-import { PlanCache } from './plan-cache.ts'
-import { planRequest, planRows } from './plan-request.ts'
-import { checkKeyOfPut, planWrite, requireWrite } from './plan-write.ts'
-import { type PreparedRead, type PreparedWrite, sizeOfRead, sizeOfWrite } from './prepared.ts'
-import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf, singularOf } from './raw-request.ts'
-import type { RestRequest } from './request.ts'
+import { allow, allowed } from './answer/allow.ts'
+import { readDirectives, writeCacheHeaders } from './answer/cache-headers.ts'
+import { answerAsSaid, createFunctionResponse } from './answer/function-response.ts'
+import { describeApi } from './answer/openapi.ts'
+import { answerOf, type ResponseInput, respond } from './answer/respond.ts'
+import { respondNoRow, respondValue } from './answer/respond-call.ts'
+import { respondWrite } from './answer/respond-write.ts'
+import { isTimed, Timing } from './answer/timing.ts'
+import { type Budget, openBudgets } from './ask/budget.ts'
+import { checkBody, readBoundedBody } from './ask/check-body.ts'
+import { readKeyHeader, replayedHeader, writeKeyFor } from './ask/idempotency-key.ts'
+import { ranked } from './ask/media.ts'
+import { mediaType, type Payload, type PayloadRow, parsePayload } from './ask/parse-payload.ts'
+import { parseRequest } from './ask/parse-request.ts'
+import {
+  canonicalLocation,
+  headersOf,
+  isOpenApi,
+  namesOf,
+  parametersOf,
+  singularOf,
+} from './ask/raw-request.ts'
+import type { RestRequest } from './ask/request.ts'
+import { type Shape, shapeOf } from './ask/shape.ts'
+import { compileRead } from './compile/compile-read.ts'
+import { compileWrite } from './compile/compile-write.ts'
+import { functionRows } from './compile/storage-rows.ts'
+import { executeRead } from './execute/execute.ts'
+import { aftermathOf } from './execute/execute-aftermath.ts'
+import { cacheKey, executeCached, seeLastWrites } from './execute/execute-cached.ts'
+import { executeKeyed } from './execute/execute-keyed.ts'
+import { executeWrite } from './execute/execute-write.ts'
+import { callKeyed } from './execute/keyed-call.ts'
+import { noteCost } from './execute/note-cost.ts'
+import type { WriteResult } from './execute/written.ts'
+import { cachePlanOf } from './plan/cache-plan.ts'
+import { checkCost, checkOperands, costOf } from './plan/check-budget.ts'
+import type { ReadPlan, WriteAction, WritePlan } from './plan/plan.ts'
+import { planRequest, planRows } from './plan/plan-request.ts'
+import { checkKeyOfPut, planWrite, requireWrite } from './plan/plan-write.ts'
 import { accountOf, openSession, writeInnerSession, writeSession } from './request-session.ts'
-import { answerOf, type ResponseInput, respond } from './respond.ts'
-import { respondNoRow, respondValue } from './respond-call.ts'
-import { respondWrite } from './respond-write.ts'
 import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
-import { type Shape, shapeOf } from './shape.ts'
-import { ShapeSketch } from './shape-sketch.ts'
-import { functionRows } from './storage-rows.ts'
-import { isTimed, Timing } from './timing.ts'
-import type { WriteResult } from './written.ts'
+import { CompileCache } from './shapes/compile-cache.ts'
+import { PlanCache } from './shapes/plan-cache.ts'
+import { type PreparedRead, type PreparedWrite, sizeOfRead, sizeOfWrite } from './shapes/prepared.ts'
+import { ShapeSketch } from './shapes/shape-sketch.ts'
 
 /** One request on its way through the pipeline. */
 interface Asked {
@@ -174,7 +181,7 @@ export function createRest(
     const key = cacheKey(space, shape.key, shape.operands, rights)
     const directives = readDirectives(raw.headers)
     const cached = { plan, compiled, cachePlan, key, bindings, directives, who: identityOf(visit.caller) }
-    const served = await executeCached(cached, cache.answers, session, catalog)
+    const served = await executeCached(cached, cache.answers, session, catalog, answerOf)
     timing.mark('transaction')
     const response = respond(served.answer, [], plan, responseInput(raw, url, shape, plan))
     writeCacheHeaders(response.headers, served, cache.store.name)

@@ -8,7 +8,7 @@ import type { Table } from '../../db/catalog/catalog.ts'
 import { defineTables, local } from '../../db/define.ts'
 import { Rights } from '../../functions/access/rights.ts'
 import { defineFunction, nothing } from '../../functions/define.ts'
-import { cacheKey } from '../../functions/rest/execute-cached.ts'
+import { cacheKey } from '../../functions/rest/execute/execute-cached.ts'
 import { gatewayOver, tokenFor } from '../support/clinic.ts'
 import { migrateInWorker } from '../support/migrate-in-worker.ts'
 

@@ -61,12 +61,28 @@ describe('the rule of the environment', () => {
   })
 })
 
+/** The stages of the data API, in their order; what keeps plans between requests and what answers them come after. */
+const stages = ['ask', 'plan', 'compile', 'execute', 'answer', 'shapes', '']
+const stageOf = (file: string) => /^functions\/rest\/(?:([^/]+)\/)?[^/]+$/.exec(file)?.slice(1)[0] ?? ''
+
 describe('the rule of the pipeline', () => {
+  it('lets a stage know those before it, and nothing of those after', () => {
+    const inRest = files.filter((file) => file.startsWith('functions/rest/'))
+    expect(new Set(inRest.map(stageOf))).toEqual(new Set(stages))
+    const broken = inRest.flatMap((file) =>
+      importsOf(file)
+        .filter((imported) => imported.startsWith('functions/rest/'))
+        .filter((imported) => stages.indexOf(stageOf(imported)) > stages.indexOf(stageOf(file)))
+        .map((imported) => `${file} imports ${imported}`),
+    )
+    expect(broken).toEqual([])
+  })
+
   it('lets only the execute stage ask the cluster', () => {
     const broken = files.filter(
       (file) =>
         file.startsWith('functions/rest/') &&
-        !/^functions\/rest\/execute(?:-\w+)?\.ts$/.test(file) &&
+        !file.startsWith('functions/rest/execute/') &&
         /\.batch\(|\.run\(site|session\.(?:run|on|onAll|primary)\(|\bfetch\(/.test(
           readFileSync(join(root, file), 'utf8'),
         ),

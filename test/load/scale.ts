@@ -6,8 +6,8 @@
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
 import { startLocal } from '../../functions/local/serve.ts'
-import { mergeParts } from '../../functions/rest/merge-parts.ts'
-import type { ReadPlan } from '../../functions/rest/plan.ts'
+import { mergeParts } from '../../functions/rest/execute/merge-parts.ts'
+import type { ReadPlan } from '../../functions/rest/plan/plan.ts'
 import tables, { migrations } from './scale-tables.ts'
 
 const accounts = 40

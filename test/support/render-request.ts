@@ -11,7 +11,7 @@ import type {
   ResourceRequest,
   SelectItem,
   Value,
-} from '../../functions/rest/request.ts'
+} from '../../functions/rest/ask/request.ts'
 
 /** Parameters of the query, in an order that the parser gives back. */
 export function renderRequest(root: ResourceRequest): [name: string, value: string][] {

@@ -4,7 +4,7 @@ import type { CacheStore } from '../../functions/cache/cache-store.ts'
 import { CircuitBreaker, StoreUnavailable } from '../../functions/cache/circuit-breaker.ts'
 import { FirstLevel } from '../../functions/cache/first-level.ts'
 import { MemoryStore } from '../../functions/cache/memory-store.ts'
-import { readDirectives } from '../../functions/rest/cache-headers.ts'
+import { readDirectives } from '../../functions/rest/answer/cache-headers.ts'
 
 const entry = (body: string | null): CacheEntry => ({
   answer: { rows: 1, total: 7, body, tag: body === null ? null : 'W/"x"' },

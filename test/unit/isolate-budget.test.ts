@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { IsolateBudget } from '../../functions/isolate-budget.ts'
 import { PendingWork } from '../../functions/pending-work.ts'
 import { RecentMap } from '../../functions/recent-map.ts'
-import { CompileCache } from '../../functions/rest/compile-cache.ts'
-import { ShapeSketch } from '../../functions/rest/shape-sketch.ts'
+import { CompileCache } from '../../functions/rest/shapes/compile-cache.ts'
+import { ShapeSketch } from '../../functions/rest/shapes/shape-sketch.ts'
 
 const mapOf = (budget: IsolateBudget, name: string, floorBytes = 0) =>
   new RecentMap<number>({ name, maxEntries: 1_000_000, floorBytes, sizeOf: (_, bytes) => bytes, budget })

@@ -1,8 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Json, JsonPredicates } from '../../functions/rest/json-predicates.ts'
-import { LiteralList } from '../../functions/rest/sql.ts'
+import { type Json, JsonPredicates } from '../../functions/rest/compile/json-predicates.ts'
+import { LiteralList } from '../../functions/rest/compile/sql.ts'
 
 /** PostgreSQL's rules for jsonb, in plain JavaScript. */
 const isObject = (value: Json): value is { readonly [key: string]: Json } =>

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { parseFilter, parseList, parseLogic, parseParameterName } from '../../functions/rest/parse-filter.ts'
+import {
+  parseFilter,
+  parseList,
+  parseLogic,
+  parseParameterName,
+} from '../../functions/rest/ask/parse-filter.ts'
 
 const id = { name: 'id', path: [] }
 

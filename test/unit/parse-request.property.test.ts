@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseRequest } from '../../functions/rest/parse-request.ts'
+import { parseRequest } from '../../functions/rest/ask/parse-request.ts'
 import type {
   Condition,
   FilterCondition,
@@ -8,8 +8,8 @@ import type {
   ResourceRequest,
   SelectItem,
   Value,
-} from '../../functions/rest/request.ts'
-import { type ShapeHeaders, shapeOf } from '../../functions/rest/shape.ts'
+} from '../../functions/rest/ask/request.ts'
+import { type ShapeHeaders, shapeOf } from '../../functions/rest/ask/shape.ts'
 import { renderRequest } from '../support/render-request.ts'
 
 const headers: ShapeHeaders = { method: 'GET', accept: '', prefer: '', profile: '', range: null }

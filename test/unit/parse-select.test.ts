@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { AtollError } from '../../functions/errors.ts'
-import { parseSelect } from '../../functions/rest/parse-select.ts'
+import { parseSelect } from '../../functions/rest/ask/parse-select.ts'
 
 const field = (name: string, more: object = {}) => ({
   kind: 'field',

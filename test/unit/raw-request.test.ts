@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalLocation, parametersOf } from '../../functions/rest/raw-request.ts'
+import { canonicalLocation, parametersOf } from '../../functions/rest/ask/raw-request.ts'
 
 const piece = fc.string({
   unit: fc.constantFrom(...'abcXYZ019_*.-,():!>=&+%~ é"\'/;'.split(''), '%2C', '%zz', '&', '='),

@@ -6,7 +6,7 @@ import { checkPolicies } from '../../db/catalog/check-policies.ts'
 import { type Access, defineTables, distributed, local, reference, view } from '../../db/define.ts'
 import { type Caller, subjectOf } from '../../functions/access/caller.ts'
 import { policyCallerOf, Rights } from '../../functions/access/rights.ts'
-import { PlanCache } from '../../functions/rest/plan-cache.ts'
+import { PlanCache } from '../../functions/rest/shapes/plan-cache.ts'
 
 const notes = sqliteTable(
   'notes',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type ShapeHeaders, shapeOf } from '../../functions/rest/shape.ts'
+import { type ShapeHeaders, shapeOf } from '../../functions/rest/ask/shape.ts'
 
 const headers: ShapeHeaders = { method: 'GET', accept: '', prefer: '', profile: '', range: null }
 const shape = (query: string, more: Partial<ShapeHeaders> = {}) =>

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import type { Column } from '../../db/catalog/catalog.ts'
-import { storageValue } from '../../functions/rest/storage-value.ts'
+import { storageValue } from '../../functions/rest/compile/storage-value.ts'
 
 const column = { name: 'data', type: 'json', maxLength: null } as unknown as Column
 const nested = (levels: number) => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`) as unknown

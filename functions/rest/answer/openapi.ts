@@ -1,0 +1,208 @@
+/**
+ * The API's description, made from the catalog: OpenAPI 2.0, the version that PostgREST serves and that its
+ * clients and code generators read.
+ * @module
+ */
+
+import { z } from 'zod'
+import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
+import { operations as allOperations } from '../../../db/catalog/grants.ts'
+import type { Operation } from '../../../db/policy.ts'
+import type { Rights } from '../../access/rights.ts'
+import type { AtollConfig } from '../../config.ts'
+import type { AnyFunction, FunctionManifest } from '../../define.ts'
+
+type Schema = Readonly<Record<string, unknown>>
+
+const types: Readonly<Record<ColumnType, Schema>> = {
+  integer: { type: 'integer', format: 'int64' },
+  real: { type: 'number', format: 'double' },
+  numeric: { type: 'number', format: 'numeric' },
+  text: { type: 'string', format: 'text' },
+  boolean: { type: 'boolean', format: 'boolean' },
+  json: { format: 'json' },
+  timestamp: { type: 'string', format: 'date-time' },
+  timestamp_ms: { type: 'string', format: 'date-time' },
+  blob: { type: 'string', format: 'bytea' },
+}
+
+/** Describes what the caller may do, and nothing else: no table, column, operation or function that they have not. */
+export function describeApi(
+  catalog: Catalog,
+  functions: FunctionManifest,
+  config: AtollConfig,
+  rights: Rights,
+): Schema {
+  const tables = [...catalog.tables.values()]
+    .filter((table) => operationsOf(table, rights).length > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+  const callable = Object.entries(functions).filter(
+    ([, { roles }]) => rights.unbounded || roles?.includes(rights.caller.role),
+  )
+  return {
+    swagger: '2.0',
+    info: {
+      title: 'Data API',
+      description: `What the caller's key may do in the schema ${config.schema}, in PostgREST's dialect.`,
+      version: catalog.fingerprint,
+    },
+    basePath: '/rest/v1',
+    consumes: mediaTypes,
+    produces: mediaTypes,
+    securityDefinitions: { apikey: { type: 'apiKey', in: 'header', name: 'apikey' } },
+    security: [{ apikey: [] }],
+    externalDocs: {
+      description: 'PostgREST Documentation',
+      url: 'https://postgrest.org/en/latest/references/api.html',
+    },
+    paths: {
+      ...Object.fromEntries(tables.map((table) => [`/${table.name}`, operations(table, rights)])),
+      ...Object.fromEntries(
+        callable.map(([name, definition]) => [`/rpc/${name}`, functionOperations(name, definition)]),
+      ),
+    },
+    definitions: Object.fromEntries(tables.map((table) => [table.name, definition(table, rights)])),
+    parameters: sharedParameters,
+  }
+}
+
+const mediaTypes = [
+  'application/json',
+  'application/vnd.pgrst.object+json;nulls=stripped',
+  'application/vnd.pgrst.object+json',
+  'text/csv',
+]
+
+const query = (name: string, description: string, type = 'string') => ({
+  name,
+  description,
+  in: 'query',
+  type,
+})
+
+const preference = (description: string, values: readonly string[]) => ({
+  name: 'Prefer',
+  description,
+  in: 'header',
+  type: 'string',
+  enum: values,
+})
+
+const sharedParameters: Schema = {
+  return: preference('What to answer with', [
+    'return=minimal',
+    'return=headers-only',
+    'return=representation',
+  ]),
+  resolution: preference('What becomes of rows that are there already', [
+    'resolution=merge-duplicates',
+    'resolution=ignore-duplicates',
+  ]),
+  select: query('select', 'Columns and embedded resources: id,title,artists(name)'),
+  order: query('order', 'Columns to order by: title.desc,id'),
+  limit: query('limit', 'At most so many rows', 'integer'),
+  offset: query('offset', 'Rows to leave out at the start', 'integer'),
+  count: preference('Whether to count all rows', ['count=exact', 'count=planned', 'count=estimated']),
+}
+
+function operationsOf(table: Table, rights: Rights): Operation[] {
+  const all: readonly Operation[] = table.kind === 'view' ? ['select'] : allOperations
+  return all.filter((operation) => rights.has(table, operation))
+}
+
+function operations(table: Table, rights: Rights): Schema {
+  const granted = operationsOf(table, rights)
+  const seen = rights.seen(table)
+  const body = {
+    name: table.name,
+    in: 'body',
+    required: true,
+    schema: { $ref: `#/definitions/${table.name}` },
+  }
+  const write = (summary: string, parameters: readonly Schema[], status: number): Schema => ({
+    tags: [table.name],
+    summary,
+    parameters: [...parameters, { $ref: '#/parameters/return' }],
+    responses: { [status]: { description: 'Done' } },
+  })
+  const described: Readonly<Record<Operation, () => Schema>> = {
+    select: () => ({ get: readOperation(seen) }),
+    insert: () => ({
+      post: write(`Add rows to ${table.name}`, [body, { $ref: '#/parameters/resolution' }], 201),
+    }),
+    update: () => ({ patch: write(`Change rows of ${table.name}`, [...filters(seen), body], 204) }),
+    delete: () => ({ delete: write(`Delete rows of ${table.name}`, filters(seen), 204) }),
+  }
+  return Object.assign({}, ...granted.map((operation) => described[operation]()))
+}
+
+/** Zod describes its own JSON Schema; functions that only read can be called with GET as well. */
+function functionOperations(name: string, definition: AnyFunction): Schema {
+  const { $schema: _, ...schema } = z.toJSONSchema(definition.input, { io: 'input', unrepresentable: 'any' })
+  const operation = (parameters: readonly Schema[]): Schema => ({
+    tags: [`(rpc) ${name}`],
+    summary: `Call ${name}`,
+    parameters,
+    responses: { 200: { description: 'What the function answers' } },
+  })
+  const post = operation([{ name: 'args', in: 'body', required: true, schema }])
+  const names = Object.keys(definition.input.shape)
+  return definition.stable ? { get: operation(names.map((key) => query(key, 'Argument'))), post } : { post }
+}
+
+function filters(table: Table): Schema[] {
+  return [...table.columns.values()].map((column) =>
+    query(column.name, `A filter such as eq.… on ${column.name} (${types[column.type].format})`),
+  )
+}
+
+function readOperation(table: Table): Schema {
+  return {
+    tags: [table.name],
+    summary: `Rows of ${table.name}`,
+    parameters: [
+      ...filters(table),
+      ...['select', 'order', 'limit', 'offset', 'count'].map((name) => ({ $ref: `#/parameters/${name}` })),
+    ],
+    responses: {
+      200: { description: 'OK', schema: { type: 'array', items: { $ref: `#/definitions/${table.name}` } } },
+      206: { description: 'Part of the rows, when they were counted' },
+    },
+  }
+}
+
+function definition(table: Table, rights: Rights): Schema {
+  const withColumns = allOperations.filter((operation) => operation !== 'delete')
+  const known = new Set(withColumns.flatMap((operation) => [...rights.columns(table, operation)]))
+  const columns = [...table.columns.values()].filter((column) => known.has(column.name))
+  const { relations } = rights.seen(table)
+  return {
+    type: 'object',
+    required: columns
+      .filter((column) => !column.nullable && column.default === null)
+      .map((column) => column.name),
+    properties: Object.fromEntries(
+      columns.map((column) => [column.name, property({ ...table, relations }, column)]),
+    ),
+  }
+}
+
+function property(table: Table, column: Column): Schema {
+  const notes = [
+    ...(table.primaryKey.includes(column.name) ? ['This is a Primary Key.<pk/>'] : []),
+    ...table.relations
+      .filter((relation) => relation.forward && !relation.toIsView && relation.on.length === 1)
+      .filter((relation) => relation.on[0]?.[0] === column.name)
+      .map(({ to, on }) => {
+        const target = on[0]?.[1]
+        return `This is a Foreign Key to \`${to}.${target}\`.<fk table='${to}' column='${target}'/>`
+      }),
+  ]
+  return {
+    ...types[column.type],
+    ...(notes.length === 0 ? {} : { description: `Note:\n${notes.join('\n')}` }),
+    ...(column.default?.kind === 'value' ? { default: column.default.value } : {}),
+    ...(column.values ? { enum: column.values } : {}),
+    ...(column.maxLength === null ? {} : { maxLength: column.maxLength }),
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What a response looks like: chosen from the `Accept` header.
+ * @module
+ */
+import { errors } from '../../errors.ts'
+
+export interface Media {
+  readonly kind: 'array' | 'object' | 'csv'
+  readonly nullsStripped: boolean
+  readonly contentType: string
+}
+
+const array: Media = { kind: 'array', nullsStripped: false, contentType: 'application/json; charset=utf-8' }
+const csv: Media = { kind: 'csv', nullsStripped: false, contentType: 'text/csv; charset=utf-8' }
+const singular: Media = {
+  kind: 'object',
+  nullsStripped: false,
+  contentType: 'application/vnd.pgrst.object+json; charset=utf-8',
+}
+const arrayStripped: Media = {
+  kind: 'array',
+  nullsStripped: true,
+  contentType: 'application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8',
+}
+const singularStripped: Media = {
+  kind: 'object',
+  nullsStripped: true,
+  contentType: 'application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8',
+}
+
+/** The best of what `accept` asks for; the first one named wins among equals. */
+export function chooseMedia(accept: string): Media {
+  if (accept === '' || accept === 'application/json' || accept === '*/*') return array
+  for (const range of ranked(accept)) {
+    const media = mediaFor(range)
+    if (media) return media
+  }
+  throw errors.mediaType(accept)
+}
+
+/** Media ranges by falling quality (RFC 9110, 12.5.1); those of quality 0 are left out. */
+export function ranked(accept: string): string[] {
+  return accept
+    .split(',')
+    .map((part) => {
+      const range = part.trim().toLowerCase()
+      const quality = /;\s*q=([\d.]+)/.exec(range)
+      return {
+        range: range.replace(/;\s*q=[\d.]+/, '').replace(/\s+/g, ''),
+        quality: quality ? Number(quality[1]) : 1,
+      }
+    })
+    .filter(({ quality }) => quality > 0)
+    .sort((a, b) => b.quality - a.quality)
+    .map(({ range }) => range)
+}
+
+function mediaFor(range: string): Media | null {
+  const [type, ...parameters] = range.split(';')
+  const stripped = parameters.includes('nulls=stripped')
+  switch (type) {
+    case '*/*':
+    case 'application/*':
+    case 'application/json':
+      return array
+    case 'application/vnd.pgrst.array':
+    case 'application/vnd.pgrst.array+json':
+      return stripped ? arrayStripped : array
+    case 'application/vnd.pgrst.object':
+    case 'application/vnd.pgrst.object+json':
+      return stripped ? singularStripped : singular
+    case 'text/csv':
+    case 'text/*':
+      return csv
+    default:
+      return null
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Splits a request into its shape and its operands. Two requests of the same shape run the same statements with
+ * other parameters, so that everything between here and the database is done once per shape (`compile-cache.ts`).
+ * @module
+ */
+
+import { errors } from '../../errors.ts'
+
+export interface Parameter {
+  readonly name: string
+  /** Everything after `=`, less the operand. */
+  readonly text: string
+  /** Number of the operand that was taken off, or null. */
+  readonly operand: number | null
+}
+
+export interface Shape {
+  /** Equal for requests of the same shape. */
+  readonly key: string
+  readonly parameters: readonly Parameter[]
+  readonly operands: readonly string[]
+}
+
+/** What of the headers decides how a request is answered. */
+export interface ShapeHeaders {
+  readonly method: string
+  readonly accept: string
+  readonly prefer: string
+  readonly profile: string
+  readonly range: { readonly offset: number; readonly limit: number | null } | null
+}
+
+const wholeNames = /(?:^|\.)(?:select|order|columns|on_conflict|and|or)$/
+const numberNames = /(?:^|\.)(?:limit|offset)$/
+/** Operators whose statement is the same whatever they compare with, unless that is an array or object. */
+const operandPrefix =
+  /^(?:not\.)?(?:(?:eq|neq|gt|gte|lt|lte|isdistinct)\.(?![[{])|in\.|(?:eq|gt|gte|lt|lte)\((?:any|all)\)\.|(?:plfts|phfts|wfts|fts)(?:\([a-z_]+\))?\.|i?like\.(?=[^[?\\\x80-\uffff]{0,40}$))/i
+
+/** Parameters that other parts of the platform send along and that filter nothing. */
+const ignored = new Set(['apikey'])
+
+export function shapeOf(
+  table: string,
+  query: Iterable<readonly [name: string, value: string]>,
+  headers: ShapeHeaders,
+): Shape {
+  const parameters: Parameter[] = []
+  const operands: string[] = []
+  let key = `${headers.method}\n${table}\n${headers.accept}\n${headers.prefer}\n${headers.profile}\n`
+  // A Range header is the same as offset and limit; named ones come later and win.
+  if (headers.range) {
+    parameters.push({ name: 'offset', text: '', operand: operands.push(String(headers.range.offset)) - 1 })
+    key += 'range'
+    if (headers.range.limit !== null) {
+      parameters.push({ name: 'limit', text: '', operand: operands.push(String(headers.range.limit)) - 1 })
+      key += '+'
+    }
+  }
+  key += '\n'
+  for (const [name, value] of query) {
+    if (ignored.has(name)) continue
+    if (name.includes('\0') || value.includes('\0')) throw errors.nullCharacter()
+    let text = value
+    let operand: number | null = null
+    if (numberNames.test(name)) {
+      text = ''
+      operand = operands.push(value) - 1
+    } else if (!wholeNames.test(name)) {
+      const prefix = operandPrefix.exec(value)?.[0]
+      if (prefix !== undefined) {
+        text = prefix
+        operand = operands.push(value.slice(prefix.length)) - 1
+      }
+    }
+    parameters.push({ name, text, operand })
+    key += `${encodeURIComponent(name)}=${encodeURIComponent(text)}${operand === null ? '' : '?'}&`
+  }
+  return { key, parameters, operands }
+}

@@ -1,0 +1,280 @@
+import type { ColumnType } from '../../../db/catalog/catalog.ts'
+import { joinBalanced } from '../../../db/join-balanced.ts'
+import { quoteName } from '../../../db/quote.ts'
+import { errors } from '../../errors.ts'
+import type { Operator, Value } from '../ask/request.ts'
+import type { Bindable } from '../plan/bindings.ts'
+import {
+  canonicalJson,
+  convertArray,
+  convertList,
+  convertOperand,
+  parseArrayLiteral,
+} from '../plan/convert-operand.ts'
+import type { ComparePredicate, FieldPlan, Predicate } from '../plan/plan.ts'
+import { fieldValue, type TypedSql } from './compile-field.ts'
+import { compareArray, JsonPredicates } from './json-predicates.ts'
+import { parseJsonOrArray } from './parse-json-operand.ts'
+import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from './patterns.ts'
+import { type SearchOperator, searchQuery } from './search-query.ts'
+import type { Parameters } from './sql.ts'
+
+const comparisons: Readonly<Partial<Record<Operator, string>>> = {
+  eq: '=',
+  neq: '<>',
+  gt: '>',
+  gte: '>=',
+  lt: '<',
+  lte: '<=',
+  isdistinct: 'IS NOT',
+}
+
+/** Compiles predicates; what needs rows of other tables is left to `exists`. */
+export class PredicateCompiler {
+  readonly #parameters: Parameters
+  readonly #exists: (predicate: Extract<Predicate, { kind: 'embed' }>) => string
+  readonly #json: JsonPredicates
+
+  constructor(parameters: Parameters, exists: (predicate: Extract<Predicate, { kind: 'embed' }>) => string) {
+    this.#parameters = parameters
+    this.#exists = exists
+    this.#json = new JsonPredicates(parameters)
+  }
+
+  compile(predicate: Predicate): string {
+    switch (predicate.kind) {
+      case 'embed':
+        return this.#exists(predicate)
+      case 'compare':
+        return negate(predicate.negated, this.#compare(predicate))
+      default: {
+        const terms = predicate.terms.map((term) => `(${this.compile(term)})`)
+        return negate(predicate.negated, joinBalanced(terms, predicate.kind === 'and' ? ' AND ' : ' OR '))
+      }
+    }
+  }
+
+  #compare(predicate: ComparePredicate): string {
+    const { field, operator, value } = predicate
+    const left = fieldValue(field)
+    switch (operator) {
+      case 'is':
+        return compileIs(left, constantOf(value))
+      case 'in': {
+        const list = this.#bind(value, (text) => convertList(typed(field, left.type), text))
+        return `${left.sql} IN (SELECT value FROM json_each(${list}))`
+      }
+      case 'like':
+      case 'ilike':
+        return this.#like(predicate, left)
+      case 'match':
+      case 'imatch':
+        return this.#match(predicate, left)
+      case 'cs':
+      case 'cd':
+      case 'ov':
+        return this.#contain(operator, left, constantOf(value))
+      case 'fts':
+      case 'plfts':
+      case 'phfts':
+      case 'wfts':
+        return this.#search(predicate, operator)
+      default:
+        return this.#order(predicate, left)
+    }
+  }
+
+  #order({ field, operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
+    const sign = comparisons[operator] as string
+    if (left.type === 'json') return this.#compareJson(operator, sign, left, value)
+    const as = typed(field, left.type)
+    if (quantifier !== null) {
+      const list = this.#bind(value, (text) => convertArray(as, text))
+      return quantified(left.sql, quantifier, list, (element) => `${left.sql} ${sign} ${element}`)
+    }
+    const right = this.#bind(value, (text) => convertOperand(as, text))
+    return `${left.sql} ${sign} ${field.untyped ? withAffinity(right, left.type) : right}`
+  }
+
+  #compareJson(operator: Operator, sign: string, left: TypedSql, value: Value): string {
+    if (value.kind === 'operand') {
+      return `json(${left.sql}) ${sign} ${this.#bind(value, canonicalJson)}`
+    }
+    const parsed = parseJsonOrArray(value.text)
+    if (operator === 'eq' || operator === 'neq' || operator === 'isdistinct') {
+      const equal = joinBalanced(
+        parsed.alternatives.map((alternative) => this.#json.equals(left.sql, alternative)),
+        ' OR ',
+      )
+      if (operator === 'isdistinct') return `(${left.sql} IS NULL OR NOT ifnull(${equal},0))`
+      return known(left.sql, operator === 'neq' ? `NOT ifnull(${equal},0)` : equal)
+    }
+    const [first] = parsed.alternatives
+    if (!Array.isArray(first)) throw errors.notImplemented('JSON objects have no order.')
+    return known(
+      left.sql,
+      compareArray(left.sql, operator as 'lt' | 'lte' | 'gt' | 'gte', first, this.#parameters),
+    )
+  }
+
+  #like({ field, operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
+    const text = left.type === 'text' ? left.sql : `CAST(${left.sql} AS TEXT)`
+    const convert = operator === 'like' ? globPattern : likePattern
+    const matches = (pattern: string) =>
+      operator === 'like' ? `${text} GLOB ${pattern}` : `${text} LIKE ${pattern} ESCAPE '\\'`
+    if (quantifier !== null) {
+      const list = this.#bind(value, (array) =>
+        JSON.stringify(parseArrayLiteral(array).map((element) => convert(element ?? ''))),
+      )
+      return quantified(text, quantifier, list, matches)
+    }
+    const long = value.kind === 'constant' ? longPattern(value.text, operator === 'ilike') : null
+    if (long !== null) {
+      const part = this.#parameters.add({ kind: 'constant', value: long.text })
+      const subject = operator === 'ilike' ? `lower(${text})` : text
+      switch (long.kind) {
+        case 'is':
+          return `${subject} = ${part}`
+        case 'starts':
+          return `substr(${subject},1,length(${part})) = ${part}`
+        case 'ends':
+          return `substr(${subject},-length(${part})) = ${part}`
+        case 'holds':
+          return `instr(${subject},${part}) > 0`
+      }
+    }
+    if (field.column.type === 'blob')
+      throw errors.undefinedFunction('operator does not exist: bytea ~~ unknown')
+    return matches(this.#bind(value, convert))
+  }
+
+  #match({ operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
+    const text = left.type === 'text' ? left.sql : `CAST(${left.sql} AS TEXT)`
+    const subject = operator === 'imatch' ? `lower(${text})` : text
+    const matches = (expression: string) => {
+      const patterns = regexPatterns(expression).map((pattern) => {
+        const wanted = operator === 'imatch' ? lowerAscii(pattern) : pattern
+        return `${subject} GLOB ${this.#parameters.add({ kind: 'constant', value: wanted })}`
+      })
+      return `(${joinBalanced(patterns, ' OR ')})`
+    }
+    if (quantifier === null) return matches(constantOf(value))
+    const all = parseArrayLiteral(constantOf(value)).map((expression) => matches(expression ?? ''))
+    if (all.length === 0) return quantifier === 'any' ? '0' : `${text} IS NOT NULL`
+    return joinBalanced(all, quantifier === 'any' ? ' OR ' : ' AND ')
+  }
+
+  /** Full-text search over the table's FTS5 index, which holds the rows' ids. */
+  #search({ field, value, language }: ComparePredicate, operator: SearchOperator): string {
+    const { search, column, alias } = field
+    if (!search?.columns.includes(column.name) || field.path.length > 0) {
+      throw errors.notSearchable(field.table, column.name)
+    }
+    if (language !== null && language !== 'english' && language !== 'simple')
+      throw errors.searchLanguage(language)
+    const index = quoteName(search.index)
+    const query = this.#bind(value, (text) => searchQuery(operator, text, column.name))
+    return `${alias}.rowid IN (SELECT rowid FROM ${index} WHERE ${index} MATCH ${query})`
+  }
+
+  #contain(operator: 'cs' | 'cd' | 'ov', left: TypedSql, text: string): string {
+    if (left.type !== 'json') {
+      throw errors.undefinedFunction(
+        `operator does not exist: ${left.type} ${{ cs: '@>', cd: '<@', ov: '&&' }[operator]} unknown`,
+        'cs, cd and ov compare JSON columns.',
+      )
+    }
+    const { elements, json } = parseJsonOrArray(text)
+    if (json !== undefined) {
+      if (operator === 'cs') return known(left.sql, this.#json.contains(left.sql, json))
+      if (operator === 'cd') return known(left.sql, this.#json.containedIn(left.sql, json))
+      return known(left.sql, this.#json.overlaps(left.sql, Array.isArray(json) ? json : [json]))
+    }
+    if (operator === 'cd') return known(left.sql, this.#json.containedIn(left.sql, elements.flat()))
+    const held = elements.map((same) => this.#json.overlaps(left.sql, same))
+    const isArray = `json_type(${left.sql})='array'`
+    return known(
+      left.sql,
+      operator === 'ov'
+        ? joinBalanced(held.length ? held : ['0'], ' OR ')
+        : joinBalanced([isArray, ...held.map((term) => `(${term})`)], ' AND '),
+    )
+  }
+
+  #bind(value: Value, convert: (text: string) => Bindable): string {
+    if (value.kind === 'constant')
+      return this.#parameters.add({ kind: 'constant', value: convert(value.text) })
+    return this.#parameters.add({ kind: 'operand', index: value.index, convert })
+  }
+}
+
+function negate(negated: boolean, sql: string): string {
+  return negated ? `NOT (${sql})` : sql
+}
+
+/** Unknown where the value is null, as in PostgreSQL, and never unknown where it is not. */
+function known(value: string, sql: string): string {
+  return `(CASE WHEN ${value} IS NULL THEN NULL ELSE ifnull(${sql},0) END)`
+}
+
+function quantified(
+  left: string,
+  quantifier: 'any' | 'all',
+  list: string,
+  test: (element: string) => string,
+): string {
+  const holds = `EXISTS (SELECT 1 FROM json_each(${list}) AS _atoll_q WHERE ${quantifier === 'any' ? '' : 'NOT '}(${test('_atoll_q.value')}))`
+  return known(left, quantifier === 'any' ? holds : `NOT ${holds}`)
+}
+
+/** The field's column, seen as the type that its path gives it. */
+function typed(field: FieldPlan, type: ColumnType) {
+  return field.path.length === 0 ? field.column : { ...field.column, type, values: null }
+}
+
+function withAffinity(parameter: string, type: ColumnType): string {
+  switch (type) {
+    case 'integer':
+    case 'boolean':
+      return `CAST(${parameter} AS INTEGER)`
+    case 'real':
+    case 'numeric':
+    case 'timestamp':
+    case 'timestamp_ms':
+      return `CAST(${parameter} AS NUMERIC)`
+    default:
+      return parameter
+  }
+}
+
+function constantOf(value: Value): string {
+  if (value.kind === 'constant') return value.text
+  throw new Error('this operator has no operand of its own')
+}
+
+function compileIs(left: TypedSql, word: string): string {
+  switch (word.toLowerCase()) {
+    case 'null':
+      return `${left.sql} IS NULL`
+    case 'not_null':
+      return `${left.sql} IS NOT NULL`
+    case 'true':
+      return `${booleanSql(left)} IS TRUE`
+    case 'false':
+      return `${booleanSql(left)} IS FALSE`
+    case 'unknown':
+      return `${left.sql} IS NULL`
+    default:
+      throw errors.unparsable(
+        'filter',
+        `is.${word}`,
+        4,
+        `unexpected "${word.slice(0, 1)}" expecting isVal: (null, not_null, true, false, unknown)`,
+      )
+  }
+}
+
+function booleanSql(left: TypedSql): string {
+  if (left.type === 'boolean' || left.type === 'integer') return left.sql
+  throw errors.undefinedFunction(`argument of IS must be type boolean, not type ${left.type}`)
+}

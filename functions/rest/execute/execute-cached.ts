@@ -1,0 +1,94 @@
+/**
+ * Runs reads through the cache.
+ * @module
+ */
+import type { Catalog } from '../../../db/catalog/catalog.ts'
+import type { ClusterSession } from '../../../db/cluster/session.ts'
+import type { Rights } from '../../access/rights.ts'
+import type { CachedAnswer } from '../../cache/cache-entry.ts'
+import type { CacheDirectives, FillTerms, Served } from '../../cache/cache-query.ts'
+import type { ConsistentCache } from '../../cache/consistent-cache.ts'
+import type { Invalidator } from '../../cache/invalidate.ts'
+import { LastWrites, lastWritesKey } from '../../cache/last-writes.ts'
+import { errors } from '../../errors.ts'
+import type { CompiledRead } from '../compile/compile-read.ts'
+import { type CachePlan, tagsFor } from '../plan/cache-plan.ts'
+import type { ReadPlan } from '../plan/plan.ts'
+import { type BoundRead, executeRead, type ReadResult } from './execute.ts'
+
+/** A read that may be answered from the cache. */
+export interface CachedRead {
+  readonly plan: ReadPlan
+  readonly compiled: CompiledRead
+  readonly cachePlan: CachePlan
+  /** What tells this request from all others whose answers are other ones. */
+  readonly key: string
+  readonly bindings: BoundRead
+  readonly directives: CacheDirectives
+  /** Who the caller is, when their last writes must be seen without a session token. */
+  readonly who: string | null
+}
+
+/** Makes what a read has found what is sent, and kept. */
+export type ToAnswer = (
+  result: ReadResult,
+  plan: ReadPlan,
+  columns: readonly string[],
+) => Promise<CachedAnswer>
+
+/** @throws 504 when the client wants a cached answer only, and there is none */
+export async function executeCached(
+  request: CachedRead,
+  cache: ConsistentCache,
+  session: ClusterSession,
+  catalog: Catalog,
+  toAnswer: ToAnswer,
+): Promise<Served> {
+  const { plan, compiled, cachePlan, key, bindings, directives, who } = request
+  const tags = await tagsFor(cachePlan, plan, bindings, session)
+  const read = async (terms: FillTerms) => {
+    const own = session.toFill(terms)
+    const result = await executeRead(plan, compiled, bindings, own, catalog)
+    const answer: CachedAnswer = await toAnswer(result, plan, compiled.columns)
+    // Slots that moved meanwhile lie under other tags: the answer is right, and not to be kept under these.
+    const isSame = String(await tagsFor(cachePlan, plan, bindings, own)) === String(tags)
+    return { answer, bookmarks: own.read, whole: isSame && result.missing.length === 0 }
+  }
+  const query = {
+    key,
+    tags,
+    ttlMs: cachePlan.ttlMs,
+    maxStaleMs: cachePlan.maxStaleMs,
+    seen: session.seen,
+    who,
+    directives,
+    later: session.later,
+  }
+  const served = await cache.get(query, read)
+  if (served === null) throw errors.notCached()
+  // What the answer shows, the session has seen.
+  for (const [database, bookmark] of served.bookmarks) session.note(database, bookmark)
+  return served
+}
+
+/** The canonical request: its shape and operands, who may share its answer, and what the policies' parameters are. */
+export function cacheKey(space: string, shape: string, operands: readonly string[], rights: Rights): string {
+  return JSON.stringify([space, rights.caller.role, shape, operands, rights.decisions()])
+}
+
+/** Has a session see what the caller has written by other isolates; for answers that do not come from the cache. */
+export async function seeLastWrites(
+  { store, prefix }: Invalidator,
+  who: string | null,
+  session: ClusterSession,
+): Promise<ClusterSession> {
+  if (who === null || store.isLocal) return session
+  try {
+    const [text] = await store.read([lastWritesKey(prefix, who)])
+    for (const [database, bookmark] of LastWrites.parse(text)) session.note(database, bookmark)
+    return store.mayMissWrites?.() ? session.onPrimary() : session
+  } catch {
+    // Nobody knows what they have written: replicas may lack it.
+    return session.onPrimary()
+  }
+}

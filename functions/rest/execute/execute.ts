@@ -1,0 +1,176 @@
+/**
+ * The only stage that does I/O: reads. Writes are in `execute-write.ts`, and together they are the stage.
+ * @module
+ */
+
+import type { Catalog } from '../../../db/catalog/catalog.ts'
+import type { BoundStatement, Site } from '../../../db/cluster/cluster.ts'
+import { BoundError, MovedError, StaleCopyError } from '../../../db/cluster/constraint-error.ts'
+import { followReferences } from '../../../db/cluster/reference-copies.ts'
+import { rowsOf } from '../../../db/cluster/rows-of.ts'
+import type { ClusterSession } from '../../../db/cluster/session.ts'
+import { locate } from '../../../db/cluster/unique-values.ts'
+import { AtollError, type BoundName, errors } from '../../errors.ts'
+import type { Budget } from '../ask/budget.ts'
+import { byteLength } from '../ask/byte-length.ts'
+import { type CompiledGather, type CompiledRead, joinedOf, maxGathered } from '../compile/compile-read.ts'
+import { bytesOf, guardAnswer } from '../compile/guard-answer.ts'
+import { bindParameters, maxParameterBytes, type Statement } from '../compile/sql.ts'
+import type { Bindings } from '../plan/bindings.ts'
+import { lookedUp, slotsOf } from '../plan/place.ts'
+import type { ReadPlan, RoutePlan } from '../plan/plan.ts'
+import { answersOf, readParts } from './execute-spread.ts'
+import { sortRows } from './sort-rows.ts'
+
+/** What a read is run with. */
+export interface BoundRead extends Bindings {
+  readonly budget: Budget
+}
+
+/** What a read found. */
+export interface ReadResult {
+  /** JSON text, or a line of CSV, for each row; or one text of all rows, joined as an array's are. */
+  readonly rows: readonly string[]
+  /** How many rows that is. */
+  readonly count: number
+  /** How many rows there are without limit and offset; null when nobody asked. */
+  readonly total: number | null
+  /** Shards that did not answer, and that the request allows to be missing. */
+  readonly missing: readonly string[]
+}
+
+/** Times that a read follows slots that moved away under it. */
+const maxMoves = 4
+
+/**
+ * Runs a compiled read: in one round trip, on one database or on several at the same time.
+ *
+ * @param boundRows rows that the statement reads instead of a table's
+ */
+export async function executeRead(
+  plan: ReadPlan,
+  compiled: CompiledRead,
+  bindings: BoundRead,
+  session: ClusterSession,
+  catalog: Catalog,
+  boundRows?: string,
+): Promise<ReadResult> {
+  for (let moves = 1; ; moves++) {
+    try {
+      const gathered = await gatherRows(plan, compiled, bindings, session)
+      return await readRows(plan, compiled, { ...bindings, gathered }, session, boundRows)
+    } catch (error) {
+      if (error instanceof BoundError) throw beyond(error, bindings.budget)
+      if (error instanceof StaleCopyError) {
+        if (moves >= maxMoves) throw errors.copiesBehind(error.database)
+        await followReferences(session, catalog)
+        continue
+      }
+      // Where rows lie decides which statements are run, so all of it is decided anew.
+      if (!(error instanceof MovedError)) throw error
+      if (moves >= maxMoves)
+        throw await session.cluster.whyMoved([{ database: error.database, slots: null }], session)
+    }
+  }
+}
+
+export function beyond({ bound }: BoundError, budget: Budget): AtollError {
+  const name = bound as Extract<BoundName, keyof Budget>
+  return errors.beyondBudget(name, null, budget[name])
+}
+
+async function readRows(
+  plan: ReadPlan,
+  compiled: CompiledRead,
+  bindings: BoundRead,
+  session: ClusterSession,
+  boundRows?: string,
+): Promise<ReadResult> {
+  const site = await siteOf(plan.route, bindings, session)
+  const parts = await session.cluster.partsOf(site, session)
+  if (parts.length > 1) return readParts({ site, plan, compiled, bindings, session, boundRows })
+  const counts = compiled.count ? [compiled.count] : []
+  // What it shows is bounded in the statement: more than may be shown never leaves the database.
+  const rowsWithin = (maxBytes: number) =>
+    guardAnswer(bind(compiled.rows, bindings, boundRows), {
+      columns: 'r',
+      size: bytesOf(['r']),
+      maxBytes,
+      maxRows: null,
+    })
+  const ask = async (main: BoundStatement) => {
+    const statements = [main, ...counts.map((statement) => bind(statement, bindings, boundRows))]
+    const { answers, missing } = answersOf(await session.run(site, () => statements), plan)
+    const [rows = [], counted] = answers[0] ?? []
+    return { rows, total: counted ? Number(counted[0]?.n ?? 0) : null, missing }
+  }
+  const { answerBytes } = bindings.budget
+  if (compiled.isJoined && !tooLong.has(compiled)) {
+    try {
+      const { rows, ...rest } = await ask(joinedOf(rowsWithin(Math.min(maxJoinedBytes, answerBytes))))
+      const { r: text, n } = rows[0] ?? { r: null, n: 0 }
+      return { ...rest, rows: text === null ? [] : [text as string], count: Number(n) }
+    } catch (error) {
+      const isLong =
+        error instanceof BoundError || (error instanceof AtollError && error.body.code === '54001')
+      if (!isLong || answerBytes <= maxJoinedBytes) throw error
+      tooLong.add(compiled)
+    }
+  }
+  const { rows, ...rest } = await ask(rowsWithin(answerBytes))
+  return { ...rest, rows: rows.map((row) => row.r as string), count: rows.length }
+}
+
+/** Most bytes of an answer that the database joins to one text: D1 allows 2,000,000. */
+const maxJoinedBytes = 1_900_000
+
+/** What is longer is read row by row from then on. */
+const tooLong = new WeakSet<CompiledRead>()
+
+/** Reads the rows that lie elsewhere, each gather as one JSON array. */
+async function gatherRows(
+  { gathers }: ReadPlan,
+  compiled: CompiledRead,
+  bindings: Bindings,
+  session: ClusterSession,
+): Promise<string[]> {
+  return Promise.all(
+    gathers.map(async ({ route, table }, i) => {
+      const { columns, statement: gather } = compiled.gathers[i] as CompiledGather
+      const bounds = {
+        columns: columns.join(', '),
+        size: bytesOf(['r']),
+        maxBytes: maxParameterBytes,
+        maxRows: null,
+      }
+      const statement = guardAnswer(bind(gather, bindings), bounds)
+      const outcomes = await session.run(await siteOf(route, bindings, session), () => [statement])
+      const isTooMuch = outcomes.some((outcome) => 'error' in outcome && outcome.error instanceof BoundError)
+      if (isTooMuch) throw errors.tooManyToGather(table.name, maxGathered)
+      const rows = outcomes.flatMap(rowsOf)
+      const byKey = table.primaryKey.map(() => ({ descending: false, nulls: 'first' as const }))
+      const sorted = outcomes.length > 1 ? sortRows(rows, byKey) : rows
+      const text = `[${sorted.map((row) => row.r as string).join(',')}]`
+      if (rows.length > maxGathered || byteLength(text) > maxParameterBytes) {
+        throw errors.tooManyToGather(table.name, maxGathered)
+      }
+      return text
+    }),
+  )
+}
+
+/** The databases that a route means for a request. */
+export async function siteOf(route: RoutePlan, bindings: Bindings, session: ClusterSession): Promise<Site> {
+  if (route.kind === 'lookup') {
+    if (!session.cluster.sharded) return { kind: 'primary' }
+    const held = await locate(session, route.table, route.column, lookedUp(route, bindings))
+    // What is in no entry is in no row: any database can say so.
+    return { kind: 'slots', slots: held.length === 0 ? [0] : [...new Set(held.map(({ slot }) => slot))] }
+  }
+  if (route.kind !== 'pinned') return route
+  return { kind: 'slots', slots: slotsOf(route, bindings) }
+}
+
+export function bind(statement: Statement, bindings: Bindings, rows?: string): BoundStatement {
+  return { text: statement.text, parameters: bindParameters(statement, bindings, rows), isWorded: true }
+}

@@ -1,0 +1,56 @@
+/**
+ * How a call of a function is to be answered: what its headers say, read before it runs, so that what cannot be is refused before
+ * anything has happened.
+ * @module
+ */
+import type { AtollConfig } from '../../config.ts'
+import type { AnyFunction } from '../../define.ts'
+import { errors } from '../../errors.ts'
+import { chooseMedia } from '../ask/media.ts'
+import type { Preferences } from '../ask/parse-preferences.ts'
+import { headersOf } from '../ask/raw-request.ts'
+import { chooseValueMedia, type ValueMedia } from '../ask/value-media.ts'
+
+export interface CallTerms {
+  readonly preferences: Preferences
+  /** What a value is answered as; null for rows and for nothing. */
+  readonly media: ValueMedia | null
+  /** Whether exactly one row is asked for. */
+  readonly singular: boolean
+  /** Whether what it wrote may have to be undone. */
+  readonly mayUndo: boolean
+}
+
+/**
+ * @throws AtollError `PGRST107` for media types that the function does not have, `PGRST128` for max-affected where there are no rows,
+ *   `SHARD017` where something may have to be undone that cannot be
+ */
+export function readTerms(
+  name: string,
+  definition: AnyFunction,
+  raw: Request,
+  preferred: Preferences,
+  config: AtollConfig,
+): CallTerms {
+  const preferences = config.txRollback ? preferred : { ...preferred, tx: null }
+  const { kind } = definition.returns
+  if (preferences.maxAffected !== null && kind !== 'rows') throw errors.maxAffectedOfOne()
+  const accept = raw.headers.get('accept') ?? ''
+  const media = kind === 'scalar' ? chooseValueMedia(accept) : null
+  const singular = (kind === 'rows' || kind === 'row') && chooseMedia(accept).kind === 'object'
+  const isAsked =
+    preferences.tx === 'rollback' ||
+    preferences.maxAffected !== null ||
+    singular ||
+    // Whether it fits is seen when it is there.
+    (media !== null && media.kind !== 'json')
+  const mayUndo = isAsked && !definition.stable
+  if (mayUndo && definition.undoable === false) throw errors.notUndoable(name)
+  return { preferences, media, singular, mayUndo }
+}
+
+/** @throws AtollError `PGRST106` when another schema is asked for than there is */
+export function checkProfile(raw: Request, config: AtollConfig): void {
+  const { profile } = headersOf(raw)
+  if (profile !== '' && profile !== config.schema) throw errors.unknownSchema(profile, config.schema)
+}

@@ -1,0 +1,162 @@
+/**
+ * Turns operands, which are text, into the values that a column is compared with, as PostgreSQL's input
+ * functions do: what the type cannot hold is refused with the SQLSTATE that PostgreSQL gives.
+ * @module
+ */
+import { type Column, type ColumnType, isNumeric } from '../../../db/catalog/catalog.ts'
+import { errors } from '../../errors.ts'
+import { parseList } from '../ask/parse-filter.ts'
+import { unescaped } from '../ask/scanner.ts'
+import type { Bindable } from './bindings.ts'
+
+/** PostgreSQL's name of a type, for messages. */
+const typeName: Readonly<Record<ColumnType, string>> = {
+  integer: 'integer',
+  real: 'double precision',
+  numeric: 'numeric',
+  text: 'text',
+  boolean: 'boolean',
+  json: 'json',
+  timestamp: 'timestamp with time zone',
+  timestamp_ms: 'timestamp with time zone',
+  blob: 'bytea',
+}
+
+const truths: Readonly<Record<string, number>> = {
+  true: 1,
+  t: 1,
+  yes: 1,
+  y: 1,
+  on: 1,
+  1: 1,
+  false: 0,
+  f: 0,
+  no: 0,
+  n: 0,
+  off: 0,
+  0: 0,
+}
+
+/** The value of one operand for a column of this type. Integers stay text, so that no digit is lost. */
+export function convertOperand(column: Column, text: string): Bindable {
+  switch (column.type) {
+    case 'integer':
+      return integerText(text)
+    case 'real':
+    case 'numeric':
+      return numberText(text, typeName[column.type])
+    case 'boolean': {
+      const word = text.trim().toLowerCase()
+      const truth = Object.hasOwn(truths, word) ? truths[word] : undefined
+      if (truth === undefined) throw errors.invalidText('boolean', text)
+      return truth
+    }
+    case 'timestamp':
+    case 'timestamp_ms':
+      return timestampNumber(column.type, text)
+    case 'json':
+      return canonicalJson(text)
+    case 'blob':
+      return blobText(text)
+    case 'text':
+      if (column.values && !column.values.includes(text)) throw errors.invalidEnum(column.name, text)
+      return text
+  }
+}
+
+export function integerText(text: string): string {
+  const trimmed = text.trim()
+  if (!/^[+-]?\d+$/.test(trimmed)) throw errors.invalidText('integer', trimmed)
+  if (trimmed.length > 18) {
+    const value = BigInt(trimmed.replace(/^\+/, ''))
+    if (value > 9223372036854775807n || value < -9223372036854775808n)
+      throw errors.outOfRange('bigint', trimmed)
+  }
+  return trimmed.replace(/^\+/, '')
+}
+
+function numberText(text: string, type: string): string {
+  const trimmed = text.trim()
+  if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed)) throw errors.invalidText(type, trimmed)
+  if (!Number.isFinite(Number(trimmed))) throw errors.outOfRange(type, trimmed)
+  return trimmed
+}
+
+function timestampNumber(type: 'timestamp' | 'timestamp_ms', text: string): number {
+  const iso = text.trim().replace(/^(\d{4}-\d\d-\d\d) /, '$1T')
+  const zoned = /(?:Z|[+-]\d\d(?::?\d\d)?)$/i.test(iso) || /^\d{4}-\d\d-\d\d$/.test(iso) ? iso : `${iso}Z`
+  const milliseconds = Date.parse(zoned.replace(/([+-]\d\d)$/, '$1:00'))
+  if (Number.isNaN(milliseconds)) throw errors.invalidText(typeName[type], text)
+  return type === 'timestamp' ? milliseconds / 1000 : milliseconds
+}
+
+/** JSON without insignificant white space, as SQLite's `json()` writes it. */
+export function canonicalJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text))
+  } catch {
+    throw errors.invalidText('json', text)
+  }
+}
+
+/** Bytes as `hex()` writes them: `\x` and digits, or text. */
+function blobText(text: string): string {
+  if (text.startsWith('\\x')) {
+    const digits = text.slice(2)
+    if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) throw errors.invalidText('bytea', text)
+    return digits.toUpperCase()
+  }
+  return [...new TextEncoder().encode(text)]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('')
+    .toUpperCase()
+}
+
+/** `(1,2,3)` as a JSON array for `json_each`. */
+export function convertList(column: Column, text: string): string {
+  return jsonArray(column, parseList(text))
+}
+
+/** `{1,2,3}` (PostgreSQL's array literal) as a JSON array for `json_each`. */
+export function convertArray(column: Column, text: string): string {
+  return jsonArray(
+    column,
+    parseArrayLiteral(text).map((element) => element ?? ''),
+  )
+}
+
+/** Elements go as JSON numbers or strings; digits are copied, never read into a JavaScript number. */
+function jsonArray(column: Column, elements: readonly string[]): string {
+  const values = elements.map((element) => {
+    const value = convertOperand(column, element)
+    const isNumber = isNumeric(column.type)
+    return isNumber ? jsonNumber(String(value)) : JSON.stringify(value)
+  })
+  return `[${values.join(',')}]`
+}
+
+/** PostgreSQL reads `.5`, `5.`, `+5` and `007`; JSON does not. */
+export function jsonNumber(text: string): string {
+  return text
+    .replace(/^\+/, '')
+    .replace(/^(-?)0+(?=\d)/, '$1')
+    .replace(/^(-?)\./, '$10.')
+    .replace(/\.(?=$|e)/i, '')
+}
+
+/** Elements of `{a,"b c",NULL}`; nested arrays are refused. */
+export function parseArrayLiteral(text: string): (string | null)[] {
+  const inner = /^\s*\{([\s\S]*)\}\s*$/.exec(text)?.[1]
+  if (inner === undefined) throw errors.malformedArray(text)
+  if (inner.trim() === '') return []
+  const elements: (string | null)[] = []
+  const pattern = /(?:\s*"((?:[^"\\]|\\[\s\S])*)"\s*|([^,{}"]*))(,|$)/y
+  for (;;) {
+    const found = pattern.exec(inner)
+    if (!found) throw errors.malformedArray(text)
+    const [, quoted, bare = ''] = found
+    if (quoted !== undefined) elements.push(unescaped(quoted))
+    else elements.push(bare.trim().toUpperCase() === 'NULL' ? null : bare.trim())
+    if (found[3] === '') return elements
+  }
+}

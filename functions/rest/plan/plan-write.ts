@@ -1,0 +1,277 @@
+import {
+  type Catalog,
+  type Column,
+  type ColumnPair,
+  sameColumns,
+  type Table,
+} from '../../../db/catalog/catalog.ts'
+import { quoteName } from '../../../db/quote.ts'
+import { allRows, noRows, type Rights, type RowPolicy } from '../../access/rights.ts'
+import { errors } from '../../errors.ts'
+import type { Payload } from '../ask/parse-payload.ts'
+import { type RestRequest, textOf } from '../ask/request.ts'
+import { convertOperand } from './convert-operand.ts'
+import { numberedColumn } from './numbered-column.ts'
+import { gather, routeOf } from './place.ts'
+import { type ConflictPlan, embedsOf, type ReferencePlan, type WriteAction, type WritePlan } from './plan.ts'
+import { Planner, type PlanOptions } from './plan-request.ts'
+
+/** Resolves a write against the catalog and the caller's rights. */
+export function planWrite(
+  request: RestRequest,
+  payload: Payload,
+  catalog: Catalog,
+  rights: Rights,
+  options: PlanOptions,
+): WritePlan {
+  const planner = new Planner(catalog, rights, options)
+  const table = planner.table(request.table)
+  const action = request.action as WriteAction
+  requireWrite(table, action, request, rights)
+  const conflict = planConflict(table, action, request, rights)
+  const columns =
+    action === 'delete'
+      ? []
+      : payload.columns.map((name) => writableColumn(table, name, action, conflict, rights))
+  if (table.kind === 'view') throw errors.notWritable(table.name)
+  if (action === 'upsert') checkKeyFilters(table, request)
+  const { policy, check } = policiesFor(table, action, conflict, rights)
+  const shows = request.preferences.return === 'representation'
+  const { where, order, limit, offset } = request.root
+  const chooses = where.length > 0 || order.length > 0 || limit !== null || offset !== null
+  const reads = shows || (action !== 'insert' && chooses)
+  const visible = reads ? rights.rows(table, 'select') : allRows
+  const root = planner.resource(table, request.root, both(visible, policy), {
+    alias: quoteName(table.name),
+  })
+  const leavesOut = embedsOf(root.output).some(({ embed }) => embed.inner)
+  if (leavesOut && request.media.kind === 'object') {
+    throw errors.notImplemented('A written row cannot be both one object and left out by an inner embed.')
+  }
+  if (root.aggregated) throw errors.notImplemented('Aggregates of written rows are not implemented.')
+  if ((root.limit || root.offset) && root.order.length === 0 && action !== 'insert')
+    throw errors.limitWithoutOrder()
+  const isDistributed = options.sharded && table.placement.kind === 'distributed'
+  if (isDistributed) checkDistribution(table, action, columns)
+  if (options.sharded && gather(root).gathers.length > 0) {
+    throw errors.notAcrossShards('Written rows cannot show rows that lie on other databases.')
+  }
+  const numbered = numberedColumn(table, options.sharded)
+  return {
+    kind: 'write',
+    action,
+    route: isDistributed ? routeOf(root) : { kind: 'primary' },
+    numbered,
+    root:
+      action === 'insert' || action === 'upsert' ? { ...root, where: [], limit: null, offset: null } : root,
+    policy,
+    check,
+    shown: shows && action !== 'delete' ? visible : allRows,
+    references: action === 'delete' ? [] : planReferences(table, columns, catalog, rights),
+    keyShown: keyShown(table, rights),
+    ...columnsToSet(table, action, columns, numbered),
+    conflict,
+    media: request.media,
+    preferences: request.preferences,
+  }
+}
+
+/**
+ * Whether the caller may make this write at all; asked before its body is read.
+ *
+ * @throws 42501 when they may not
+ */
+export function requireWrite(table: Table, action: WriteAction, request: RestRequest, rights: Rights): void {
+  const merges = action === 'upsert' || request.preferences.resolution === 'merge-duplicates'
+  if (action === 'insert' || action === 'upsert') {
+    rights.require(table, 'insert')
+    if (merges) rights.require(table, 'update')
+  } else rights.require(table, action)
+}
+
+/** Which rows a write finds, and what they must be like after it. What a merge writes must pass both checks. */
+function policiesFor(
+  table: Table,
+  action: WriteAction,
+  conflict: ConflictPlan | null,
+  rights: Rights,
+): { readonly policy: RowPolicy; readonly check: RowPolicy } {
+  switch (action) {
+    case 'delete':
+      return { policy: rights.rows(table, 'delete'), check: allRows }
+    case 'update':
+      return { policy: rights.rows(table, 'update'), check: rights.check(table, 'update') }
+    default: {
+      const check = rights.check(table, 'insert')
+      if (conflict?.resolution !== 'merge') return { policy: allRows, check }
+      // What a merge finds it reads, too.
+      const seen = rights.has(table, 'select') ? rights.rows(table, 'select') : allRows
+      return {
+        policy: both(rights.rows(table, 'update'), seen),
+        check: both(check, rights.check(table, 'update')),
+      }
+    }
+  }
+}
+
+function both(a: RowPolicy, b: RowPolicy): RowPolicy {
+  if (a.kind === 'all') return b
+  return b.kind === 'all' ? a : { kind: 'every', policies: [a, b] }
+}
+
+/** Foreign keys that the payload sets, as far as they may not name every row of their parent. */
+function planReferences(
+  table: Table,
+  columns: readonly Column[],
+  catalog: Catalog,
+  rights: Rights,
+): ReferencePlan[] {
+  const elsewhere = rights.unbounded ? [] : table.keysElsewhere
+  const denied = elsewhere
+    .filter((key) => key.columns.some((name) => columns.some((column) => column.name === name)))
+    .map(
+      (key): ReferencePlan => ({
+        constraint: key.constraint,
+        parent: key.parent,
+        on: key.columns.map((name, i): ColumnPair => [name, key.parentColumns[i] as string]),
+        policy: noRows,
+      }),
+    )
+  const served = table.relations.flatMap(({ forward, junction, toIsView, constraint, to, on }) => {
+    if (!forward || junction !== null || toIsView) return []
+    if (!on.some(([here]) => columns.some((column) => column.name === here))) return []
+    const parent = catalog.tables.get(to) as Table
+    const policy = rights.referable(parent)
+    const together = colocation(table, parent, on)
+    if (policy.kind === 'all' && together.length === 0) return []
+    return [{ constraint, parent: to, on: [...on, ...together], policy }]
+  })
+  return [...served, ...denied]
+}
+
+/** A child lies where its parent does: it has the parent's distribution value, even if it refers to it otherwise. */
+function colocation(child: Table, parent: Table, on: readonly ColumnPair[]): readonly ColumnPair[] {
+  if (child.placement.kind !== 'distributed' || parent.placement.kind !== 'distributed') return []
+  const pair: ColumnPair = [child.placement.by, parent.placement.by]
+  return on.some(([here, there]) => here === pair[0] && there === pair[1]) ? [] : [pair]
+}
+
+/** A key is told of rows that the caller may see, if they may see its columns. */
+function keyShown(table: Table, rights: Rights): RowPolicy | null {
+  if (!rights.has(table, 'select')) return null
+  const seen = rights.columns(table, 'select')
+  return table.primaryKey.every((column) => seen.has(column)) ? rights.rows(table, 'select') : null
+}
+
+/** A column that the caller may set. One that they may not even see is to them as if it were not there. */
+function writableColumn(
+  table: Table,
+  name: string,
+  action: WriteAction,
+  conflict: ConflictPlan | null,
+  rights: Rights,
+): Column {
+  const column = table.columns.get(name)
+  const inserts = action === 'insert' || action === 'upsert'
+  const mayInsert = !inserts || rights.columns(table, 'insert').has(name)
+  const isKey = conflict?.key.some((key) => key.name === name) === true
+  // A merge sets its key to what it is.
+  const updates = action === 'update' || (conflict?.resolution === 'merge' && !isKey)
+  const mayUpdate = !updates || rights.columns(table, 'update').has(name)
+  if (column === undefined || !(mayInsert && mayUpdate)) {
+    if (column && knowsColumn(table, name, rights))
+      throw errors.deniedColumn(table.name, name, rights.caller.signedIn)
+    throw errors.noColumn(name, table.name)
+  }
+  if (column.generated) throw errors.generatedColumn(name)
+  return column
+}
+
+function knowsColumn(table: Table, name: string, rights: Rights): boolean {
+  return (['select', 'insert', 'update'] as const).some((operation) =>
+    rights.columns(table, operation).has(name),
+  )
+}
+
+/** New rows must say where they lie. Those that are there stay: the database refuses another value than they have. */
+function checkDistribution(table: Table, action: WriteAction, columns: readonly Column[]): void {
+  if (table.placement.kind !== 'distributed') return
+  const by = table.columns.get(table.placement.by) as Column
+  const isFilled = by.default?.kind === 'function' || by.default?.kind === 'rowid'
+  if ((action === 'insert' || action === 'upsert') && !columns.includes(by) && !isFilled) {
+    throw errors.notNull(table.name, by.name, null)
+  }
+}
+
+/** An insert sets what Drizzle would fill, too; one that sets nothing names a column for SQLite's sake. */
+function columnsToSet(
+  table: Table,
+  action: WriteAction,
+  columns: readonly Column[],
+  numbered: Column | null,
+) {
+  if (action === 'update' || action === 'delete') return { columns, filled: [] }
+  const filled = [...table.columns.values()].filter(
+    (column) => (column.default?.kind === 'function' || column === numbered) && !columns.includes(column),
+  )
+  if (columns.length > 0 || filled.length > 0) return { columns, filled }
+  const first = [...table.columns.values()].find((column) => !column.generated)
+  return { columns, filled: first ? [first] : [] }
+}
+
+function planConflict(
+  table: Table,
+  action: WriteAction,
+  request: RestRequest,
+  rights: Rights,
+): ConflictPlan | null {
+  const { resolution } = request.preferences
+  const names = (action === 'upsert' ? null : request.onConflict) ?? table.primaryKey
+  const key = names.map((name) => {
+    const column = table.columns.get(name)
+    const isNamed = request.onConflict !== null && action !== 'upsert'
+    if (column && (!isNamed || knowsColumn(table, name, rights))) return column
+    throw errors.undefinedColumn(table.name, name)
+  })
+  if (action === 'upsert') return { key, resolution: 'merge' }
+  if (action !== 'insert' || resolution === null || key.length === 0) return null
+  const isUnique = table.uniques.some((unique) => sameColumns(unique.columns, names))
+  if (!isUnique) throw errors.noConflictTarget()
+  return { key, resolution: resolution === 'merge-duplicates' ? 'merge' : 'ignore' }
+}
+
+/** PUT names one row: its filters are `eq` on each column of the primary key, and nothing else. */
+function checkKeyFilters(table: Table, request: RestRequest): void {
+  if (request.root.limit || request.root.offset) throw errors.rangeOnPut()
+  const names = request.root.where.map((condition) => {
+    const plain =
+      condition.kind === 'filter' &&
+      condition.operator === 'eq' &&
+      !condition.negated &&
+      condition.quantifier === null &&
+      condition.field.path.length === 0
+    return plain ? condition.field.name : null
+  })
+  const matches =
+    table.primaryKey.length > 0 &&
+    names.length === table.primaryKey.length &&
+    table.primaryKey.every((column) => names.includes(column))
+  if (!matches) throw errors.notOnlyKeyFilters()
+}
+
+/** The payload of a PUT must be the row that its address names. */
+export function checkKeyOfPut(
+  request: RestRequest,
+  plan: WritePlan,
+  row: Readonly<Record<string, unknown>>,
+  operands: readonly string[],
+): void {
+  for (const condition of request.root.where) {
+    if (condition.kind !== 'filter') continue
+    const column = plan.root.table.columns.get(condition.field.name) as Column
+    const sent = plan.columns.includes(column) ? row[column.name] : null
+    if (sent === undefined || sent === null) throw errors.keyMismatch()
+    const named = convertOperand(column, textOf(condition.value, operands))
+    if (convertOperand(column, String(sent)) !== named) throw errors.keyMismatch()
+  }
+}
