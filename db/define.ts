@@ -6,17 +6,24 @@ import type { SQL } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
 import type { ColumnType } from './catalog/catalog.ts'
+import type { Access } from './catalog/policy.ts'
 import { makeRoutedId, slotCount, slotOf } from './cluster/slots.ts'
-import type { Access } from './policy.ts'
 
-export { and, not, or } from './compose-conditions.ts'
-export type { Access, Condition, Operation, PolicyCaller, PolicyContext, RoleGrants } from './policy.ts'
+export { and, not, or } from './catalog/compose-conditions.ts'
+export type {
+  Access,
+  Condition,
+  Operation,
+  PolicyCaller,
+  PolicyContext,
+  RoleGrants,
+} from './catalog/policy.ts'
 export {
   defineStorage,
   type ObjectCondition,
   type ObjectContext,
   type StorageDeclarations,
-} from './storage-policy.ts'
+} from './catalog/storage-policy.ts'
 
 /** A column that is worked out from others when it is asked for by name; `*` does not show it. */
 export interface ComputedColumn {

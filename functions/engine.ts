@@ -4,8 +4,8 @@
  */
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
 import type { Catalog } from '../db/catalog/catalog.ts'
+import type { StorageDeclarations } from '../db/catalog/storage-policy.ts'
 import type { TableDeclarations } from '../db/define.ts'
-import type { StorageDeclarations } from '../db/storage-policy.ts'
 import { checkOrigins } from './balancer/check-origins.ts'
 import type { OriginDeclarations } from './balancer/declarations.ts'
 import { type AtollConfig, defaultConfig } from './config.ts'

@@ -5,7 +5,7 @@ import seed from '../db/app/seed.ts'
 import tables from '../db/app/tables.ts'
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
 import { appMigrations, readMigrations } from '../db/migrate/migration-files.ts'
-import { makeSeedRows } from '../db/seed.ts'
+import { makeSeedRows } from '../db/seed/seed.ts'
 import { buildAssets } from '../functions/build-assets.ts'
 
 const root = join(import.meta.dirname, '..')

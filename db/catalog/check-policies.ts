@@ -1,6 +1,6 @@
-import type { PolicyCaller } from '../policy.ts'
 import type { Catalog } from './catalog.ts'
 import type { RowRule } from './grants.ts'
+import type { PolicyCaller } from './policy.ts'
 
 /**
  * Asks every condition once, as a caller without claims: what it then throws it would throw at a request.

@@ -2,7 +2,7 @@
  * Who may do what, as the catalog holds it. Made by `read-access.ts`, asked by `functions/access/rights.ts`.
  * @module
  */
-import type { Operation, PolicyCaller } from '../policy.ts'
+import type { Operation, PolicyCaller } from './policy.ts'
 
 /** What a role may do with a table; null: nothing. */
 export interface RoleRights {

@@ -1,5 +1,4 @@
 import { alias, type SQLiteTable, type SQLiteView } from 'drizzle-orm/sqlite-core'
-import type { Access, Condition, PolicyCaller, RoleGrants, Rows } from '../policy.ts'
 import type { Column as CatalogColumn } from './catalog.ts'
 import { createConditionCompiler, queryBuilder } from './compile-condition.ts'
 import {
@@ -11,6 +10,7 @@ import {
   type RowRule,
   type TableRights,
 } from './grants.ts'
+import type { Access, Condition, PolicyCaller, RoleGrants, Rows } from './policy.ts'
 
 /** What a table's grants are read from. */
 export interface AccessSource {

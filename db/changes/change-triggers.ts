@@ -4,8 +4,8 @@
  * @module
  */
 import { type Catalog, type Column, storedColumns, type Table } from '../catalog/catalog.ts'
-import { joinBalanced } from '../join-balanced.ts'
-import { quoteName, quoteText } from '../quote.ts'
+import { joinBalanced } from '../sql/join-balanced.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 
 export const changeTriggerPrefix = '_atoll_change_of_'
 

@@ -4,7 +4,7 @@
  */
 import type { BoundStatement, Row } from '../cluster/cluster.ts'
 import type { ClusterSession } from '../cluster/session.ts'
-import { quoteText } from '../quote.ts'
+import { quoteText } from '../sql/quote.ts'
 
 /** `cache` replaces generations, `jobs` starts jobs. */
 export type Consumer = 'cache' | 'jobs'

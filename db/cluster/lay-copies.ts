@@ -6,7 +6,7 @@
 
 import type { Catalog } from '../catalog/catalog.ts'
 import { tracked } from '../changes/track-changes.ts'
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
 import type { BoundStatement, Outcome } from './cluster.ts'
 import { ConstraintError } from './constraint-error.ts'

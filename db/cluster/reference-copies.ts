@@ -6,7 +6,7 @@
 import type { Catalog, Table } from '../catalog/catalog.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
 import { atHome, changesOf } from '../changes/track-changes.ts'
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import { type CopiedColumn, copiedKey, copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
 import type { BoundStatement, Row } from './cluster.ts'

@@ -8,7 +8,7 @@
  */
 import { errors } from '../../functions/errors.ts'
 import type { Catalog, Table } from '../catalog/catalog.ts'
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 import type { BoundStatement, Part } from './cluster.ts'
 import {
   ConstraintError,

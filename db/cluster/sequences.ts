@@ -1,5 +1,5 @@
 import type { Table } from '../catalog/catalog.ts'
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import type { Cluster } from './cluster.ts'
 import { rowsOf } from './rows-of.ts'
 import type { ClusterSession } from './session.ts'

@@ -12,7 +12,7 @@
  */
 import { AtollError, errors } from '../../functions/errors.ts'
 import type { Column, Table } from '../catalog/catalog.ts'
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Outcome, Part, Row } from './cluster.ts'
 import { pause } from './database.ts'
 import type { ClusterSession } from './session.ts'

@@ -4,8 +4,8 @@
  */
 import { buildCatalog } from '../catalog/build-catalog.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { StorageDeclarations } from '../storage-policy.ts'
-import { UsageError } from '../usage-error.ts'
+import type { StorageDeclarations } from '../catalog/storage-policy.ts'
+import { UsageError } from '../doors/usage-error.ts'
 
 /** The app's tables and buckets. */
 export async function readAppTables(): Promise<{ catalog: Catalog; storage: StorageDeclarations }> {

@@ -6,10 +6,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { readApp } from '../../functions/read-app.ts'
+import { openDatabases, root } from '../doors/open-databases.ts'
 import { checkCluster } from '../migrate/migrate-cluster.ts'
 import { appMigrations, readMigrations } from '../migrate/migration-files.ts'
 import { checkGenerated } from '../migrate/schema-drift.ts'
-import { openDatabases, root } from '../open-databases.ts'
 import { readAppSchema } from './app-tables.ts'
 import { runCommand } from './run-command.ts'
 

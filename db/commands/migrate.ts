@@ -6,11 +6,11 @@
  * @module
  */
 import { parseArgs } from 'node:util'
+import { openDatabases } from '../doors/open-databases.ts'
 import { migrateCluster } from '../migrate/migrate-cluster.ts'
 import { appMigrations, readMigrations, unjournaled } from '../migrate/migration-files.ts'
 import { planText, reportText } from '../migrate/report.ts'
 import { checkGenerated } from '../migrate/schema-drift.ts'
-import { openDatabases } from '../open-databases.ts'
 import { readAppSchema, readAppTables } from './app-tables.ts'
 import { runCommand } from './run-command.ts'
 

@@ -2,7 +2,7 @@
  * Tables that a migration makes anew: what their new rows are made of.
  * @module
  */
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import { renamedTable } from './create-table.ts'
 import type { Migration } from './migration.ts'
 import type { Operation, RebuildOperation, SwapOperation } from './operation.ts'

@@ -2,7 +2,7 @@
  * Columns that are added and dropped: by ALTER TABLE where it can, by making the table anew where it cannot.
  * @module
  */
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import { withColumn, withoutColumns } from './create-table.ts'
 import { MigrationError } from './migration-error.ts'
 import type { Planner } from './planner.ts'

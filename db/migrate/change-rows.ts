@@ -2,7 +2,7 @@
  * Statements of migrations that write rows.
  * @module
  */
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import type { Operation } from './operation.ts'
 import type { Planner } from './planner.ts'
 import { acts } from './schema-model.ts'

@@ -4,7 +4,7 @@
  */
 import { type Catalog, keyColumn, type Table } from '../catalog/catalog.ts'
 import { slotCount } from '../cluster/slots.ts'
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import { MigrationError } from './migration-error.ts'
 import { isUnrouted } from './route-ids.ts'

@@ -2,7 +2,7 @@
  * CREATE TABLE as text that can be changed: what ALTER TABLE cannot do is done by making a table anew from it.
  * @module
  */
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import {
   closing,
   isPunctuation,

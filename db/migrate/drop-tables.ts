@@ -1,4 +1,4 @@
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import type { Planner } from './planner.ts'
 import { sameName } from './sql-tokens.ts'
 import type { StatementOf } from './statement.ts'

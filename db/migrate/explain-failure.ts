@@ -2,7 +2,7 @@
  * Why rows do not allow a migration, with the rows that stand in its way.
  * @module
  */
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import type { Failure } from './apply-migration.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import { MigrationError } from './migration-error.ts'

@@ -2,7 +2,7 @@
  * What a migration of drizzle-kit's does not do, though the snapshot beside it says that it does.
  * @module
  */
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import { remake } from './change-columns.ts'
 import { withColumn, withConstraint, withoutColumns } from './create-table.ts'
 import type { Operation } from './operation.ts'

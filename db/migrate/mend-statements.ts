@@ -2,7 +2,7 @@
  * Where drizzle-kit is known to write something else than its own snapshot says: the statements as they were meant.
  * @module
  */
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import type { Operation } from './operation.ts'
 import { readTable } from './schema-model.ts'
 import {

@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { StorageDeclarations } from '../catalog/storage-policy.ts'
 import { changeTriggers } from '../changes/change-triggers.ts'
-import type { StorageDeclarations } from '../storage-policy.ts'
 import { referenceTriggers } from '../system/reference-triggers.ts'
 import { ruleTriggers } from '../system/rule-triggers.ts'
 import { applyMigration, tryMigrations } from './apply-migration.ts'

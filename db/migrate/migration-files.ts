@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { UsageError } from '../usage-error.ts'
+import { UsageError } from '../doors/usage-error.ts'
 import type { Migration } from './migration.ts'
 import type { Snapshot } from './snapshot.ts'
 

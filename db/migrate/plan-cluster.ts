@@ -4,7 +4,7 @@
  */
 import { type Catalog, storedColumns } from '../catalog/catalog.ts'
 import { parseMap, readMapText, type ShardMap } from '../cluster/shard-map.ts'
-import { quoteText } from '../quote.ts'
+import { quoteText } from '../sql/quote.ts'
 import { copiedKey } from '../system/copy-reference-tables.ts'
 import { checkDoubles } from '../system/fill-lookups.ts'
 import { attachmentsFor } from './attachments.ts'

@@ -1,4 +1,4 @@
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 import type { AttachmentsOf } from './attachments.ts'
 import { carryOutRebuilds, carryOutSwap } from './carry-out-rebuilds.ts'
 import { addColumn, checkThere, dropColumns, redefine } from './change-columns.ts'

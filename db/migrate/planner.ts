@@ -1,4 +1,4 @@
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 import { createSearch, dropSearch, refillSearch, searchPrefix } from '../system/search-objects.ts'
 import { type AttachmentsOf, isAtollTrigger } from './attachments.ts'
 import { MigrationError } from './migration-error.ts'

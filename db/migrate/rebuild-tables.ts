@@ -5,7 +5,7 @@
  * children that an action would reach, dropped, made under their own names, and filled again.
  * @module
  */
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 import { isAtollTrigger } from './attachments.ts'
 import { renamedTable } from './create-table.ts'
 import type { Planner } from './planner.ts'

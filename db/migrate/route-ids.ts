@@ -6,8 +6,8 @@
 import { type Catalog, keyColumn, type Table } from '../catalog/catalog.ts'
 import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
 import { slotCount } from '../cluster/slots.ts'
-import { quoteName } from '../quote.ts'
-import { UsageError } from '../usage-error.ts'
+import { UsageError } from '../doors/usage-error.ts'
+import { quoteName } from '../sql/quote.ts'
 
 interface Routed {
   readonly table: Table

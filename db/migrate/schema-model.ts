@@ -3,7 +3,7 @@
  * @module
  */
 import { DatabaseSync } from 'node:sqlite'
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 import type { SchemaObject } from './schema-objects.ts'
 import { foldName, tokensOf } from './sql-tokens.ts'
 

@@ -1,4 +1,4 @@
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import { isAtollTrigger } from './attachments.ts'
 import { problemsOfWrites } from './planner.ts'
 import type { SchemaModel } from './schema-model.ts'

@@ -4,12 +4,12 @@
  * @module
  */
 import type { Catalog } from '../catalog/catalog.ts'
+import type { StorageDeclarations } from '../catalog/storage-policy.ts'
 import { changeTriggerPrefix, changeTriggers } from '../changes/change-triggers.ts'
 import { evenRanges, type SlotRange } from '../cluster/shard-map.ts'
 import { slotCount } from '../cluster/slots.ts'
-import { quoteName, quoteText } from '../quote.ts'
-import { readMap } from '../read-map.ts'
-import type { StorageDeclarations } from '../storage-policy.ts'
+import { readMap } from '../doors/read-map.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 import { copyReferenceTables } from '../system/copy-reference-tables.ts'
 import { declareBuckets } from '../system/declare-buckets.ts'
 import { fillLookups } from '../system/fill-lookups.ts'

@@ -3,7 +3,7 @@
  * it is known not to, the snapshot says what was meant.
  * @module
  */
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 import { foldName, sameName } from './sql-tokens.ts'
 
 /** A part of `meta/NNNN_snapshot.json`, version 6. */

@@ -3,7 +3,7 @@ import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
 import { keySlot, slotOf } from '../cluster/slots.ts'
 import type { MigrationDatabase } from '../migrate/migration-database.ts'
 import { MigrationError } from '../migrate/migration-error.ts'
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 
 /** Rows that are read at once; their entries travel as one literal, and a statement holds 100,000 bytes. */
 const rowsPerRead = 500

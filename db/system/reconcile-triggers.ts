@@ -1,5 +1,5 @@
 import type { MigrationDatabase } from '../migrate/migration-database.ts'
-import { quoteName } from '../quote.ts'
+import { quoteName } from '../sql/quote.ts'
 
 /** Makes the triggers that are wanted, by name and text, and drops all others whose name begins with one of the prefixes. */
 export async function reconcileTriggers(

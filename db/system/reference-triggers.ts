@@ -4,7 +4,7 @@
  * @module
  */
 import { type Catalog, sameColumns, type Table } from '../catalog/catalog.ts'
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 
 export const referenceTriggerPrefix = '_atoll_reference_of_'
 

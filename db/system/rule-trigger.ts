@@ -3,7 +3,7 @@
  * @module
  */
 import type { Table } from '../catalog/catalog.ts'
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 
 export const ruleTriggerPrefix = '_atoll_rule_of_'
 

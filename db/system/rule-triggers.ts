@@ -21,7 +21,7 @@ import { retiringMark, revokedMark, ruleMark, unretiredMark } from '../cluster/c
 import { retiredPermit } from '../cluster/permits.ts'
 import { type Referrer, referredColumns, referrersOf } from '../cluster/referrers.ts'
 import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 import { abort, notPermitted, type Trigger, trigger } from './rule-trigger.ts'
 import { shownTriggers } from './shown-triggers.ts'
 

@@ -5,7 +5,7 @@
  */
 import type { Catalog, SearchIndex } from '../catalog/catalog.ts'
 import type { MigrationDatabase } from '../migrate/migration-database.ts'
-import { quoteName, quoteText } from '../quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 
 export const searchPrefix = '_atoll_search_'
 

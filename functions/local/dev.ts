@@ -5,7 +5,7 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describe } from '../../db/commands/run-command.ts'
-import { UsageError } from '../../db/usage-error.ts'
+import { UsageError } from '../../db/doors/usage-error.ts'
 import { readApp } from '../read-app.ts'
 import { banner } from './banner.ts'
 import { ensureLocalKeys } from './keys.ts'

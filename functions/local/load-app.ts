@@ -2,9 +2,9 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { UsageError } from '../../db/doors/usage-error.ts'
 import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
 import { checkGenerated } from '../../db/migrate/schema-drift.ts'
-import { UsageError } from '../../db/usage-error.ts'
 import type { App } from '../engine.ts'
 
 let loads = 0

@@ -6,7 +6,7 @@ import storage from '../../db/app/storage.ts'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
 import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
-import { seedOnce } from '../../db/seed.ts'
+import { seedOnce } from '../../db/seed/seed.ts'
 import type { LocalServer } from './serve.ts'
 
 export interface Prepared {

@@ -9,7 +9,7 @@ import { type BuildOptions, build } from 'esbuild'
 import { convertV4MiniflareOptions, Log, type LogLevel, Miniflare, type V4WorkerOptions } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import { byShard } from '../../db/cluster/shard-names.ts'
-import { doorOptions, openDatabase } from '../../db/database-door.ts'
+import { doorOptions, openDatabase } from '../../db/doors/database-door.ts'
 import { buildAssets } from '../build-assets.ts'
 import { createStackMapper } from './map-stacks.ts'
 

@@ -7,14 +7,14 @@ import type { Catalog } from '../../db/catalog/catalog.ts'
 import { whyNotBeside } from '../../db/catalog/check-placement.ts'
 import { createConditionCompiler, queryBuilder } from '../../db/catalog/compile-condition.ts'
 import { parameterMark, rowMark } from '../../db/catalog/grants.ts'
-import type { PolicyCaller } from '../../db/policy.ts'
+import type { PolicyCaller } from '../../db/catalog/policy.ts'
 import {
   type ObjectCondition,
   type ObjectGrants,
   objectsTable,
   policyObject,
   type StorageDeclarations,
-} from '../../db/storage-policy.ts'
+} from '../../db/catalog/storage-policy.ts'
 
 export type ObjectOperation = keyof ObjectGrants
 

@@ -1,6 +1,6 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { failureWithoutClaims } from '../../db/catalog/check-policies.ts'
-import type { StorageDeclarations } from '../../db/storage-policy.ts'
+import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
 import { createBucketPolicies } from './bucket-policies.ts'
 import { isBucketName } from './object-name.ts'
 

@@ -5,7 +5,7 @@
  */
 import { Hono } from 'hono'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { StorageDeclarations } from '../../db/storage-policy.ts'
+import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
 import type { AtollConfig } from '../config.ts'
 import { AtollError, errors } from '../errors.ts'
 import { emit } from '../events.ts'

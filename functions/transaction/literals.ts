@@ -3,7 +3,7 @@
  * @module
  */
 import { isPunctuation, type Token, tokensOf } from '../../db/migrate/sql-tokens.ts'
-import { quoteText } from '../../db/quote.ts'
+import { quoteText } from '../../db/sql/quote.ts'
 
 /** Part of a statement, and those of its parameters that are in it, in their order. */
 export interface Excerpt {

@@ -4,9 +4,9 @@
  * @module
  */
 import { rollbackPrefix } from '../../db/cluster/constraint-error.ts'
-import { joinBalanced } from '../../db/join-balanced.ts'
 import { mentions } from '../../db/migrate/sql-tokens.ts'
-import { quoteName, quoteText } from '../../db/quote.ts'
+import { joinBalanced } from '../../db/sql/join-balanced.ts'
+import { quoteName, quoteText } from '../../db/sql/quote.ts'
 import type { WriteMeaning } from './read-statement.ts'
 import type { TableFacts } from './table-facts.ts'
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { openDatabases } from '../../db/open-databases.ts'
+import { openDatabases } from '../../db/doors/open-databases.ts'
 import { wranglerEnv } from '../support/cloudflare/run-wrangler.ts'
 import { type Cloudflare, startCloudflare } from '../support/cloudflare/server.ts'
 

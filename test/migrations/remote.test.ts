@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { remoteDatabase } from '../../db/migrate/remote-database.ts'
-import { RemoteError, UnknownOutcomeError } from '../../db/migrate/remote-error.ts'
+import { remoteDatabase } from '../../db/doors/remote-database.ts'
+import { RemoteError, UnknownOutcomeError } from '../../db/doors/remote-error.ts'
 import type { Fault } from '../support/cloudflare/faults.ts'
 import { type Cloudflare, startCloudflare } from '../support/cloudflare/server.ts'
 import { freePort } from '../support/free-port.ts'

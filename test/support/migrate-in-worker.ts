@@ -3,9 +3,9 @@
  * @module
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
 import { type ClusterDatabases, makeOwnObjects, settleCluster } from '../../db/migrate/settle-cluster.ts'
 import { splitMigration } from '../../db/migrate/split-statements.ts'
-import type { StorageDeclarations } from '../../db/storage-policy.ts'
 
 export interface PlainMigration {
   readonly name: string

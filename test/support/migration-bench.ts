@@ -5,7 +5,7 @@
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { permittedTexts } from '../../db/cluster/permits.ts'
-import { doorOptions, openDatabase } from '../../db/database-door.ts'
+import { doorOptions, openDatabase } from '../../db/doors/database-door.ts'
 import {
   type MigrateOptions,
   type MigrationReport,

@@ -1,7 +1,7 @@
 /**
  * What Time Travel does, for a local D1: a database becomes again what it was, in place, whatever its triggers say of that.
  */
-import { quoteName } from '../../db/quote.ts'
+import { quoteName } from '../../db/sql/quote.ts'
 
 export interface Snapshot {
   readonly tables: readonly { readonly name: string; readonly rows: string }[]

@@ -2,8 +2,8 @@ import { env } from 'cloudflare:workers'
 import storage from '../../db/app/storage.ts'
 import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { seedCluster } from '../../db/seed-cluster.ts'
-import type { SeedRows } from '../../db/seed-statements.ts'
+import { seedCluster } from '../../db/seed/seed-cluster.ts'
+import type { SeedRows } from '../../db/seed/seed-statements.ts'
 import { migrateInWorker, type PlainMigration } from './migrate-in-worker.ts'
 
 /** What `vitest.config.ts` binds beside the Worker's own. */

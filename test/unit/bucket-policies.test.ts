@@ -8,8 +8,8 @@ import {
   text,
 } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
+import { storedObjects } from '../../db/catalog/storage-policy.ts'
 import { defineTables, distributed, local, type ObjectCondition, reference } from '../../db/define.ts'
-import { storedObjects } from '../../db/storage-policy.ts'
 import { readApp } from '../../functions/read-app.ts'
 
 const groups = sqliteTable('groups', { id: integer('id').primaryKey(), owner: text('owner') })

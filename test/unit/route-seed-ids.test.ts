@@ -5,7 +5,7 @@ import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { slotTable } from '../../db/cluster/slot-expression.ts'
 import { slotOf, slotOfId } from '../../db/cluster/slots.ts'
 import { defineTables, distributed, idFor, routedId } from '../../db/define.ts'
-import { routeSeedIds } from '../../db/route-seed-ids.ts'
+import { routeSeedIds } from '../../db/seed/route-seed-ids.ts'
 
 const tenants = sqliteTable('tenants', { id: text('id').primaryKey() })
 const tenant = () =>

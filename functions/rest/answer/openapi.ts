@@ -7,7 +7,7 @@
 import { z } from 'zod'
 import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { operations as allOperations } from '../../../db/catalog/grants.ts'
-import type { Operation } from '../../../db/policy.ts'
+import type { Operation } from '../../../db/catalog/policy.ts'
 import type { Rights } from '../../access/rights.ts'
 import type { AtollConfig } from '../../config.ts'
 import type { AnyFunction, FunctionManifest } from '../../define.ts'

@@ -3,7 +3,7 @@
  * @module
  */
 import { type ColumnType, isNumeric } from '../../../db/catalog/catalog.ts'
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 import type { CastType } from '../ask/casts.ts'
 import type { FieldPlan } from '../plan/plan.ts'
 import { jsonPath } from './sql.ts'

@@ -3,7 +3,7 @@
  * first answer is made of these notes as well as every later one, so that they are the same.
  * @module
  */
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 import type { Bindings } from '../plan/bindings.ts'
 import type { WritePlan } from '../plan/plan.ts'
 import { policyTerms } from './compile-policy.ts'

@@ -5,7 +5,7 @@
 import { type Column, storedColumns } from '../../../db/catalog/catalog.ts'
 import { parameterMark, rowMark } from '../../../db/catalog/grants.ts'
 import { denialPrefix } from '../../../db/cluster/constraint-error.ts'
-import { quoteName, quoteText } from '../../../db/quote.ts'
+import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import type { RowPolicy } from '../../access/rights.ts'
 import type { ReferencePlan, WritePlan } from '../plan/plan.ts'
 import { allOf, type Parameters } from './sql.ts'

@@ -7,7 +7,7 @@
  */
 import type { ColumnPair } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 import type { Media } from '../ask/media.ts'
 import { canFail } from '../plan/can-fail.ts'
 import {

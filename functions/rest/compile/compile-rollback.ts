@@ -7,7 +7,7 @@
 
 import { rollbackPrefix } from '../../../db/cluster/constraint-error.ts'
 import { notedRows, notedSum } from '../../../db/cluster/noted-rows.ts'
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 import type { Bindings } from '../plan/bindings.ts'
 import type { WritePlan } from '../plan/plan.ts'
 import { policyTerms } from './compile-policy.ts'

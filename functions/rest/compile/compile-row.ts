@@ -3,8 +3,8 @@
  * @module
  */
 
-import { joinBalanced } from '../../../db/join-balanced.ts'
-import { quoteText } from '../../../db/quote.ts'
+import { joinBalanced } from '../../../db/sql/join-balanced.ts'
+import { quoteText } from '../../../db/sql/quote.ts'
 import type { CastType } from '../ask/casts.ts'
 import type { AggregateName } from '../ask/request.ts'
 import type { ColumnOutput } from '../plan/plan.ts'

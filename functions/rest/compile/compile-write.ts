@@ -1,5 +1,5 @@
 import { denialPrefix } from '../../../db/cluster/constraint-error.ts'
-import { quoteName, quoteText } from '../../../db/quote.ts'
+import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import { namesOneRow } from '../plan/place.ts'
 import type { ReferencePlan, WritePlan } from '../plan/plan.ts'
 import { deniedProposals, passOrFail, policyTerms, writtenChecks } from './compile-policy.ts'

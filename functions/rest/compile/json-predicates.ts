@@ -4,8 +4,8 @@
  * Source: https://www.postgresql.org/docs/current/datatype-json.html#JSON-CONTAINMENT
  * @module
  */
-import { joinBalanced } from '../../../db/join-balanced.ts'
-import { quoteText } from '../../../db/quote.ts'
+import { joinBalanced } from '../../../db/sql/join-balanced.ts'
+import { quoteText } from '../../../db/sql/quote.ts'
 import type { Parameters } from './sql.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }

@@ -3,8 +3,8 @@
  * @module
  */
 
-import { joinBalanced } from '../../../db/join-balanced.ts'
-import { quoteText } from '../../../db/quote.ts'
+import { joinBalanced } from '../../../db/sql/join-balanced.ts'
+import { quoteText } from '../../../db/sql/quote.ts'
 import { errors } from '../../errors.ts'
 import type { JsonStep } from '../ask/request.ts'
 import type { Bindable, Bindings } from '../plan/bindings.ts'

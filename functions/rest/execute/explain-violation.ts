@@ -6,7 +6,7 @@
 import { type Relation, sameColumns, type Table } from '../../../db/catalog/catalog.ts'
 import type { Row } from '../../../db/cluster/cluster.ts'
 import { type ConstraintError, PolicyViolation } from '../../../db/cluster/constraint-error.ts'
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 import { allRows, type RowPolicy } from '../../access/rights.ts'
 import { type AtollError, errors } from '../../errors.ts'
 import { deniedProposals, policyTerms } from '../compile/compile-policy.ts'

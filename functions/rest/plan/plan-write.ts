@@ -5,7 +5,7 @@ import {
   sameColumns,
   type Table,
 } from '../../../db/catalog/catalog.ts'
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 import { allRows, noRows, type Rights, type RowPolicy } from '../../access/rights.ts'
 import { errors } from '../../errors.ts'
 import type { Payload } from '../ask/parse-payload.ts'

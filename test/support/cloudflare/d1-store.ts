@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
-import { doorOptions, openDatabase } from '../../../db/database-door.ts'
+import { doorOptions, openDatabase } from '../../../db/doors/database-door.ts'
 
 export interface StoredDatabase {
   readonly uuid: string

@@ -4,7 +4,7 @@
  */
 import type { Catalog, SearchIndex } from '../../../db/catalog/catalog.ts'
 import { changeTriggerPrefix, changeTriggers } from '../../../db/changes/change-triggers.ts'
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 import { referenceTriggerPrefix, referenceTriggers } from '../../../db/system/reference-triggers.ts'
 import { askOf, type Databases } from './compare.ts'
 import { type Ask, firstDifference, type Row } from './describe-schema.ts'

@@ -3,7 +3,7 @@
  * @module
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { quoteText } from '../../../db/quote.ts'
+import { quoteText } from '../../../db/sql/quote.ts'
 import type { TestDatabase } from './databases.ts'
 import { type Ask, describeSchema, firstDifference, type Row, rowsIn, rowsText } from './describe-schema.ts'
 import { type Model, writtenColumns } from './model.ts'

@@ -4,7 +4,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
-import { doorOptions, openDatabase } from '../../../db/database-door.ts'
+import { doorOptions, openDatabase } from '../../../db/doors/database-door.ts'
 import type { MigrationDatabase, MigrationStatement } from '../../../db/migrate/migration-database.ts'
 
 /** What the test needs of a database, whoever has it. */

@@ -2,7 +2,7 @@
  * What a database's schema is, as lines that are equal when two schemas mean the same, however they were written.
  * @module
  */
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 
 export type Row = Readonly<Record<string, unknown>>
 

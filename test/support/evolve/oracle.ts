@@ -5,7 +5,7 @@
  * @module
  */
 import { DatabaseSync } from 'node:sqlite'
-import { quoteName, quoteText } from '../../../db/quote.ts'
+import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import type { Snapshot } from './drizzle-kit.ts'
 import { columnOf, isVolatile, type Model, type TableModel, tableOf, writtenColumns } from './model.ts'
 import { referenceStatements } from './reference-schema.ts'

@@ -2,7 +2,7 @@
  * Values as SQL literals, those that conversions and JavaScript get wrong among them.
  * @module
  */
-import { quoteText } from '../../../db/quote.ts'
+import { quoteText } from '../../../db/sql/quote.ts'
 import type { Chance } from './chance.ts'
 import type { ColumnKind } from './model.ts'
 

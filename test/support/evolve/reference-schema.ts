@@ -3,7 +3,7 @@
  * never known another schema.
  * @module
  */
-import { quoteName } from '../../../db/quote.ts'
+import { quoteName } from '../../../db/sql/quote.ts'
 import type { Snapshot, SnapshotTable } from './drizzle-kit.ts'
 
 const list = (names: readonly string[]) => names.map(quoteName).join(', ')

@@ -1,9 +1,9 @@
-import type { Catalog, Table } from './catalog/catalog.ts'
-import { ownerOf, type ShardMap } from './cluster/shard-map.ts'
-import { slotOf } from './cluster/slots.ts'
-import { readMap } from './read-map.ts'
+import type { Catalog, Table } from '../catalog/catalog.ts'
+import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
+import { slotOf } from '../cluster/slots.ts'
+import { readMap } from '../doors/read-map.ts'
+import { fillLookups } from '../system/fill-lookups.ts'
 import { type SeedRows, seedStatements } from './seed-statements.ts'
-import { fillLookups } from './system/fill-lookups.ts'
 
 /** Puts rows where they belong: distributed ones on their shards, those of reference tables everywhere, others in `DB`. */
 export async function seedCluster(

@@ -4,9 +4,9 @@
  * @module
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { type Catalog, type Column, keyColumn, type Table } from './catalog/catalog.ts'
-import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from './cluster/slots.ts'
-import { quoteName } from './quote.ts'
+import { type Catalog, type Column, keyColumn, type Table } from '../catalog/catalog.ts'
+import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from '../cluster/slots.ts'
+import { quoteName } from '../sql/quote.ts'
 
 interface Child {
   readonly table: string

@@ -3,12 +3,18 @@
  * Source: https://developers.cloudflare.com/api/resources/d1/subresources/database/methods/query/
  * @module
  */
-import { type BoundStatement, bindValues, inlineValues, onlyReads, type SqlValue } from './bind-values.ts'
+import {
+  type BoundStatement,
+  bindValues,
+  inlineValues,
+  onlyReads,
+  type SqlValue,
+} from '../migrate/bind-values.ts'
+import type { MigrationDatabase, MigrationStatement } from '../migrate/migration-database.ts'
+import { isPunctuation, tokensOf } from '../migrate/sql-tokens.ts'
 import { ask, type CloudflareApi } from './cloudflare-api.ts'
-import type { MigrationDatabase, MigrationStatement } from './migration-database.ts'
 import { RemoteError } from './remote-error.ts'
 import { importStatements } from './remote-import.ts'
-import { isPunctuation, tokensOf } from './sql-tokens.ts'
 
 export interface RemoteDatabase {
   readonly api: CloudflareApi

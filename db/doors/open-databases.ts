@@ -6,11 +6,11 @@
 import { dirname, join, resolve } from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { type Unstable_Config, unstable_readConfig } from 'wrangler'
-import { byShard } from './cluster/shard-names.ts'
+import { byShard } from '../cluster/shard-names.ts'
+import type { MigrationDatabase } from '../migrate/migration-database.ts'
+import { type DatabaseEntry, findAccount, findDatabases } from './cloudflare-account.ts'
 import { doorOptions, openDatabase } from './database-door.ts'
-import { type DatabaseEntry, findAccount, findDatabases } from './migrate/cloudflare-account.ts'
-import type { MigrationDatabase } from './migrate/migration-database.ts'
-import { remoteDatabase } from './migrate/remote-database.ts'
+import { remoteDatabase } from './remote-database.ts'
 import { UsageError } from './usage-error.ts'
 
 export const root = join(import.meta.dirname, '..')
