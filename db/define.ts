@@ -2,14 +2,31 @@
  * The front door of `db/`: what an app's `db/app/tables.ts` imports.
  * @module
  */
-import type { SQL } from 'drizzle-orm'
-import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
-import type { ColumnType } from './catalog/catalog.ts'
-import type { Access } from './catalog/policy.ts'
-import { makeRoutedId, slotCount, slotOf } from './cluster/slots.ts'
-
 export { and, not, or } from './catalog/compose-conditions.ts'
+export {
+  type AnyTableOptions,
+  type CacheOptions,
+  type ColumnSources,
+  type ComputedColumn,
+  type DistributedOptions,
+  defineFileSeed,
+  defineSeed,
+  defineTables,
+  distributed,
+  type FileSeed,
+  type FileSeedContext,
+  idFor,
+  local,
+  reference,
+  routedId,
+  type Seed,
+  type SeedDatabase,
+  type TableDeclaration,
+  type TableDeclarations,
+  type TableOptions,
+  type ViewOptions,
+  view,
+} from './catalog/declarations.ts'
 export type {
   Access,
   Condition,
@@ -24,184 +41,3 @@ export {
   type ObjectContext,
   type StorageDeclarations,
 } from './catalog/storage-policy.ts'
-
-/** A column that is worked out from others when it is asked for by name; `*` does not show it. */
-export interface ComputedColumn {
-  readonly type: ColumnType
-  /** An expression over the table's columns, without parameters. */
-  readonly sql: SQL
-}
-
-export interface CacheOptions {
-  /** Longest time that an answer is kept, in seconds. Default 300. */
-  readonly ttlSeconds?: number
-  /**
-   * How old an answer may be, in milliseconds: for so long it is served without asking whether it is current. Default 0.
-   * Those who wrote the rows see what they have written in any case.
-   */
-  readonly maxStaleMs?: number
-}
-
-export interface TableOptions<Row> {
-  /** Who may do what; nothing when left out. */
-  readonly access?: Access<Row>
-  /** Computed columns by name. */
-  readonly computed?: Readonly<Record<string, ComputedColumn>>
-  /** How answers made from its rows are kept; `false`: not at all. Default: kept, and served only while nothing has changed. */
-  readonly cache?: CacheOptions | false
-  /**
-   * Whether jobs and webhooks that changes of its rows start are given the rows' values before and after. They are kept in the
-   * change log until then. Default false: they are given keys and names of changed columns.
-   */
-  readonly logValues?: boolean
-  /** SQL names of the text columns that full-text search finds; their index is kept by triggers. */
-  readonly searchable?: readonly string[]
-}
-
-export interface DistributedOptions<T extends SQLiteTable> extends TableOptions<T> {
-  /** Key, in the Drizzle table, of the distribution column: its value picks the slot. */
-  readonly by: Extract<keyof T['_']['columns'], string>
-  /**
-   * Whether the table's own key carries the slot of its row. `routed`: it does, so that one database is asked for it, and any other id
-   * is refused; ids that are left out are made so. `free`: keys come from elsewhere; they are kept unique over all shards, and found,
-   * by a lookup, which costs a write two calls more. Default: `routed` for integer keys and for those that `routedId` makes, `free` for
-   * other texts and for keys with a `$defaultFn` of their own. Keys that hold the distribution column need neither.
-   */
-  readonly ids?: 'routed' | 'free'
-  /**
-   * Keys of unique columns whose values must be unique over all shards, and by which rows are found without asking every
-   * shard. A write of such a value costs two calls more. Default none: unique columns are unique within a shard.
-   */
-  readonly uniqueAcrossShards?: readonly Extract<keyof T['_']['columns'], string>[]
-}
-
-/** Where a view's columns come from, when Drizzle cannot tell: `{ column: ['table', 'column'] }`, in SQL names. */
-export type ColumnSources = Readonly<Record<string, readonly [table: string, column: string]>>
-
-export interface ViewOptions<V> extends TableOptions<V> {
-  /** Sources of the columns that the view passes on unchanged; embedding follows their foreign keys. */
-  readonly sources?: ColumnSources
-}
-
-/** One line of `defineTables`: a Drizzle table or view and how it is served. */
-export type TableDeclaration =
-  | { readonly kind: 'reference' | 'local'; readonly table: SQLiteTable; readonly options: AnyTableOptions }
-  | {
-      readonly kind: 'distributed'
-      readonly table: SQLiteTable
-      readonly options: AnyTableOptions
-      readonly by: string
-      readonly ids: 'routed' | 'free' | null
-      readonly uniqueAcrossShards: readonly string[]
-    }
-  | { readonly kind: 'view'; readonly view: SQLiteView; readonly options: ViewOptions<never> }
-
-/** Options of a table whose type is no longer known. */
-export type AnyTableOptions = TableOptions<never>
-
-export type TableDeclarations = Readonly<Record<string, TableDeclaration>>
-
-/**
- * Names the tables that Atoll serves. A table that is not named here is not served.
- *
- * @example
- * export default defineTables({
- *   albums: reference(schema.albums, { access: { anon: { select: true } } }),
- *   invoices: distributed(schema.invoices, { by: 'customerId' }),
- * })
- */
-export function defineTables<const D extends TableDeclarations>(declarations: D): D {
-  return declarations
-}
-
-/**
- * A small, read-mostly table: the source of truth is in `DB`, and every shard has a copy.
- *
- * @example reference(schema.genres, { access: { anon: { select: true } } })
- */
-export function reference<T extends SQLiteTable>(table: T, options: TableOptions<T> = {}): TableDeclaration {
-  return { kind: 'reference', table, options }
-}
-
-/**
- * A table whose rows are spread over the shards by the value of one column.
- *
- * @example distributed(schema.customers, { by: 'id', uniqueAcrossShards: ['email'] })
- */
-export function distributed<T extends SQLiteTable>(
-  table: T,
-  { by, ids, uniqueAcrossShards = [], ...options }: DistributedOptions<T>,
-): TableDeclaration {
-  return { kind: 'distributed', table, options, by, ids: ids ?? null, uniqueAcrossShards }
-}
-
-/**
- * A table that lives in `DB` only.
- *
- * @example local(schema.settings)
- */
-export function local<T extends SQLiteTable>(table: T, options: TableOptions<T> = {}): TableDeclaration {
-  return { kind: 'local', table, options }
-}
-
-/**
- * A view. Columns that it passes on from a table can be embedded along that table's foreign keys.
- *
- * @example view(schema.albumTitles, { access: { anon: { select: true } } })
- */
-export function view<V extends SQLiteView>(drizzleView: V, options: ViewOptions<V> = {}): TableDeclaration {
-  return { kind: 'view', view: drizzleView, options }
-}
-
-/**
- * A new routed id: text that begins with the slot of its row, so that the row is found by it alone. In rows that come by the
- * data API it carries the slot of the row's distribution value; the id of a row that is distributed by its id picks one. Drizzle does
- * not say which row it makes an id for: code of the app gives the id itself, `idFor(customerId)`.
- *
- * @example id: text('id').primaryKey().$defaultFn(routedId)
- */
-export function routedId(): string {
-  return makeRoutedId(Math.floor(Math.random() * slotCount))
-}
-
-/**
- * A routed id of text for a row with this distribution value.
- *
- * @example database.insert(orders).values({ id: idFor(customerId), customerId })
- */
-export function idFor(value: string | number | bigint): string {
-  return makeRoutedId(slotOf(String(value)))
-}
-
-/** A database that a seed fills with Drizzle. */
-export type SeedDatabase = BaseSQLiteDatabase<'async', unknown>
-
-/** Fills an empty database that has the app's migrations; what it leaves is copied to local D1. */
-export type Seed = (database: SeedDatabase) => Promise<void>
-
-/**
- * Rows for local development.
- *
- * @example export default defineSeed(async (database) => { await database.insert(genres).values({ name: 'Rock' }) })
- */
-export function defineSeed(seed: Seed): Seed {
-  return seed
-}
-
-/** What a seed of files works with. */
-export interface FileSeedContext {
-  /** `DB` first, then the shards; each has its part of the distributed rows. */
-  readonly databases: readonly DrizzleD1Database[]
-  put(bucket: string, name: string, body: Uint8Array | string, mime: string): Promise<void>
-}
-
-export type FileSeed = (context: FileSeedContext) => Promise<void>
-
-/**
- * Files for local development, beside the rows that the seed has put in.
- *
- * @example export default defineFileSeed(({ put }) => put('covers', '1.png', bytes, 'image/png'))
- */
-export function defineFileSeed(seed: FileSeed): FileSeed {
-  return seed
-}

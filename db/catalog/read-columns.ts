@@ -1,7 +1,7 @@
 import { type Column as DrizzleColumn, is, SQL } from 'drizzle-orm'
 import { SQLiteColumn, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
-import type { ComputedColumn } from '../define.ts'
 import type { Column, ColumnDefault, ColumnType } from './catalog.ts'
+import type { ComputedColumn } from './declarations.ts'
 
 /** Drizzle's class of a column, to how Atoll carries its values. */
 const typeOfClass: Readonly<Record<string, ColumnType>> = {

@@ -1,6 +1,6 @@
-import { routedId } from '../define.ts'
 import type { Draft } from './build-catalog.ts'
 import { type Column, keyColumn, type Table } from './catalog.ts'
+import { routedId } from './declarations.ts'
 
 type Ids = Table['ids']
 

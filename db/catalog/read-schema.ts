@@ -1,7 +1,7 @@
-import type { TableDeclarations } from '../define.ts'
 import { buildCatalog, SchemaError } from './build-catalog.ts'
 import type { Catalog } from './catalog.ts'
 import { checkPolicies } from './check-policies.ts'
+import type { TableDeclarations } from './declarations.ts'
 
 /**
  * The catalog of an app's tables, with every policy asked once.
