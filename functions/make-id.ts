@@ -3,8 +3,8 @@ import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { type Catalog, keyColumn, type Table } from '../db/catalog/catalog.ts'
 import { nextNumbers } from '../db/cluster/sequences.ts'
 import type { ClusterSession } from '../db/cluster/session.ts'
-import { makeRoutedId, makeRoutedNumber } from '../db/cluster/slots.ts'
 import { routedId } from '../db/define.ts'
+import { makeRoutedId, makeRoutedNumber } from '../db/slots/slots.ts'
 
 /**
  * A new id for a row, as the data API would give it.

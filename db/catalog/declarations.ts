@@ -5,7 +5,7 @@
 import type { SQL } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
-import { makeRoutedId, slotCount, slotOf } from '../cluster/slots.ts'
+import { makeRoutedId, slotCount, slotOf } from '../slots/slots.ts'
 import type { ColumnType } from './catalog.ts'
 import type { Access } from './policy.ts'
 

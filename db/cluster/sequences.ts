@@ -1,9 +1,9 @@
 import type { Table } from '../catalog/catalog.ts'
+import { numberOfId } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { Cluster } from './cluster.ts'
 import { rowsOf } from './rows-of.ts'
 import type { ClusterSession } from './session.ts'
-import { numberOfId } from './slots.ts'
 
 /** Numbers that an isolate takes at once: one call to the primary database for so many rows. */
 const blockSize = 100

@@ -12,11 +12,11 @@
  */
 import { AtollError, errors } from '../../functions/errors.ts'
 import type { Column, Table } from '../catalog/catalog.ts'
+import { keySlot, slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Outcome, Part, Row } from './cluster.ts'
 import { pause } from './database.ts'
 import type { ClusterSession } from './session.ts'
-import { keySlot, slotOf } from './slots.ts'
 
 /** A value, and the slot of the row that is to have it. */
 export interface Claim {

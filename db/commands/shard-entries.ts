@@ -2,7 +2,7 @@
  * Databases of shards in the text of `wrangler.toml`.
  * @module
  */
-import { byShard } from '../cluster/shard-names.ts'
+import { byShard } from '../slots/shard-names.ts'
 
 /** What stands in the place of an id as long as a database is on this machine only. */
 const placeholder = /^00000000-0000-0000-0000-\d{12}$/

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Catalog, keyColumn, type Table } from '../catalog/catalog.ts'
-import { slotCount } from '../cluster/slots.ts'
+import { slotCount } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import { MigrationError } from './migration-error.ts'

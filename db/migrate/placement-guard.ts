@@ -4,7 +4,7 @@
  */
 import type { Catalog, Placement } from '../catalog/catalog.ts'
 import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
-import { slotOf } from '../cluster/slots.ts'
+import { slotOf } from '../slots/slots.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { MigrationDatabase } from './migration-database.ts'
 import { MigrationError } from './migration-error.ts'

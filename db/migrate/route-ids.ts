@@ -4,9 +4,9 @@
  * @module
  */
 import { type Catalog, keyColumn, type Table } from '../catalog/catalog.ts'
-import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
-import { slotCount } from '../cluster/slots.ts'
 import { UsageError } from '../doors/usage-error.ts'
+import { idSlotExpression, slotExpression } from '../slots/slot-expression.ts'
+import { slotCount } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 
 interface Routed {

@@ -5,8 +5,8 @@
  */
 import type { Column, Table } from '../catalog/catalog.ts'
 import type { ClusterSession } from '../cluster/session.ts'
-import { keySlot, slotOf } from '../cluster/slots.ts'
 import { type Claim, nameOf, reserve } from '../cluster/unique-values.ts'
+import { keySlot, slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import { noteConflict } from './conflicts.ts'
 import type { RepairNote } from './repair-restored.ts'

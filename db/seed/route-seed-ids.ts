@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type Catalog, type Column, keyColumn, type Table } from '../catalog/catalog.ts'
-import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from '../cluster/slots.ts'
+import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 
 interface Child {

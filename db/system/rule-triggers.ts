@@ -20,7 +20,7 @@ import { type Catalog, type Column, keyColumn, type Table } from '../catalog/cat
 import { retiringMark, revokedMark, ruleMark, unretiredMark } from '../cluster/constraint-error.ts'
 import { retiredPermit } from '../cluster/permits.ts'
 import { type Referrer, referredColumns, referrersOf } from '../cluster/referrers.ts'
-import { idSlotExpression, slotExpression } from '../cluster/slot-expression.ts'
+import { idSlotExpression, slotExpression } from '../slots/slot-expression.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { abort, notPermitted, type Trigger, trigger } from './rule-trigger.ts'
 import { shownTriggers } from './shown-triggers.ts'

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { slotTable } from '../cluster/slot-expression.ts'
+import { slotTable } from '../slots/slot-expression.ts'
 import { idempotencyObjects } from './idempotency-objects.ts'
 import { jobObjects } from './job-objects.ts'
 import { storageObjects } from './storage-objects.ts'

@@ -5,7 +5,7 @@
  */
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { makeUlid } from '../../db/cluster/slots.ts'
+import { makeUlid } from '../../db/slots/slots.ts'
 import { type Env, type Services, servicesFor } from '../context.ts'
 import { type App, type Engine, engineOf } from '../engine.ts'
 import { emit } from '../events.ts'

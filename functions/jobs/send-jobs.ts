@@ -4,7 +4,7 @@
  */
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import { makeUlid, slotOf } from '../../db/cluster/slots.ts'
+import { makeUlid, slotOf } from '../../db/slots/slots.ts'
 import type { AppDatabases } from '../app-databases.ts'
 import type { Services } from '../context.ts'
 import { errors } from '../errors.ts'

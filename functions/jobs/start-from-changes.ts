@@ -9,7 +9,7 @@ import { advance, cursorIsAt, readChanges, readCursor } from '../../db/changes/c
 import { hasCopies } from '../../db/changes/track-changes.ts'
 import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { makeUlid } from '../../db/cluster/slots.ts'
+import { makeUlid } from '../../db/slots/slots.ts'
 import type { Services } from '../context.ts'
 import { AtollError } from '../errors.ts'
 import type { ChangeFilter, RowChange } from './define-job.ts'

@@ -3,7 +3,7 @@
  * @module
  */
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
-import { makeUlid } from '../../db/cluster/slots.ts'
+import { makeUlid } from '../../db/slots/slots.ts'
 
 export interface Bucket {
   readonly id: string

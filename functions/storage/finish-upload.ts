@@ -2,7 +2,7 @@
  * Makes an upload whose bytes are all there an object. Each step can be done again, so that whoever finds it half done goes on.
  * @module
  */
-import { makeUlid } from '../../db/cluster/slots.ts'
+import { makeUlid } from '../../db/slots/slots.ts'
 import { AtollError, errors } from '../errors.ts'
 import { insertJobs } from '../jobs/job-rows.ts'
 import type { ObjectRights } from './object-access.ts'

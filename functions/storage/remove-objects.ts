@@ -3,7 +3,7 @@
  * @module
  */
 import type { BoundStatement } from '../../db/cluster/cluster.ts'
-import { makeUlid } from '../../db/cluster/slots.ts'
+import { makeUlid } from '../../db/slots/slots.ts'
 import { insertJobs } from '../jobs/job-rows.ts'
 import { deleteObjects, objectColumns, objectOf, type StoredObject } from './object-rows.ts'
 import type { StorageVisit } from './storage-context.ts'

@@ -6,7 +6,7 @@
 
 import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import { pause } from '../../db/cluster/database.ts'
-import { makeUlid } from '../../db/cluster/slots.ts'
+import { makeUlid } from '../../db/slots/slots.ts'
 import { errors } from '../errors.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
 import type { ObjectRights } from './object-access.ts'

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { artists, genres, invoices } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
 import { permittedTexts } from '../../db/cluster/permits.ts'
-import { makeRoutedNumber } from '../../db/cluster/slots.ts'
+import { makeRoutedNumber } from '../../db/slots/slots.ts'
 import {
   defineFunction,
   defineJob,

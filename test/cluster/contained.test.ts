@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
-import { keySlot, slotOf } from '../../db/cluster/slots.ts'
+import { keySlot, slotOf } from '../../db/slots/slots.ts'
 import { askMany, askOver, databases } from '../support/one-and-many.ts'
 import { wrapDatabase } from '../support/wrap-database.ts'
 

@@ -5,9 +5,9 @@ import type { Column, Table } from '../../db/catalog/catalog.ts'
 import { Cluster } from '../../db/cluster/cluster.ts'
 import { endPermits, permitClaims, permittedTexts } from '../../db/cluster/permits.ts'
 import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
-import { keySlot, slotOf } from '../../db/cluster/slots.ts'
 import { sweepOrphans } from '../../db/cluster/sweep-orphans.ts'
 import { find, reserve } from '../../db/cluster/unique-values.ts'
+import { keySlot, slotOf } from '../../db/slots/slots.ts'
 import { askMany, databases } from '../support/one-and-many.ts'
 
 const catalog = buildCatalog(tables)

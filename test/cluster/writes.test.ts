@@ -6,7 +6,7 @@ import {
   numberOfId,
   routedSlot,
   slotOf,
-} from '../../db/cluster/slots.ts'
+} from '../../db/slots/slots.ts'
 import { firstRange, moveSlots } from '../support/move-slots.ts'
 import { askMany, askOver, databases } from '../support/one-and-many.ts'
 import { routed } from '../support/routed.ts'

@@ -1,4 +1,4 @@
-import { makeRoutedNumber, slotOf } from '../../db/cluster/slots.ts'
+import { makeRoutedNumber, slotOf } from '../../db/slots/slots.ts'
 
 /** The id of a row with this number and distribution value. The seed's rows have the numbers that Drizzle gave them. */
 export function routed(number: number, value: number | string): number {

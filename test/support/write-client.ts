@@ -1,4 +1,4 @@
-import { makeRoutedNumber } from '../../db/cluster/slots.ts'
+import { makeRoutedNumber } from '../../db/slots/slots.ts'
 import { call } from './worker-client.ts'
 
 /** Everything that tests write has an id from here on, so that it can be taken away again. */

@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
-import { keySlot } from '../../db/cluster/slots.ts'
+import { keySlot } from '../../db/slots/slots.ts'
 import { type Isolates, startIsolates } from '../support/isolates.ts'
 import { publishableKey } from '../support/local-server.ts'
 import { type RedisBridge, startRedisBridge } from '../support/redis-bridge.ts'

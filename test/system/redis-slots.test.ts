@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { keySlot } from '../../db/cluster/slots.ts'
+import { keySlot } from '../../db/slots/slots.ts'
 import { freePort } from '../support/free-port.ts'
 import { findToolNamed } from '../support/system-tools.ts'
 

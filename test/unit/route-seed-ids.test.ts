@@ -2,10 +2,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { slotTable } from '../../db/cluster/slot-expression.ts'
-import { slotOf, slotOfId } from '../../db/cluster/slots.ts'
 import { defineTables, distributed, idFor, routedId } from '../../db/define.ts'
 import { routeSeedIds } from '../../db/seed/route-seed-ids.ts'
+import { slotTable } from '../../db/slots/slot-expression.ts'
+import { slotOf, slotOfId } from '../../db/slots/slots.ts'
 
 const tenants = sqliteTable('tenants', { id: text('id').primaryKey() })
 const tenant = () =>

@@ -6,8 +6,8 @@ import {
   maxHashedBytes,
   slotExpression,
   slotTable,
-} from '../../db/cluster/slot-expression.ts'
-import { makeRoutedId, makeRoutedNumber, numberOfId, slotOf, slotOfId } from '../../db/cluster/slots.ts'
+} from '../../db/slots/slot-expression.ts'
+import { makeRoutedId, makeRoutedNumber, numberOfId, slotOf, slotOfId } from '../../db/slots/slots.ts'
 
 const database = new DatabaseSync(':memory:')
 for (const statement of [...slotTable, ...slotTable]) database.exec(statement)

@@ -1,5 +1,5 @@
 import { type Column, keyColumn } from '../../../db/catalog/catalog.ts'
-import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from '../../../db/cluster/slots.ts'
+import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from '../../../db/slots/slots.ts'
 import { errors } from '../../errors.ts'
 import { byteLength } from '../ask/byte-length.ts'
 import type { Payload, PayloadRow } from '../ask/parse-payload.ts'

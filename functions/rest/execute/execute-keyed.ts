@@ -5,9 +5,9 @@
  */
 import { KeyTaken } from '../../../db/cluster/constraint-error.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
-import { slotOf } from '../../../db/cluster/slots.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import type { KeyRow, WriteKey } from '../../../db/cluster/write-keys.ts'
+import { slotOf } from '../../../db/slots/slots.ts'
 import { AtollError, errors } from '../../errors.ts'
 import { canonicalText, slotsOf } from '../plan/place.ts'
 import { beginKey, leaveKeys, lookUpKey } from './execute-keys.ts'

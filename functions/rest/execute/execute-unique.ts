@@ -9,7 +9,6 @@ import { ConstraintError, RevokedError, revokedMark } from '../../../db/cluster/
 import { endPermits, permitClaims } from '../../../db/cluster/permits.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
-import { slotOf } from '../../../db/cluster/slots.ts'
 import {
   type Claim,
   find,
@@ -21,6 +20,7 @@ import {
   type Unproven,
 } from '../../../db/cluster/unique-values.ts'
 import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
+import { slotOf } from '../../../db/slots/slots.ts'
 import { AtollError, errors } from '../../errors.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { canonicalText } from '../plan/place.ts'

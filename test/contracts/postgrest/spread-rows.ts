@@ -1,5 +1,5 @@
 import { evenRanges, ownerOf } from '../../../db/cluster/shard-map.ts'
-import { slotOf } from '../../../db/cluster/slots.ts'
+import { slotOf } from '../../../db/slots/slots.ts'
 
 /**
  * Tables of the suite's schema that can lie on several databases by themselves: those with one column as key that no

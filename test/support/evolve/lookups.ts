@@ -5,8 +5,8 @@
  */
 import type { Catalog } from '../../../db/catalog/catalog.ts'
 import { evenRanges, ownerOf } from '../../../db/cluster/shard-map.ts'
-import { keySlot, slotOf } from '../../../db/cluster/slots.ts'
 import { readMap } from '../../../db/doors/read-map.ts'
+import { keySlot, slotOf } from '../../../db/slots/slots.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import { fillLookups } from '../../../db/system/fill-lookups.ts'
 import { askOf, type Databases } from './compare.ts'

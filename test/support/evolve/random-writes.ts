@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { evenRanges, ownerOf } from '../../../db/cluster/shard-map.ts'
-import { slotOf } from '../../../db/cluster/slots.ts'
+import { slotOf } from '../../../db/slots/slots.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import type { Chance } from './chance.ts'
 import {
