@@ -29,12 +29,12 @@ export const aimMegabytes = 100
 /** As the platform bounds an isolate: its heap in megabytes. A process in which one needs more ends, and so does the run. */
 const v8Flags = '--max-heap-size=128'
 const timeoutMs = 60_000
-/** Nobody is asked more than this many requests. */
+/** No kind has more requests than this. */
 const maxRequests = 100_000
 
 export interface HostileTerms {
-  /** About how many requests. */
-  readonly requests: number
+  /** About how many requests of a kind. */
+  readonly count: (kind: Kind) => number
   readonly seed: number
   /** For how long each of those who send slowly does so, in milliseconds. */
   readonly slowMs: number
@@ -78,7 +78,7 @@ export interface HostileResult {
 
 export async function runHostile({ only = '' }: Settings): Promise<void> {
   const tell = (text: string) => process.stderr.write(`${text}\n`)
-  const result = await driveHostile({ requests: 10_000, seed: 1, slowMs: 12_000, only, tell })
+  const result = await driveHostile({ count: ({ share }) => share, seed: 1, slowMs: 12_000, only, tell })
   const rows = result.kinds.map(({ name, requests, statuses, cpuMs, memory }) => [
     name,
     String(requests),
@@ -154,16 +154,14 @@ async function drive(
   url: URL,
   pid: number,
   look: (collect: boolean) => Promise<Memory>,
-  { requests, seed, slowMs, only = '', tell }: HostileTerms,
+  { count, seed, slowMs, only = '', tell }: HostileTerms,
 ): Promise<HostileResult> {
   const agent = new Agent({ keepAlive: true })
   const random = seededRandom(seed)
   const ask = (asked: Asked, address: string) => askOnce(url, agent, asked, address)
-  const counts = kinds.map((kind) =>
-    Math.max(1, Math.min(maxRequests, Math.round((kind.share * requests) / 10_000))),
-  )
   let all = 0
-  const round = async (kind: Kind, count: number, ms: number) => {
+  const round = async (kind: Kind, wanted: number, ms: number) => {
+    const count = Math.max(1, Math.min(maxRequests, Math.round(wanted)))
     const statuses: Record<string, number> = {}
     let next = 0
     const work = async () => {
@@ -196,9 +194,9 @@ async function drive(
     const keptBefore = (await look(true)).isolate
     tell?.(`${JSON.stringify(before)} after the warm-up`)
     const results: KindResult[] = []
-    for (const [i, kind] of kinds.entries()) {
+    for (const kind of kinds) {
       if (!kind.name.includes(only)) continue
-      const result = await round(kind, counts[i] as number, slowMs)
+      const result = await round(kind, count(kind), slowMs)
       results.push(result)
       tell?.(`${JSON.stringify(result.memory)} after ${kind.name}: ${JSON.stringify(result.statuses)}`)
     }
