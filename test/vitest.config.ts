@@ -9,7 +9,7 @@ import { makeSeedRows } from '../db/seed.ts'
 import { buildAssets } from '../functions/build-assets.ts'
 
 const root = join(import.meta.dirname, '..')
-const measured = ['balancer', 'balancer-faults', 'hostile-memory', 'kills', 'load', 'monitor'].map(
+const measured = ['balancer', 'balancer-faults', 'kills', 'load', 'monitor'].map(
   (name) => `test/system/${name}.test.ts`,
 )
 
