@@ -24,7 +24,7 @@ import { allow, allowed } from './allow.ts'
 import { type Budget, openBudgets } from './budget.ts'
 import { readDirectives, writeCacheHeaders } from './cache-headers.ts'
 import { cachePlanOf } from './cache-plan.ts'
-import { checkBody, readBoundedBody } from './check-body.ts'
+import { checkBodyOf, readBoundedBody } from './check-body.ts'
 import { checkCost, checkOperands, costOf } from './check-budget.ts'
 import { CompileCache } from './compile-cache.ts'
 import { compileRead } from './compile-read.ts'
@@ -192,7 +192,7 @@ export function createRest(
       request.action === 'delete'
         ? ''
         : await readBoundedBody(raw, budget, config.maxBodyBytes, visit.inner ? null : pending)
-    const payload = payloadOf(request, raw, body, budget)
+    const payload = await payloadOf(request, raw, body, budget, visit.inner ? null : pending)
     const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
     const prepare = () => {
       const plan = planWrite(request, payload, catalog, rights, optionsFor(session))
@@ -404,10 +404,16 @@ function queryWithin({ queryLength }: Budget, raw: Request): URL {
   return url
 }
 
-function payloadOf(request: RestRequest, raw: Request, text: string, budget: Budget): Payload {
+async function payloadOf(
+  request: RestRequest,
+  raw: Request,
+  text: string,
+  budget: Budget,
+  pending: PendingWork | null,
+): Promise<Payload> {
   if (request.action === 'delete') return { rows: [], columns: [], textual: false }
   const type = raw.headers.get('content-type') ?? ''
-  checkBody(text, mediaType(type) === 'application/json', budget)
+  await checkBodyOf(raw, text, mediaType(type) === 'application/json', budget, pending)
   return parsePayload(text, type, request.columns)
 }
 

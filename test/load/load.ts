@@ -18,6 +18,7 @@ const runs: Readonly<Record<string, () => Promise<(settings: Settings) => Promis
   curves: async () => (await import('./curves.ts')).runCurves,
   book: async () => (await import('./scale-book.ts')).writeBook,
   inside: async () => (await import('./inside.ts')).runInside,
+  hostile: async () => (await import('./hostile.ts')).runHostile,
   flood: async () => (await import('./flood.ts')).runFlood,
   cache: async () => (await import('./cache.ts')).runCache,
   jobs: async () => (await import('./jobs.ts')).runJobs,
@@ -85,7 +86,7 @@ async function main(): Promise<number> {
       only,
     }
     await (await run())(settings)
-    return 0
+    return Number(process.exitCode ?? 0)
   }
   if (!Object.hasOwn(scenarios, name)) throw new Error(`there is no scenario ${name}`)
   return runCommand(name, scenarios[name as keyof typeof scenarios], values)
