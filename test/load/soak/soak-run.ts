@@ -1,0 +1,316 @@
+/**
+ * A soak: honest and hostile clients against several isolates that share databases and a cache store, while the store fails by turns and
+ * the process is killed. Then all is quiet, and what clients were told is held against what the databases have.
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SignJWT } from 'jose'
+import tables from '../../../db/app/tables.ts'
+import { buildCatalog } from '../../../db/catalog/build-catalog.ts'
+import { type Isolates, startIsolates } from '../../support/isolates.ts'
+import { workerProcesses } from '../../support/kill-workers.ts'
+import { publishableKey, secretKey } from '../../support/local-server.ts'
+import { type RedisBridge, startRedisBridge } from '../../support/redis-bridge.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
+import { memoryOf } from '../process-memory.ts'
+import { Asker } from './asker.ts'
+import { customers, genreStaleMs, HonestClient, type World } from './honest-clients.ts'
+import { hostileRequest } from './hostile-clients.ts'
+import { broken, unrest } from './invariants.ts'
+import { Ledger } from './ledger.ts'
+import { RowOracle, versionOf } from './row-oracle.ts'
+import { endFault, everyFault, type Fault } from './store-faults.ts'
+import { Tally } from './tally.ts'
+
+export interface SoakOptions {
+  /** How long clients ask. */
+  readonly seconds: number
+  readonly seed: number
+  readonly tell?: (line: string) => void
+}
+
+/** Of the process that all isolates share with their databases and objects, in megabytes; 0 where the system does not tell. */
+export interface Memory {
+  /** After the first seconds. */
+  start: number
+  peak: number
+  /** After all was quiet. */
+  end: number
+  /** The platform gives each isolate 128 MB. */
+  bound: number
+}
+
+export interface SoakResult {
+  readonly tally: Tally
+  /** How often each fault was played. */
+  readonly faults: ReadonlyMap<string, number>
+  readonly memory: Memory
+  /** Writes whose outcome clients had not been told in the end. */
+  readonly unknown: number
+}
+
+const isolateCount = 3
+const isolateMb = 128
+const honestClients = 8
+const hostileClients = 3
+const jwtSecret = 'a-secret-of-the-soak-that-is-long-enough'
+const warmUpMs = 5000
+/** How long copies and relays may take to come to rest. */
+const restMs = 120_000
+
+export async function runSoak({ seconds, seed, tell = () => undefined }: SoakOptions): Promise<SoakResult> {
+  const random = seededRandom(seed)
+  const tally = new Tally()
+  const bridge = await startRedisBridge()
+  let isolates: Isolates | undefined
+  try {
+    isolates = await startIsolates(
+      isolateCount,
+      {
+        UPSTASH_REDIS_REST_URL: bridge.url,
+        ATOLL_JWT_SECRET: jwtSecret,
+        ATOLL_PUBLISHABLE_KEY: publishableKey,
+        // Busy machines: a store that answers within it is not slow.
+        CACHE_TIMEOUT_MS: '500',
+      },
+      {
+        ownVariables: (i) => ({ UPSTASH_REDIS_REST_TOKEN: `${bridge.token}.isolate${i}` }),
+        onLog: (text) => note(tally, text),
+      },
+    )
+    return await new Soak(isolates, bridge, tally, random, tell).run(seconds)
+  } finally {
+    await isolates?.stop()
+    await bridge.stop()
+  }
+}
+
+/** Events of the Workers: failures that nobody is told of are violations. */
+function note(tally: Tally, text: string): void {
+  if (!text.startsWith('{')) return
+  const [, kind = 'none'] = /"kind":"([\w-]+)"/.exec(text) ?? []
+  tally.event(kind)
+  if (kind === 'internal-error') tally.violate(`internal error: ${text.slice(0, 1500)}`)
+}
+
+class Soak {
+  readonly #isolates: Isolates
+  readonly #bridge: RedisBridge
+  readonly #tally: Tally
+  readonly #random: () => number
+  readonly #tell: (line: string) => void
+  readonly #asker: Asker
+  readonly #oracle = new RowOracle()
+  readonly #ledger = new Ledger()
+  readonly #faults = new Map<string, number>()
+  readonly #memory: Memory = { start: 0, peak: 0, end: 0, bound: 0 }
+
+  constructor(
+    isolates: Isolates,
+    bridge: RedisBridge,
+    tally: Tally,
+    random: () => number,
+    tell: (line: string) => void,
+  ) {
+    this.#isolates = isolates
+    this.#bridge = bridge
+    this.#tally = tally
+    this.#random = random
+    this.#tell = tell
+    this.#asker = new Asker(isolates, tally, seededRandom(random() * 2 ** 32))
+  }
+
+  async run(seconds: number): Promise<SoakResult> {
+    await this.#asker.findAddresses()
+    const world = await this.#makeWorld()
+    const until = performance.now() + warmUpMs + seconds * 1000
+    const isOver = () => performance.now() > until
+    const chances = () => seededRandom(this.#random() * 2 ** 32)
+    const clients = [
+      ...Array.from({ length: honestClients }, () => new HonestClient(world, chances()).run(isOver)),
+      ...Array.from({ length: hostileClients }, () => this.#beHostile(world, chances(), isOver)),
+    ]
+    await sleep(warmUpMs)
+    this.#memory.start = this.#look()
+    this.#memory.bound = this.#memory.start + isolateCount * isolateMb
+    const sampling = setInterval(() => this.#look(), 500)
+    try {
+      await this.#playFaults(seconds, isOver)
+      await Promise.all(clients)
+      this.#tell('clients have ended')
+      await this.#rest(world)
+    } finally {
+      clearInterval(sampling)
+    }
+    this.#memory.end = this.#look()
+    if (this.#memory.peak > this.#memory.bound) {
+      this.#tally.violate(`the process held ${this.#memory.peak} MB, more than ${this.#memory.bound}`)
+    }
+    const { invoices, artists } = this.#ledger
+    const unknown = [...invoices.values(), ...artists.values()].filter((one) => one === 'unknown').length
+    return { tally: this.#tally, faults: this.#faults, memory: this.#memory, unknown }
+  }
+
+  async #makeWorld(): Promise<World> {
+    const secret = { apikey: secretKey }
+    const tokens = new Map<number, Readonly<Record<string, string>>>()
+    for (const id of customers) {
+      const token = await new SignJWT({ role: 'authenticated', sub: String(id) })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('12h')
+        .sign(new TextEncoder().encode(jwtSecret))
+      tokens.set(id, { apikey: publishableKey, authorization: `Bearer ${token}` })
+    }
+    const answer = await this.#asker.ask({
+      kind: 'begin',
+      path: `/rest/v1/invoices?customer_id=in.(${customers.join(',')})&select=id,customer_id`,
+      headers: secret,
+    })
+    const invoices = new Map(
+      (JSON.parse(answer.text) as { id: number; customer_id: number }[]).map((row) => [
+        row.customer_id,
+        row.id,
+      ]),
+    )
+    return {
+      asker: this.#asker,
+      oracle: this.#oracle,
+      ledger: this.#ledger,
+      secret,
+      customer: (id) => tokens.get(id) ?? secret,
+      invoices,
+    }
+  }
+
+  async #beHostile(world: World, chance: () => number, isOver: () => boolean): Promise<void> {
+    const below = (n: number) => Math.floor(chance() * n)
+    const callers = [
+      { apikey: publishableKey },
+      { apikey: 'sb_publishable_none' },
+      {},
+      world.customer(1),
+      world.customer(2),
+    ]
+    for (let n = 0; !isOver(); n++) {
+      await this.#asker.ask(hostileRequest(n, below, callers[below(callers.length)] ?? {}))
+      await sleep(chance() * 200)
+    }
+  }
+
+  /** Every fault once a round, in another order each time, with calm in between. */
+  async #playFaults(seconds: number, isOver: () => boolean): Promise<void> {
+    const began = performance.now()
+    const faults = everyFault(isolateCount)
+    const turn = Math.min(25, Math.max(6, seconds / faults.length))
+    const below = (n: number) => Math.floor(this.#random() * n)
+    while (!isOver()) {
+      for (const fault of this.#shuffled(faults)) {
+        if (isOver()) return
+        // In the second half nobody loses what they keep: then it shows what that comes to.
+        const keeps = performance.now() - began > (seconds * 1000) / 2
+        if (keeps && fault.ends) continue
+        if (!keeps) {
+          const isolate = below(isolateCount)
+          await this.#asker.ask({ kind: 'isolate is evicted', path: '/forget', isHostile: true }, isolate)
+        }
+        this.#tell(
+          `${((performance.now() - began) / 1000).toFixed(0)} s: ${fault.name}; ${this.#look()} MB, ${this.#tally.violations} violations`,
+        )
+        this.#faults.set(fault.name, (this.#faults.get(fault.name) ?? 0) + 1)
+        this.#tally.phase = fault.name
+        await fault.begin(this.#bridge, below)
+        if (fault.ends) await this.#isBack()
+        await sleep(turn * 600)
+        await endFault(fault, this.#bridge)
+        // What it has left behind is its own: isolates find out in the first moments.
+        await sleep(turn * 100)
+        this.#tally.phase = 'calm'
+        await sleep(turn * 300)
+      }
+    }
+  }
+
+  /** Those that end the process come in the first half of the order, so that a short run has them. */
+  #shuffled(faults: readonly Fault[]): readonly Fault[] {
+    const mixed = faults
+      .filter(({ ends }) => !ends)
+      .map((fault) => [this.#random(), fault] as const)
+      .toSorted(([a], [b]) => a - b)
+      .map(([, fault]) => fault)
+    for (const fault of faults.filter(({ ends }) => ends)) {
+      mixed.splice(Math.floor((this.#random() * faults.length) / 3), 0, fault)
+    }
+    return mixed
+  }
+
+  /** Miniflare starts the process again by itself. */
+  async #isBack(): Promise<void> {
+    for (let tries = 0; tries < 300; tries++) {
+      await sleep(100)
+      await this.#asker.findAddresses()
+      const { status } = await this.#asker.ask({ kind: 'is it back', path: '/calls', isHostile: true })
+      if (status === 200) return
+    }
+    throw new Error('the Workers did not come back')
+  }
+
+  #look(): number {
+    const now = Math.max(0, ...workerProcesses().map(memoryOf))
+    this.#memory.peak = Math.max(this.#memory.peak, now)
+    return now
+  }
+
+  /** No faults and no clients: all must come to rest, and be as clients were told. */
+  async #rest(world: World): Promise<void> {
+    this.#tally.phase = 'at rest'
+    const violate = (what: string) => this.#tally.violate(what)
+    // A new isolate has the relays look at all that may need repair.
+    for (let i = 0; i < isolateCount; i++) {
+      await this.#asker.ask({ kind: 'isolate is evicted', path: '/forget', isHostile: true }, i)
+      await this.#askRow(world, 'customers', 1, i)
+    }
+    const names = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']
+    const databases = new Map(
+      await Promise.all(names.map(async (name) => [name, await this.#isolates.database(name)] as const)),
+    )
+    const catalog = buildCatalog(tables)
+    const began = performance.now()
+    let left = await unrest(databases, catalog)
+    while (left.length > 0 && performance.now() - began < restMs) {
+      await sleep(1000)
+      left = await unrest(databases, catalog)
+    }
+    this.#tell(`at rest after ${((performance.now() - began) / 1000).toFixed(0)} s`)
+    for (const what of left) violate(what)
+    await this.#cachesAgain(world)
+    await sleep(genreStaleMs + 100)
+    for (const row of this.#oracle.rows) {
+      const [table, id] = row.split(' ') as [string, string]
+      for (let i = 0; i < isolateCount; i++) {
+        const told = await this.#askRow(world, table, Number(id), i)
+        const [shown] = told.status === 200 ? (JSON.parse(told.text) as { value: unknown }[]) : []
+        const wrong = shown && this.#oracle.judge(row, versionOf(shown.value), told.sentAt, 0)
+        if (told.status !== 200) violate(`${row} is answered ${told.status} ${told.text} when all is quiet`)
+        if (wrong) violate(`when all is quiet ${wrong}`)
+      }
+    }
+    for (const what of await broken(databases, this.#oracle, this.#ledger)) violate(what)
+  }
+
+  #askRow(world: World, table: string, id: number, isolate: number) {
+    const column = table === 'genres' ? 'name' : 'fax'
+    const path = `/rest/v1/${table}?id=eq.${id}&select=value:${column}`
+    return this.#asker.ask({ kind: 'read at rest', path, headers: world.secret }, isolate)
+  }
+
+  /** The store is believed again: who reads what another has read finds it there. */
+  async #cachesAgain(world: World): Promise<void> {
+    for (let tries = 0; tries < 60; tries++) {
+      await this.#askRow(world, 'customers', 30, 0)
+      const { headers } = await this.#askRow(world, 'customers', 30, 1)
+      if (headers.get('cache-status')?.includes('hit')) return
+      await sleep(500)
+    }
+    this.#tally.violate('the cache is not believed again')
+  }
+}
