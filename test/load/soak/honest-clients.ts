@@ -3,33 +3,13 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { routed } from '../../support/routed.ts'
-import { type Asker, outcomeOf, type Told } from './asker.ts'
-import type { Ledger } from './ledger.ts'
-import { type RowOracle, valueWith, versionOf } from './row-oracle.ts'
-
-export interface World {
-  readonly asker: Asker
-  readonly oracle: RowOracle
-  readonly ledger: Ledger
-  /** Headers of the secret key, and of a customer who has signed in. */
-  readonly secret: Readonly<Record<string, string>>
-  readonly customer: (id: number) => Readonly<Record<string, string>>
-  /** An invoice for each of some customers, who have slots on all shards. */
-  readonly invoices: ReadonlyMap<number, number>
-}
-
-/** Rows that are written and read: customers of all shards, whose rows must be current, and genres, which may be a second old. */
-export const customers = Array.from({ length: 24 }, (_, i) => i + 1)
-export const genres = [1, 2, 3, 4, 5, 6]
-export const genreStaleMs = 1000
-/** Numbers of tracks that the run makes and takes away. */
-export const firstTrack = 500_000
-const emails = 40
+import { outcomeOf, type Told } from './asker.ts'
+import { claim, refer } from './contended-writes.ts'
+import { valueWith, versionOf } from './row-oracle.ts'
+import { customers, genreStaleMs, genres, type World } from './world.ts'
 
 const customerRow = (id: number) => `customers ${id}`
 const genreRow = (id: number) => `genres ${id}`
-const addressOf = (n: number) => `soak${n}@soak.test`
 
 interface Shown {
   readonly id: number
@@ -57,8 +37,8 @@ export class HonestClient {
       [20, () => this.#writeCustomer()],
       [5, () => this.#writeGenre()],
       [8, () => this.#insert()],
-      [9, () => this.#claim()],
-      [5, () => this.#refer()],
+      [9, () => claim(this.#world, this.#chance)],
+      [5, () => refer(this.#world, this.#chance)],
     ]
     const acts = kinds.flatMap(([weight, act]) => Array.from({ length: weight }, () => act))
     while (!isOver()) {
@@ -233,100 +213,5 @@ export class HonestClient {
       mark,
       (await asker.write({ kind, method: 'POST', path, body, headers }, crypto.randomUUID())).outcome,
     )
-  }
-
-  /** Takes a unique value, gives one up, or changes one for another; others do the same. */
-  async #claim(): Promise<void> {
-    const held = [...this.#world.ledger.holders].filter(([, { isLeaving }]) => !isLeaving)
-    const wanted = addressOf(Math.floor(this.#chance() * emails))
-    const [email, holder] = held.length === 0 ? [] : this.#pick(held)
-    const drawn = this.#chance()
-    if (drawn < 0.45 || holder === undefined || email === undefined) return this.#take(wanted)
-    holder.isLeaving = true
-    const { asker, ledger, secret } = this.#world
-    const path = `/rest/v1/customers?id=eq.${holder.id}`
-    const isChange = drawn > 0.7 && wanted !== email
-    const sent = isChange
-      ? { kind: 'change unique value', method: 'PATCH', path, body: { email: wanted }, headers: secret }
-      : { kind: 'delete unique value', method: 'DELETE', path, headers: secret }
-    const { outcome } = await asker.write(sent, crypto.randomUUID())
-    const now = ledger.holders.get(email)
-    if (outcome === 'done') {
-      if (now === holder) ledger.holders.delete(email)
-      if (isChange) this.#holds(wanted, holder.id)
-    }
-    if (outcome === 'refused') {
-      holder.isLeaving = false
-      if (now !== holder) asker.tally.violate(`${email} has another holder than ${holder.id}, who has it`)
-    }
-  }
-
-  async #take(email: string): Promise<void> {
-    const { asker, secret } = this.#world
-    const body = { first_name: 'Soak', last_name: 'Test', email }
-    const headers = { ...secret, prefer: 'return=representation' }
-    const sent = {
-      kind: 'take unique value',
-      method: 'POST',
-      path: '/rest/v1/customers?select=id',
-      body,
-      headers,
-    }
-    const { outcome, told } = await asker.write(sent, crypto.randomUUID())
-    if (outcome === 'done') this.#holds(email, (JSON.parse(told.text) as { id: number }[])[0]?.id as number)
-  }
-
-  #holds(email: string, id: number): void {
-    const { asker, ledger } = this.#world
-    const before = ledger.holders.get(email)
-    if (before !== undefined && !before.isLeaving)
-      asker.tally.violate(`${email} is given to ${id}, and ${before.id} has it`)
-    ledger.holders.set(email, { id, isLeaving: false })
-  }
-
-  /** Makes a track, then takes it away while another row begins to refer to it. */
-  async #refer(): Promise<void> {
-    const { asker, ledger, secret, invoices } = this.#world
-    const number = ledger.next++
-    const track = firstTrack + number
-    const [customer, invoice] = this.#pick([...invoices])
-    const item = routed(track, customer)
-    const body = { id: track, name: `soak ${number}`, media_type_id: 1, milliseconds: 1, unit_price: 1 }
-    const made = await asker.write(
-      { kind: 'make track', method: 'POST', path: '/rest/v1/tracks', body, headers: secret },
-      crypto.randomUUID(),
-    )
-    if (made.outcome !== 'done') return
-    const [one, other] = [this.#chance() * 10, this.#chance() * 10]
-    const [put, gone] = await Promise.all([
-      sleep(one).then(() =>
-        asker.write(
-          {
-            kind: 'refer to track',
-            method: 'POST',
-            path: '/rest/v1/invoice_items',
-            body: {
-              id: item,
-              invoice_id: invoice,
-              track_id: track,
-              unit_price: 1,
-              quantity: 1,
-              customer_id: customer,
-            },
-            headers: secret,
-          },
-          crypto.randomUUID(),
-        ),
-      ),
-      sleep(other).then(() =>
-        asker.write(
-          { kind: 'delete track', method: 'DELETE', path: `/rest/v1/tracks?id=eq.${track}`, headers: secret },
-          crypto.randomUUID(),
-        ),
-      ),
-    ])
-    ledger.referrals.push({ track, item, made: put.outcome, gone: gone.outcome })
-    if (put.outcome === 'done' && gone.outcome === 'done')
-      asker.tally.violate(`track ${track} is gone, and item ${item} refers to it: both were acknowledged`)
   }
 }

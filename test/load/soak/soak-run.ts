@@ -5,8 +5,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SignJWT } from 'jose'
-import tables from '../../../db/app/tables.ts'
-import { buildCatalog } from '../../../db/catalog/build-catalog.ts'
 import { type Isolates, startIsolates } from '../../support/isolates.ts'
 import { workerProcesses } from '../../support/kill-workers.ts'
 import { publishableKey, secretKey } from '../../support/local-server.ts'
@@ -14,13 +12,14 @@ import { type RedisBridge, startRedisBridge } from '../../support/redis-bridge.t
 import { seededRandom } from '../../support/seeded-random.ts'
 import { memoryOf } from '../process-memory.ts'
 import { Asker } from './asker.ts'
-import { customers, genreStaleMs, HonestClient, type World } from './honest-clients.ts'
+import { comeToRest } from './come-to-rest.ts'
+import { HonestClient } from './honest-clients.ts'
 import { hostileRequest } from './hostile-clients.ts'
-import { broken, unrest } from './invariants.ts'
 import { Ledger } from './ledger.ts'
-import { RowOracle, versionOf } from './row-oracle.ts'
+import { RowOracle } from './row-oracle.ts'
 import { endFault, everyFault, type Fault } from './store-faults.ts'
 import { Tally } from './tally.ts'
+import { customers, type World } from './world.ts'
 
 export interface SoakOptions {
   /** How long clients ask. */
@@ -55,8 +54,6 @@ const honestClients = 8
 const hostileClients = 3
 const jwtSecret = 'a-secret-of-the-soak-that-is-long-enough'
 const warmUpMs = 5000
-/** How long copies and relays may take to come to rest. */
-const restMs = 120_000
 
 export async function runSoak({ seconds, seed, tell = () => undefined }: SoakOptions): Promise<SoakResult> {
   const random = seededRandom(seed)
@@ -138,7 +135,7 @@ class Soak {
       await this.#playFaults(seconds, isOver)
       await Promise.all(clients)
       this.#tell('clients have ended')
-      await this.#rest(world)
+      await comeToRest(world, this.#isolates, this.#tell)
     } finally {
       clearInterval(sampling)
     }
@@ -258,59 +255,5 @@ class Soak {
     const now = Math.max(0, ...workerProcesses().map(memoryOf))
     this.#memory.peak = Math.max(this.#memory.peak, now)
     return now
-  }
-
-  /** No faults and no clients: all must come to rest, and be as clients were told. */
-  async #rest(world: World): Promise<void> {
-    this.#tally.phase = 'at rest'
-    const violate = (what: string) => this.#tally.violate(what)
-    // A new isolate has the relays look at all that may need repair.
-    for (let i = 0; i < isolateCount; i++) {
-      await this.#asker.ask({ kind: 'isolate is evicted', path: '/forget', isHostile: true }, i)
-      await this.#askRow(world, 'customers', 1, i)
-    }
-    const names = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']
-    const databases = new Map(
-      await Promise.all(names.map(async (name) => [name, await this.#isolates.database(name)] as const)),
-    )
-    const catalog = buildCatalog(tables)
-    const began = performance.now()
-    let left = await unrest(databases, catalog)
-    while (left.length > 0 && performance.now() - began < restMs) {
-      await sleep(1000)
-      left = await unrest(databases, catalog)
-    }
-    this.#tell(`at rest after ${((performance.now() - began) / 1000).toFixed(0)} s`)
-    for (const what of left) violate(what)
-    await this.#cachesAgain(world)
-    await sleep(genreStaleMs + 100)
-    for (const row of this.#oracle.rows) {
-      const [table, id] = row.split(' ') as [string, string]
-      for (let i = 0; i < isolateCount; i++) {
-        const told = await this.#askRow(world, table, Number(id), i)
-        const [shown] = told.status === 200 ? (JSON.parse(told.text) as { value: unknown }[]) : []
-        const wrong = shown && this.#oracle.judge(row, versionOf(shown.value), told.sentAt, 0)
-        if (told.status !== 200) violate(`${row} is answered ${told.status} ${told.text} when all is quiet`)
-        if (wrong) violate(`when all is quiet ${wrong}`)
-      }
-    }
-    for (const what of await broken(databases, this.#oracle, this.#ledger)) violate(what)
-  }
-
-  #askRow(world: World, table: string, id: number, isolate: number) {
-    const column = table === 'genres' ? 'name' : 'fax'
-    const path = `/rest/v1/${table}?id=eq.${id}&select=value:${column}`
-    return this.#asker.ask({ kind: 'read at rest', path, headers: world.secret }, isolate)
-  }
-
-  /** The store is believed again: who reads what another has read finds it there. */
-  async #cachesAgain(world: World): Promise<void> {
-    for (let tries = 0; tries < 60; tries++) {
-      await this.#askRow(world, 'customers', 30, 0)
-      const { headers } = await this.#askRow(world, 'customers', 30, 1)
-      if (headers.get('cache-status')?.includes('hit')) return
-      await sleep(500)
-    }
-    this.#tally.violate('the cache is not believed again')
   }
 }
