@@ -11,7 +11,13 @@ import { table } from './tool/report.ts'
 export async function runSoakFor(minutes: number, seed: number): Promise<number> {
   console.log(`seed ${seed}, ${minutes} minutes`)
   const tell = (line: string) => process.stderr.write(`${line}\n`)
-  const { tally, faults, memory, unknown } = await runSoak({ seconds: minutes * 60, seed, tell })
+  const {
+    tally,
+    faults,
+    isolate,
+    process: whole,
+    unknown,
+  } = await runSoak({ seconds: minutes * 60, seed, tell })
   const lines = [...tally.statuses]
     .toSorted(([a], [b]) => a.localeCompare(b))
     .map(([kind, counts]) => {
@@ -21,19 +27,24 @@ export async function runSoakFor(minutes: number, seed: number): Promise<number>
   console.log(`\n${table(['requests', 'sent', 'answers'], lines).join('\n')}`)
   const times = tally
     .times()
-    .map(({ phase, requests, p50, p99 }) => [
+    .map(({ phase, requests, p50, p99, hits }) => [
       phase,
       String(faults.get(phase) ?? ''),
       String(requests),
       shown(p50),
       shown(p99),
+      hits === null ? '' : (100 * hits).toFixed(0),
     ])
-  console.log(`\n${table(['fault', 'times', 'honest requests', 'p50 ms', 'p99 ms'], times).join('\n')}`)
+  console.log(
+    `\n${table(['fault', 'times', 'honest requests', 'p50 ms', 'p99 ms', 'hits %'], times).join('\n')}`,
+  )
   console.log(`\nevents: ${[...tally.events].map(([kind, n]) => `${kind} ${n}`).join(', ')}`)
   console.log(`writes whose outcome was never told: ${unknown}`)
-  console.log(
-    `memory of the process: ${memory.start} MB at first, ${memory.peak} at most (bound ${memory.bound}), ${memory.end} in the end`,
-  )
+  for (const [whose, { start, peak, end, bound }] of Object.entries({ isolate, process: whole })) {
+    console.log(
+      `memory of the ${whose}: ${start} MB at first, ${peak} at most (bound ${bound}), ${end} in the end`,
+    )
+  }
   console.log(`violations: ${tally.violations}${tally.told.map((what) => `\n  ${what}`).join('')}`)
   return tally.violations === 0 ? 0 : 1
 }

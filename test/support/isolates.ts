@@ -22,6 +22,8 @@ export interface Isolates {
   calls(isolate: number): Promise<number>
   /** Address of a socket of an isolate's own: requests to it outlive, unlike `ask`, that the process ends and is started again. */
   addressOf(isolate: number): Promise<URL>
+  /** Where debuggers find them, when `inspects` is set. */
+  inspector(): Promise<URL>
   database(binding: string): Promise<D1Database>
   stop(): Promise<void>
 }
@@ -31,12 +33,14 @@ export interface IsolateOptions {
   readonly ownVariables?: (isolate: number) => Readonly<Record<string, string>>
   /** Takes what they log; by default it is printed. */
   readonly onLog?: (text: string) => void
+  /** Whether their heaps can be looked at. */
+  readonly inspects?: boolean
 }
 
 export async function startIsolates(
   count: number,
   variables: Readonly<Record<string, string>>,
-  { ownVariables = () => ({}), onLog }: IsolateOptions = {},
+  { ownVariables = () => ({}), onLog, inspects = false }: IsolateOptions = {},
 ): Promise<Isolates> {
   const bundle = await build({
     entryPoints: [join(root, 'test', 'support', 'isolate-worker.ts')],
@@ -66,6 +70,7 @@ export async function startIsolates(
         doorOptions(Object.fromEntries(databases.map((name) => [name, name]))),
       ],
       log: new Log(LogLevel.NONE),
+      ...(inspects && { inspectorPort: 0 }),
       ...(onLog && {
         handleStructuredLogs: ({ message }: { readonly message: string }) => onLog(message),
       }),
@@ -91,6 +96,7 @@ export async function startIsolates(
     },
     calls: async (isolate) => Number(await (await send(isolate, '/calls', {})).text()),
     addressOf: (isolate) => miniflare.unsafeGetDirectURL(`isolate${isolate}`),
+    inspector: () => miniflare.getInspectorURL(),
     database,
     stop: () => miniflare.dispose(),
   }

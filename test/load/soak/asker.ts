@@ -88,7 +88,11 @@ export class Asker {
     }
     const { status, code } = told
     this.tally.count(kind, status === 0 ? 'no answer' : code === null ? String(status) : `${status} ${code}`)
-    if (!isHostile && status !== 0) this.tally.time(phase, performance.now() - sentAt)
+    if (!isHostile && status !== 0) {
+      this.tally.time(phase, performance.now() - sentAt)
+      const cacheStatus = told.headers.get('cache-status')
+      if (cacheStatus !== null) this.tally.cached(phase, cacheStatus)
+    }
     if (status === 500)
       this.tally.violate(`${kind}: 500 ${told.text.slice(0, 300)} for ${path.slice(0, 300)}`)
     return told

@@ -12,9 +12,10 @@ import { type RedisBridge, startRedisBridge } from '../../support/redis-bridge.t
 import { seededRandom } from '../../support/seeded-random.ts'
 import { memoryOf } from '../process-memory.ts'
 import { Asker } from './asker.ts'
-import { comeToRest } from './come-to-rest.ts'
+import { comeToRest, isBelieved } from './come-to-rest.ts'
 import { HonestClient } from './honest-clients.ts'
 import { hostileRequest } from './hostile-clients.ts'
+import { heapsOf } from './isolate-heaps.ts'
 import { Ledger } from './ledger.ts'
 import { RowOracle } from './row-oracle.ts'
 import { endFault, everyFault, type Fault } from './store-faults.ts'
@@ -28,28 +29,35 @@ export interface SoakOptions {
   readonly tell?: (line: string) => void
 }
 
-/** Of the process that all isolates share with their databases and objects, in megabytes; 0 where the system does not tell. */
+/** In megabytes. */
 export interface Memory {
   /** After the first seconds. */
   start: number
   peak: number
   /** After all was quiet. */
   end: number
-  /** The platform gives each isolate 128 MB. */
-  bound: number
+  readonly bound: number
 }
 
 export interface SoakResult {
   readonly tally: Tally
   /** How often each fault was played. */
   readonly faults: ReadonlyMap<string, number>
-  readonly memory: Memory
+  /** Of the isolate that had most. */
+  readonly isolate: Memory
+  /** Of the process that they share with their databases and objects; 0 where the system does not tell. */
+  readonly process: Memory
   /** Writes whose outcome clients had not been told in the end. */
   readonly unknown: number
 }
 
 const isolateCount = 3
+/** What the platform gives an isolate: one whose heap is larger is ended, and here all with it. */
 const isolateMb = 128
+/** Those that work in one process: three Workers, four databases, and who hands requests on. */
+const isolatesOfAll = 8
+/** What Miniflare hands on to the engine. */
+const flagsName = 'MINIFLARE_WORKERD_V8_FLAGS'
 const honestClients = 8
 const hostileClients = 3
 const jwtSecret = 'a-secret-of-the-soak-that-is-long-enough'
@@ -60,6 +68,8 @@ export async function runSoak({ seconds, seed, tell = () => undefined }: SoakOpt
   const tally = new Tally()
   const bridge = await startRedisBridge()
   let isolates: Isolates | undefined
+  const flags = process.env[flagsName]
+  process.env[flagsName] = `--max-old-space-size=${isolateMb}`
   try {
     isolates = await startIsolates(
       isolateCount,
@@ -73,12 +83,15 @@ export async function runSoak({ seconds, seed, tell = () => undefined }: SoakOpt
       {
         ownVariables: (i) => ({ UPSTASH_REDIS_REST_TOKEN: `${bridge.token}.isolate${i}` }),
         onLog: (text) => note(tally, text),
+        inspects: true,
       },
     )
     return await new Soak(isolates, bridge, tally, random, tell).run(seconds)
   } finally {
     await isolates?.stop()
     await bridge.stop()
+    if (flags === undefined) delete process.env[flagsName]
+    else process.env[flagsName] = flags
   }
 }
 
@@ -100,7 +113,10 @@ class Soak {
   readonly #oracle = new RowOracle()
   readonly #ledger = new Ledger()
   readonly #faults = new Map<string, number>()
-  readonly #memory: Memory = { start: 0, peak: 0, end: 0, bound: 0 }
+  readonly #isolate: Memory = { start: 0, peak: 0, end: 0, bound: isolateMb }
+  readonly #process: Memory = { start: 0, peak: 0, end: 0, bound: isolateMb * isolatesOfAll }
+  /** The process that runs; null while it is being ended. */
+  #running: number | null = null
 
   constructor(
     isolates: Isolates,
@@ -128,24 +144,37 @@ class Soak {
       ...Array.from({ length: hostileClients }, () => this.#beHostile(world, chances(), isOver)),
     ]
     await sleep(warmUpMs)
-    this.#memory.start = this.#look()
-    this.#memory.bound = this.#memory.start + isolateCount * isolateMb
+    this.#running = workerProcesses()[0] ?? null
+    this.#process.start = this.#look()
+    this.#isolate.start = await this.#lookInside()
     const sampling = setInterval(() => this.#look(), 500)
+    const sounding = setInterval(() => void this.#lookInside(), 3000)
     try {
-      await this.#playFaults(seconds, isOver)
+      await this.#playFaults(world, seconds, isOver)
       await Promise.all(clients)
       this.#tell('clients have ended')
       await comeToRest(world, this.#isolates, this.#tell)
     } finally {
       clearInterval(sampling)
+      clearInterval(sounding)
     }
-    this.#memory.end = this.#look()
-    if (this.#memory.peak > this.#memory.bound) {
-      this.#tally.violate(`the process held ${this.#memory.peak} MB, more than ${this.#memory.bound}`)
+    this.#process.end = this.#look()
+    this.#isolate.end = await this.#lookInside()
+    for (const [whose, { peak, bound }] of [
+      ['an isolate', this.#isolate],
+      ['the process', this.#process],
+    ] as const) {
+      if (peak > bound) this.#tally.violate(`${whose} held ${peak} MB, more than ${bound}`)
     }
     const { invoices, artists } = this.#ledger
     const unknown = [...invoices.values(), ...artists.values()].filter((one) => one === 'unknown').length
-    return { tally: this.#tally, faults: this.#faults, memory: this.#memory, unknown }
+    return {
+      tally: this.#tally,
+      faults: this.#faults,
+      isolate: this.#isolate,
+      process: this.#process,
+      unknown,
+    }
   }
 
   async #makeWorld(): Promise<World> {
@@ -194,11 +223,11 @@ class Soak {
     }
   }
 
-  /** Every fault once a round, in another order each time, with calm in between. */
-  async #playFaults(seconds: number, isOver: () => boolean): Promise<void> {
+  /** Every fault once a round, in another order each time, with calm in between in which the cache is used again. */
+  async #playFaults(world: World, seconds: number, isOver: () => boolean): Promise<void> {
     const began = performance.now()
     const faults = everyFault(isolateCount)
-    const turn = Math.min(25, Math.max(6, seconds / faults.length))
+    const longestMs = Math.min(12_000, Math.max(4000, (seconds * 400) / faults.length))
     const below = (n: number) => Math.floor(this.#random() * n)
     while (!isOver()) {
       for (const fault of this.#shuffled(faults)) {
@@ -211,18 +240,19 @@ class Soak {
           await this.#asker.ask({ kind: 'isolate is evicted', path: '/forget', isHostile: true }, isolate)
         }
         this.#tell(
-          `${((performance.now() - began) / 1000).toFixed(0)} s: ${fault.name}; ${this.#look()} MB, ${this.#tally.violations} violations`,
+          `${((performance.now() - began) / 1000).toFixed(0)} s: ${fault.name}; isolates ${(await heapsOf(this.#isolates)).join(', ')} MB, process ${this.#look()} MB, ${this.#tally.violations} violations`,
         )
         this.#faults.set(fault.name, (this.#faults.get(fault.name) ?? 0) + 1)
         this.#tally.phase = fault.name
+        if (fault.ends) this.#running = null
         await fault.begin(this.#bridge, below)
         if (fault.ends) await this.#isBack()
-        await sleep(turn * 600)
+        await sleep(2000 + this.#random() * (longestMs - 2000))
         await endFault(fault, this.#bridge)
-        // What it has left behind is its own: isolates find out in the first moments.
-        await sleep(turn * 100)
+        // Isolates leave a store alone for seconds after it has failed: the next fault would find nothing to spoil.
+        await isBelieved(world, 60)
         this.#tally.phase = 'calm'
-        await sleep(turn * 300)
+        await sleep(longestMs / 2)
       }
     }
   }
@@ -246,14 +276,30 @@ class Soak {
       await sleep(100)
       await this.#asker.findAddresses()
       const { status } = await this.#asker.ask({ kind: 'is it back', path: '/calls', isHostile: true })
-      if (status === 200) return
+      if (status === 200) {
+        this.#running = workerProcesses()[0] ?? null
+        return
+      }
     }
     throw new Error('the Workers did not come back')
   }
 
+  /** @returns what the process holds, in megabytes */
   #look(): number {
-    const now = Math.max(0, ...workerProcesses().map(memoryOf))
-    this.#memory.peak = Math.max(this.#memory.peak, now)
+    const processes = workerProcesses()
+    if (this.#running !== null && !processes.includes(this.#running)) {
+      this.#tally.violate('the process has ended by itself: an isolate had more than there is, or it crashed')
+      this.#running = processes[0] ?? null
+    }
+    const now = Math.max(0, ...processes.map(memoryOf))
+    this.#process.peak = Math.max(this.#process.peak, now)
+    return now
+  }
+
+  /** @returns what the isolate holds that has most, in megabytes */
+  async #lookInside(): Promise<number> {
+    const now = Math.max(0, ...(await heapsOf(this.#isolates)).map((megabytes) => megabytes ?? 0))
+    this.#isolate.peak = Math.max(this.#isolate.peak, now)
     return now
   }
 }

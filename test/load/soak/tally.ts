@@ -5,6 +5,8 @@ export interface Times {
   readonly requests: number
   readonly p50: number
   readonly p99: number
+  /** What part of the reads that may be cached was answered from the cache; null: there were none. */
+  readonly hits: number | null
 }
 
 /** How many violations are kept word by word; all are counted. */
@@ -17,6 +19,7 @@ export class Tally {
   readonly told: string[] = []
   readonly #statuses = new Map<string, Map<string, number>>()
   readonly #times = new Map<string, number[]>()
+  readonly #cached = new Map<string, { reads: number; hits: number }>()
   readonly events = new Map<string, number>()
 
   count(kind: string, status: string): void {
@@ -29,6 +32,12 @@ export class Tally {
     const times = this.#times.get(phase) ?? []
     times.push(ms)
     this.#times.set(phase, times)
+  }
+
+  /** @param cacheStatus as an honest read has it (RFC 9211) */
+  cached(phase: string, cacheStatus: string): void {
+    const { reads, hits } = this.#cached.get(phase) ?? { reads: 0, hits: 0 }
+    this.#cached.set(phase, { reads: reads + 1, hits: hits + (cacheStatus.includes('; hit') ? 1 : 0) })
   }
 
   violate(what: string): void {
@@ -50,7 +59,9 @@ export class Tally {
       const sorted = all.toSorted((a, b) => a - b)
       const at = (share: number) =>
         sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
-      return { phase, requests: all.length, p50: at(0.5), p99: at(0.99) }
+      const cached = this.#cached.get(phase)
+      const hits = cached === undefined ? null : cached.hits / cached.reads
+      return { phase, requests: all.length, p50: at(0.5), p99: at(0.99), hits }
     })
   }
 }
