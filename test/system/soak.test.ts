@@ -3,7 +3,7 @@ import { runSoak } from '../load/soak/soak-run.ts'
 import { findToolNamed } from '../support/system-tools.ts'
 
 /** `ATOLL_SOAK_SECONDS=1800 npm test -- test/system/soak` goes on for longer; `npm run load -- soak` tells more of it. */
-const seconds = Number(process.env.ATOLL_SOAK_SECONDS ?? 75)
+const seconds = Number(process.env.ATOLL_SOAK_SECONDS ?? 90)
 const seed = Number(process.env.ATOLL_SEED ?? Date.now() % 1_000_000)
 
 // Without Redis this is left out, which `npm test` says; in CI the step before has failed already.
@@ -28,7 +28,7 @@ it.runIf(findToolNamed('Redis') !== null || process.env.CI)(
     }
     expect(isolate.peak).toBeGreaterThan(0)
     // Something was asked, answered and refused, and something went wrong beside it.
-    expect(faults.size).toBeGreaterThan(5)
+    expect(faults.size).toBeGreaterThan(2)
     for (const kind of [
       'read rows',
       'write row, key',

@@ -4,10 +4,9 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SignJWT } from 'jose'
 import { type Isolates, startIsolates } from '../../support/isolates.ts'
 import { workerProcesses } from '../../support/kill-workers.ts'
-import { publishableKey, secretKey } from '../../support/local-server.ts'
+import { publishableKey } from '../../support/local-server.ts'
 import { type RedisBridge, startRedisBridge } from '../../support/redis-bridge.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 import { memoryOf } from '../process-memory.ts'
@@ -20,7 +19,7 @@ import { Ledger } from './ledger.ts'
 import { RowOracle } from './row-oracle.ts'
 import { endFault, everyFault, type Fault } from './store-faults.ts'
 import { Tally } from './tally.ts'
-import { customers, type World } from './world.ts'
+import { jwtSecret, makeWorld, type World } from './world.ts'
 
 export interface SoakOptions {
   /** How long clients ask. */
@@ -60,7 +59,6 @@ const isolatesOfAll = 8
 const flagsName = 'MINIFLARE_WORKERD_V8_FLAGS'
 const honestClients = 8
 const hostileClients = 3
-const jwtSecret = 'a-secret-of-the-soak-that-is-long-enough'
 const warmUpMs = 5000
 
 export async function runSoak({ seconds, seed, tell = () => undefined }: SoakOptions): Promise<SoakResult> {
@@ -78,7 +76,7 @@ export async function runSoak({ seconds, seed, tell = () => undefined }: SoakOpt
         ATOLL_JWT_SECRET: jwtSecret,
         ATOLL_PUBLISHABLE_KEY: publishableKey,
         // Busy machines: a store that answers within it is not slow.
-        CACHE_TIMEOUT_MS: '500',
+        CACHE_TIMEOUT_MS: '1000',
       },
       {
         ownVariables: (i) => ({ UPSTASH_REDIS_REST_TOKEN: `${bridge.token}.isolate${i}` }),
@@ -135,7 +133,7 @@ class Soak {
 
   async run(seconds: number): Promise<SoakResult> {
     await this.#asker.findAddresses()
-    const world = await this.#makeWorld()
+    const world = await makeWorld(this.#asker, this.#oracle, this.#ledger)
     const until = performance.now() + warmUpMs + seconds * 1000
     const isOver = () => performance.now() > until
     const chances = () => seededRandom(this.#random() * 2 ** 32)
@@ -174,37 +172,6 @@ class Soak {
       isolate: this.#isolate,
       process: this.#process,
       unknown,
-    }
-  }
-
-  async #makeWorld(): Promise<World> {
-    const secret = { apikey: secretKey }
-    const tokens = new Map<number, Readonly<Record<string, string>>>()
-    for (const id of customers) {
-      const token = await new SignJWT({ role: 'authenticated', sub: String(id) })
-        .setProtectedHeader({ alg: 'HS256' })
-        .setExpirationTime('12h')
-        .sign(new TextEncoder().encode(jwtSecret))
-      tokens.set(id, { apikey: publishableKey, authorization: `Bearer ${token}` })
-    }
-    const answer = await this.#asker.ask({
-      kind: 'begin',
-      path: `/rest/v1/invoices?customer_id=in.(${customers.join(',')})&select=id,customer_id`,
-      headers: secret,
-    })
-    const invoices = new Map(
-      (JSON.parse(answer.text) as { id: number; customer_id: number }[]).map((row) => [
-        row.customer_id,
-        row.id,
-      ]),
-    )
-    return {
-      asker: this.#asker,
-      oracle: this.#oracle,
-      ledger: this.#ledger,
-      secret,
-      customer: (id) => tokens.get(id) ?? secret,
-      invoices,
     }
   }
 
@@ -250,7 +217,7 @@ class Soak {
         await sleep(2000 + this.#random() * (longestMs - 2000))
         await endFault(fault, this.#bridge)
         // Isolates leave a store alone for seconds after it has failed: the next fault would find nothing to spoil.
-        await isBelieved(world, 60)
+        await isBelieved(world, longestMs * 2)
         this.#tally.phase = 'calm'
         await sleep(longestMs / 2)
       }
