@@ -5,7 +5,7 @@
 import { Hono, type Env as HonoEnv, type MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import type { Caller } from './access/caller.ts'
-import { limitRate } from './access/rate-limit.ts'
+import { callerKey, limitRate } from './access/rate-limit.ts'
 import { createBalancer } from './balancer/balancer.ts'
 import { createBalancerApi } from './balancer/balancer-api.ts'
 import type { AtollConfig } from './config.ts'
@@ -58,7 +58,10 @@ export function createGateway(app: App): Gateway {
         woken.add(services)
         c.executionCtx.waitUntil(services.relay.repair())
       }
-      c.set('caller', await admit(c.req.raw.headers, services))
+      const { raw } = c.req
+      const caller = await admit(raw.headers, services)
+      c.set('caller', caller)
+      engine.pending.sentBy(raw, callerKey(caller, raw.headers.get('cf-connecting-ip')))
       await next()
     },
   ]
@@ -75,7 +78,7 @@ export function createGateway(app: App): Gateway {
     (areas.get(firstSegment(request.url)) ?? others).fetch(request, env, context)
   const areas = new Map([
     ['rest', area('/rest/v1', engine.rest.routes)],
-    ['functions', area('/functions/v1', createRoutes(app.routes ?? {}, catalog))],
+    ['functions', area('/functions/v1', createRoutes(app.routes ?? {}, catalog, config))],
     ['storage', area('/storage/v1', createStorage(app.storage ?? {}, catalog, config))],
     ['jobs', area('/jobs/v1', createJobsApi(config))],
     ['balancer', area('/balancer/v1', createBalancerApi(engine.origins))],

@@ -9,15 +9,19 @@ const longNumber = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
  */
 export function parseLossless(text: string, keep: (digits: string) => unknown): unknown {
   if (!/\d{16}/.test(text)) return JSON.parse(text)
-  // No text of the document begins so: nobody knows it before.
-  const mark = `\u{10ffff}${crypto.randomUUID()}:`
+  // No text of the document begins so: nobody knows it before. Short, and of ASCII, as a copy of it stands before each such number.
+  const mark = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(9))))
   const marked = withTexts(text, mark)
   if (marked === text) return JSON.parse(text)
   return restored(JSON.parse(marked), mark, keep)
 }
 
+/** Pieces that are joined at a time: a million of them would take more than the text. */
+const piecesAtATime = 2000
+
 function withTexts(text: string, mark: string): string {
-  const pieces: string[] = []
+  const joined: string[] = []
+  let pieces: string[] = []
   let from = 0
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i)
@@ -28,11 +32,17 @@ function withTexts(text: string, mark: string): string {
       if (digits.length >= 16 && loses(digits) && endsValue(text, i + digits.length)) {
         pieces.push(text.slice(from, i), `"${mark}${digits}"`)
         from = i + digits.length
+        if (pieces.length >= piecesAtATime) {
+          joined.push(pieces.join(''))
+          pieces = []
+        }
       }
       if (digits.length > 1) i += digits.length - 1
     }
   }
-  return pieces.length === 0 ? text : pieces.join('') + text.slice(from)
+  if (from === 0) return text
+  joined.push(...pieces, text.slice(from))
+  return joined.join('')
 }
 
 function loses(digits: string): boolean {

@@ -1,7 +1,7 @@
 /**
  * The bytes of bodies that an isolate is at work on: read, parsed, or gathered into a part of a file. Nobody can let go of them, so they
- * are let in: what does not fit waits a moment, unread, and is then refused. One alone always fits, and small bodies have a share that
- * large ones cannot take.
+ * are let in: what does not fit waits a moment, unread, and is then refused. One alone always fits, small bodies have a share that
+ * large ones cannot take, and one caller's leave room for those of others.
  * @module
  */
 import { pause } from '../db/cluster/database.ts'
@@ -15,8 +15,12 @@ const largeShare = 0.75
 /** How long who comes waits for room, and how often they look, in milliseconds. */
 const waitMs = 3000
 const lookMs = 20
-/** More that wait are refused at once. */
+/** More that wait are refused at once; of one caller, these. */
 const maxWaiting = 200
+const maxWaitingOfOne = 50
+/** Up to this share of all, anybody takes what they want; beyond it, whose bodies have this share already waits. */
+const freeShare = 0.5
+const callerShare = 0.25
 /** A body that has brought nothing for so long, or less than so much on the whole, makes room for others. */
 const stallMs = 10_000
 const slowBytesPerMs = 16
@@ -28,6 +32,8 @@ export class Room {
   readonly #pending: PendingWork
   readonly #since = Date.now()
   #touched = Date.now()
+  /** Whose it is; null: nobody's, who may have any share. */
+  readonly caller: string | null
   #bytes: number
   #came = 0
   #isRead = false
@@ -35,9 +41,10 @@ export class Room {
   /** Lets go of what was read: nobody else can, as it belongs to another request. */
   onLost: () => void = () => undefined
 
-  constructor(pending: PendingWork, bytes: number) {
+  constructor(pending: PendingWork, caller: string | null) {
     this.#pending = pending
-    this.#bytes = bytes
+    this.caller = caller
+    this.#bytes = 0
   }
 
   get bytes(): number {
@@ -101,6 +108,8 @@ export class PendingWork implements Keeper {
   readonly #budget: IsolateBudget | null
   readonly #rooms = new Set<Room>()
   readonly #ofRequests = new WeakMap<Request, Room>()
+  readonly #callers = new WeakMap<Request, string>()
+  readonly #waitingOf = new Map<string, number>()
   #waiting = 0
   #refused = 0
 
@@ -134,24 +143,41 @@ export class PendingWork implements Keeper {
     return false
   }
 
+  /** Notes who sends a request. @param caller null: who may have any share */
+  sentBy(request: Request, caller: string | null): void {
+    if (caller !== null) this.#callers.set(request, caller)
+  }
+
   /**
    * @param ms how long it waits for room
+   * @param request whose bytes they are
    * @throws 503 when there is none, and none becomes free in time
    */
-  async enter(bytes: number, ms = waitMs): Promise<Room> {
-    const room = new Room(this, 0)
+  async enter(bytes: number, ms = waitMs, request: Request | null = null): Promise<Room> {
+    const room = new Room(this, (request && this.#callers.get(request)) ?? null)
     await this.grow(room, bytes, ms)
     return room
   }
 
   /** The room of a request, until `done` is called for it. */
-  async enterFor(request: Request, bytes: number): Promise<Room> {
+  async enterFor(request: Request, bytes: number, ms = waitMs): Promise<Room> {
     this.done(request)
-    const room = await this.enter(bytes)
+    const room = await this.enter(bytes, ms, request)
     this.#ofRequests.set(request, room)
     // The platform may end the request of a client that has gone without a further word.
     request.signal?.addEventListener('abort', () => room.release(), { once: true })
     return room
+  }
+
+  /** Whether a request may have so much at once. */
+  hasRoomFor(request: Request, bytes: number): boolean {
+    return this.#fits(new Room(this, this.#callers.get(request) ?? null), bytes)
+  }
+
+  /** Sees to it that a request which has room has so much. @throws 503 when there is none */
+  async atLeast(request: Request, bytes: number): Promise<void> {
+    const room = this.#ofRequests.get(request)
+    if (room && bytes > room.bytes) await room.resize(bytes)
   }
 
   done(request: Request): void {
@@ -161,19 +187,29 @@ export class PendingWork implements Keeper {
 
   async grow(room: Room, bytes: number, ms = waitMs): Promise<void> {
     if (this.#fits(room, bytes)) return room.take(bytes)
-    if (this.#waiting < maxWaiting) {
-      this.#waiting++
+    const { caller } = room
+    const ofCaller = (caller !== null && this.#waitingOf.get(caller)) || 0
+    if (this.#waiting < maxWaiting && ofCaller < maxWaitingOfOne) {
+      this.#waits(caller, 1)
       try {
         for (const until = Date.now() + ms; Date.now() < until; ) {
           await pause(lookMs * (0.5 + Math.random()))
           if (this.#fits(room, bytes)) return room.take(bytes)
         }
       } finally {
-        this.#waiting--
+        this.#waits(caller, -1)
       }
     }
     this.#refused++
     throw errors.tooMuchPending(this.#maxBytes)
+  }
+
+  #waits(caller: string | null, by: 1 | -1): void {
+    this.#waiting += by
+    if (caller === null) return
+    const left = (this.#waitingOf.get(caller) ?? 0) + by
+    if (left === 0) this.#waitingOf.delete(caller)
+    else this.#waitingOf.set(caller, left)
   }
 
   changed(room: Room): void {
@@ -196,12 +232,20 @@ export class PendingWork implements Keeper {
     const isSmall = room.bytes + bytes <= smallBytes
     const max = isSmall ? this.#maxBytes : this.#maxBytes * largeShare
     let others = 0
+    let ofCaller = 0
     let isAlone = true
     for (const other of this.#rooms) {
       if (other === room) continue
       others += other.bytes
+      if (room.caller !== null && other.caller === room.caller) ofCaller += other.bytes
       if (other.bytes > smallBytes) isAlone = false
     }
-    return others + room.bytes + bytes <= max || (!isSmall && isAlone)
+    const wanted = room.bytes + bytes
+    if (!isSmall && isAlone && ofCaller === 0) return true
+    const all = others + wanted
+    // Who has nothing yet is let in: their first is no larger than what is left.
+    const isFair =
+      ofCaller === 0 || all <= freeShare * this.#maxBytes || ofCaller + wanted <= callerShare * this.#maxBytes
+    return isFair && all <= max
   }
 }

@@ -11,7 +11,7 @@ export async function readText(
 }
 
 /** What a body takes while it is worked on, for each of its bytes: its text, what is parsed of it, and what is bound of that. */
-const bytesPerByte = 3
+export const bytesPerByte = 3
 
 /**
  * Text of a request's body, for which there is room until `pending.done` is called for the request.
@@ -37,6 +37,58 @@ export async function readTextOf(
     pending.done(raw)
     throw error
   }
+}
+
+/**
+ * Bytes of a request's body, for which there is room, with that for what is made of them, until `pending.done` is called for the request.
+ *
+ * @throws 503 when there is no room, 408 when it comes so slowly that others need its room
+ */
+export async function readBytesOf(
+  raw: Request,
+  pending: PendingWork,
+  maxBytes: number,
+  tooLarge: () => Error,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const stated = Number(raw.headers.get('content-length') ?? 0)
+  if (stated > maxBytes) throw tooLarge()
+  const room = await pending.enterFor(raw, bytesPerByte * (Number.isSafeInteger(stated) ? stated : 0))
+  try {
+    const bytes = await bytesOf(raw.body, room, maxBytes, tooLarge)
+    room.read()
+    return bytes
+  } catch (error) {
+    pending.done(raw)
+    throw error
+  }
+}
+
+async function bytesOf(
+  body: ReadableStream<Uint8Array> | null,
+  room: Room,
+  maxBytes: number,
+  tooLarge: () => Error,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let chunks: Uint8Array[] = []
+  let length = 0
+  room.onLost = () => (chunks = [])
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength
+    if (length > maxBytes) throw tooLarge()
+    if (room.isLost) throw errors.bodyTooSlow()
+    room.came(chunk.byteLength)
+    // Of a body that does not say its length, twice as much as has come.
+    if (bytesPerByte * length > room.bytes) await room.resize(bytesPerByte * 2 * length)
+    chunks.push(chunk)
+  }
+  if (room.isLost) throw errors.bodyTooSlow()
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return bytes
 }
 
 /** The text so far lies here, so that who makes room for others can let go of it. */

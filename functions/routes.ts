@@ -6,17 +6,21 @@ import { Hono } from 'hono'
 import type { Catalog } from '../db/catalog/catalog.ts'
 import { openApi } from './api.ts'
 import { openAppDatabases } from './app-databases.ts'
+import type { AtollConfig } from './config.ts'
 import { visitOf } from './context.ts'
 import type { RouteEnv, RouteManifest } from './define.ts'
 import { errorResponse } from './error-response.ts'
 import type { AtollError } from './errors.ts'
 import { createJobs } from './jobs/send-jobs.ts'
 import { writeHeaders } from './monitor/measure.ts'
+import { openBudgets } from './rest/ask/budget.ts'
 import { accountOf, writeInnerSession } from './rest/request-session.ts'
+import { boundBody } from './route-body.ts'
 import { tellFailure } from './tell-failure.ts'
 import { watched } from './watch-call.ts'
 
-export function createRoutes(routes: RouteManifest, catalog: Catalog) {
+export function createRoutes(routes: RouteManifest, catalog: Catalog, config: AtollConfig) {
+  const budgetOf = openBudgets(config.budgets)
   const area = new Hono<RouteEnv>({ strict: false })
   const refusalsOf = new WeakMap<Request, readonly AtollError[]>()
   // After the handlers' own, where they have one.
@@ -34,9 +38,12 @@ export function createRoutes(routes: RouteManifest, catalog: Catalog) {
     c.set('shards', databases.shards)
     c.set('jobs', createJobs(services, databases))
     c.set('api', api)
+    const { pending } = services
+    boundBody(visit.raw, { budget: budgetOf(visit.caller.role), maxBytes: config.maxBodyBytes, pending })
     try {
       await watched(runsFor, services, next)
     } finally {
+      pending.done(visit.raw)
       await databases.settle()
     }
     if (c.res.status !== 101) await writeInnerSession(visit, (write) => writeHeaders(c, write), session)

@@ -39,7 +39,7 @@ export function ruleTriggers(catalog: Catalog, isPrimary: boolean, shards: boole
     tables.flatMap((table) => [
       ...triggersOf(table, isPrimary, shards),
       ...shownTriggers(table),
-      ...numbered(table),
+      ...numbered(table, shards),
       ...notRetiring(
         table,
         referrers.filter(({ child }) => child === table),
@@ -103,9 +103,11 @@ function distributedTriggers(table: Table, by: string, shards: boolean): Trigger
 /** Behind the greatest number there is, SQLite finds no next one: of those near it, a row can only be given one, which is not there yet here. */
 const greatestId = '9000000000000000000'
 
-function numbered(table: Table): Trigger[] {
+function numbered(table: Table, shards: boolean): Trigger[] {
   const key = keyColumn(table)
-  if (key?.default?.kind !== 'rowid') return []
+  // Numbers of distributed rows come from a sequence, which passes over what was chosen.
+  const isSequence = table.placement.kind === 'distributed' && (shards || table.ids !== 'free')
+  if (key?.default?.kind !== 'rowid' || isSequence) return []
   const [id, on] = [quoteName(key.name), quoteName(table.name)]
   const refused = [abort(`${ruleMark}id/${table.name}.${key.name}/`, '1')]
   return [

@@ -26,7 +26,8 @@ export async function limitRate(
   }
 }
 
-function callerKey(caller: Caller | null, address: string | null): string | null {
+/** Who a caller is to whatever counts callers; null for servers with the secret key, and where nobody knows. */
+export function callerKey(caller: Caller | null, address: string | null): string | null {
   if (caller?.role === 'service_role') return null
   const identity = caller === null ? null : identityOf(caller)
   if (identity !== null) return `sub:${identity}`

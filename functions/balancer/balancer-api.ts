@@ -6,8 +6,12 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import type { AtollEnv, Services } from '../context.ts'
 import { errors } from '../errors.ts'
+import { readJsonOf } from '../rest/ask/read-body.ts'
 import type { OriginDeclarations } from './declarations.ts'
 import type { PoolWatchAccess } from './pool-watch.ts'
+
+/** Of an order. */
+const maxBytes = 10_000
 
 const changeForm = z.strictObject({
   weight: z.number().min(0).max(1_000_000).nullable().optional(),
@@ -32,7 +36,7 @@ export function createBalancerApi({ pools }: OriginDeclarations) {
     const origin = c.req.param('origin')
     if (!Object.hasOwn(pools[pool]?.origins ?? {}, origin))
       throw errors.unknownOrigin(`origin ${origin} in the pool ${pool}`)
-    const change = changeForm.safeParse(await c.req.json().catch(() => undefined))
+    const change = changeForm.safeParse(await readJsonOf(c.req.raw, maxBytes, c.var.services.pending))
     if (!change.success) throw errors.invalidOrders(change.error.issues)
     const watch = watchOf(c.var.services, pool)
     await watch.order(origin, change.data)

@@ -4,7 +4,7 @@
  */
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Caller } from '../access/caller.ts'
-import { callerNetwork } from '../access/rate-limit.ts'
+import { callerKey, callerNetwork } from '../access/rate-limit.ts'
 import type { AtollConfig } from '../config.ts'
 import type { AtollEnv, Services } from '../context.ts'
 import { errors } from '../errors.ts'
@@ -76,6 +76,7 @@ async function enter(
   const caller = route.roles ? await admit(request.headers, services) : null
   if (caller && caller.role !== 'service_role' && !route.roles?.includes(caller.role))
     throw errors.routeDenied(caller.role !== 'anon')
+  services.pending.sentBy(request, callerKey(caller, request.headers.get('cf-connecting-ip')))
   const link = services.pool(route.pool)
   const { pool } = link
   await link.refresh(later)
@@ -118,6 +119,7 @@ async function limit(
 async function proxy(visit: ProxyVisit, headers: Headers, config: AtollConfig): Promise<Response> {
   const { request, asked, route, link, services, later } = visit
   const { pool } = link
+  const { pending } = services
   const start = performance.now()
   const pause = pool.breaker.ask(Date.now())
   if (pause > 0) {
@@ -137,12 +139,12 @@ async function proxy(visit: ProxyVisit, headers: Headers, config: AtollConfig): 
     method: request.method,
     asked,
     headers,
-    body: await receiveBody(request, route.maxRequestBytes ?? Number.POSITIVE_INFINITY),
+    body: await receiveBody(request, route.maxRequestBytes ?? Number.POSITIVE_INFINITY, pending),
     isIdempotent,
     signal: request.signal,
   }
   const chosen: Chosen = { hash: hashFor(visit), sticky: await stickyFor(visit) }
-  const work = forward(job, chosen)
+  const work = forward(job, chosen).finally(() => pending.done(request))
   // What is under way is counted, and must come to an end even when the client has gone.
   later(work.catch(() => undefined))
   const { answered, tries } = await work

@@ -2,9 +2,11 @@
  * Bodies on their way through: bounded, measured, and repeated where that is possible.
  * @module
  */
-import { errors } from '../errors.ts'
+import { AtollError, errors } from '../errors.ts'
+import type { PendingWork } from '../pending-work.ts'
+import { bytesPerByte, readBytesOf } from '../read-text.ts'
 
-/** Bodies up to so many bytes are received before an origin is asked, and kept to be sent once more. */
+/** Bodies up to so many bytes are received before an origin is asked, and kept to be sent once more, while there is room for them. */
 const keptBytes = 65_536
 
 /** The body of a request, for one try or several. */
@@ -21,8 +23,15 @@ export interface SentBody {
   check(): void
 }
 
-/** @throws 413 when it says that it is too large, 400 when a small one breaks off */
-export async function receiveBody(request: Request, maxBytes: number): Promise<SentBody> {
+/**
+ * @param pending has room for what is kept until `done` is called for the request
+ * @throws 413 when it says that it is too large, 400 when a small one breaks off, 408 when one comes so slowly that others need its room
+ */
+export async function receiveBody(
+  request: Request,
+  maxBytes: number,
+  pending: PendingWork,
+): Promise<SentBody> {
   const { body } = request
   const kept = (bytes: Uint8Array<ArrayBuffer> | null): SentBody => ({
     isWhole: true,
@@ -35,11 +44,14 @@ export async function receiveBody(request: Request, maxBytes: number): Promise<S
   const said = request.headers.get('content-length')
   const length = said !== null && /^\d+$/.test(said) ? Number(said) : null
   if (length !== null && length > maxBytes) throw errors.proxiedTooLarge(maxBytes)
-  if (length !== null && length <= keptBytes) {
-    const bytes = await request.arrayBuffer().catch(() => {
-      throw errors.proxiedCutShort()
-    })
-    return kept(new Uint8Array(bytes))
+  if (length !== null && length <= keptBytes && pending.hasRoomFor(request, bytesPerByte * length)) {
+    return kept(
+      await readBytesOf(request, pending, keptBytes, () => errors.proxiedTooLarge(maxBytes)).catch(
+        (error) => {
+          throw error instanceof AtollError ? error : errors.proxiedCutShort()
+        },
+      ),
+    )
   }
   return new StreamedBody(body, length, maxBytes)
 }

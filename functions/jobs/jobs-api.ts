@@ -9,8 +9,7 @@ import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { AtollConfig } from '../config.ts'
 import type { AtollEnv, Services } from '../context.ts'
 import { errors } from '../errors.ts'
-import { parseJson } from '../rest/ask/parse-payload.ts'
-import { readBody } from '../rest/ask/read-body.ts'
+import { readJsonOf } from '../rest/ask/read-body.ts'
 import { forgetJobs } from './clean-up.ts'
 import { cancel, discard, revive } from './job-rows.ts'
 import { databaseOf } from './run-batch.ts'
@@ -63,8 +62,7 @@ export function createJobsApi({ maxBodyBytes }: AtollConfig) {
 
   area.post('/jobs', async (c) => {
     const { pending } = c.var.services
-    const body = toSend.safeParse(parseJson(await readBody(c.req.raw, maxBodyBytes, pending)))
-    pending.done(c.req.raw)
+    const body = toSend.safeParse(await readJsonOf(c.req.raw, maxBodyBytes, pending))
     if (!body.success) throw errors.invalidJobsQuery(body.error.issues)
     const { name, input, ...rest } = body.data
     const options = {

@@ -38,6 +38,8 @@ export interface LocalOptions {
    * are other machines' work when deployed and take longer than a cached answer does.
    */
   readonly isBare?: boolean
+  /** Whether isolates can be looked into: `miniflare.getInspectorURL()`. */
+  readonly isInspected?: boolean
   /** Further Workers in the same Miniflare, for comparisons; bare as well. */
   readonly beside?: readonly Beside[]
 }
@@ -140,6 +142,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
       ],
       host: '127.0.0.1',
       port: options.port,
+      ...(options.isInspected ? { inspectorPort: 0 } : {}),
       ...(options.logLevel === undefined ? {} : { log: new Log(options.logLevel) }),
       handleStructuredLogs: ({ level, message }: { level: string; message: string }) => {
         if (!options.isQuiet) (options.onLog ?? print)(mapped(message), level)

@@ -6,16 +6,20 @@ import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { AtollEnv } from '../context.ts'
 import { errors } from '../errors.ts'
+import { readJsonOf } from '../rest/ask/read-body.ts'
 
 const cookieName = 'atoll-dashboard'
 const hours = 12
+/** Of who signs in. */
+const maxBytes = 10_000
 /** Texts of different lengths are not compared, so that comparing tells nothing. */
 const encoder = new TextEncoder()
 
 /** @throws 401 for another key */
 export async function signIn(c: Context<AtollEnv>): Promise<Response> {
-  const { key } = (await c.req.json().catch(() => ({}))) as { key?: unknown }
-  const { keys, sealer } = c.var.services
+  const { keys, sealer, pending } = c.var.services
+  const sent = (await readJsonOf(c.req.raw, maxBytes, pending)) as { key?: unknown } | null
+  const key = sent?.key
   if (typeof key !== 'string' || keys.secret === '' || !(await isSame(key.trim(), keys.secret)))
     throw errors.monitorDenied(false)
   const value = await sealer.seal({ until: Date.now() + hours * 3_600_000 })

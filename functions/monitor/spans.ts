@@ -4,6 +4,7 @@
  * @module
  */
 import { emit } from '../events.ts'
+import { textBytes } from '../size-of.ts'
 import { currentTrace, newSpanId, type RequestTrace } from './request-trace.ts'
 
 export interface SpanExport {
@@ -27,8 +28,13 @@ interface Span {
   readonly status: { readonly code: 0 | 2 }
 }
 
-/** Spans that wait to be sent; more are dropped. */
+/** Spans that wait to be sent, and their bytes; more are dropped. */
 const maxSpans = 2000
+const maxBytes = 1_000_000
+/** Longer texts, as callers send them, are cut off. In characters. */
+const maxTextLength = 300
+/** What a span takes beside its texts, as an object and as JSON. */
+const spanBytes = 600
 /** How long they are gathered, in milliseconds. */
 const gatherMs = 1000
 const timeoutMs = 5000
@@ -36,6 +42,7 @@ const timeoutMs = 5000
 export class Spans {
   readonly #to: SpanExport
   #spans: Span[] = []
+  #bytes = 0
   #isWaiting = false
 
   constructor(to: SpanExport) {
@@ -95,6 +102,7 @@ export class Spans {
   async #post(): Promise<void> {
     const spans = this.#spans
     this.#spans = []
+    this.#bytes = 0
     const body = {
       resourceSpans: [
         {
@@ -128,7 +136,14 @@ export class Spans {
     attributes: SpanAttributes,
     failed: boolean,
   ): void {
-    if (this.#spans.length >= maxSpans) return
+    const shown = Object.entries(attributes).map(([key, value]) => shownAttribute(key, value))
+    const bytes = shown.reduce(
+      (sum, { key, value }) =>
+        sum + textBytes(key) + textBytes('stringValue' in value ? value.stringValue : ''),
+      spanBytes + textBytes(name),
+    )
+    if (this.#spans.length >= maxSpans || this.#bytes + bytes > maxBytes) return
+    this.#bytes += bytes
     this.#spans.push({
       traceId,
       spanId,
@@ -137,12 +152,17 @@ export class Spans {
       kind,
       startTimeUnixNano: nanoseconds(startMs),
       endTimeUnixNano: nanoseconds(endMs),
-      attributes: Object.entries(attributes).map(([key, value]) => ({
-        key,
-        value: typeof value === 'number' ? { doubleValue: value } : { stringValue: value },
-      })),
+      attributes: shown,
       status: { code: failed ? 2 : 0 },
     })
+  }
+}
+
+function shownAttribute(key: string, value: string | number): Span['attributes'][number] {
+  return {
+    key,
+    value:
+      typeof value === 'number' ? { doubleValue: value } : { stringValue: value.slice(0, maxTextLength) },
   }
 }
 

@@ -29,7 +29,7 @@ import { respondNoRow, respondValue } from './answer/respond-call.ts'
 import { respondWrite } from './answer/respond-write.ts'
 import { isTimed, Timing } from './answer/timing.ts'
 import { type Budget, openBudgets } from './ask/budget.ts'
-import { checkBody, readBoundedBody } from './ask/check-body.ts'
+import { checkBodyOf, readBoundedBody } from './ask/check-body.ts'
 import { readKeyHeader, replayedHeader, writeKeyFor } from './ask/idempotency-key.ts'
 import { ranked } from './ask/media.ts'
 import { mediaType, type Payload, type PayloadRow, parsePayload } from './ask/parse-payload.ts'
@@ -199,7 +199,7 @@ export function createRest(
       request.action === 'delete'
         ? ''
         : await readBoundedBody(raw, budget, config.maxBodyBytes, visit.inner ? null : pending)
-    const payload = payloadOf(request, raw, body, budget)
+    const payload = await payloadOf(request, raw, body, budget, visit.inner ? null : pending)
     const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
     const prepare = () => {
       const plan = planWrite(request, payload, catalog, rights, optionsFor(session))
@@ -411,10 +411,16 @@ function queryWithin({ queryLength }: Budget, raw: Request): URL {
   return url
 }
 
-function payloadOf(request: RestRequest, raw: Request, text: string, budget: Budget): Payload {
+async function payloadOf(
+  request: RestRequest,
+  raw: Request,
+  text: string,
+  budget: Budget,
+  pending: PendingWork | null,
+): Promise<Payload> {
   if (request.action === 'delete') return { rows: [], columns: [], textual: false }
   const type = raw.headers.get('content-type') ?? ''
-  checkBody(text, mediaType(type) === 'application/json', budget)
+  await checkBodyOf(raw, text, mediaType(type) === 'application/json', budget, pending)
   return parsePayload(text, type, request.columns)
 }
 

@@ -10,7 +10,7 @@ import type { AnyFunction, FunctionManifest } from '../define.ts'
 import { errors } from '../errors.ts'
 import type { PendingWork } from '../pending-work.ts'
 import type { Budget } from './ask/budget.ts'
-import { checkBody, readBoundedBody } from './ask/check-body.ts'
+import { checkBodyOf, readBoundedBody } from './ask/check-body.ts'
 import { nearestName } from './ask/nearest-name.ts'
 import { parseFilter } from './ask/parse-filter.ts'
 import { mediaType, parseJson, parsePayload } from './ask/parse-payload.ts'
@@ -111,7 +111,8 @@ async function readArguments(
   const bodyBytes = known?.maxBodyBytes ?? budget.bodyBytes
   const text = await readBoundedBody(raw, { ...budget, bodyBytes }, config.maxBodyBytes, pending)
   // Arguments are no rows: an argument may be a list of as many values as the body may hold.
-  checkBody(text, type === 'application/json', { ...budget, bodyRows: budget.bodyValues })
+  const bounds = { ...budget, bodyRows: budget.bodyValues }
+  await checkBodyOf(raw, text, type === 'application/json', bounds, pending)
   if (type === 'application/json') {
     const values = text === '' ? {} : parseJson(text)
     if (typeof values !== 'object' || values === null || Array.isArray(values)) {

@@ -14,7 +14,8 @@ export interface Form {
   readonly file: Chunks
 }
 
-const maxFieldBytes = 1_000_000
+/** Of all fields together; those that count for something are a few thousand characters. */
+const maxFieldBytes = 100_000
 
 const ignored: PartSink = { add: () => undefined, end: () => undefined }
 
@@ -27,11 +28,12 @@ export async function readForm(body: ReadableStream<Uint8Array>, contentType: st
   const fields = new Map<string, string>()
   const queue: Uint8Array[] = []
   let mime: string | null = null
+  const left = { bytes: maxFieldBytes }
   const boundary = readFormHeader(contentType)?.parameters.get('boundary')
   if (!boundary) throw unreadable('its Content-Type has no boundary')
   const parser = new FormParser(boundary, (part) => {
     // Clients name the file nothing, and some leave out that it is one.
-    if (!part.hasFilename && part.name !== '') return fieldSink(part, fields)
+    if (!part.hasFilename && part.name !== '') return fieldSink(part, fields, left)
     if (mime !== null) return ignored
     mime = mimeOf(part)
     // The parser goes on using its memory.
@@ -65,14 +67,13 @@ function mimeOf({ type, hasFilename }: FormPart): string {
   return hasFilename ? 'application/octet-stream' : 'text/plain'
 }
 
-function fieldSink({ name, type }: FormPart, fields: Map<string, string>): PartSink {
+function fieldSink({ name, type }: FormPart, fields: Map<string, string>, left: { bytes: number }): PartSink {
   const decoder = decoderOf(type?.parameters.get('charset') ?? 'utf-8')
   let text = ''
-  let length = 0
   return {
     add: (bytes) => {
-      length += bytes.length
-      if (length > maxFieldBytes) throw unreadable(`a field has more than ${maxFieldBytes} bytes`)
+      left.bytes -= bytes.length
+      if (left.bytes < 0) throw unreadable(`its fields have more than ${maxFieldBytes} bytes`)
       text += decoder.decode(bytes, { stream: true })
     },
     end: () => void fields.set(name, text + decoder.decode()),

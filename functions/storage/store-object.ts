@@ -55,10 +55,17 @@ export async function storeBody(visit: StorageVisit, wanted: NewObject): Promise
   const type = raw.headers.get('content-type') ?? 'application/octet-stream'
   const body = raw.body ?? new Blob([]).stream()
   if (type.toLowerCase().startsWith('multipart/form-data')) {
-    const form = await readForm(body, type)
-    const described = () =>
-      describe(form.mime, form.fields.get('cacheControl') ?? null, form.fields.get('metadata') ?? null)
-    return store(visit, wanted, described, (terms) => receiveChunks(form.file, terms), form.mime)
+    // What comes before the file is held, too.
+    const { pending } = visit.services
+    await pending.enterFor(raw, flowBytes)
+    try {
+      const form = await readForm(body, type)
+      const described = () =>
+        describe(form.mime, form.fields.get('cacheControl') ?? null, form.fields.get('metadata') ?? null)
+      return await store(visit, wanted, described, (terms) => receiveChunks(form.file, terms), form.mime)
+    } finally {
+      pending.done(raw)
+    }
   }
   const length = Number(raw.headers.get('content-length') ?? Number.NaN)
   const described = (mime: string) =>

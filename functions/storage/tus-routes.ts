@@ -203,7 +203,7 @@ async function takeIn(
 ): Promise<number> {
   const { storage } = c.var
   const checksum = readChecksum(c.req.header('upload-checksum'))
-  const room = await storage.services.pending.enter(flowBytes)
+  const room = await storage.services.pending.enter(flowBytes, undefined, c.req.raw)
   const work = withLock(storage, id, async (locked, lock) => {
     if (offset !== locked.received) throw errors.uploadOffset(locked.received)
     if (locked.isDone) return locked.received

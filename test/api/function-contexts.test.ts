@@ -43,6 +43,13 @@ const gateway = createGateway({
     own: new Hono<RouteEnv>()
       .post('/', async (c) => c.json(await handle(c)))
       .onError((error, c) => c.text(`own: ${error.name}`, 418)),
+    reads: new Hono<RouteEnv>()
+      .post('/json', async (c) => c.json(await c.req.json()))
+      .post('/text', async (c) => c.json(await c.req.text()))
+      .post('/form', async (c) => c.json(await c.req.parseBody()))
+      .post('/raw', async (c) => c.json([...(await c.req.raw.bytes())]))
+      .post('/twice', async (c) => c.json([await c.req.text(), await c.req.json()]))
+      .post('/stream', async (c) => c.json((await new Response(c.req.raw.body).text()).length)),
   },
 })
 const bindings = { ...(env as unknown as Record<string, unknown>), STORE_NAME: 'Vinyl' }
@@ -275,5 +282,44 @@ describe('constraints that statements of a function or route break', () => {
     const text = 'UNIQUE constraint failed: genres.id: SQLITE_CONSTRAINT'
     behave = ({ database }) => database.run(sql`SELECT * FROM nowhere WHERE name = ${text}`)
     expect(await errorOf(await call('value'))).toMatchObject({ status: 500, code: 'XX000' })
+  })
+})
+
+describe('bodies that routes read', () => {
+  const post = (way: string, body: BodyInit, type = 'application/json') =>
+    ask(`/functions/v1/reads/${way}`, { method: 'POST', body, headers: { 'content-type': type } })
+
+  it('are what was sent, in whichever way they are read', async () => {
+    expect(await (await post('json', '{"a":[1,"é"]}')).json()).toEqual({ a: [1, 'é'] })
+    expect(await (await post('text', 'plain', 'text/plain')).json()).toBe('plain')
+    expect(await (await post('form', 'a=1&b=2', 'application/x-www-form-urlencoded')).json()).toEqual({
+      a: '1',
+      b: '2',
+    })
+    expect(await (await post('raw', new Uint8Array([0, 255, 128]))).json()).toEqual([0, 255, 128])
+    expect(await (await post('twice', '[1]')).json()).toEqual(['[1]', [1]])
+    const form = new FormData()
+    form.append('name', 'value')
+    const sent = await ask('/functions/v1/reads/form', { method: 'POST', body: form })
+    expect(await sent.json()).toEqual({ name: 'value' })
+    expect(await (await ask('/functions/v1/reads/text', { method: 'POST' })).json()).toBe('')
+  })
+
+  it('have bounds in bytes, and as JSON in values; what is read as a stream has none', async () => {
+    const empties = `[${Array<string>(60_000).fill('{}').join(',')}]`
+    for (const way of ['json', 'text'])
+      expect(await errorOf(await post(way, empties))).toMatchObject({ status: 413, code: 'BOUND017' })
+    expect((await post('text', empties, 'text/plain')).status).toBe(200)
+    const large = 'x'.repeat(10_000_001)
+    for (const way of ['text', 'raw']) expect((await post(way, large, 'text/plain')).status).toBe(413)
+    expect(await (await post('stream', large, 'text/plain')).json()).toBe(10_000_001)
+  })
+
+  it('and those of who signs in to the dashboard are small', async () => {
+    const headers = { 'content-type': 'application/json', 'x-atoll-dashboard': '1' }
+    const signIn = (body: string) => ask('/_atoll/session', { method: 'POST', body, headers })
+    expect((await signIn(`{"key":"${'x'.repeat(10_000)}"}`)).status).toBe(413)
+    expect((await signIn('{"key":"no"}')).status).toBe(401)
+    expect((await signIn('no JSON')).status).toBe(400)
   })
 })

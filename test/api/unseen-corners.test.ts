@@ -264,7 +264,10 @@ describe('what a caller may not see', () => {
     const claimed = asker(tablesWith({ select: flagged }), {}, { app: { flag: true } })
     expect(await claimed({ path: 'people?select=id' })).toContain('[{"id":1}]')
     const object = asker(tablesWith({ select: own }), {}, { sub: ['mine'] })
-    expect(await object({ path: 'people?select=id' })).toMatch(/\n\[\]$/)
+    expect(await object({ path: 'people?select=id' })).toMatch(/^401/)
+    const listed: Condition<typeof people> = ({ caller, row }) => eq(row.owner, caller.claims.owners)
+    const list = asker(tablesWith({ select: listed }), {}, { owners: ['mine'] })
+    expect(await list({ path: 'people?select=id' })).toMatch(/\n\[\]$/)
   })
 })
 

@@ -4,15 +4,26 @@
  */
 import { Hono } from 'hono'
 import tables from '../../db/app/tables.ts'
+import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { createRelay } from '../../functions/relay.ts'
+
+export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Advisor } from '../../functions/monitor/advise/advisor.ts'
+export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 interface Bindings {
   readonly UPSTASH_REDIS_REST_URL: string
   readonly UPSTASH_REDIS_REST_TOKEN: string
 }
 
+/** Without the keeper of its trust, which a relay is, the store is not believed. */
+const app = { tables, config: { cacheTimeoutMs: 5000 } }
+export const Relay = createRelay(app)
+export const PoolWatch = createPoolWatch(app)
+
 const worker = new Hono<{ Bindings: Bindings }>()
-const cached = createGateway({ tables, config: { cacheTimeoutMs: 5000 } })
+const cached = createGateway(app)
 const uncached = createGateway({ tables, config: { cache: false } })
 /** Its first level holds nothing, so that each hit is the store's. */
 const storeOnly = createGateway({ tables, config: { cacheTimeoutMs: 5000, cacheFirstLevelBytes: 0 } })

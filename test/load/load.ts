@@ -18,6 +18,7 @@ const runs: Readonly<Record<string, () => Promise<(settings: Settings) => Promis
   curves: async () => (await import('./curves.ts')).runCurves,
   book: async () => (await import('./scale-book.ts')).writeBook,
   inside: async () => (await import('./inside.ts')).runInside,
+  hostile: async () => (await import('./hostile.ts')).runHostile,
   flood: async () => (await import('./flood.ts')).runFlood,
   cache: async () => (await import('./cache.ts')).runCache,
   jobs: async () => (await import('./jobs.ts')).runJobs,
@@ -39,7 +40,8 @@ const usage = `npm run load -- [scenario] [options]
   --i-own-this-target   for a server that is not on this machine
 
 scenarios of this app: ${Object.keys(scenarios).join(', ')}
-own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD)`
+own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD);
+  soak (--minutes N, --seed N), which ends with 1 when something was violated`
 
 function readArguments() {
   return parseArgs({
@@ -58,6 +60,7 @@ function readArguments() {
       'i-own-this-target': { type: 'boolean' },
       seconds: { type: 'string', default: '2' },
       connections: { type: 'string', default: '16' },
+      minutes: { type: 'string', default: '30' },
       only: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -75,6 +78,10 @@ async function main(): Promise<number> {
   }
   const [name = Object.keys(scenarios)[0] as string, ...others] = positionals
   if (others.length > 0) throw new Error(`one scenario at a time: ${positionals.join(', ')}`)
+  if (name === 'soak') {
+    const { minutes, seed = String(Date.now() % 1_000_000) } = values
+    return (await import('./soak.ts')).runSoakFor(Number(minutes), Number(seed))
+  }
   const run = Object.hasOwn(runs, name) ? runs[name] : undefined
   if (run) {
     const { seconds, rounds = '5', connections, only = '' } = values
@@ -85,7 +92,7 @@ async function main(): Promise<number> {
       only,
     }
     await (await run())(settings)
-    return 0
+    return Number(process.exitCode ?? 0)
   }
   if (!Object.hasOwn(scenarios, name)) throw new Error(`there is no scenario ${name}`)
   return runCommand(name, scenarios[name as keyof typeof scenarios], values)

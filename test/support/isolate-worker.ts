@@ -10,7 +10,7 @@ const app = {
   tables,
   config: { cacheTimeoutMs: Number(CACHE_TIMEOUT_MS), cacheTrustMs: Number(CACHE_TRUST_MS) },
 }
-const gateway = createGateway(app)
+let gateway = createGateway(app)
 let calls = 0
 let counted: Record<string, unknown> | undefined
 
@@ -19,6 +19,11 @@ export const Relay = createRelay(app)
 export default {
   async fetch(request: Request, env: Record<string, unknown>, context: ExecutionContext): Promise<Response> {
     if (new URL(request.url).pathname === '/calls') return new Response(String(calls))
+    // As an isolate that was evicted and is started again; what is under way in the old one goes on.
+    if (new URL(request.url).pathname === '/forget') {
+      gateway = createGateway({ ...app })
+      return new Response()
+    }
     counted ??= countingCalls(env, () => calls++)
     return gateway.fetch(request, counted as never, context)
   },

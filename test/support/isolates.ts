@@ -20,13 +20,27 @@ export interface Isolates {
   ask(isolate: number, path: string, init?: RequestInit): Promise<Response>
   /** Calls to databases that an isolate has made. */
   calls(isolate: number): Promise<number>
+  /** Address of a socket of an isolate's own: requests to it outlive, unlike `ask`, that the process ends and is started again. */
+  addressOf(isolate: number): Promise<URL>
+  /** Where debuggers find them, when `inspects` is set. */
+  inspector(): Promise<URL>
   database(binding: string): Promise<D1Database>
   stop(): Promise<void>
+}
+
+export interface IsolateOptions {
+  /** Variables of one isolate, over those of all. */
+  readonly ownVariables?: (isolate: number) => Readonly<Record<string, string>>
+  /** Takes what they log; by default it is printed. */
+  readonly onLog?: (text: string) => void
+  /** Whether their heaps can be looked at. */
+  readonly inspects?: boolean
 }
 
 export async function startIsolates(
   count: number,
   variables: Readonly<Record<string, string>>,
+  { ownVariables = () => ({}), onLog, inspects = false }: IsolateOptions = {},
 ): Promise<Isolates> {
   const bundle = await build({
     entryPoints: [join(root, 'test', 'support', 'isolate-worker.ts')],
@@ -46,7 +60,8 @@ export async function startIsolates(
       RELAY:
         i === 0 ? { className: 'Relay', useSQLite: true } : { className: 'Relay', scriptName: 'isolate0' },
     },
-    bindings: { ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off', ...variables },
+    unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+    bindings: { ATOLL_SECRET_KEY: secretKey, ATOLL_RATE_LIMITS: 'off', ...variables, ...ownVariables(i) },
   })
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -55,6 +70,10 @@ export async function startIsolates(
         doorOptions(Object.fromEntries(databases.map((name) => [name, name]))),
       ],
       log: new Log(LogLevel.NONE),
+      ...(inspects && { inspectorPort: 0 }),
+      ...(onLog && {
+        handleStructuredLogs: ({ message }: { readonly message: string }) => onLog(message),
+      }),
     } as never),
   )
   await miniflare.ready
@@ -76,6 +95,8 @@ export async function startIsolates(
       return send(isolate, `/rest/v1/${path}`, { ...init, headers })
     },
     calls: async (isolate) => Number(await (await send(isolate, '/calls', {})).text()),
+    addressOf: (isolate) => miniflare.unsafeGetDirectURL(`isolate${isolate}`),
+    inspector: () => miniflare.getInspectorURL(),
     database,
     stop: () => miniflare.dispose(),
   }

@@ -17,6 +17,8 @@ export interface BridgeFault {
   readonly full?: boolean
   /** Answers with what nobody asked for. */
   readonly nonsense?: boolean
+  /** Answers 500 to one caller, who has this name behind the token and a dot: `local.isolate1`. */
+  readonly closedTo?: string
 }
 
 export interface RedisBridge {
@@ -50,8 +52,12 @@ export async function startRedisBridge(token = 'local'): Promise<RedisBridge> {
     if (fault.down === 'hang-up') return void request.socket.destroy()
     if (fault.down === 'error') return send(response, 500, { error: 'ERR out of service' })
     if (fault.nonsense) return send(response, 200, { result: 'nonsense' })
-    if (request.headers.authorization !== `Bearer ${token}`) {
+    const [scheme, given = '', name] = (request.headers.authorization ?? '').split(/[ .]/)
+    if (scheme !== 'Bearer' || given !== token) {
       return send(response, 401, { error: 'WRONGPASS invalid or missing auth token' })
+    }
+    if (fault.closedTo !== undefined && fault.closedTo === name) {
+      return send(response, 500, { error: 'ERR out of service' })
     }
     const isBase64 = request.headers['upstash-encoding'] === 'base64'
     try {

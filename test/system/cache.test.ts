@@ -5,6 +5,7 @@ import { keySlot } from '../../db/slots/slots.ts'
 import { type Isolates, startIsolates } from '../support/isolates.ts'
 import { publishableKey } from '../support/local-server.ts'
 import { type RedisBridge, startRedisBridge } from '../support/redis-bridge.ts'
+import { refusals } from '../support/redis-refusals.ts'
 import { findToolNamed } from '../support/system-tools.ts'
 
 const jwtSecret = 'a-secret-of-the-cache-tests-that-is-long-enough'
@@ -13,14 +14,24 @@ const jwtSecret = 'a-secret-of-the-cache-tests-that-is-long-enough'
 describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that share a cache', () => {
   let bridge: RedisBridge
   let isolates: Isolates
+  /** Kinds of events that say whether the store is believed. */
+  const trust: string[] = []
+  const onLog = (text: string) => {
+    const [, kind] = /"kind":"(cache-\w+)"/.exec(text) ?? []
+    if (kind !== undefined) trust.push(kind)
+  }
   beforeAll(async () => {
     bridge = await startRedisBridge()
-    isolates = await startIsolates(3, {
-      UPSTASH_REDIS_REST_URL: bridge.url,
-      UPSTASH_REDIS_REST_TOKEN: bridge.token,
-      ATOLL_JWT_SECRET: jwtSecret,
-      ATOLL_PUBLISHABLE_KEY: publishableKey,
-    })
+    isolates = await startIsolates(
+      3,
+      {
+        UPSTASH_REDIS_REST_URL: bridge.url,
+        UPSTASH_REDIS_REST_TOKEN: bridge.token,
+        ATOLL_JWT_SECRET: jwtSecret,
+        ATOLL_PUBLISHABLE_KEY: publishableKey,
+      },
+      { onLog },
+    )
   }, 60_000)
   afterAll(async () => {
     await isolates?.stop()
@@ -220,6 +231,60 @@ describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that
       await new Promise((done) => setTimeout(done, 200))
     }
   })
+
+  it.each(Object.entries(refusals))(
+    'show each write at once while Redis answers reads and refuses writes: %s',
+    async (word, refusal) => {
+      const faxOf = async (isolate: number) =>
+        (
+          (await (await isolates.ask(isolate, 'customers?id=eq.16&select=fax')).json()) as { fax: string }[]
+        )[0]?.fax
+      const allShow = async (value: string) => {
+        for (const isolate of [0, 1, 2]) expect(await faxOf(isolate)).toBe(value)
+      }
+      /** Reads until one of the Workers says so. */
+      const told = async (kind: string, value: string) => {
+        const deadline = Date.now() + 30_000
+        while (trust.at(-1) !== kind) {
+          expect(Date.now(), kind).toBeLessThan(deadline)
+          await allShow(value)
+          await new Promise((done) => setTimeout(done, 50))
+        }
+      }
+      /** The store is believed: what one has read, another finds there. */
+      const isBelieved = async () => {
+        const path = 'customers?id=eq.17&select=fax'
+        const deadline = Date.now() + 30_000
+        for (let last = ''; !last.includes('hit'); last = statusOf(await isolates.ask(2, path)) ?? '') {
+          expect(Date.now(), last).toBeLessThan(deadline)
+          await (await isolates.ask(1, path)).text()
+          await new Promise((done) => setTimeout(done, 50))
+        }
+      }
+      await isBelieved()
+      for (const isolate of [0, 1, 2]) await faxOf(isolate)
+      trust.length = 0
+      await refusal.begin(bridge.client)
+      try {
+        await expect(bridge.client.set('x', 'y')).rejects.toThrow(word)
+        expect(await bridge.client.get('x')).toBe(null)
+        for (let i = 0; i < 5; i++) {
+          const value = `${word} ${i}`
+          expect((await patch(i % 3, 'customers?id=eq.16', { fax: value })).status).toBe(204)
+          await allShow(value)
+        }
+        await told('cache-distrusted', `${word} 4`)
+        expect((await patch(0, 'customers?id=eq.16', { fax: word })).status).toBe(204)
+        await allShow(word)
+      } finally {
+        await refusal.end(bridge.client)
+      }
+      await told('cache-trusted', word)
+      expect(trust[0]).toBe('cache-distrusted')
+      await isBelieved()
+      await allShow(word)
+    },
+  )
 
   describe('have a relay that', () => {
     /** Any delivery that fails wakes it. */

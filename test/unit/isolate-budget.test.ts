@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { IsolateBudget } from '../../functions/isolate-budget.ts'
 import { PendingWork } from '../../functions/pending-work.ts'
+import { readTextOf } from '../../functions/read-text.ts'
 import { RecentMap } from '../../functions/recent-map.ts'
+import { checkBodyOf } from '../../functions/rest/ask/check-body.ts'
 import { CompileCache } from '../../functions/rest/shapes/compile-cache.ts'
 import { ShapeSketch } from '../../functions/rest/shapes/shape-sketch.ts'
 
@@ -107,5 +109,64 @@ describe('bodies that are worked on', () => {
     vi.setSystemTime(Date.now() + 61_000)
     await pending.enter(7_000_000)
     expect(worked.isLost).toBe(true)
+  })
+
+  const sentBy = (pending: PendingWork, caller: string) => {
+    const request = new Request('http://atoll.test/')
+    pending.sentBy(request, caller)
+    return request
+  }
+
+  it('of one caller leave room for those of others, however many they are', async () => {
+    const pending = new PendingWork(10_000_000)
+    const enter = (caller: string, bytes: number) => pending.enter(bytes, 0, sentBy(pending, caller))
+    const fill = async (caller: string, bytes: number) => {
+      const before = pending.bytes
+      for (;;) {
+        try {
+          await enter(caller, bytes)
+        } catch {
+          return pending.bytes - before
+        }
+      }
+    }
+    expect(await fill('one', 200_000)).toBe(5_000_000)
+    await expect(enter('one', 1_000_000)).rejects.toMatchObject({ body: { code: 'BOUND030' } })
+    expect(await fill('another', 200_000)).toBe(2_400_000)
+    await enter('a third', 200_000)
+    // A server with the secret key is nobody's caller.
+    await pending.enter(1_000_000, 0)
+  })
+
+  it('wait in a line in which one caller leaves places for others', async () => {
+    const pending = new PendingWork(1_000_000)
+    const room = await pending.enter(1_000_000)
+    const wait = (caller: string) => pending.enter(1000, 200, sentBy(pending, caller)).catch(() => 'refused')
+    const waiting = Array.from({ length: 60 }, () => wait('one'))
+    expect(pending.waiting).toBe(50)
+    waiting.push(wait('another'))
+    expect(pending.waiting).toBe(51)
+    room.release()
+    const results = await Promise.all(waiting)
+    expect(results.filter((result) => result === 'refused')).toHaveLength(10)
+    expect(pending.waiting).toBe(0)
+  })
+
+  it('have room for what is made of them, by the number of their values', async () => {
+    const pending = new PendingWork(48_000_000)
+    const sized = async (text: string) => {
+      const raw = new Request('http://atoll.test/', { method: 'POST', body: text })
+      const read = await readTextOf(raw, pending, 10_000_000, () => new Error('too large'))
+      const bounds = { bodyBytes: 10_000_000, bodyRows: 1_000_000, bodyValues: 1_000_000 }
+      await checkBodyOf(raw, read, true, bounds, pending)
+      const { bytes } = pending
+      pending.done(raw)
+      return bytes
+    }
+    const list = (value: string) => `[${Array<string>(100_000).fill(value).join(',')}]`
+    expect(await sized(`["${'x'.repeat(299_996)}"]`)).toBeLessThan(2_000_000)
+    expect(await sized(list('{}'))).toBeGreaterThan(8_000_000)
+    expect(await sized(list('9007199254740993'))).toBeGreaterThan(16_000_000)
+    expect(pending.bytes).toBe(0)
   })
 })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { candidateSets, covers, nameOf, sqlOf } from '../../functions/monitor/advise/candidates.ts'
 import { tablesRead } from '../../functions/monitor/advise/statement-columns.ts'
 import { handOver } from '../../functions/monitor/hand-over.ts'
@@ -10,6 +10,7 @@ import { writeMetrics } from '../../functions/monitor/open-metrics.ts'
 import { openTrace, writeTrace } from '../../functions/monitor/request-trace.ts'
 import { seriesOf } from '../../functions/monitor/series.ts'
 import { stateOf } from '../../functions/monitor/service-levels.ts'
+import { Spans } from '../../functions/monitor/spans.ts'
 import tail from '../../functions/tail.ts'
 
 const cost = { ms: 1, rowsRead: 10, rowsWritten: 0, rowsReturned: 1 }
@@ -403,5 +404,34 @@ describe('index advice', () => {
     expect(covers(index('a', 'b'), index('a'))).toBe(true)
     expect(covers(index('a', 'b'), index('b'))).toBe(false)
     expect(sqlOf(index('a"b'))).toBe('CREATE INDEX "t_a""b_idx" ON "t" ("a""b")')
+  })
+})
+
+describe('spans', () => {
+  it('that wait are bounded in bytes, whatever paths they name', async () => {
+    const sent: string[] = []
+    vi.stubGlobal('fetch', async (_: string, { body }: { body: string }) => {
+      sent.push(body)
+      return new Response(null)
+    })
+    try {
+      const spans = new Spans({ endpoint: 'http://collector.test', headers: {} })
+      const trace = openTrace(new Headers())
+      const path = `/rest/v1/${'x'.repeat(16_000)}`
+      for (let i = 0; i < 3000; i++) spans.request(trace, 'GET rest', 0, 1, { 'url.path': path }, false)
+      const work: Promise<unknown>[] = []
+      spans.send({ waitUntil: (one) => void work.push(one) })
+      await Promise.all(work)
+      expect(sent).toHaveLength(1)
+      expect(sent[0]?.length).toBeLessThan(1_000_000)
+      expect(sent[0]?.length).toBeGreaterThan(300_000)
+      // What comes then has room again.
+      spans.request(trace, 'GET rest', 0, 1, { 'url.path': '/short' }, false)
+      spans.send({ waitUntil: (one) => void work.push(one) })
+      await Promise.all(work)
+      expect(sent[1]).toContain('/short')
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 })

@@ -27,18 +27,49 @@ export async function readBoundedBody(
   return readBody(raw, bodyBytes, pending, (asked) => errors.beyondBudget('bodyBytes', asked, bodyBytes))
 }
 
+/** Shorter texts have room enough, whatever is in them. */
+const fewCharacters = 20_000
+
 /**
  * Counts rows and values by their punctuation, in one pass and without making any of them.
  *
  * @param text JSON, CSV or a form
+ * @returns values; 0 when they are too few to matter
  * @throws BOUND016, BOUND017
  */
-export function checkBody(text: string, isJson: boolean, { bodyRows, bodyValues }: BodyBudget): void {
+export function checkBody(text: string, isJson: boolean, { bodyRows, bodyValues }: BodyBudget): number {
   // Each row and each value takes a character, and one that parts it from the next.
-  if (text.length / 2 < Math.min(bodyRows, bodyValues)) return
+  if (text.length / 2 < Math.min(bodyRows, bodyValues) && text.length < fewCharacters) return 0
   const { rows, values } = isJson ? countJson(text) : countLines(text)
   if (rows > bodyRows) throw errors.beyondBudget('bodyRows', rows, bodyRows)
   if (values > bodyValues) throw errors.beyondBudget('bodyValues', values, bodyValues)
+  return values
+}
+
+/**
+ * What JavaScript makes of a value, in bytes: objects of a name each take 60 to 90 for each of their two signs, numbers with too many
+ * digits 140 (`longValueBytes`), which are texts first.
+ */
+const valueBytes = 80
+const longValueBytes = 160
+
+/**
+ * Checks a body, and sees to it that there is room for what is made of it.
+ *
+ * @param pending null for what is in memory already
+ * @throws BOUND016, BOUND017; BOUND030 when there is no room
+ */
+export async function checkBodyOf(
+  raw: Request,
+  text: string,
+  isJson: boolean,
+  budget: BodyBudget,
+  pending: PendingWork | null,
+): Promise<void> {
+  const values = checkBody(text, isJson, budget)
+  if (pending === null || values === 0) return
+  const each = isJson && /\d{16}/.test(text) ? longValueBytes : valueBytes
+  await pending.atLeast(raw, 2 * text.length + each * values)
 }
 
 function countJson(text: string): { readonly rows: number; readonly values: number } {
