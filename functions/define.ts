@@ -8,8 +8,8 @@ import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
 import type { Caller } from './access/caller.ts'
-import type { AtollConfig } from './config.ts'
-import type { AtollEnv, Env } from './context.ts'
+import type { AtollConfig } from './core/config.ts'
+import type { AtollEnv, Env } from './core/context.ts'
 import type { Jobs } from './jobs/send-jobs.ts'
 
 export type { Caller } from './access/caller.ts'
@@ -19,7 +19,7 @@ export {
   type PoolDeclaration,
   type RouteDeclaration,
 } from './balancer/declarations.ts'
-export type { AtollEnv } from './context.ts'
+export type { AtollEnv } from './core/context.ts'
 export {
   changes,
   defineJob,
@@ -223,4 +223,4 @@ export interface RouteEnv extends AtollEnv {
   }
 }
 
-export { refuse } from './errors.ts'
+export { refuse } from './core/errors.ts'

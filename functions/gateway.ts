@@ -8,16 +8,17 @@ import type { Caller } from './access/caller.ts'
 import { callerKey, limitRate } from './access/rate-limit.ts'
 import { createBalancer } from './balancer/balancer.ts'
 import { createBalancerApi } from './balancer/balancer-api.ts'
-import type { AtollConfig } from './config.ts'
-import { type AtollEnv, type Services, servicesFor } from './context.ts'
+import type { AtollConfig } from './core/config.ts'
+import { type AtollEnv, type Env, type Services, servicesFor } from './core/context.ts'
+import { type App, engineOf } from './core/engine.ts'
+import { errorResponse } from './core/error-response.ts'
+import { AtollError, errors } from './core/errors.ts'
 import { createDocs } from './docs/docs.ts'
-import { type App, engineOf } from './engine.ts'
-import { errorResponse } from './error-response.ts'
-import { AtollError, errors } from './errors.ts'
 import { createJobsApi } from './jobs/jobs-api.ts'
+import { createQueueHandler, type JobMessage } from './jobs/run-batch.ts'
 import { createMeasure, writeHeaders } from './monitor/measure.ts'
 import { createDashboard, createMetricsRoute } from './monitor/monitor.ts'
-import { createRoutes } from './routes.ts'
+import { createRoutes } from './own-code/routes.ts'
 import { createStorage } from './storage/storage.ts'
 
 /** Headers that browser code may read. */
@@ -150,3 +151,15 @@ function exposedBy(path: string, status: number, headers: Headers): string {
 }
 
 const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** What the platform calls: requests, batches of a queue, and the schedule that keeps the relays awake. */
+export function createWorker(app: App) {
+  const gateway = createGateway(app)
+  const servicesOf = servicesFor(engineOf(app))
+  return {
+    fetch: gateway.fetch,
+    queue: createQueueHandler(app),
+    // A deployment that nobody asks has schedules and retries as well.
+    scheduled: async (_: ScheduledController, env: Env) => servicesOf(env).relay?.repair(),
+  } satisfies ExportedHandler<Env, JobMessage>
+}

@@ -3,9 +3,9 @@
  * @module
  */
 import { createPoolWatch } from './balancer/pool-watch.ts'
-import { app } from './join-app.ts'
-import { createRelay } from './relay.ts'
-import { createWorker } from './worker.ts'
+import { createWorker } from './gateway.ts'
+import { app } from './local/join-app.ts'
+import { createRelay } from './relay/relay.ts'
 
 export { JobLimits } from './jobs/job-limit.ts'
 export { Advisor } from './monitor/advise/advisor.ts'

@@ -6,7 +6,7 @@ import tables from '../db/app/tables.ts'
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
 import { appMigrations, readMigrations } from '../db/migrate/migration-files.ts'
 import { makeSeedRows } from '../db/seed/seed.ts'
-import { buildAssets } from '../functions/build-assets.ts'
+import { buildAssets } from '../functions/local/build-assets.ts'
 
 const root = join(import.meta.dirname, '..')
 const measured = ['balancer', 'balancer-faults', 'kills', 'load', 'monitor'].map(

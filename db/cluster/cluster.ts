@@ -2,7 +2,7 @@
  * The databases of a deployment, and the way of statements to those that own their slots. `README.md` tells how it works.
  * @module
  */
-import { errors } from '../../functions/errors.ts'
+import { errors } from '../../functions/core/errors.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
 import { byShard } from '../slots/shard-names.ts'

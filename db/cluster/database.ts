@@ -1,4 +1,4 @@
-import { AtollError, errors } from '../../functions/errors.ts'
+import { AtollError, errors } from '../../functions/core/errors.ts'
 import { logAfter, logBefore } from '../changes/change-log.ts'
 import type { ClusterOptions } from './cluster.ts'
 import type { RetryBudget } from './retry-budget.ts'

@@ -6,7 +6,7 @@
  * transaction is through, when the writer gives up, or when the relay gives the writer up; and without it there the rows cannot go.
  * @module
  */
-import { errors } from '../../functions/errors.ts'
+import { errors } from '../../functions/core/errors.ts'
 import type { Catalog, Table } from '../catalog/catalog.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { BoundStatement, Part } from './cluster.ts'

@@ -1,4 +1,4 @@
-import { RecentMap } from '../../functions/recent-map.ts'
+import { RecentMap } from '../memory/recent-map.ts'
 
 /**
  * Who has taken how much of a database's time. Each has a share of it, and pays what they took off at its pace; who owes more than their

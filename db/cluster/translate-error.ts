@@ -1,4 +1,4 @@
-import { AtollError, errors } from '../../functions/errors.ts'
+import { AtollError, errors } from '../../functions/core/errors.ts'
 import { maxRowBytes } from '../system/shown-triggers.ts'
 import {
   BoundError,

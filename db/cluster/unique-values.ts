@@ -10,7 +10,7 @@
  * Writers of one slot share the entry's token: their shard decides who may have the value, and whoever revokes it refuses all of them.
  * @module
  */
-import { AtollError, errors } from '../../functions/errors.ts'
+import { AtollError, errors } from '../../functions/core/errors.ts'
 import type { Column, Table } from '../catalog/catalog.ts'
 import { keySlot, slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'

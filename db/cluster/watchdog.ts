@@ -5,8 +5,8 @@
  * Longer than other files: who may begin depends on everything that is noted here, and is read together.
  * @module
  */
-import { errors } from '../../functions/errors.ts'
-import { RecentMap } from '../../functions/recent-map.ts'
+import { errors } from '../../functions/core/errors.ts'
+import { RecentMap } from '../memory/recent-map.ts'
 import { KnownTexts } from './known-texts.ts'
 import { TimeLedger } from './time-ledger.ts'
 

@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { readApp } from '../../functions/read-app.ts'
+import { readApp } from '../../functions/local/read-app.ts'
 import { openDatabases, root } from '../doors/open-databases.ts'
 import { checkCluster } from '../migrate/migrate-cluster.ts'
 import { appMigrations, readMigrations } from '../migrate/migration-files.ts'
@@ -14,7 +14,7 @@ import { readAppSchema } from './app-tables.ts'
 import { runCommand } from './run-command.ts'
 
 await runCommand('npm run check', async () => {
-  const { app } = await import('../../functions/join-app.ts')
+  const { app } = await import('../../functions/local/join-app.ts')
   const { catalog, registry } = readApp(app)
   const migrations = readMigrations(appMigrations)
   checkGenerated(await readAppSchema(), migrations)

@@ -1,6 +1,6 @@
-import type { AtollConfig, Keys } from '../config.ts'
-import { errors } from '../errors.ts'
-import type { IsolateBudget } from '../isolate-budget.ts'
+import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
+import type { AtollConfig, Keys } from '../core/config.ts'
+import { errors } from '../core/errors.ts'
 import { type Caller, serviceCaller, subjectOf } from './caller.ts'
 import { TokenVerifier } from './verify-token.ts'
 

@@ -1,5 +1,5 @@
 import { Account } from '../../db/cluster/account.ts'
-import type { AtollConfig } from '../config.ts'
+import type { AtollConfig } from '../core/config.ts'
 import { type Caller, identityOf } from './caller.ts'
 import { callerNetwork } from './rate-limit.ts'
 

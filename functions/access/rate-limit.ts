@@ -1,5 +1,5 @@
-import type { Limits } from '../context.ts'
-import { errors } from '../errors.ts'
+import type { Limits } from '../core/context.ts'
+import { errors } from '../core/errors.ts'
 import { type Caller, identityOf } from './caller.ts'
 
 /**

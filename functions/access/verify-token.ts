@@ -12,12 +12,12 @@ import {
   errors as jose,
   jwtVerify,
 } from 'jose'
-import type { AtollConfig, Keys } from '../config.ts'
-import { AtollError, errors } from '../errors.ts'
-import type { IsolateBudget } from '../isolate-budget.ts'
-import { parseLossless } from '../parse-lossless.ts'
-import { RecentMap } from '../recent-map.ts'
-import { sizeOf } from '../size-of.ts'
+import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
+import { RecentMap } from '../../db/memory/recent-map.ts'
+import { sizeOf } from '../../db/memory/size-of.ts'
+import type { AtollConfig, Keys } from '../core/config.ts'
+import { AtollError, errors } from '../core/errors.ts'
+import { parseLossless } from '../core/parse-lossless.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 /** Seconds that clocks may differ. */

@@ -4,8 +4,8 @@
  */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { AtollEnv, Services } from '../context.ts'
-import { errors } from '../errors.ts'
+import type { AtollEnv, Services } from '../core/context.ts'
+import { errors } from '../core/errors.ts'
 import { readJsonOf } from '../rest/ask/read-body.ts'
 import type { OriginDeclarations } from './declarations.ts'
 import type { PoolWatchAccess } from './pool-watch.ts'

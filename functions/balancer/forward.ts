@@ -3,7 +3,7 @@
  * @module
  */
 import { within } from '../cache/coalescer.ts'
-import { type AtollError, errors } from '../errors.ts'
+import { type AtollError, errors } from '../core/errors.ts'
 import { type Answered, type Attempt, attempt, type Job, type Lost, type Try } from './attempt.ts'
 import type { PickRequest } from './pool.ts'
 

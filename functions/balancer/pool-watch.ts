@@ -4,10 +4,10 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import { type Env, settingsOf } from '../context.ts'
-import { type App, engineOf } from '../engine.ts'
-import { errors } from '../errors.ts'
-import { emit } from '../events.ts'
+import { type Env, settingsOf } from '../core/context.ts'
+import { type App, engineOf } from '../core/engine.ts'
+import { errors } from '../core/errors.ts'
+import { emit } from '../core/events.ts'
 import { checkOrigin, defaultCheck, type Health, nextHealth } from './check-origin.ts'
 import type { OriginOrders } from './origin.ts'
 import { gather, type PoolReport, type Received } from './pool-view.ts'

@@ -3,7 +3,7 @@
  * @module
  */
 import { RetryBudget } from '../../db/cluster/retry-budget.ts'
-import { emit } from '../events.ts'
+import { emit } from '../core/events.ts'
 import { Histogram } from '../monitor/histogram.ts'
 import { Breaker } from './breaker.ts'
 import type { PoolDeclaration, StrategyDeclaration } from './declarations.ts'

@@ -1,4 +1,4 @@
-import { errors } from '../errors.ts'
+import { errors } from '../core/errors.ts'
 import type { ReadSetting } from '../jobs/job-registry.ts'
 import type { PoolDeclaration, Setting } from './declarations.ts'
 import type { OriginTarget } from './origin.ts'

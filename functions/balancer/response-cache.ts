@@ -4,9 +4,9 @@
  * @module
  */
 import CachePolicy from 'http-cache-semantics'
+import { RecentMap } from '../../db/memory/recent-map.ts'
 import { within } from '../cache/coalescer.ts'
-import { AtollError, errors } from '../errors.ts'
-import { RecentMap } from '../recent-map.ts'
+import { AtollError, errors } from '../core/errors.ts'
 import type { ProxyVisit } from './balancer.ts'
 import { bounded } from './body.ts'
 import { placeOf, readPlace, type Stored, writePlace } from './response-places.ts'

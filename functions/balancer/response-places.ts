@@ -4,7 +4,7 @@
  * @module
  */
 import CachePolicy from 'http-cache-semantics'
-import { toBase64Url } from '../base64url.ts'
+import { toBase64Url } from '../core/base64url.ts'
 import type { ProxyVisit } from './balancer.ts'
 
 /** A kept answer, and the rules that it is kept by. */

@@ -2,7 +2,7 @@
  * Which route a request takes, and the address that it leads to.
  * @module
  */
-import { errors } from '../errors.ts'
+import { errors } from '../core/errors.ts'
 import type { RouteDeclaration } from './declarations.ts'
 
 /** Paths that are Atoll's own: no route leads away from them. */

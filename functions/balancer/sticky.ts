@@ -2,7 +2,7 @@
  * Cookies that keep a caller at one origin. They are signed (HMAC-SHA-256): nobody can choose their origin.
  * @module
  */
-import { fromBase64Url, toBase64Url } from '../base64url.ts'
+import { fromBase64Url, toBase64Url } from '../core/base64url.ts'
 import type { PoolDeclaration } from './declarations.ts'
 
 const encoder = new TextEncoder()

@@ -1,4 +1,4 @@
-import type { IsolateBudget, Keeper } from '../isolate-budget.ts'
+import type { IsolateBudget, Keeper } from '../../db/memory/isolate-budget.ts'
 import type { CacheEntry } from './cache-entry.ts'
 
 /** What the isolate keeps of an entry: it, its size, and when it was last known to be current. */

@@ -1,7 +1,7 @@
 import { laterOf } from '../../db/cluster/session.ts'
-import type { IsolateBudget } from '../isolate-budget.ts'
-import { RecentMap } from '../recent-map.ts'
-import { sizeOf } from '../size-of.ts'
+import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
+import { RecentMap } from '../../db/memory/recent-map.ts'
+import { sizeOf } from '../../db/memory/size-of.ts'
 import type { Renewal } from './cache-store.ts'
 import { bookmarksOf, makeGeneration, parseGeneration, replicaLagMs } from './generation.ts'
 

@@ -1,5 +1,5 @@
-import type { IsolateBudget, Keeper } from '../isolate-budget.ts'
-import { textBytes } from '../size-of.ts'
+import type { IsolateBudget, Keeper } from '../../db/memory/isolate-budget.ts'
+import { textBytes } from '../../db/memory/size-of.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
 import { generationText, generationTtlMs, readGeneration, renewed, replicaLagMs } from './generation.ts'
 

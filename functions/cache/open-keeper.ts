@@ -1,6 +1,6 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { AtollConfig, RedisAccess } from '../config.ts'
-import { emit } from '../events.ts'
+import type { AtollConfig, RedisAccess } from '../core/config.ts'
+import { emit } from '../core/events.ts'
 import { bulkTag, generationKey, mapTag, tableTag } from './generation.ts'
 import { openRedis } from './open-caching.ts'
 import { trustKey } from './trust.ts'

@@ -3,8 +3,8 @@
  * @module
  */
 import { Hono } from 'hono'
-import type { AtollEnv } from '../context.ts'
-import { errors } from '../errors.ts'
+import type { AtollEnv } from '../core/context.ts'
+import { errors } from '../core/errors.ts'
 
 export function createDocs() {
   return new Hono<AtollEnv>({ strict: false })

@@ -5,8 +5,8 @@
  */
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { AtollConfig } from '../config.ts'
-import type { Services } from '../context.ts'
+import type { AtollConfig } from '../core/config.ts'
+import type { Services } from '../core/context.ts'
 import { dropFinished, dropOldEffects, forget } from './job-rows.ts'
 
 const atOnce = 500

@@ -5,9 +5,9 @@
  */
 import type { Row } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { AtollConfig } from '../config.ts'
-import type { Services } from '../context.ts'
-import { emit } from '../events.ts'
+import type { AtollConfig } from '../core/config.ts'
+import type { Services } from '../core/context.ts'
+import { emit } from '../core/events.ts'
 import { listDue, nextDue, putOff, takeDue, takeThese } from './job-rows.ts'
 
 /** As many messages as a queue takes at once: https://developers.cloudflare.com/queues/platform/limits/ */

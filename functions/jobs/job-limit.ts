@@ -3,7 +3,7 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import { type Env, relayOf } from '../context.ts'
+import { type Env, relayOf } from '../core/context.ts'
 
 /** Jobs of a database that want to be sent. */
 export interface LimitRequest {

@@ -5,7 +5,7 @@
 import { Cron } from 'croner'
 import { z } from 'zod'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { Services } from '../context.ts'
+import type { Services } from '../core/context.ts'
 import {
   type AnyJob,
   type ChangeFilter,

@@ -5,7 +5,7 @@
  */
 import type { Row } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { Services } from '../context.ts'
+import type { Services } from '../core/context.ts'
 import type { Schedule } from './job-registry.ts'
 import { insertJobs } from './job-rows.ts'
 import { makeJob } from './send-jobs.ts'

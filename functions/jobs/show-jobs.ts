@@ -3,7 +3,7 @@
  * @module
  */
 import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
-import type { Services } from '../context.ts'
+import type { Services } from '../core/context.ts'
 import type { PayloadStore } from './payload-store.ts'
 
 export interface ShownJob {

@@ -2,7 +2,7 @@
  * Webhooks as jobs: each change that one is subscribed to is a signed request.
  * @module
  */
-import type { AtollConfig } from '../config.ts'
+import type { AtollConfig } from '../core/config.ts'
 import { giveUp, type JobContext, type RowChange, retryAfter } from './define-job.ts'
 import type { Webhook } from './define-webhook.ts'
 import type { EngineJob, ReadSetting } from './job-registry.ts'

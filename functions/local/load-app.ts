@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 import { UsageError } from '../../db/doors/usage-error.ts'
 import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
 import { checkGenerated } from '../../db/migrate/schema-drift.ts'
-import type { App } from '../engine.ts'
+import type { App } from '../core/engine.ts'
 
 let loads = 0
 

@@ -10,7 +10,7 @@ import { convertV4MiniflareOptions, Log, type LogLevel, Miniflare, type V4Worker
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
 import { doorOptions, openDatabase } from '../../db/doors/database-door.ts'
 import { byShard } from '../../db/slots/shard-names.ts'
-import { buildAssets } from '../build-assets.ts'
+import { buildAssets } from './build-assets.ts'
 import { createStackMapper } from './map-stacks.ts'
 
 export const root = join(import.meta.dirname, '..', '..')

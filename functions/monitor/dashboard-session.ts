@@ -4,8 +4,8 @@
  */
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
-import type { AtollEnv } from '../context.ts'
-import { errors } from '../errors.ts'
+import type { AtollEnv } from '../core/context.ts'
+import { errors } from '../core/errors.ts'
 import { readJsonOf } from '../rest/ask/read-body.ts'
 
 const cookieName = 'atoll-dashboard'

@@ -1,4 +1,4 @@
-import { emit } from '../events.ts'
+import { emit } from '../core/events.ts'
 import type { Meter } from './meter.ts'
 import type { MetricsAccess } from './metrics-store.ts'
 

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Context, MiddlewareHandler } from 'hono'
-import type { AtollEnv } from '../context.ts'
-import type { App, Engine } from '../engine.ts'
+import type { AtollEnv } from '../core/context.ts'
+import type { App, Engine } from '../core/engine.ts'
 import { openTrace, runTraced } from './request-trace.ts'
 
 /** What a request is counted under: few values each, whatever is asked. */

@@ -3,9 +3,10 @@
  * seconds, after answers.
  * @module
  */
-import { drainEvents, type NotedEvent } from '../events.ts'
-import type { IsolateBudget, Keeper, Kept } from '../isolate-budget.ts'
-import { textBytes } from '../size-of.ts'
+
+import type { IsolateBudget, Keeper, Kept } from '../../db/memory/isolate-budget.ts'
+import { textBytes } from '../../db/memory/size-of.ts'
+import { drainEvents, type NotedEvent } from '../core/events.ts'
 import { divide, type UnderWay } from './divide.ts'
 import { Histogram } from './histogram.ts'
 import { type Family, type Labels, seriesOf } from './series.ts'

@@ -3,8 +3,8 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { Env } from '../context.ts'
-import type { NotedEvent } from '../events.ts'
+import type { Env } from '../core/context.ts'
+import type { NotedEvent } from '../core/events.ts'
 import type { Measures } from './merge.ts'
 import type { Delta, ShapeDelta } from './meter.ts'
 import { MetricsTables } from './metrics-tables.ts'

@@ -4,8 +4,9 @@
  * paid; the platform takes rows of two megabytes, so that what is longer than half of one lies in several.
  * @module
  */
-import type { NotedEvent } from '../events.ts'
-import type { Kept } from '../isolate-budget.ts'
+
+import type { Kept } from '../../db/memory/isolate-budget.ts'
+import type { NotedEvent } from '../core/events.ts'
 import { addMeasures, addShapes, type Measures, nothing, textsOf } from './merge.ts'
 import type { Delta, ShapeDelta } from './meter.ts'
 import type { KeptBy, MetricsAccess, Point } from './metrics-store.ts'

@@ -3,9 +3,9 @@
  * @module
  */
 import { Hono } from 'hono'
-import type { AtollEnv } from '../context.ts'
-import type { Engine } from '../engine.ts'
-import { errors } from '../errors.ts'
+import type { AtollEnv } from '../core/context.ts'
+import type { Engine } from '../core/engine.ts'
+import { errors } from '../core/errors.ts'
 import { createDashboardApi } from './dashboard-api.ts'
 import { checkOwnPage, signIn, signOut, whoIsSignedIn } from './dashboard-session.ts'
 import { readGauges } from './gauges.ts'

@@ -3,7 +3,7 @@
  * Reliability Workbook", chapter 5: https://sre.google/workbook/alerting-on-slos/
  * @module
  */
-import type { AtollConfig } from '../config.ts'
+import type { AtollConfig } from '../core/config.ts'
 import { boundOf } from './histogram.ts'
 import type { Measures } from './merge.ts'
 import type { MetricsAccess, Point } from './metrics-store.ts'

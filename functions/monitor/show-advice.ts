@@ -3,7 +3,7 @@
  * @module
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { AtollConfig } from '../config.ts'
+import type { AtollConfig } from '../core/config.ts'
 import type { Candidate } from './advise/candidates.ts'
 import type { Advice, ExistingIndex } from './advise/find-advice.ts'
 import type { ShapeCost, ShapeDelta } from './meter.ts'

@@ -3,8 +3,9 @@
  * Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp, JSON encoding.
  * @module
  */
-import { emit } from '../events.ts'
-import { textBytes } from '../size-of.ts'
+
+import { textBytes } from '../../db/memory/size-of.ts'
+import { emit } from '../core/events.ts'
 import { currentTrace, newSpanId, type RequestTrace } from './request-trace.ts'
 
 export interface SpanExport {

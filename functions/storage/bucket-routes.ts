@@ -4,7 +4,7 @@
  */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { errors } from '../errors.ts'
+import { errors } from '../core/errors.ts'
 import {
   bucketOf,
   deleteBucket,

@@ -3,7 +3,7 @@
  * @module
  */
 import { makeUlid } from '../../db/slots/slots.ts'
-import { AtollError, errors } from '../errors.ts'
+import { AtollError, errors } from '../core/errors.ts'
 import { insertJobs } from '../jobs/job-rows.ts'
 import type { ObjectRights } from './object-access.ts'
 import type { StoredObject } from './object-rows.ts'

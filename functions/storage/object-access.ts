@@ -6,7 +6,7 @@ import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Caller, identityOf, subjectOf } from '../access/caller.ts'
 import { policyCallerOf } from '../access/rights.ts'
-import { errors } from '../errors.ts'
+import { errors } from '../core/errors.ts'
 import {
   type BucketPolicies,
   everyObject,

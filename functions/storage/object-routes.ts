@@ -4,7 +4,7 @@
  */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { errors } from '../errors.ts'
+import { errors } from '../core/errors.ts'
 import { copyOrMove } from './copy-object.ts'
 import { find, place, serve, type Visiting } from './find-object.ts'
 import { list, listV2 } from './list-routes.ts'

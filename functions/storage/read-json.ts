@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { errors } from '../errors.ts'
+import { errors } from '../core/errors.ts'
 import { parseJson } from '../rest/ask/parse-payload.ts'
 import { readBody } from '../rest/ask/read-body.ts'
 import type { StorageVisit } from './storage-context.ts'

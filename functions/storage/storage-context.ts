@@ -4,9 +4,9 @@
  */
 import type { Context } from 'hono'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { AtollConfig } from '../config.ts'
-import { type AtollEnv, type Services, visitOf } from '../context.ts'
-import { errors } from '../errors.ts'
+import type { AtollConfig } from '../core/config.ts'
+import { type AtollEnv, type Services, visitOf } from '../core/context.ts'
+import { errors } from '../core/errors.ts'
 import { accountOf } from '../rest/request-session.ts'
 import type { BucketPolicies } from './bucket-policies.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'

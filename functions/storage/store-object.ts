@@ -7,7 +7,7 @@
 import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import { pause } from '../../db/cluster/database.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
-import { errors } from '../errors.ts'
+import { errors } from '../core/errors.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
 import type { ObjectRights } from './object-access.ts'
 import { objectOf, putObject, readObject, type StoredObject } from './object-rows.ts'

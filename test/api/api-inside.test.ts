@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { genres } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
 import { defineTables, local } from '../../db/define.ts'
+import type { App } from '../../functions/core/engine.ts'
 import {
   defineFunction,
   defineJob,
@@ -17,7 +18,6 @@ import {
   rows,
   scalar,
 } from '../../functions/define.ts'
-import type { App } from '../../functions/engine.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { anyTables } from '../support/any-tables.ts'
 import { jwtSecret, tokenFor } from '../support/clinic.ts'

@@ -7,9 +7,9 @@ import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import { blob, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { AtollError } from '../../functions/errors.ts'
-import { queuedBinding } from '../../functions/transaction/queued-binding.ts'
-import { QueuedDatabase } from '../../functions/transaction/queued-database.ts'
+import type { AtollError } from '../../functions/core/errors.ts'
+import { queuedBinding } from '../../functions/own-code/transaction/queued-binding.ts'
+import { QueuedDatabase } from '../../functions/own-code/transaction/queued-database.ts'
 import { database as binding } from '../support/worker-client.ts'
 
 const shelves = sqliteTable('tried_shelves', {

@@ -6,7 +6,7 @@ const root = join(import.meta.dirname, '..', '..')
 
 /** The Worker and the scripts, which join app and engine. */
 const joins = new Set([
-  'functions/join-app.ts',
+  'functions/local/join-app.ts',
   'functions/local/prepare.ts',
   'functions/local/types.ts',
   'functions/local/dev.ts',
@@ -52,7 +52,7 @@ describe('the rule of app/', () => {
 
 describe('the rule of the environment', () => {
   it('lets only config.ts and context.ts read env', () => {
-    const allowed = new Set(['functions/config.ts', 'functions/context.ts'])
+    const allowed = new Set(['functions/core/config.ts', 'functions/core/context.ts'])
     const broken = files.filter(
       (file) =>
         !allowed.has(file) && !isApp(file) && /\benv\.[A-Z]/.test(readFileSync(join(root, file), 'utf8')),

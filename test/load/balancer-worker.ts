@@ -2,8 +2,8 @@
 import tables from '../../db/app/tables.ts'
 import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { defineOrigins, type PoolDeclaration } from '../../functions/define.ts'
-import { createRelay } from '../../functions/relay.ts'
-import { createWorker } from '../../functions/worker.ts'
+import { createWorker } from '../../functions/gateway.ts'
+import { createRelay } from '../../functions/relay/relay.ts'
 
 const origins = Object.fromEntries(
   ['a', 'b', 'c', 'd'].map((name) => [name, { url: { variable: `ORIGIN_${name.toUpperCase()}` } }]),

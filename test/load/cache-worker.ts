@@ -6,7 +6,7 @@ import { Hono } from 'hono'
 import tables from '../../db/app/tables.ts'
 import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { createGateway } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay.ts'
+import { createRelay } from '../../functions/relay/relay.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'

@@ -3,10 +3,10 @@
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
+import type { App } from '../../functions/core/engine.ts'
 import { changes, defineJob } from '../../functions/define.ts'
-import type { App } from '../../functions/engine.ts'
-import { createRelay } from '../../functions/relay.ts'
-import { createWorker } from '../../functions/worker.ts'
+import { createWorker } from '../../functions/gateway.ts'
+import { createRelay } from '../../functions/relay/relay.ts'
 import tables, { done, migrations } from './jobs-tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'

@@ -1,8 +1,8 @@
 /** The data API twice: measured, and with measuring switched off. */
 import tables from '../../db/app/tables.ts'
 import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
-import { createRelay } from '../../functions/relay.ts'
-import { createWorker } from '../../functions/worker.ts'
+import { createWorker } from '../../functions/gateway.ts'
+import { createRelay } from '../../functions/relay/relay.ts'
 
 const app = { tables, config: { cache: false } }
 const worker = createWorker(app)

@@ -3,10 +3,10 @@ import { z } from 'zod'
 import storage from '../../db/app/storage.ts'
 import tables from '../../db/app/tables.ts'
 import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
+import type { App } from '../../functions/core/engine.ts'
 import { defineJob, defineOrigins } from '../../functions/define.ts'
-import type { App } from '../../functions/engine.ts'
-import { createRelay } from '../../functions/relay.ts'
-import { createWorker } from '../../functions/worker.ts'
+import { createWorker } from '../../functions/gateway.ts'
+import { createRelay } from '../../functions/relay/relay.ts'
 
 let tries = 0
 

@@ -7,7 +7,8 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { customers, invoiceItems, invoices, receipts, tracks } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
-import { servicesFor } from '../../functions/context.ts'
+import { servicesFor } from '../../functions/core/context.ts'
+import { type App, engineOf } from '../../functions/core/engine.ts'
 import {
   defineFunction,
   defineJob,
@@ -16,7 +17,6 @@ import {
   type RouteEnv,
   scalar,
 } from '../../functions/define.ts'
-import { type App, engineOf } from '../../functions/engine.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { dispatch } from '../../functions/jobs/dispatch.ts'
 import { type JobMessage, runBatch } from '../../functions/jobs/run-batch.ts'

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { genres } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
 import { defineFunction, scalar } from '../../functions/define.ts'
-import { createWorker } from '../../functions/worker.ts'
+import { createWorker } from '../../functions/gateway.ts'
 import { anyTables } from './any-tables.ts'
 
 const common = { input: z.object({}), returns: scalar, roles: ['anon'] }

@@ -4,16 +4,16 @@
  */
 import { env } from 'cloudflare:workers'
 import tables from '../../db/app/tables.ts'
-import { openAppDatabases } from '../../functions/app-databases.ts'
-import type { AtollConfig } from '../../functions/config.ts'
-import { type Services, servicesFor } from '../../functions/context.ts'
-import { engineOf } from '../../functions/engine.ts'
+import type { AtollConfig } from '../../functions/core/config.ts'
+import { type Services, servicesFor } from '../../functions/core/context.ts'
+import { engineOf } from '../../functions/core/engine.ts'
 import type { AnyJob } from '../../functions/jobs/define-job.ts'
 import { dispatch } from '../../functions/jobs/dispatch.ts'
 import type { JobMessage } from '../../functions/jobs/run-batch.ts'
 import { runBatch } from '../../functions/jobs/run-batch.ts'
 import { createJobs } from '../../functions/jobs/send-jobs.ts'
 import { startFromChanges } from '../../functions/jobs/start-from-changes.ts'
+import { openAppDatabases } from '../../functions/own-code/app-databases.ts'
 import { LaterWork } from './later-work.ts'
 
 const databases = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']

@@ -10,7 +10,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import { storedObjects } from '../../db/catalog/storage-policy.ts'
 import { defineTables, distributed, local, type ObjectCondition, reference } from '../../db/define.ts'
-import { readApp } from '../../functions/read-app.ts'
+import { readApp } from '../../functions/local/read-app.ts'
 
 const groups = sqliteTable('groups', { id: integer('id').primaryKey(), owner: text('owner') })
 const teams = sqliteTable('teams', { id: integer('id').primaryKey(), owner: text('owner') })

@@ -11,7 +11,7 @@ import { openTrace, writeTrace } from '../../functions/monitor/request-trace.ts'
 import { seriesOf } from '../../functions/monitor/series.ts'
 import { stateOf } from '../../functions/monitor/service-levels.ts'
 import { Spans } from '../../functions/monitor/spans.ts'
-import tail from '../../functions/tail.ts'
+import tail from '../../functions/monitor/tail/tail.ts'
 
 const cost = { ms: 1, rowsRead: 10, rowsWritten: 0, rowsReturned: 1 }
 const about = { shape: 'id=eq.…', method: 'GET', table: 'tracks', statement: null }

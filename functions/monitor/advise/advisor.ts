@@ -4,7 +4,7 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import { databasesOf, type Env } from '../../context.ts'
+import { databasesOf, type Env } from '../../core/context.ts'
 import type { ShapeDelta } from '../meter.ts'
 import { type Advice, type ExistingIndex, findAdvice, type Scratch } from './find-advice.ts'
 import { tablesRead } from './statement-columns.ts'

@@ -2,8 +2,9 @@
  * What a function says of its answer beside what it returns: PostgREST's `response.headers` and `response.status`.
  * @module
  */
+
+import { errors } from '../../core/errors.ts'
 import type { FunctionResponse } from '../../define.ts'
-import { errors } from '../../errors.ts'
 
 /** Statuses of answers that have no body. */
 const bodiless = new Set([204, 205, 304])

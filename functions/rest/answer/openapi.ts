@@ -9,7 +9,7 @@ import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/cat
 import { operations as allOperations } from '../../../db/catalog/grants.ts'
 import type { Operation } from '../../../db/catalog/policy.ts'
 import type { Rights } from '../../access/rights.ts'
-import type { AtollConfig } from '../../config.ts'
+import type { AtollConfig } from '../../core/config.ts'
 import type { AnyFunction, FunctionManifest } from '../../define.ts'
 
 type Schema = Readonly<Record<string, unknown>>

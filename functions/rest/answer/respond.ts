@@ -1,5 +1,5 @@
 import type { CachedAnswer } from '../../cache/cache-entry.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import { csvField } from '../ask/csv-field.ts'
 import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'

@@ -6,8 +6,8 @@
  */
 import type { WriteKey } from '../../../db/cluster/write-keys.ts'
 import { type Caller, identityOf } from '../../access/caller.ts'
-import type { AtollConfig } from '../../config.ts'
-import { errors } from '../../errors.ts'
+import type { AtollConfig } from '../../core/config.ts'
+import { errors } from '../../core/errors.ts'
 
 const keyHeader = 'idempotency-key'
 

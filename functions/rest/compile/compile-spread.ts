@@ -4,7 +4,7 @@
  * @module
  */
 
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import type { CastType } from '../ask/casts.ts'
 import type { AggregateName } from '../ask/request.ts'
 import type { ReadPlan } from '../plan/plan.ts'

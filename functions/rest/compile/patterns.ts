@@ -3,7 +3,7 @@
  * In URLs `*` stands for `%`.
  * @module
  */
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import { byteLength } from '../ask/byte-length.ts'
 
 /** D1's limit on patterns, in bytes. */

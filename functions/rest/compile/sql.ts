@@ -5,7 +5,7 @@
 
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteText } from '../../../db/sql/quote.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import type { JsonStep } from '../ask/request.ts'
 import type { Bindable, Bindings } from '../plan/bindings.ts'
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Column, isNumeric } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import { isRawNumber } from '../ask/parse-payload.ts'
 import { convertOperand, jsonNumber, parseArrayLiteral } from '../plan/convert-operand.ts'
 

@@ -10,7 +10,7 @@ import type { CacheDirectives, FillTerms, Served } from '../../cache/cache-query
 import type { ConsistentCache } from '../../cache/consistent-cache.ts'
 import type { Invalidator } from '../../cache/invalidate.ts'
 import { LastWrites, lastWritesKey } from '../../cache/last-writes.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import type { CompiledRead } from '../compile/compile-read.ts'
 import { type CachePlan, tagsFor } from '../plan/cache-plan.ts'
 import type { ReadPlan } from '../plan/plan.ts'

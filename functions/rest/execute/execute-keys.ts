@@ -14,7 +14,7 @@ import {
   readKey,
   type WriteKey,
 } from '../../../db/cluster/write-keys.ts'
-import { AtollError, errors } from '../../errors.ts'
+import { AtollError, errors } from '../../core/errors.ts'
 
 /**
  * Opens a key for an attempt on databases. From then on no earlier attempt commits there.

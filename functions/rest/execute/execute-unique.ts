@@ -21,7 +21,7 @@ import {
 } from '../../../db/cluster/unique-values.ts'
 import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
-import { AtollError, errors } from '../../errors.ts'
+import { AtollError, errors } from '../../core/errors.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { canonicalText } from '../plan/place.ts'
 import { bind } from './execute.ts'

@@ -6,8 +6,8 @@
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import type { KeyRow, WriteKey } from '../../../db/cluster/write-keys.ts'
-import { AtollError, errors } from '../../errors.ts'
-import type { Keeping } from '../../transaction/transaction.ts'
+import { AtollError, errors } from '../../core/errors.ts'
+import type { Keeping } from '../../own-code/transaction/transaction.ts'
 import { replayedHeader } from '../ask/idempotency-key.ts'
 import { beginKey, leaveKeys, lookUpKey } from './execute-keys.ts'
 

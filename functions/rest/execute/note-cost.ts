@@ -1,5 +1,5 @@
 import type { ClusterSession } from '../../../db/cluster/session.ts'
-import type { Visit } from '../../context.ts'
+import type { Visit } from '../../core/context.ts'
 import type { Shape } from '../ask/shape.ts'
 
 /** Parameters are kept with a statement up to so many characters. */

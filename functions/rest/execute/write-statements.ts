@@ -4,7 +4,7 @@
  */
 import type { BoundStatement, Part } from '../../../db/cluster/cluster.ts'
 import { noAnswer, readAnswer } from '../../../db/cluster/write-keys.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import { byteLength } from '../ask/byte-length.ts'
 import { compileKeyed } from '../compile/compile-keyed.ts'
 import { compileRollback } from '../compile/compile-rollback.ts'

@@ -5,7 +5,7 @@
 import type { Outcome, Row } from '../../../db/cluster/cluster.ts'
 import type { RolledBack } from '../../../db/cluster/constraint-error.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
-import { AtollError, errors } from '../../errors.ts'
+import { AtollError, errors } from '../../core/errors.ts'
 import type { NotedRow, RollbackNotes } from '../compile/compile-rollback.ts'
 import type { CompiledWrite } from '../compile/compile-write.ts'
 import type { WritePlan } from '../plan/plan.ts'

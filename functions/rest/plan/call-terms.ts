@@ -3,9 +3,9 @@
  * anything has happened.
  * @module
  */
-import type { AtollConfig } from '../../config.ts'
+import type { AtollConfig } from '../../core/config.ts'
+import { errors } from '../../core/errors.ts'
 import type { AnyFunction } from '../../define.ts'
-import { errors } from '../../errors.ts'
 import { chooseMedia } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import { headersOf } from '../ask/raw-request.ts'

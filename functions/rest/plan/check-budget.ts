@@ -4,7 +4,7 @@
  * @module
  */
 import { isToOne } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import type { Budget } from '../ask/budget.ts'
 import { parseList } from '../ask/parse-filter.ts'
 import type { ResourceRequest, RestRequest } from '../ask/request.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Column, type ColumnType, isNumeric } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import { parseList } from '../ask/parse-filter.ts'
 import { unescaped } from '../ask/scanner.ts'
 import type { Bindable } from './bindings.ts'

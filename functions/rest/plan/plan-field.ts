@@ -1,5 +1,5 @@
 import type { Table } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import type { Field } from '../ask/request.ts'
 import type { FieldPlan } from './plan.ts'
 

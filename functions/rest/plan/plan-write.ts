@@ -7,7 +7,7 @@ import {
 } from '../../../db/catalog/catalog.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import { allRows, noRows, type Rights, type RowPolicy } from '../../access/rights.ts'
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import type { Payload } from '../ask/parse-payload.ts'
 import { type RestRequest, textOf } from '../ask/request.ts'
 import { convertOperand } from './convert-operand.ts'

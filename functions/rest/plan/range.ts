@@ -1,4 +1,4 @@
-import { errors } from '../../errors.ts'
+import { errors } from '../../core/errors.ts'
 import { textOf } from '../ask/request.ts'
 import { integerText } from './convert-operand.ts'
 import type { ResourcePlan } from './plan.ts'

@@ -1,6 +1,6 @@
-import type { IsolateBudget } from '../../isolate-budget.ts'
-import { RecentMap } from '../../recent-map.ts'
-import { sizeOf } from '../../size-of.ts'
+import type { IsolateBudget } from '../../../db/memory/isolate-budget.ts'
+import { RecentMap } from '../../../db/memory/recent-map.ts'
+import { sizeOf } from '../../../db/memory/size-of.ts'
 
 /** Keys longer than this are not worth keeping: they hold long lists that seldom come twice. */
 const maxKeyLength = 8192

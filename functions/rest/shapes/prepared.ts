@@ -6,7 +6,7 @@
  * @module
  */
 import type { Catalog } from '../../../db/catalog/catalog.ts'
-import { sizeOf } from '../../size-of.ts'
+import { sizeOf } from '../../../db/memory/size-of.ts'
 import type { CompiledRead } from '../compile/compile-read.ts'
 import type { CompiledWrite } from '../compile/compile-write.ts'
 import type { CachePlan } from '../plan/cache-plan.ts'

@@ -1,4 +1,4 @@
-import { hashText } from '../../hash-text.ts'
+import { hashText } from '../../core/hash-text.ts'
 
 const slots = 16_384
 

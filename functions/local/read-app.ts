@@ -1,0 +1,20 @@
+/**
+ * What a script reads of an app before it is served.
+ * @module
+ */
+import type { Catalog } from '../../db/catalog/catalog.ts'
+import { readSchema } from '../../db/catalog/read-schema.ts'
+import { type App, engineOf } from '../core/engine.ts'
+import type { JobRegistry } from '../jobs/job-registry.ts'
+import { checkStorage } from '../storage/check-storage.ts'
+
+/**
+ * The app's schema and jobs, with every policy asked once.
+ *
+ * @throws SchemaError, JobsError or StorageError when they cannot be served as they are
+ */
+export function readApp(app: App): { readonly catalog: Catalog; readonly registry: JobRegistry } {
+  const catalog = readSchema(app.tables)
+  checkStorage(app.storage ?? {}, catalog)
+  return { catalog, registry: engineOf(app).registry }
+}

@@ -1,0 +1,201 @@
+/**
+ * The databases as the app's own code has them, by Drizzle and bound by no policy. What it writes reaches copies of reference
+ * tables and the cache before its request is answered, as what the data API writes does.
+ * @module
+ */
+import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { Account } from '../../db/cluster/account.ts'
+import { bringUpCopies, mayBeBehind } from '../../db/cluster/bring-up-copies.ts'
+import type { Site } from '../../db/cluster/cluster.ts'
+import { RetiringError, RevokedError, UnretiredError } from '../../db/cluster/constraint-error.ts'
+import { copyReferences } from '../../db/cluster/reference-copies.ts'
+import { StillReferredError, waitForRetiring, whileRetired } from '../../db/cluster/retire.ts'
+import { isRule, translateDatabaseError } from '../../db/cluster/translate-error.ts'
+import { slotOf } from '../../db/slots/slots.ts'
+import { everythingOn, invalidate, sweepChanges } from '../cache/invalidate.ts'
+import type { Services } from '../core/context.ts'
+import { errors } from '../core/errors.ts'
+import { emit } from '../core/events.ts'
+import type { Shard, Shards } from '../define.ts'
+import { type Around, type Guard, guardedBinding } from './guarded-binding.ts'
+import { makeId } from './make-id.ts'
+import { Reservations } from './reservations.ts'
+import type { Transaction } from './transaction/transaction.ts'
+import { watchCall } from './watch-call.ts'
+
+/** Whose code it is, and for whom it runs. */
+export interface RunsFor {
+  /** Null: nobody's. */
+  readonly account: Account | null
+  /** `rpc/top_tracks`, say: what its slow queries are known by. */
+  readonly name: string
+}
+
+export interface AppDatabases {
+  readonly account: Account | null
+  /**
+   * What they are part of, null ordinarily: then all that is written waits for its end. Whoever would write by another way has to
+   * `refuse` in it.
+   */
+  readonly transaction: Transaction | null
+  readonly database: DrizzleD1Database
+  readonly shards: Shards
+  /** A database by the name of its binding. */
+  open(name: string): DrizzleD1Database
+  /** The name of a database that was given out here; null for others. */
+  nameOf(database: DrizzleD1Database): string | null
+  /** Notes that rows were written by another way. */
+  wrote(name: string): void
+  /** What was reserved on a database and goes along with what is written there; null: nothing. */
+  around(name: string): Around | null
+  /** Notes that a database has new jobs. */
+  sent(name: string): void
+  /**
+   * Carries on what was written, as far as anything was.
+   *
+   * @returns whether anything has been written by now
+   * @throws 503 when others may be shown what was before
+   */
+  settle(): Promise<boolean>
+}
+
+/**
+ * @param later keeps the isolate alive for work after the answer
+ * @param transaction tells what was written when it commits
+ * @param runsFor left out for what nobody has asked for
+ */
+export function openAppDatabases(
+  { cluster, bindings, cache, relay, registry, watchdog }: Services,
+  catalog: Catalog,
+  later: (work: Promise<unknown>) => void,
+  transaction: Transaction | null = null,
+  { account, name: ownName }: RunsFor = { account: null, name: '' },
+): AppDatabases {
+  const written = new Set<string>()
+  let hasWritten = false
+  let isFresh = true
+  /** Who settles while another does waits for both. */
+  let carried = Promise.resolve()
+  const given = new Map<string, DrizzleD1Database>()
+  const reservations = new Reservations(catalog)
+  const writing = () => cluster.open({ reads: false, seen: new Map() })
+  const guardOf = (name: string): Guard => ({
+    written: () => {
+      if (transaction === null) written.add(name)
+    },
+    around: () => reservations.around(name),
+    retired: (statements, run) =>
+      whileRetired(statements, writing(), catalog, run).catch((error) => {
+        throw error instanceof StillReferredError ? error.violation.cause : error
+      }),
+    call: (make, statements) => {
+      const counted = () => watchCall({ account, name: ownName }, watchdog, name, make, statements, later)
+      return callDatabase(name, counted, () => bringUpCopies(writing(), catalog, [name]))
+    },
+  })
+  const open = (name: string) => {
+    const database =
+      given.get(name) ??
+      drizzle(guardedBinding(transaction?.binding(name) ?? (bindings.get(name) as D1Database), guardOf(name)))
+    given.set(name, database)
+    return database
+  }
+  const shardAt = (name: string, slot: number): Shard => {
+    const shard = Object.create(open(name)) as Shard
+    return Object.assign(shard, {
+      reserve: async (column: SQLiteColumn, value: string | number) => {
+        transaction?.refuse(errors.notInTransaction('A reservation is made at once.'))
+        await reservations.add(name, slot, column, value, writing())
+      },
+      idFor: (column: SQLiteColumn) => makeId(catalog, column, slot, writing()),
+    })
+  }
+  const namesAt = async (site: Site) => {
+    const session = cluster.open({ reads: true, seen: new Map() })
+    return (await cluster.partsOf(site, session)).map(({ database }) => database)
+  }
+  const carryOn = async (written: ReadonlySet<string>) => {
+    const session = cluster.open({ reads: false, seen: new Map() })
+    try {
+      const copied = written.has(cluster.primary) ? await copyReferences(session, catalog) : []
+      if (!cache) return
+      // A store of this isolate alone: another's sweep may have taken from the log what it must hear of.
+      const all = cache.store.isLocal ? [...written].map((database) => everythingOn(database, catalog)) : []
+      await invalidate(cache, [...copied, ...all], session.bookmarks)
+      for (const name of written) await sweepChanges(cache, session, name, catalog)
+    } catch (error) {
+      // What is written stays written; the relay carries it on, and nobody is to be shown what was before.
+      emit({ kind: 'invalidation-failed', error })
+      await relay?.repair().catch(() => undefined)
+      const all = [...written].map((database) => everythingOn(database, catalog))
+      if (cache?.deliver) await invalidate(cache, all, session.bookmarks)
+    }
+  }
+  return {
+    account,
+    transaction,
+    database: open(cluster.primary),
+    shards: {
+      of: async (value) => {
+        const slot = slotOf(String(value))
+        const [name = cluster.primary] = await namesAt({ kind: 'slots', slots: [slot] })
+        return shardAt(name, slot)
+      },
+      newId: (column: SQLiteColumn) => makeId(catalog, column, null, writing()),
+      all: async () => (await namesAt({ kind: 'everywhere' })).map(open),
+    },
+    open,
+    nameOf: (database) =>
+      [...given].find(([, one]) => one === database || one === Object.getPrototypeOf(database))?.[0] ?? null,
+    around: (name) => reservations.around(name),
+    wrote: (name) => void written.add(name),
+    sent: (name) => {
+      if (relay) later(relay.carry(name).catch(() => undefined))
+    },
+    async settle() {
+      if (!reservations.isEmpty) later(reservations.release(writing()).catch(() => undefined))
+      if (written.size > 0) {
+        const names = new Set(written)
+        // What is written meanwhile is for the next time.
+        written.clear()
+        hasWritten = true
+        carried = carried.then(async () => {
+          await carryOn(names).catch(() => {
+            isFresh = false
+          })
+          if (!relay || registry.subscriptions.size === 0) return
+          for (const name of names) later(relay.carry(name).catch(() => undefined))
+        })
+      }
+      await carried
+      if (!isFresh) throw errors.notFresh()
+      return hasWritten
+    },
+  }
+}
+
+/**
+ * Makes a call of the app's to a database. What breaks a rule comes out as an error that names it, everything else as Drizzle knows it.
+ *
+ * @param bringUp brings up the copies that a foreign key may have failed for want of; whether that can have helped
+ */
+async function callDatabase<Result>(
+  name: string,
+  make: () => Promise<Result>,
+  bringUp: () => Promise<boolean>,
+): Promise<Result> {
+  let isBroughtUp = false
+  for (let tries = 1; ; tries++) {
+    try {
+      return await make()
+    } catch (error) {
+      const known = translateDatabaseError(name, error)
+      if (known instanceof RetiringError) await waitForRetiring(known, tries)
+      else if (!isBroughtUp && mayBeBehind(known) && (await bringUp())) isBroughtUp = true
+      else if (known instanceof RevokedError) throw errors.valueContended(name)
+      else throw isRule(error) || known instanceof UnretiredError ? known : error
+    }
+  }
+}
