@@ -1,4 +1,4 @@
-import { errors } from '../../functions/core/errors.ts'
+import { errors } from '../errors/errors.ts'
 import type { Payer } from './watchdog.ts'
 
 /** What one invocation of the Worker asks of databases, counted over all of its sessions and those of the functions that it calls. */

@@ -2,9 +2,10 @@
  * The databases of a deployment, and the way of statements to those that own their slots. `README.md` tells how it works.
  * @module
  */
-import { errors } from '../../functions/core/errors.ts'
+
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
+import { errors } from '../errors/errors.ts'
 import { byShard } from '../slots/shard-names.ts'
 import { slotOf } from '../slots/slots.ts'
 import { MovedError } from './constraint-error.ts'

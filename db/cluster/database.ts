@@ -1,5 +1,6 @@
-import { AtollError, errors } from '../../functions/core/errors.ts'
 import { logAfter, logBefore } from '../changes/change-log.ts'
+import { AtollError } from '../errors/atoll-error.ts'
+import { errors } from '../errors/errors.ts'
 import type { ClusterOptions } from './cluster.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { SchemaCheck } from './schema-check.ts'

@@ -6,8 +6,9 @@
  * transaction is through, when the writer gives up, or when the relay gives the writer up; and without it there the rows cannot go.
  * @module
  */
-import { errors } from '../../functions/core/errors.ts'
+
 import type { Catalog, Table } from '../catalog/catalog.ts'
+import { errors } from '../errors/errors.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { BoundStatement, Part } from './cluster.ts'
 import {

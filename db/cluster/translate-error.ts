@@ -1,4 +1,5 @@
-import { AtollError, errors } from '../../functions/core/errors.ts'
+import { AtollError } from '../errors/atoll-error.ts'
+import { errors } from '../errors/errors.ts'
 import { maxRowBytes } from '../system/shown-triggers.ts'
 import {
   BoundError,

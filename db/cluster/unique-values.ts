@@ -10,8 +10,10 @@
  * Writers of one slot share the entry's token: their shard decides who may have the value, and whoever revokes it refuses all of them.
  * @module
  */
-import { AtollError, errors } from '../../functions/core/errors.ts'
+
 import type { Column, Table } from '../catalog/catalog.ts'
+import { AtollError } from '../errors/atoll-error.ts'
+import { errors } from '../errors/errors.ts'
 import { keySlot, slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Outcome, Part, Row } from './cluster.ts'

@@ -3,7 +3,8 @@
  * transaction was committed. Everything else is known, and said as it is: what was refused before it ran, and what SQLite undid.
  * @module
  */
-import { AtollError, errors } from '../../functions/core/errors.ts'
+import { AtollError } from '../errors/atoll-error.ts'
+import { errors } from '../errors/errors.ts'
 import { rollbackPrefix } from './constraint-error.ts'
 import type { BoundStatement } from './database.ts'
 

@@ -5,7 +5,7 @@
  * Longer than other files: who may begin depends on everything that is noted here, and is read together.
  * @module
  */
-import { errors } from '../../functions/core/errors.ts'
+import { errors } from '../errors/errors.ts'
 import { RecentMap } from '../memory/recent-map.ts'
 import { KnownTexts } from './known-texts.ts'
 import { TimeLedger } from './time-ledger.ts'

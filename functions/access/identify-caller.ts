@@ -1,7 +1,7 @@
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import type { AtollConfig, Keys } from '../core/config.ts'
-import { errors } from '../core/errors.ts'
 import { type Caller, serviceCaller, subjectOf } from './caller.ts'
+import { errors } from './errors.ts'
 import { TokenVerifier } from './verify-token.ts'
 
 /** Reads who is calling from a request's headers. */

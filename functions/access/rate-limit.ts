@@ -1,6 +1,6 @@
 import type { Limits } from '../core/context.ts'
-import { errors } from '../core/errors.ts'
 import { type Caller, identityOf } from './caller.ts'
+import { errors } from './errors.ts'
 
 /**
  * Counts a request against its key and its caller, with Cloudflare's rate-limit bindings: per location, and near enough

@@ -7,8 +7,8 @@ import {
   type JWSHeaderParameters,
   errors as jose,
 } from 'jose'
-import { errors } from '../core/errors.ts'
 import { readText } from '../core/read-text.ts'
+import { errors } from './errors.ts'
 
 /** How long fetched keys are used before they are fetched again, in milliseconds. */
 const freshMs = 600_000

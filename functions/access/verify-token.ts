@@ -12,12 +12,13 @@ import {
   errors as jose,
   jwtVerify,
 } from 'jose'
+import { AtollError } from '../../db/errors/atoll-error.ts'
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import { RecentMap } from '../../db/memory/recent-map.ts'
 import { sizeOf } from '../../db/memory/size-of.ts'
 import type { AtollConfig, Keys } from '../core/config.ts'
-import { AtollError, errors } from '../core/errors.ts'
 import { parseLossless } from '../core/parse-lossless.ts'
+import { errors } from './errors.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 /** Seconds that clocks may differ. */

@@ -2,7 +2,7 @@
  * One try of a request at one origin.
  * @module
  */
-import { AtollError } from '../core/errors.ts'
+import { AtollError } from '../../db/errors/atoll-error.ts'
 import type { SentBody } from './body.ts'
 import type { RouteDeclaration, Timeouts } from './declarations.ts'
 import type { Origin } from './origin.ts'

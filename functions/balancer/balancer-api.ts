@@ -5,9 +5,9 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import type { AtollEnv, Services } from '../core/context.ts'
-import { errors } from '../core/errors.ts'
 import { readJsonOf } from '../rest/ask/read-body.ts'
 import type { OriginDeclarations } from './declarations.ts'
+import { errors } from './errors.ts'
 import type { PoolWatchAccess } from './pool-watch.ts'
 
 /** Of an order. */

@@ -2,9 +2,10 @@
  * Bodies on their way through: bounded, measured, and repeated where that is possible.
  * @module
  */
-import { AtollError, errors } from '../core/errors.ts'
+import { AtollError } from '../../db/errors/atoll-error.ts'
 import type { PendingWork } from '../core/pending-work.ts'
 import { bytesPerByte, readBytesOf } from '../core/read-text.ts'
+import { errors } from './errors.ts'
 
 /** Bodies up to so many bytes are received before an origin is asked, and kept to be sent once more, while there is room for them. */
 const keptBytes = 65_536

@@ -2,9 +2,11 @@
  * A request and its answer through a pool: tries, further tries, and a second one beside the first.
  * @module
  */
+
+import type { AtollError } from '../../db/errors/atoll-error.ts'
 import { within } from '../cache/coalescer.ts'
-import { type AtollError, errors } from '../core/errors.ts'
 import { type Answered, type Attempt, attempt, type Job, type Lost, type Try } from './attempt.ts'
+import { errors } from './errors.ts'
 import type { PickRequest } from './pool.ts'
 
 const defaultRetries = 2

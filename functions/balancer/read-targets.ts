@@ -1,6 +1,6 @@
-import { errors } from '../core/errors.ts'
 import type { ReadSetting } from '../jobs/job-registry.ts'
 import type { PoolDeclaration, Setting } from './declarations.ts'
+import { errors } from './errors.ts'
 import type { OriginTarget } from './origin.ts'
 
 /**

@@ -2,8 +2,9 @@
  * Which route a request takes, and the address that it leads to.
  * @module
  */
-import { errors } from '../core/errors.ts'
+
 import type { RouteDeclaration } from './declarations.ts'
+import { errors } from './errors.ts'
 
 /** Paths that are Atoll's own: no route leads away from them. */
 export const reservedPaths = [

@@ -1,5 +1,5 @@
+import { isShareTaken } from '../../db/errors/errors.ts'
 import { RecentMap } from '../../db/memory/recent-map.ts'
-import { isShareTaken } from '../core/errors.ts'
 
 /** Rounds that others may share; of one that was ended in the middle, nobody takes it away. */
 const maxRounds = 1000

@@ -4,8 +4,8 @@
  */
 import { pause } from '../../db/cluster/database.ts'
 import { laterOf } from '../../db/cluster/session.ts'
+import { isShareTaken } from '../../db/errors/errors.ts'
 import { RecentMap } from '../../db/memory/recent-map.ts'
-import { isShareTaken } from '../core/errors.ts'
 import { hashText } from '../core/hash-text.ts'
 import { type CacheEntry, entryText } from './cache-entry.ts'
 import {

@@ -1,4 +1,5 @@
-import { AtollError, errors } from './errors.ts'
+import { AtollError } from '../../db/errors/atoll-error.ts'
+import { errors } from './errors.ts'
 import { emit } from './events.ts'
 
 /** Errors that the caller is told go out as they are; all others as a plain 500, and as an event inside. */

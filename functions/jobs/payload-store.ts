@@ -3,7 +3,7 @@
  * job's id.
  * @module
  */
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 
 /** As Cloudflare Queues bound a message: 128 KB. */
 export const maxInlineBytes = 128_000

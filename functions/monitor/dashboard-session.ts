@@ -5,8 +5,8 @@
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { AtollEnv } from '../core/context.ts'
-import { errors } from '../core/errors.ts'
 import { readJsonOf } from '../rest/ask/read-body.ts'
+import { errors } from './errors.ts'
 
 const cookieName = 'atoll-dashboard'
 const hours = 12

@@ -9,7 +9,7 @@ import type { Row } from '../../db/cluster/cluster.ts'
 import { endPermits, permitClaims } from '../../db/cluster/permits.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Claim, find, nameOf, type Permit, release, reserve } from '../../db/cluster/unique-values.ts'
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import type { Around } from './guarded-binding.ts'
 
 export class Reservations {

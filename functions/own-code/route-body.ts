@@ -3,12 +3,13 @@
  * worked on. What a route reads as a stream (`c.req.raw.body`) is its own affair, and is in memory only as far as it keeps it.
  * @module
  */
-import { errors } from '../core/errors.ts'
+
 import type { PendingWork } from '../core/pending-work.ts'
 import { readBytesOf } from '../core/read-text.ts'
 import type { Budget } from '../rest/ask/budget.ts'
 import { checkBodyOf } from '../rest/ask/check-body.ts'
 import { mediaType } from '../rest/ask/parse-payload.ts'
+import { errors } from './errors.ts'
 
 const readers = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const
 

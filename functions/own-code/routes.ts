@@ -4,10 +4,10 @@
  */
 import { Hono } from 'hono'
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { AtollError } from '../../db/errors/atoll-error.ts'
 import type { AtollConfig } from '../core/config.ts'
 import { visitOf } from '../core/context.ts'
 import { errorResponse } from '../core/error-response.ts'
-import type { AtollError } from '../core/errors.ts'
 import type { RouteEnv, RouteManifest } from '../define.ts'
 import { createJobs } from '../jobs/send-jobs.ts'
 import { writeHeaders } from '../monitor/measure.ts'

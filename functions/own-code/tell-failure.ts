@@ -7,7 +7,8 @@ import { type Catalog, sameColumns, type Table } from '../../db/catalog/catalog.
 import { ConstraintError } from '../../db/cluster/constraint-error.ts'
 import { translateDatabaseError } from '../../db/cluster/translate-error.ts'
 import { leavesOpen, writes } from '../../db/cluster/unknown-outcome.ts'
-import { AtollError, errors } from '../core/errors.ts'
+import { AtollError } from '../../db/errors/atoll-error.ts'
+import { errors } from './errors.ts'
 
 /**
  * @param refusals what the caller themselves was refused, through `api.asCaller`

@@ -3,8 +3,9 @@
  * positions, or read from them how much others write.
  * @module
  */
-import { errors } from '../core/errors.ts'
+
 import { Sealer } from '../core/sealer.ts'
+import { errors } from './errors.ts'
 
 /** Header that carries the token, in requests and in answers. */
 export const sessionHeader = 'Atoll-Session'

@@ -4,7 +4,6 @@
  */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { errors } from '../core/errors.ts'
 import {
   bucketOf,
   deleteBucket,
@@ -13,6 +12,7 @@ import {
   shownBucket,
   updateBucket,
 } from './bucket-rows.ts'
+import { errors } from './errors.ts'
 import { checkBucketName } from './object-name.ts'
 import { readJson } from './read-json.ts'
 import { removeAll } from './remove-objects.ts'

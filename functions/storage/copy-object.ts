@@ -2,7 +2,7 @@
  * Copies and moves objects. A move changes the row alone; a copy has bytes of its own.
  * @module
  */
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import { checkBucketName, checkObjectName } from './object-name.ts'
 import { moveObject, objectOf, readObject, type StoredObject } from './object-rows.ts'
 import { findBucket, maxBytesOf, type StorageVisit } from './storage-context.ts'

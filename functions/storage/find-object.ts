@@ -3,7 +3,7 @@
  * @module
  */
 import type { Context } from 'hono'
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import { checkBucketName, nameFromPath } from './object-name.ts'
 import { objectOf, readObject, type StoredObject } from './object-rows.ts'
 import { type ServeTerms, serveObject } from './serve-object.ts'

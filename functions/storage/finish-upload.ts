@@ -2,9 +2,11 @@
  * Makes an upload whose bytes are all there an object. Each step can be done again, so that whoever finds it half done goes on.
  * @module
  */
+
+import { AtollError } from '../../db/errors/atoll-error.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
-import { AtollError, errors } from '../core/errors.ts'
 import { insertJobs } from '../jobs/job-rows.ts'
+import { errors } from './errors.ts'
 import type { ObjectRights } from './object-access.ts'
 import type { StoredObject } from './object-rows.ts'
 import { readTail } from './receive-part.ts'

@@ -6,7 +6,7 @@
  */
 import { make as makeHeadersParser } from 'multipasta/HeadersParser'
 import { make as makeSearch } from 'multipasta/Search'
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import { type FormHeader, readFormHeader } from './form-header.ts'
 
 export interface FormPart {

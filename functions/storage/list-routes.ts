@@ -3,7 +3,7 @@
  * @module
  */
 import { z } from 'zod'
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import type { Visiting } from './find-object.ts'
 import { cursorOf, entryOf, listAll, listLevel, searchLevel, sortColumns } from './list-objects.ts'
 import { shownObject } from './object-rows.ts'

@@ -6,7 +6,6 @@ import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Caller, identityOf, subjectOf } from '../access/caller.ts'
 import { policyCallerOf } from '../access/rights.ts'
-import { errors } from '../core/errors.ts'
 import {
   type BucketPolicies,
   everyObject,
@@ -14,6 +13,7 @@ import {
   type ObjectOperation,
   type ObjectRule,
 } from './bucket-policies.ts'
+import { errors } from './errors.ts'
 import type { SignedCaller } from './signed-address.ts'
 
 /** What a condition is asked about an object that is not there yet. */

@@ -2,7 +2,7 @@
  * Names of buckets and objects: checked, and then taken as they are.
  * @module
  */
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 
 const bucketForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 

@@ -4,8 +4,8 @@
  */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { errors } from '../core/errors.ts'
 import { copyOrMove } from './copy-object.ts'
+import { errors } from './errors.ts'
 import { find, place, serve, type Visiting } from './find-object.ts'
 import { list, listV2 } from './list-routes.ts'
 import { checkBucketName } from './object-name.ts'

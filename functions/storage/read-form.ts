@@ -2,7 +2,7 @@
  * Uploads as `multipart/form-data`, as browsers send them: fields, and one file whose bytes are passed on as they come.
  * @module
  */
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import { readFormHeader } from './form-header.ts'
 import { FormParser, type FormPart, type PartSink, unreadable } from './form-parser.ts'
 import type { Chunks } from './receive.ts'

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import { errors } from '../core/errors.ts'
 import { parseJson } from '../rest/ask/parse-payload.ts'
 import { readBody } from '../rest/ask/read-body.ts'
+import { errors } from './errors.ts'
 import type { StorageVisit } from './storage-context.ts'
 
 const maxBytes = 1_000_000

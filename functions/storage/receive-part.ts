@@ -3,8 +3,9 @@
  * little for one in an object beside it, the tail; the row says how much of both there is.
  * @module
  */
-import { errors } from '../core/errors.ts'
+
 import type { Room } from '../core/pending-work.ts'
+import { errors } from './errors.ts'
 import { type Chunks, flowBytes, hex, PartBuffer, partBytes, ticking } from './receive.ts'
 import type { StorageVisit } from './storage-context.ts'
 import { noteReceived, type Upload } from './upload-rows.ts'

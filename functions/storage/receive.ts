@@ -4,8 +4,8 @@
  */
 
 import { within } from '../cache/coalescer.ts'
-import { errors } from '../core/errors.ts'
 import type { Room } from '../core/pending-work.ts'
+import { errors } from './errors.ts'
 
 /** Bytes of a part, of all but the last: R2 wants at least 5 MiB, and all the same. */
 export const partBytes = 8 * 1024 * 1024

@@ -3,7 +3,7 @@
  * Source: RFC 9110, sections 13 (conditional requests) and 14 (ranges).
  * @module
  */
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import type { StoredObject } from './object-rows.ts'
 import type { StorageVisit } from './storage-context.ts'
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { z } from 'zod'
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import { find, place, serve, type Visiting } from './find-object.ts'
 import { rightsOfSigned } from './object-access.ts'
 import { checkBucketName } from './object-name.ts'

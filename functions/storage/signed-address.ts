@@ -3,8 +3,9 @@
  * it covers what, where, until when, and which bucket of the name it is, and tells nobody who made it.
  * @module
  */
-import { errors } from '../core/errors.ts'
+
 import { Sealer } from '../core/sealer.ts'
+import { errors } from './errors.ts'
 
 export type SignedPurpose = 'download' | 'upload'
 

@@ -6,10 +6,10 @@ import type { Context } from 'hono'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { AtollConfig } from '../core/config.ts'
 import { type AtollEnv, type Services, visitOf } from '../core/context.ts'
-import { errors } from '../core/errors.ts'
 import { accountOf } from '../rest/request-session.ts'
 import type { BucketPolicies } from './bucket-policies.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
+import { errors } from './errors.ts'
 import { ObjectRights } from './object-access.ts'
 
 /** What the app says of files. */

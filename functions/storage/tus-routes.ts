@@ -6,7 +6,7 @@
 import { type Context, Hono } from 'hono'
 import { identityOf } from '../access/caller.ts'
 import { callerNetwork } from '../access/rate-limit.ts'
-import { errors } from '../core/errors.ts'
+import { errors } from './errors.ts'
 import { dropUpload, finishUpload } from './finish-upload.ts'
 import { type ObjectRights, rightsOfSigned } from './object-access.ts'
 import { checkBucketName, checkObjectName } from './object-name.ts'

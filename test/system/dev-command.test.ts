@@ -70,7 +70,8 @@ describe('npm run dev', () => {
     await stop(third.child, 'SIGINT')
     const fourth = await dev('--port', port, '--persist-to', state)
     expect(await follow(fourth.output)).toHaveLength(3)
-  })
+    // Four servers, one after the other, while other tests have the machine as well.
+  }, 180_000)
 
   it('says what is wrong with its arguments', async () => {
     expect((await dev('--port', 'x')).output).toContain('--port is no port')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AtollError } from '../../functions/core/errors.ts'
+import { AtollError } from '../../db/errors/atoll-error.ts'
 import { parseSelect } from '../../functions/rest/ask/parse-select.ts'
 
 const field = (name: string, more: object = {}) => ({

@@ -1,6 +1,6 @@
 import type { Catalog } from '../../../db/catalog/catalog.ts'
 import type { AtollConfig } from '../../core/config.ts'
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 import { Timing } from './timing.ts'
 
 /** OPTIONS without CORS: which methods a table answers. */

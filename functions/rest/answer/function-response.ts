@@ -3,8 +3,8 @@
  * @module
  */
 
-import { errors } from '../../core/errors.ts'
 import type { FunctionResponse } from '../../define.ts'
+import { errors } from '../errors.ts'
 
 /** Statuses of answers that have no body. */
 const bodiless = new Set([204, 205, 304])

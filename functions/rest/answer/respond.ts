@@ -1,9 +1,9 @@
 import type { CachedAnswer } from '../../cache/cache-entry.ts'
-import { errors } from '../../core/errors.ts'
 import { csvField } from '../ask/csv-field.ts'
 import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import { rowSeparator } from '../compile/compile-read.ts'
+import { errors } from '../errors.ts'
 import type { ReadResult } from '../execute/execute.ts'
 import type { ReadPlan, WritePlan } from '../plan/plan.ts'
 

@@ -2,7 +2,7 @@
  * The types that `::type` may name.
  * @module
  */
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 export type CastType = 'text' | 'integer' | 'real' | 'boolean' | 'json' | 'date'
 

@@ -2,9 +2,10 @@
  * Bounds a body before it is parsed: what JavaScript makes of ten megabytes of `{}` takes thirty times that.
  * @module
  */
-import { errors } from '../../core/errors.ts'
+
 import { endOfText } from '../../core/parse-lossless.ts'
 import type { PendingWork } from '../../core/pending-work.ts'
+import { errors } from '../errors.ts'
 import type { Budget } from './budget.ts'
 import { readBody } from './read-body.ts'
 

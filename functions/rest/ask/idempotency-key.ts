@@ -7,7 +7,7 @@
 import type { WriteKey } from '../../../db/cluster/write-keys.ts'
 import { type Caller, identityOf } from '../../access/caller.ts'
 import type { AtollConfig } from '../../core/config.ts'
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 const keyHeader = 'idempotency-key'
 

@@ -2,7 +2,7 @@
  * What a response looks like: chosen from the `Accept` header.
  * @module
  */
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 export interface Media {
   readonly kind: 'array' | 'object' | 'csv'

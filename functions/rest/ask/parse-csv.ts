@@ -1,4 +1,4 @@
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 export interface CsvCell {
   readonly text: string

@@ -1,4 +1,4 @@
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 import { parseField, parseJsonPath } from './parse-field.ts'
 import type { Condition, Field, FilterCondition, LogicCondition, Operator, Value } from './request.ts'
 import { maxDepth, Scanner, unescaped } from './scanner.ts'

@@ -2,8 +2,9 @@
  * The body of a write: JSON, CSV or a form, as rows of named values.
  * @module
  */
-import { errors } from '../../core/errors.ts'
+
 import { parseLossless } from '../../core/parse-lossless.ts'
+import { errors } from '../errors.ts'
 import { parseCsv } from './parse-csv.ts'
 
 export type PayloadRow = Readonly<Record<string, unknown>>

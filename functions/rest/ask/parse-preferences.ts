@@ -3,7 +3,7 @@
  * Source: https://docs.postgrest.org/en/latest/references/api/preferences.html
  * @module
  */
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 export interface Preferences {
   readonly return: 'minimal' | 'headers-only' | 'representation' | null

@@ -1,4 +1,4 @@
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 import { chooseMedia } from './media.ts'
 import { type ParameterName, parseFilter, parseLogic, parseParameterName } from './parse-filter.ts'
 import { parseOrder } from './parse-order.ts'

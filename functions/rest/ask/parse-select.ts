@@ -1,4 +1,4 @@
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 import { parseField } from './parse-field.ts'
 import type { Aggregate, AggregateName, EmbedItem, FieldItem, SelectItem } from './request.ts'
 import { maxDepth, Scanner } from './scanner.ts'

@@ -2,7 +2,7 @@
  * What is read off a raw request before it is parsed.
  * @module
  */
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 import type { ShapeHeaders } from './shape.ts'
 
 /**

@@ -1,6 +1,6 @@
-import { errors } from '../../core/errors.ts'
 import type { PendingWork } from '../../core/pending-work.ts'
 import { readTextOf } from '../../core/read-text.ts'
+import { errors } from '../errors.ts'
 import { parseJson } from './parse-payload.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 /** Deepest nesting of selects and logic trees; SQLite's limit on expression depth is 100. */
 export const maxDepth = 40

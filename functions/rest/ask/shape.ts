@@ -4,7 +4,7 @@
  * @module
  */
 
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 export interface Parameter {
   readonly name: string

@@ -2,7 +2,7 @@
  * What the one value of a function looks like.
  * @module
  */
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 import { ranked } from './media.ts'
 
 export interface ValueMedia {

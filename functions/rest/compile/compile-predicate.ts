@@ -1,8 +1,8 @@
 import type { ColumnType } from '../../../db/catalog/catalog.ts'
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
-import { errors } from '../../core/errors.ts'
 import type { Operator, Value } from '../ask/request.ts'
+import { errors } from '../errors.ts'
 import type { Bindable } from '../plan/bindings.ts'
 import {
   canonicalJson,

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { errors } from '../../core/errors.ts'
 import type { CastType } from '../ask/casts.ts'
 import type { AggregateName } from '../ask/request.ts'
+import { errors } from '../errors.ts'
 import type { ReadPlan } from '../plan/plan.ts'
 import { ResourceCompiler } from './compile-resource.ts'
 import type { Entry } from './compile-row.ts'

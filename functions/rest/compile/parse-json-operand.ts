@@ -1,4 +1,4 @@
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 import { parseArrayLiteral } from '../plan/convert-operand.ts'
 import type { Json } from './json-predicates.ts'
 

@@ -3,8 +3,9 @@
  * In URLs `*` stands for `%`.
  * @module
  */
-import { errors } from '../../core/errors.ts'
+
 import { byteLength } from '../ask/byte-length.ts'
+import { errors } from '../errors.ts'
 
 /** D1's limit on patterns, in bytes. */
 const maxBytes = 50

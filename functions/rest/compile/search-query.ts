@@ -3,7 +3,7 @@
  * Sources: https://www.postgresql.org/docs/current/textsearch-controls.html, https://www.sqlite.org/fts5.html
  * @module
  */
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 /** FTS5's parser holds 100 symbols, of which each level takes several. */
 const maxDepth = 20

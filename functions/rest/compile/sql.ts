@@ -5,8 +5,8 @@
 
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteText } from '../../../db/sql/quote.ts'
-import { errors } from '../../core/errors.ts'
 import type { JsonStep } from '../ask/request.ts'
+import { errors } from '../errors.ts'
 import type { Bindable, Bindings } from '../plan/bindings.ts'
 
 /** Where a parameter's value comes from when the statement is run. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { type Column, isNumeric } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../core/errors.ts'
 import { isRawNumber } from '../ask/parse-payload.ts'
+import { errors } from '../errors.ts'
 import { convertOperand, jsonNumber, parseArrayLiteral } from '../plan/convert-operand.ts'
 
 /** Stands for "the column's default": no value is stored as an object. */

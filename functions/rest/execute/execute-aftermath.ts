@@ -10,8 +10,8 @@ import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { identityOf } from '../../access/caller.ts'
 import { everythingOn, invalidate } from '../../cache/invalidate.ts'
 import type { Visit } from '../../core/context.ts'
-import { errors } from '../../core/errors.ts'
 import { emit } from '../../core/events.ts'
+import { errors } from '../errors.ts'
 import type { BoundWrite } from './execute-write.ts'
 
 /** What follows a commit. What fails then is no error of the write, but that others may be shown what was before it. */

@@ -14,7 +14,8 @@ import {
   readKey,
   type WriteKey,
 } from '../../../db/cluster/write-keys.ts'
-import { AtollError, errors } from '../../core/errors.ts'
+import { AtollError } from '../../../db/errors/atoll-error.ts'
+import { errors } from '../errors.ts'
 
 /**
  * Opens a key for an attempt on databases. From then on no earlier attempt commits there.

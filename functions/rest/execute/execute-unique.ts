@@ -20,9 +20,10 @@ import {
   type Unproven,
 } from '../../../db/cluster/unique-values.ts'
 import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
+import { AtollError } from '../../../db/errors/atoll-error.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
-import { AtollError, errors } from '../../core/errors.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
+import { errors } from '../errors.ts'
 import { canonicalText } from '../plan/place.ts'
 import { bind } from './execute.ts'
 import { deniedParts } from './execute-denied.ts'

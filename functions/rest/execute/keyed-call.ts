@@ -6,9 +6,10 @@
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import type { KeyRow, WriteKey } from '../../../db/cluster/write-keys.ts'
-import { AtollError, errors } from '../../core/errors.ts'
+import { AtollError } from '../../../db/errors/atoll-error.ts'
 import type { Keeping } from '../../own-code/transaction/transaction.ts'
 import { replayedHeader } from '../ask/idempotency-key.ts'
+import { errors } from '../errors.ts'
 import { beginKey, leaveKeys, lookUpKey } from './execute-keys.ts'
 
 /** A function's answer, as it is kept. */

@@ -5,9 +5,10 @@
 import type { Outcome, Row } from '../../../db/cluster/cluster.ts'
 import type { RolledBack } from '../../../db/cluster/constraint-error.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
-import { AtollError, errors } from '../../core/errors.ts'
+import { AtollError } from '../../../db/errors/atoll-error.ts'
 import type { NotedRow, RollbackNotes } from '../compile/compile-rollback.ts'
 import type { CompiledWrite } from '../compile/compile-write.ts'
+import { errors } from '../errors.ts'
 import type { WritePlan } from '../plan/plan.ts'
 import { sortRows } from './sort-rows.ts'
 

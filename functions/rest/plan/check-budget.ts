@@ -4,11 +4,11 @@
  * @module
  */
 import { isToOne } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../core/errors.ts'
 import type { Budget } from '../ask/budget.ts'
 import { parseList } from '../ask/parse-filter.ts'
 import type { ResourceRequest, RestRequest } from '../ask/request.ts'
 import { textOf, type Value } from '../ask/request.ts'
+import { errors } from '../errors.ts'
 import { type EmbedPlan, embedsOf, type Predicate, type ResourcePlan } from './plan.ts'
 import { rangeOf } from './range.ts'
 

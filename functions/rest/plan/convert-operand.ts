@@ -4,9 +4,9 @@
  * @module
  */
 import { type Column, type ColumnType, isNumeric } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../core/errors.ts'
 import { parseList } from '../ask/parse-filter.ts'
 import { unescaped } from '../ask/scanner.ts'
+import { errors } from '../errors.ts'
 import type { Bindable } from './bindings.ts'
 
 /** PostgreSQL's name of a type, for messages. */

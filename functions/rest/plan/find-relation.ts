@@ -1,5 +1,5 @@
 import { isToOne, type Relation, type Table } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../core/errors.ts'
+import { errors } from '../errors.ts'
 
 /**
  * The relation that `target` and `hint` mean from `table`, by PostgREST's rules:

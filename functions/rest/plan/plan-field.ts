@@ -1,6 +1,6 @@
 import type { Table } from '../../../db/catalog/catalog.ts'
-import { errors } from '../../core/errors.ts'
 import type { Field } from '../ask/request.ts'
+import { errors } from '../errors.ts'
 import type { FieldPlan } from './plan.ts'
 
 /** The key under which a field appears: the last name on its JSON path. */

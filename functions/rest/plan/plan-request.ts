@@ -1,7 +1,6 @@
 import type { Catalog, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
 import { allRows, type Rights, type RowPolicy } from '../../access/rights.ts'
-import { errors } from '../../core/errors.ts'
 import { castTypeOf } from '../ask/casts.ts'
 import { nearestName } from '../ask/nearest-name.ts'
 import type {
@@ -13,6 +12,7 @@ import type {
   ResourceRequest,
   RestRequest,
 } from '../ask/request.ts'
+import { errors } from '../errors.ts'
 import { findRelation } from './find-relation.ts'
 import { gather, routeOf } from './place.ts'
 import {

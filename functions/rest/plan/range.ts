@@ -1,5 +1,5 @@
-import { errors } from '../../core/errors.ts'
 import { textOf } from '../ask/request.ts'
+import { errors } from '../errors.ts'
 import { integerText } from './convert-operand.ts'
 import type { ResourcePlan } from './plan.ts'
 

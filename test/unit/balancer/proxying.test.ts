@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import type { AtollError } from '../../../db/errors/atoll-error.ts'
 import { checkOrigins } from '../../../functions/balancer/check-origins.ts'
 import type { RouteDeclaration } from '../../../functions/balancer/declarations.ts'
 import { isLoop, requestHeaders } from '../../../functions/balancer/forward-headers.ts'
 import { addressAt, createRouteTable, publicLocation } from '../../../functions/balancer/routes.ts'
-import type { AtollError } from '../../../functions/core/errors.ts'
 
 const route = (path: string, rest: Partial<RouteDeclaration> = {}): RouteDeclaration => ({
   path,
