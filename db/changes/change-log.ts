@@ -1,4 +1,4 @@
-import type { BoundStatement, Row } from '../cluster/cluster.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
 
 /** One row that changed. */
 export interface Change {

@@ -2,9 +2,10 @@
  * Those who read the change log of a database: each has a cursor, and the log is cut off behind the last of them.
  * @module
  */
-import type { BoundStatement, Row } from '../cluster/cluster.ts'
+
 import type { ClusterSession } from '../cluster/session.ts'
 import { quoteText } from '../sql/quote.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
 
 /** `cache` replaces generations, `jobs` starts jobs. */
 export type Consumer = 'cache' | 'jobs'

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Catalog } from '../catalog/catalog.ts'
-import type { BoundStatement, Outcome, Row } from '../cluster/cluster.ts'
+import type { Outcome } from '../cluster/parts.ts'
 import type { ClusterSession } from '../cluster/session.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
 import { type ChangeSet, changeOf, logAfter, logBefore, maxListed, tablesChanged } from './change-log.ts'
 
 /** A transaction's statements, with the questions to the change log around them. */

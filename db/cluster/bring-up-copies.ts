@@ -3,8 +3,8 @@
  * @module
  */
 import type { Catalog } from '../catalog/catalog.ts'
-import type { Outcome } from './cluster.ts'
 import { ConstraintError, PolicyViolation, StaleCopyError } from './constraint-error.ts'
+import type { Outcome } from './parts.ts'
 import { followReferences } from './reference-copies.ts'
 import type { ClusterSession } from './session.ts'
 

@@ -3,64 +3,21 @@
  * @module
  */
 
-import type { Catalog } from '../catalog/catalog.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
 import { errors } from '../errors/errors.ts'
 import { byShard } from '../slots/shard-names.ts'
 import { slotOf } from '../slots/slots.ts'
+import type { BoundStatement } from '../sql/statement.ts'
+import type { ClusterOptions } from './cluster-options.ts'
 import { MovedError } from './constraint-error.ts'
-import { type BoundStatement, Database, type DatabaseCall, pause, type Row } from './database.ts'
+import { Database, pause } from './database.ts'
 import { fenceFor } from './fence.ts'
+import { openSession } from './open-session.ts'
+import type { Outcome, Part, Site } from './parts.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { SchemaCheck } from './schema-check.ts'
-import { type ClusterSession, openSession, type SessionOptions } from './session.ts'
+import type { ClusterSession, ClusterView, SessionOptions } from './session.ts'
 import { ownerOf, ownersIn, parseMap, readMapText, type ShardMap, wholeMap } from './shard-map.ts'
-import type { Watchdog } from './watchdog.ts'
-
-export type { BoundStatement, DatabaseCall, Row } from './database.ts'
-
-/** Where rows lie. */
-export type Site =
-  | { readonly kind: 'primary' }
-  /** On the shards that own these slots. */
-  | { readonly kind: 'slots'; readonly slots: readonly number[] }
-  /** On every shard that owns any. */
-  | { readonly kind: 'everywhere' }
-  /** On one database, where they were found; a question of its own must find them again when anything moved. */
-  | { readonly kind: 'found'; readonly database: string }
-
-/** One database's part of a site. */
-export interface Part {
-  readonly database: string
-  /** The site's slots that it owns; null when the site names none. */
-  readonly slots: ReadonlySet<number> | null
-}
-
-/** What one database answered, or why it did not. */
-export type Outcome =
-  | { readonly part: Part; readonly results: readonly (readonly Row[])[] }
-  | { readonly part: Part; readonly error: unknown }
-
-export interface ClusterOptions {
-  /** Names of the app's migrations, which every database must have; nothing is asked of the databases when there are none. */
-  readonly migrations: readonly string[]
-  /** Says where the app's rows lie, which is compared with what databases note. */
-  readonly catalog?: Catalog
-  /** Longest time that a database may take to answer, in milliseconds. */
-  readonly timeoutMs: number
-  /** Is told once of a database that has migrations which the app does not know. */
-  readonly onAhead?: (database: string, migrations: readonly string[]) => void
-  /** Is told of a shard whose copies of reference rows could not be laid as they are in the primary database. */
-  readonly onCopyFailed?: (database: string, error: unknown) => void
-  /** Is told of rows of reference tables that shards had lacked and have now, and of what went with them. */
-  readonly onCopied?: (changes: readonly ChangeSet[], bookmarks: ReadonlyMap<string, string>) => Promise<void>
-  /** Is told of a database that was put back in time, as a request has found, or has reason to think. */
-  readonly onWentBack?: (database: string, isCertain: boolean) => Promise<void>
-  /** Is told of every round trip. */
-  readonly onCall?: (call: DatabaseCall) => void
-  /** Keeps slow queries from taking a database to themselves. */
-  readonly watchdog?: Watchdog | null
-}
 
 /** Times that a request follows slots that move. */
 const maxMoves = 3
@@ -68,7 +25,7 @@ const maxMoves = 3
 /** Databases asked at the same time by one request: the platform waits for six connections. */
 const maxAtOnce = 6
 
-export class Cluster {
+export class Cluster implements ClusterView {
   readonly #databases = new Map<string, Database>()
   readonly #primary: Database
   readonly #onCopyFailed: ClusterOptions['onCopyFailed']

@@ -1,34 +1,14 @@
 import { logAfter, logBefore } from '../changes/change-log.ts'
 import { AtollError } from '../errors/atoll-error.ts'
 import { errors } from '../errors/errors.ts'
-import type { ClusterOptions } from './cluster.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
+import type { ClusterOptions, DatabaseCall } from './cluster-options.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession } from './session.ts'
 import { isMissing, isRetryable, translateDatabaseError } from './translate-error.ts'
 import { leavesOpen, mayCommit } from './unknown-outcome.ts'
 import { costOf, type Watchdog } from './watchdog.ts'
-
-export interface BoundStatement {
-  readonly text: string
-  readonly parameters: readonly (string | number | null)[]
-  /** Whether the request's wording made the text: such a statement may be refused for what it has cost before. */
-  readonly isWorded?: boolean
-}
-
-export type Row = Readonly<Record<string, unknown>>
-
-/** One round trip to a database. */
-export interface DatabaseCall {
-  readonly database: string
-  /** Milliseconds. */
-  readonly ms: number
-  readonly rowsRead: number
-  readonly rowsWritten: number
-  readonly outcome: 'done' | 'failed'
-  /** Whether it repeats one that failed. */
-  readonly isRetry: boolean
-}
 
 /** Times that a read is tried in all. */
 const maxTries = 3

@@ -3,9 +3,10 @@
  * database does not own what the router believes that it does. A statement that only reads, so that replicas can run it.
  * @module
  */
-import type { Part } from './cluster.ts'
+
+import type { BoundStatement } from '../sql/statement.ts'
 import { movedMark, staleCopyMark } from './constraint-error.ts'
-import type { BoundStatement } from './database.ts'
+import type { Part } from './parts.ts'
 import type { ClusterSession } from './session.ts'
 import type { ShardMap } from './shard-map.ts'
 

@@ -7,9 +7,10 @@
 import type { Catalog } from '../catalog/catalog.ts'
 import { tracked } from '../changes/track-changes.ts'
 import { quoteName } from '../sql/quote.ts'
+import type { BoundStatement } from '../sql/statement.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
-import type { BoundStatement, Outcome } from './cluster.ts'
 import { ConstraintError } from './constraint-error.ts'
+import type { Outcome } from './parts.ts'
 import { permitted } from './permits.ts'
 import type { ClusterSession } from './session.ts'
 

@@ -4,7 +4,7 @@
  * from, brings one for everything. None outlives its transaction.
  * @module
  */
-import type { BoundStatement } from './database.ts'
+import type { BoundStatement } from '../sql/statement.ts'
 import { nameOf, type Permit, pieces } from './unique-values.ts'
 
 export const permitAllText = "INSERT OR IGNORE INTO _atoll_permits (name, value, token) VALUES ('*', '', '')"

@@ -10,7 +10,7 @@
 import type { Catalog, Table } from '../catalog/catalog.ts'
 import { errors } from '../errors/errors.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
-import type { BoundStatement, Part } from './cluster.ts'
+import type { BoundStatement } from '../sql/statement.ts'
 import {
   ConstraintError,
   PolicyViolation,
@@ -19,6 +19,7 @@ import {
   rollbackPrefix,
 } from './constraint-error.ts'
 import { pause } from './database.ts'
+import type { Part } from './parts.ts'
 import { endPermits, permitAll, permitRetired } from './permits.ts'
 import { deleteCopiesText, followReferences, parentsFirst } from './reference-copies.ts'
 import { referredColumns, referrersOf } from './referrers.ts'

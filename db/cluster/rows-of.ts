@@ -1,4 +1,5 @@
-import type { Outcome, Row } from './cluster.ts'
+import type { Row } from '../sql/statement.ts'
+import type { Outcome } from './parts.ts'
 
 /**
  * The rows that a part answered to its first statement.

@@ -4,9 +4,9 @@
  * @module
  */
 import { placementsOf } from '../migrate/placements.ts'
-import type { ClusterOptions } from './cluster.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
+import type { ClusterOptions } from './cluster-options.ts'
 import { behindMark, hiddenMark, unboundMark } from './constraint-error.ts'
-import type { BoundStatement, Row } from './database.ts'
 
 const fail = (mark: string, what: string) => `json_extract('{}', '${mark}/' || ${what})`
 

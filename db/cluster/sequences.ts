@@ -1,9 +1,8 @@
 import type { Table } from '../catalog/catalog.ts'
 import { numberOfId } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
-import type { Cluster } from './cluster.ts'
 import { rowsOf } from './rows-of.ts'
-import type { ClusterSession } from './session.ts'
+import type { ClusterSession, ClusterView } from './session.ts'
 
 /** Numbers that an isolate takes at once: one call to the primary database for so many rows. */
 const blockSize = 100
@@ -28,7 +27,7 @@ interface Block {
 /** Numbers that are kept to be given out again. */
 const maxSpare = 10_000
 
-const blocks = new WeakMap<Cluster, Map<string, Block>>()
+const blocks = new WeakMap<ClusterView, Map<string, Block>>()
 
 /** An id beyond is somebody's own affair: numbers that began behind it would come to an end. */
 const greatestFollowed = 2 ** 52

@@ -1,7 +1,9 @@
+import type { ChangeSet } from '../changes/change-log.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { Account } from './account.ts'
-import type { BoundStatement, Cluster, Outcome, Part, Row, Site } from './cluster.ts'
-import { referencePosition } from './fence.ts'
-import { Usage } from './usage.ts'
+import type { Outcome, Part, Site } from './parts.ts'
+import type { ShardMap } from './shard-map.ts'
+import type { Usage } from './usage.ts'
 
 export interface SessionOptions {
   /** Whether the request only reads, so that replicas may answer and calls may be repeated. */
@@ -27,7 +29,7 @@ export interface ClusterSession {
   readonly seen: ReadonlyMap<string, string>
   /** Every bookmark seen by now, by database. */
   readonly bookmarks: ReadonlyMap<string, string>
-  readonly cluster: Cluster
+  readonly cluster: ClusterView
   /** What this session and those made of it have cost. */
   readonly usage: Usage
   /** Null: nobody's. */
@@ -54,49 +56,36 @@ export interface ClusterSession {
   primary(statements: readonly BoundStatement[]): Promise<readonly (readonly Row[])[]>
 }
 
-/** Opens a session. */
-export function openSession(
-  cluster: Cluster,
-  { reads, seen, later, primary = false, account = null }: SessionOptions,
-  bookmarks = new Map(seen),
-  usage = new Usage(),
-): ClusterSession {
-  const read = new Map([[referencePosition, seen.get(referencePosition) ?? '']])
-  const background = later ? { later, account } : { account }
-  const session: ClusterSession = {
-    reads,
-    seen,
-    read,
-    cluster,
-    usage,
-    account,
-    bookmarks,
-    later: (work) => {
-      const settled = work.catch(() => undefined)
-      later?.(settled)
-    },
-    constraintFor: (database) => {
-      if (!reads || primary) return 'first-primary'
-      return bookmarks.get(database) ?? 'first-unconstrained'
-    },
-    note(database, bookmark) {
-      if (bookmark === null) return
-      if (!read.has(database)) read.set(database, bookmark)
-      noteLater(bookmarks, database, bookmark)
-    },
-    writing: () =>
-      reads ? openSession(cluster, { reads: false, seen, ...background }, bookmarks, usage) : session,
-    onPrimary: () => openSession(cluster, { reads, seen, primary: true, ...background }, bookmarks, usage),
-    toFill: (terms) => openSession(cluster, { reads: true, ...terms, ...background }, undefined, usage),
-    run: (site, statementsOf) => cluster.run(site, statementsOf, session),
-    on: (database, statements) => cluster.database(database).batch(statements, session),
-    onAll: (databases, statements) =>
-      Promise.all(
-        databases.map((database) => cluster.runPart({ database, slots: null }, statements, session)),
-      ),
-    primary: (statements) => session.on(cluster.primary, statements),
-  }
-  return session
+/** The databases, as those who hold a session see them: `cluster.ts` has them. */
+export interface ClusterView {
+  /** Whether there are shards beside the primary database. */
+  readonly sharded: boolean
+  readonly databases: readonly string[]
+  /** Name of the primary database. */
+  readonly primary: string
+  /** Names of the shards beside the primary database. */
+  readonly shards: readonly string[]
+  open(options: SessionOptions): ClusterSession
+  /** Runs statements on every database of a site, each as one transaction, and follows slots that move. */
+  run(
+    site: Site,
+    statementsOf: (part: Part) => readonly BoundStatement[],
+    session: ClusterSession,
+  ): Promise<Outcome[]>
+  /** How many databases a site has, as far as the map is known here. */
+  partsOf(site: Site, session: ClusterSession): Promise<readonly Part[]>
+  /** The database on which rows with a distribution value lie, as far as the map is known here. */
+  ownerOf(value: string, session: ClusterSession): Promise<string>
+  /** Which database owns which slots, as far as it is known here. */
+  currentMap(session: ClusterSession): Promise<ShardMap>
+  /** Why slots are closed for so long. */
+  whyMoved(moved: readonly Part[], session: ClusterSession): Promise<unknown>
+  /** Tells of a shard that could not take its copies as they are. */
+  copyFailed(database: string, error: unknown): void
+  /** Tells of copies that were brought up. */
+  copied(changes: readonly ChangeSet[], session: ClusterSession): Promise<void>
+  /** Lets somebody look, after the answer, whether a database was put back in time. */
+  wentBack(database: string, session: ClusterSession): void
 }
 
 /** Notes a database's bookmark, unless a later one is known: bookmarks compare as text. */

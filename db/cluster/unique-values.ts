@@ -16,8 +16,9 @@ import { AtollError } from '../errors/atoll-error.ts'
 import { errors } from '../errors/errors.ts'
 import { keySlot, slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
-import type { BoundStatement, Outcome, Part, Row } from './cluster.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
 import { pause } from './database.ts'
+import type { Outcome, Part } from './parts.ts'
 import type { ClusterSession } from './session.ts'
 
 /** A value, and the slot of the row that is to have it. */

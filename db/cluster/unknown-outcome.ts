@@ -5,8 +5,8 @@
  */
 import { AtollError } from '../errors/atoll-error.ts'
 import { errors } from '../errors/errors.ts'
+import type { BoundStatement } from '../sql/statement.ts'
 import { rollbackPrefix } from './constraint-error.ts'
-import type { BoundStatement } from './database.ts'
 
 /** Statements that are questions. */
 const asking = /^\s*(?:select|explain|values|with\b(?![\s\S]*\b(?:insert|update|delete|replace)\b))/i

@@ -1,4 +1,4 @@
-import type { BoundStatement } from './database.ts'
+import type { BoundStatement } from '../sql/statement.ts'
 
 /** What a request has cost its databases so far. */
 export class Usage {

@@ -13,7 +13,7 @@
  * `test/faults/write-keys.ts` plays it with delays, deaths and late commits, and finds its mutants.
  * @module
  */
-import type { BoundStatement, Row } from './cluster.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
 import { keyMark } from './constraint-error.ts'
 import { notedRows, notedSum } from './noted-rows.ts'
 

@@ -3,9 +3,10 @@
  * storage is no database's, and by other databases. `README.md` tells why that finds each of them.
  * @module
  */
-import type { BoundStatement } from '../cluster/cluster.ts'
+
 import { restoredRoom } from '../cluster/sequences.ts'
 import type { ClusterSession } from '../cluster/session.ts'
+import type { BoundStatement } from '../sql/statement.ts'
 import { isOlder, latestOf, readSeen, repairKey, type Seen, seenOf } from './positions.ts'
 
 /** What a relay remembers of its database. */

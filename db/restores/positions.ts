@@ -3,7 +3,7 @@
  * the database was put back in time.
  * @module
  */
-import type { BoundStatement, Row } from '../cluster/cluster.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
 
 /** What is seen of a database at one moment. */
 export interface Seen {

@@ -3,8 +3,9 @@
  * that were never committed.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import type { AtollConfig } from '../core/config.ts'
 import type { Services } from '../core/context.ts'
 import { dropFinished, dropOldEffects, forget } from './job-rows.ts'

@@ -3,8 +3,9 @@
  * on the way.
  * @module
  */
-import type { Row } from '../../db/cluster/cluster.ts'
+
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { Row } from '../../db/sql/statement.ts'
 import type { AtollConfig } from '../core/config.ts'
 import type { Services } from '../core/context.ts'
 import { emit } from '../core/events.ts'

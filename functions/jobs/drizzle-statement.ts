@@ -4,7 +4,7 @@
  */
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 
 /** What Drizzle's own batches are made of: `drizzle-orm/d1/session.js`. */
 interface Prepared {

@@ -4,7 +4,7 @@
  * Longer than other files because it is one list: what can become of a row is seen in one place.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 
 /** A job that is to be put in. */
 export interface NewJob {

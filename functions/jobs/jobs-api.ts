@@ -4,8 +4,8 @@
  */
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import type { Row } from '../../db/cluster/cluster.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { Row } from '../../db/sql/statement.ts'
 import type { AtollConfig } from '../core/config.ts'
 import type { AtollEnv, Services } from '../core/context.ts'
 import { readJsonOf } from '../rest/ask/read-body.ts'

@@ -3,9 +3,10 @@
  * so messages may come twice, late, or in any order.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import { type Env, type Services, servicesFor } from '../core/context.ts'
 import { type App, type Engine, engineOf } from '../core/engine.ts'
 import { emit } from '../core/events.ts'

@@ -3,8 +3,9 @@
  * neither lost nor started twice. Of runs that were missed, the last is made up for.
  * @module
  */
-import type { Row } from '../../db/cluster/cluster.ts'
+
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { Row } from '../../db/sql/statement.ts'
 import type { Services } from '../core/context.ts'
 import type { Schedule } from './job-registry.ts'
 import { insertJobs } from './job-rows.ts'

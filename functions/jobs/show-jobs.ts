@@ -2,7 +2,7 @@
  * Jobs as `/jobs/v1` shows them, from the databases of all shards.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import type { Services } from '../core/context.ts'
 import type { PayloadStore } from './payload-store.ts'
 

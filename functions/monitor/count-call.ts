@@ -1,4 +1,4 @@
-import type { DatabaseCall } from '../../db/cluster/cluster.ts'
+import type { DatabaseCall } from '../../db/cluster/cluster-options.ts'
 import type { Payer, RefusedBy } from '../../db/cluster/watchdog.ts'
 import { emit } from '../core/events.ts'
 import type { Meter } from './meter.ts'

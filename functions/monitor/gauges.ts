@@ -4,8 +4,8 @@
  */
 
 import { copiesBehind } from '../../db/cluster/bring-up-copies.ts'
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
 import { repairKey } from '../../db/restores/positions.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import type { PoolView } from '../balancer/shown-pool.ts'
 import type { Services } from '../core/context.ts'
 import { emit } from '../core/events.ts'

@@ -3,9 +3,10 @@
  * copies is run again when they are there.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+
 import { UnretiredError } from '../../db/cluster/constraint-error.ts'
 import { asks } from '../../db/cluster/unknown-outcome.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import { namedReturning } from './named-returning.ts'
 
 /** What goes around a writing statement, in one transaction with it. */

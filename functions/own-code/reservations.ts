@@ -5,10 +5,10 @@
 import { getTableName } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { Row } from '../../db/cluster/cluster.ts'
 import { endPermits, permitClaims } from '../../db/cluster/permits.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Claim, find, nameOf, type Permit, release, reserve } from '../../db/cluster/unique-values.ts'
+import type { Row } from '../../db/sql/statement.ts'
 import { errors } from './errors.ts'
 import type { Around } from './guarded-binding.ts'
 

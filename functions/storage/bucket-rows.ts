@@ -2,8 +2,9 @@
  * Buckets: their rows in `DB`, and what the app declares of them.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+
 import { makeUlid } from '../../db/slots/slots.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 
 export interface Bucket {
   readonly id: string

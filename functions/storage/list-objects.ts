@@ -2,7 +2,7 @@
  * Lists objects: one level of folders at a time, or all of them; only those that the caller may see.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import type { ObjectRule } from './bucket-policies.ts'
 import { objectColumns, objectOf, type StoredObject } from './object-rows.ts'
 

@@ -2,8 +2,9 @@
  * Who may do what with objects: policies of the app's declared buckets, as SQL over an object's row.
  * @module
  */
-import type { BoundStatement } from '../../db/cluster/cluster.ts'
+
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { BoundStatement } from '../../db/sql/statement.ts'
 import { type Caller, identityOf, subjectOf } from '../access/caller.ts'
 import { policyCallerOf } from '../access/rights.ts'
 import {

@@ -2,7 +2,7 @@
  * The statements over objects' rows. A row is the truth of what a name holds; bytes that no row names are nobody's.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 
 export interface StoredObject {
   readonly id: string

@@ -2,8 +2,9 @@
  * Takes objects away: their rows at once, and their bytes by a job that is committed with that.
  * @module
  */
-import type { BoundStatement } from '../../db/cluster/cluster.ts'
+
 import { makeUlid } from '../../db/slots/slots.ts'
+import type { BoundStatement } from '../../db/sql/statement.ts'
 import { insertJobs } from '../jobs/job-rows.ts'
 import { deleteObjects, objectColumns, objectOf, type StoredObject } from './object-rows.ts'
 import type { StorageVisit } from './storage-context.ts'

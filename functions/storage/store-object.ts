@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { BoundStatement } from '../../db/cluster/cluster.ts'
 import { pause } from '../../db/cluster/database.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
+import type { BoundStatement } from '../../db/sql/statement.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
 import { errors } from './errors.ts'
 import type { ObjectRights } from './object-access.ts'

@@ -2,7 +2,7 @@
  * The statements over uploads in parts: tus, and bodies whose length was not known.
  * @module
  */
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 
 /** An upload that is under way. */
 export interface Upload {

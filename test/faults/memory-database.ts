@@ -3,7 +3,7 @@
  * @module
  */
 import { DatabaseSync } from 'node:sqlite'
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import { systemObjects } from '../../db/system/system-objects.ts'
 
 /** @param objects tables and triggers beside those of every database */

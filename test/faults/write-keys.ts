@@ -4,7 +4,6 @@
  * once at least when it was answered, and all its answers are the same.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import type { BoundStatement, Row } from '../../db/cluster/cluster.ts'
 import { pause } from '../../db/cluster/database.ts'
 import {
   finishKey,
@@ -18,6 +17,7 @@ import {
   sweepKeys,
   type WriteKey,
 } from '../../db/cluster/write-keys.ts'
+import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { openMemory, transact } from './memory-database.ts'
 

@@ -1,6 +1,6 @@
 import { storedColumns } from '../../../db/catalog/catalog.ts'
-import type { BoundStatement } from '../../../db/cluster/cluster.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
+import type { BoundStatement } from '../../../db/sql/statement.ts'
 import type { GatherPlan, ReadPlan, ResourcePlan } from '../plan/plan.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import { type CompiledSpread, compileSpread } from './compile-spread.ts'

@@ -3,8 +3,9 @@
  * while it is made, and to count it before would be to make it twice.
  * @module
  */
-import type { BoundStatement } from '../../../db/cluster/cluster.ts'
+
 import { boundMark } from '../../../db/cluster/constraint-error.ts'
+import type { BoundStatement } from '../../../db/sql/statement.ts'
 
 /** What a statement may answer with. */
 export interface AnswerBounds {

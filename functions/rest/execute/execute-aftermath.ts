@@ -4,7 +4,7 @@
  */
 import type { ChangeSet } from '../../../db/changes/change-log.ts'
 import { changesOf } from '../../../db/changes/track-changes.ts'
-import type { Outcome } from '../../../db/cluster/cluster.ts'
+import type { Outcome } from '../../../db/cluster/parts.ts'
 import { copyReferences } from '../../../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { identityOf } from '../../access/caller.ts'

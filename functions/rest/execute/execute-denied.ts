@@ -3,8 +3,9 @@
  * this keeps those who may not write from holding up those who may.
  * @module
  */
-import type { Outcome, Part, Site } from '../../../db/cluster/cluster.ts'
+
 import { violationIn } from '../../../db/cluster/constraint-error.ts'
+import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { bind } from './execute.ts'

@@ -2,8 +2,9 @@
  * Keys of writes on several databases at once: opened, looked up, left.
  * @module
  */
-import type { BoundStatement, Outcome } from '../../../db/cluster/cluster.ts'
+
 import { pause } from '../../../db/cluster/database.ts'
+import type { Outcome } from '../../../db/cluster/parts.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
 import {
@@ -15,6 +16,7 @@ import {
   type WriteKey,
 } from '../../../db/cluster/write-keys.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import type { BoundStatement } from '../../../db/sql/statement.ts'
 import { errors } from '../errors.ts'
 
 /**

@@ -3,12 +3,14 @@
  * not known.
  * @module
  */
-import type { BoundStatement, Outcome, Part, Site } from '../../../db/cluster/cluster.ts'
+
 import { pause } from '../../../db/cluster/database.ts'
+import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import { finishKey, requireNew, requireOpen, type WriteKey } from '../../../db/cluster/write-keys.ts'
+import type { BoundStatement } from '../../../db/sql/statement.ts'
 import type { StoredRow } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
 import type { BoundWrite } from './execute-write.ts'

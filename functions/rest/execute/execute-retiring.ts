@@ -2,7 +2,7 @@
  * Writes that take away rows of reference tables: `db/cluster/retire.ts` has the protocol.
  * @module
  */
-import type { Outcome, Part } from '../../../db/cluster/cluster.ts'
+import type { Outcome, Part } from '../../../db/cluster/parts.ts'
 import { type Retirement, retire, retireNothing } from '../../../db/cluster/retire.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import type { StoredRow } from '../compile/storage-rows.ts'

@@ -4,10 +4,12 @@
  * each database, by what rows are sorted by alone.
  * @module
  */
-import type { BoundStatement, Outcome, Part, Row, Site } from '../../../db/cluster/cluster.ts'
+
 import { BoundError, MovedError, StaleCopyError } from '../../../db/cluster/constraint-error.ts'
+import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import type { BoundStatement, Row } from '../../../db/sql/statement.ts'
 import type { CompiledRead } from '../compile/compile-read.ts'
 import type { CompiledSpread } from '../compile/compile-spread.ts'
 import { bytesOf, guardAnswer } from '../compile/guard-answer.ts'

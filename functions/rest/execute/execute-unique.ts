@@ -4,8 +4,8 @@
  * @module
  */
 import type { Column } from '../../../db/catalog/catalog.ts'
-import type { BoundStatement, Outcome, Part, Row, Site } from '../../../db/cluster/cluster.ts'
 import { ConstraintError, RevokedError, revokedMark } from '../../../db/cluster/constraint-error.ts'
+import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import { endPermits, permitClaims } from '../../../db/cluster/permits.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
@@ -22,6 +22,7 @@ import {
 import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
+import type { BoundStatement, Row } from '../../../db/sql/statement.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
 import { canonicalText } from '../plan/place.ts'

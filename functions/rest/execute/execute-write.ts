@@ -5,7 +5,6 @@
 
 import { ownResults, tracked } from '../../../db/changes/track-changes.ts'
 import { withCopies } from '../../../db/cluster/bring-up-copies.ts'
-import type { Outcome, Part, Site } from '../../../db/cluster/cluster.ts'
 import {
   BoundError,
   ConstraintError,
@@ -18,6 +17,7 @@ import {
   UnretiredError,
   VanishedError,
 } from '../../../db/cluster/constraint-error.ts'
+import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import { followReferences } from '../../../db/cluster/reference-copies.ts'
 import { isReferred } from '../../../db/cluster/referrers.ts'
 import { giveUp, StillReferredError, waitForRetiring } from '../../../db/cluster/retire.ts'

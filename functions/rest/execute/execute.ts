@@ -4,13 +4,14 @@
  */
 
 import type { Catalog } from '../../../db/catalog/catalog.ts'
-import type { BoundStatement, Site } from '../../../db/cluster/cluster.ts'
 import { BoundError, MovedError, StaleCopyError } from '../../../db/cluster/constraint-error.ts'
+import type { Site } from '../../../db/cluster/parts.ts'
 import { followReferences } from '../../../db/cluster/reference-copies.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { locate } from '../../../db/cluster/unique-values.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import type { BoundStatement } from '../../../db/sql/statement.ts'
 import type { Budget } from '../ask/budget.ts'
 import { byteLength } from '../ask/byte-length.ts'
 import { type CompiledGather, type CompiledRead, joinedOf, maxGathered } from '../compile/compile-read.ts'

@@ -4,10 +4,10 @@
  * @module
  */
 import { type Relation, sameColumns, type Table } from '../../../db/catalog/catalog.ts'
-import type { Row } from '../../../db/cluster/cluster.ts'
 import { type ConstraintError, PolicyViolation } from '../../../db/cluster/constraint-error.ts'
 import type { AtollError } from '../../../db/errors/atoll-error.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
+import type { Row } from '../../../db/sql/statement.ts'
 import { allRows, type RowPolicy } from '../../access/rights.ts'
 import { deniedProposals, policyTerms } from '../compile/compile-policy.ts'
 import { ResourceCompiler } from '../compile/compile-resource.ts'

@@ -3,11 +3,13 @@
  * they are, which fails when they are not there any more.
  * @module
  */
-import type { Outcome, Row, Site } from '../../../db/cluster/cluster.ts'
+
 import { vanishedMark } from '../../../db/cluster/constraint-error.ts'
+import type { Outcome, Site } from '../../../db/cluster/parts.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
+import type { Row } from '../../../db/sql/statement.ts'
 import { type CompiledWrite, compileWrite } from '../compile/compile-write.ts'
 import type { Statement } from '../compile/sql.ts'
 import { errors } from '../errors.ts'

@@ -2,7 +2,7 @@
  * Puts the answers of several databases together into the one that a single database would give.
  * @module
  */
-import type { Row } from '../../../db/cluster/cluster.ts'
+import type { Row } from '../../../db/sql/statement.ts'
 import { csvField } from '../ask/csv-field.ts'
 import type { CompiledSpread, GroupColumn } from '../compile/compile-spread.ts'
 import type { ReadPlan } from '../plan/plan.ts'

@@ -1,4 +1,4 @@
-import type { Row } from '../../../db/cluster/cluster.ts'
+import type { Row } from '../../../db/sql/statement.ts'
 import type { OrderPlan } from '../plan/plan.ts'
 
 /** What of a term of `order` decides how its values compare. */

@@ -2,8 +2,10 @@
  * What a write runs on one of its databases. Pure: text and parameters.
  * @module
  */
-import type { BoundStatement, Part } from '../../../db/cluster/cluster.ts'
+
+import type { Part } from '../../../db/cluster/parts.ts'
 import { noAnswer, readAnswer } from '../../../db/cluster/write-keys.ts'
+import type { BoundStatement } from '../../../db/sql/statement.ts'
 import { byteLength } from '../ask/byte-length.ts'
 import { compileKeyed } from '../compile/compile-keyed.ts'
 import { compileRollback } from '../compile/compile-rollback.ts'

@@ -2,10 +2,12 @@
  * What a write has done, read from what its databases answered.
  * @module
  */
-import type { Outcome, Row } from '../../../db/cluster/cluster.ts'
+
 import type { RolledBack } from '../../../db/cluster/constraint-error.ts'
+import type { Outcome } from '../../../db/cluster/parts.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import type { Row } from '../../../db/sql/statement.ts'
 import type { NotedRow, RollbackNotes } from '../compile/compile-rollback.ts'
 import type { CompiledWrite } from '../compile/compile-write.ts'
 import { errors } from '../errors.ts'

@@ -1,0 +1,9 @@
+/** A statement with its parameters, as a database takes it. */
+export interface BoundStatement {
+  readonly text: string
+  readonly parameters: readonly (string | number | null)[]
+  /** Whether the request's wording made the text: such a statement may be refused for what it has cost before. */
+  readonly isWorded?: boolean
+}
+
+export type Row = Readonly<Record<string, unknown>>
