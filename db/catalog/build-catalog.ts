@@ -3,7 +3,8 @@ import { getTableConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqli
 import type { Catalog, Column, ForeignKey, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
 import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
-import type { ColumnSources, TableDeclaration, TableDeclarations } from './declarations.ts'
+import type { TableDeclaration, TableDeclarations } from './declarations.ts'
+import type { Draft } from './draft.ts'
 import type { TableRights } from './grants.ts'
 import { type AccessSource, readAccess } from './read-access.ts'
 import { checkCache, readCache } from './read-cache.ts'
@@ -21,27 +22,6 @@ export class SchemaError extends Error {
     this.name = 'SchemaError'
     this.problems = problems
   }
-}
-
-/** A table half read: everything but its relations. */
-export interface Draft
-  extends Omit<
-    Table,
-    | 'relations'
-    | 'placement'
-    | 'rights'
-    | 'keysElsewhere'
-    | 'uniqueAcrossShards'
-    | 'ids'
-    | 'cache'
-    | 'logValues'
-  > {
-  readonly declaration: TableDeclaration
-  readonly foreignKeys: readonly ForeignKey[]
-  /** Groups of columns that an index begins with, in the index's order. */
-  readonly indexes: readonly (readonly string[])[]
-  /** Views: where columns come from. */
-  readonly sources: ColumnSources
 }
 
 /**

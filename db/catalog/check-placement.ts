@@ -1,5 +1,5 @@
-import type { Draft } from './build-catalog.ts'
 import type { ForeignKey, Placement } from './catalog.ts'
+import type { Draft } from './draft.ts'
 
 /**
  * Says where each table lies, and what of it cannot work.

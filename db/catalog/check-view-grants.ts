@@ -1,6 +1,6 @@
 import { is, SQL, Table } from 'drizzle-orm'
 import { getViewConfig } from 'drizzle-orm/sqlite-core'
-import type { Draft } from './build-catalog.ts'
+import type { Draft } from './draft.ts'
 import type { TableRights } from './grants.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { Draft } from './build-catalog.ts'
 import type { Table } from './catalog.ts'
 import type { TableDeclaration } from './declarations.ts'
+import type { Draft } from './draft.ts'
 
 const defaultTtlSeconds = 300
 

@@ -1,6 +1,6 @@
-import type { Draft } from './build-catalog.ts'
 import { type Column, keyColumn, type Table } from './catalog.ts'
 import { routedId } from './declarations.ts'
+import type { Draft } from './draft.ts'
 
 type Ids = Table['ids']
 

@@ -1,8 +1,8 @@
 import { type Table as DrizzleTable, is } from 'drizzle-orm'
 import { getViewConfig, SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import type { Draft } from './build-catalog.ts'
 import type { Column } from './catalog.ts'
 import type { ColumnSources, TableDeclaration } from './declarations.ts'
+import type { Draft } from './draft.ts'
 import { readColumn } from './read-columns.ts'
 
 /** Reads a view, whose columns know the tables that they come from, or are told by `sources`. */

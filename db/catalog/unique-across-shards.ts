@@ -1,5 +1,5 @@
-import type { Draft } from './build-catalog.ts'
 import { type Column, keyColumn, type Table } from './catalog.ts'
+import type { Draft } from './draft.ts'
 
 /**
  * SQL names of the columns whose values are to be unique over all shards, a free key among them; what cannot be is a problem. Their text

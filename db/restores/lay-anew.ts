@@ -14,7 +14,7 @@ import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { noteConflict } from './conflicts.ts'
-import type { RepairNote } from './repair-restored.ts'
+import type { RepairNote } from './repair-note.ts'
 
 const rowsPerRead = 1000
 /** Characters of rows in one parameter. */

@@ -1,7 +1,7 @@
 import { type Catalog, keyColumn } from '../catalog/catalog.ts'
 import { goOnBehind, greatestOf, restoredRoom } from '../cluster/sequences.ts'
 import type { ClusterSession } from '../cluster/session.ts'
-import type { RepairNote } from './repair-restored.ts'
+import type { RepairNote } from './repair-note.ts'
 
 /** Lets the numbers of every table go on behind all ids that any shard has. */
 export async function passNumbers(

@@ -9,7 +9,7 @@ import { type Claim, nameOf, reserve } from '../cluster/unique-values.ts'
 import { keySlot, slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import { noteConflict } from './conflicts.ts'
-import type { RepairNote } from './repair-restored.ts'
+import type { RepairNote } from './repair-note.ts'
 
 const rowsAtOnce = 500
 

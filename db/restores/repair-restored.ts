@@ -10,6 +10,7 @@ import type { Repair } from './notice-restores.ts'
 import { passNumbers } from './pass-numbers.ts'
 import { repairKey } from './positions.ts'
 import { refillLookup } from './refill-lookup.ts'
+import type { RepairNote } from './repair-note.ts'
 import { settleOwners } from './settle-owners.ts'
 
 /** What a repair asks of those above. */
@@ -18,26 +19,6 @@ export interface RepairTools {
   /** Replaces the generations of everything that was read on a database; of reference tables, too, when it is no shard's own. */
   forget(database: string): Promise<void>
 }
-
-/** What repairs have found and done, in words for operators. */
-export type RepairNote =
-  | { readonly kind: 'numbers'; readonly table: string; readonly next: number }
-  | { readonly kind: 'map'; readonly epoch: number }
-  | {
-      readonly kind: 'slots'
-      readonly first: number
-      readonly last: number
-      readonly owners: readonly string[]
-    }
-  | { readonly kind: 'copies'; readonly database: string; readonly rows: number }
-  | { readonly kind: 'came-back'; readonly table: string; readonly keys: readonly string[] }
-  | {
-      readonly kind: 'kept'
-      readonly table: string
-      readonly database: string
-      readonly keys: readonly string[]
-    }
-  | { readonly kind: 'value-twice'; readonly name: string; readonly value: string }
 
 /** The steps of a database's repair, in their order; what others read goes out of the caches first and last. */
 export function repairSteps(session: ClusterSession, database: string, catalog: Catalog): string[] {

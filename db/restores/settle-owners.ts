@@ -7,7 +7,7 @@ import type { ClusterSession } from '../cluster/session.ts'
 import { parseMap, readMapText, type ShardMap, type SlotRange } from '../cluster/shard-map.ts'
 import { slotCount } from '../slots/slots.ts'
 import { conflictsOn, noteConflict } from './conflicts.ts'
-import type { RepairNote } from './repair-restored.ts'
+import type { RepairNote } from './repair-note.ts'
 
 interface Owner {
   readonly database: string

@@ -16,7 +16,7 @@ import type { OriginDeclarations, RouteDeclaration } from './declarations.ts'
 import { errors } from './errors.ts'
 import { type Chosen, forward } from './forward.ts'
 import { isLoop, requestHeaders, responseHeaders } from './forward-headers.ts'
-import type { PoolLink } from './pool-link.ts'
+import type { ProxyVisit } from './proxy-visit.ts'
 import { createResponseCache } from './response-cache.ts'
 import { createRouteTable } from './routes.ts'
 import { stickyCookieName } from './sticky.ts'
@@ -45,20 +45,6 @@ export function createBalancer(
     const send = (headers: Headers) => proxy(visit, headers, config)
     return route.cache ? cache.answer(visit, send) : send(visit.headers)
   }
-}
-
-/** A request that is to be proxied. */
-export interface ProxyVisit {
-  readonly request: Request
-  readonly asked: URL
-  readonly route: RouteDeclaration
-  readonly services: Services
-  readonly link: PoolLink
-  /** What any origin of the pool is sent. */
-  readonly headers: Headers
-  /** Whether origins are told who asks. */
-  readonly isPersonal: boolean
-  readonly later: (work: Promise<unknown>) => void
 }
 
 /** Sees to it that the request may go, before anything is asked of an origin. */

@@ -7,9 +7,9 @@ import CachePolicy from 'http-cache-semantics'
 import { AtollError } from '../../db/errors/atoll-error.ts'
 import { RecentMap } from '../../db/memory/recent-map.ts'
 import { within } from '../cache/coalescer.ts'
-import type { ProxyVisit } from './balancer.ts'
 import { bounded } from './body.ts'
 import { errors } from './errors.ts'
+import type { ProxyVisit } from './proxy-visit.ts'
 import { placeOf, readPlace, type Stored, writePlace } from './response-places.ts'
 
 type Send = (headers: Headers) => Promise<Response>

@@ -5,7 +5,7 @@
  */
 import CachePolicy from 'http-cache-semantics'
 import { toBase64Url } from '../core/base64url.ts'
-import type { ProxyVisit } from './balancer.ts'
+import type { ProxyVisit } from './proxy-visit.ts'
 
 /** A kept answer, and the rules that it is kept by. */
 export interface Stored {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { RepairNote } from '../../db/restores/repair-restored.ts'
+import type { RepairNote } from '../../db/restores/repair-note.ts'
 import { currentTrace } from '../monitor/request-trace.ts'
 
 /** A request failed for a reason that its caller is not told. */

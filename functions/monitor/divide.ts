@@ -1,4 +1,4 @@
-import type { Delta } from './meter.ts'
+import type { Delta } from './delta.ts'
 
 /** What is handed over, or a part of it. */
 export interface UnderWay {

@@ -3,7 +3,7 @@
  * @module
  */
 import { byteLength } from '../rest/ask/byte-length.ts'
-import type { Delta, HistogramDelta, ShapeDelta } from './meter.ts'
+import type { Delta, HistogramDelta, ShapeDelta } from './delta.ts'
 
 /** Counts and histograms of some time; both only add up. */
 export interface Measures {

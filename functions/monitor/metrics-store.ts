@@ -5,8 +5,8 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Env } from '../core/context.ts'
 import type { NotedEvent } from '../core/events.ts'
+import type { Delta, ShapeDelta } from './delta.ts'
 import type { Measures } from './merge.ts'
-import type { Delta, ShapeDelta } from './meter.ts'
 import { MetricsTables } from './metrics-tables.ts'
 import type { Family } from './series.ts'
 

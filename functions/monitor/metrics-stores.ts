@@ -3,8 +3,9 @@
  * second.
  * @module
  */
+
+import type { Delta } from './delta.ts'
 import { addMeasures, addShapes, type Measures, nothing } from './merge.ts'
-import type { Delta } from './meter.ts'
 import type { KeptBy, MetricsAccess, Point } from './metrics-store.ts'
 
 const maxShapes = 500

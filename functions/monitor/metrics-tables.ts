@@ -7,8 +7,8 @@
 
 import type { Kept } from '../../db/memory/isolate-budget.ts'
 import type { NotedEvent } from '../core/events.ts'
+import type { Delta, ShapeDelta } from './delta.ts'
 import { addMeasures, addShapes, type Measures, nothing, textsOf } from './merge.ts'
-import type { Delta, ShapeDelta } from './meter.ts'
 import type { KeptBy, MetricsAccess, Point } from './metrics-store.ts'
 import { type Family, familyOf } from './series.ts'
 

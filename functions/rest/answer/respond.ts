@@ -4,7 +4,7 @@ import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import { rowSeparator } from '../compile/compile-read.ts'
 import { errors } from '../errors.ts'
-import type { ReadResult } from '../execute/execute.ts'
+import type { ReadResult } from '../execute/bound-read.ts'
 import type { ReadPlan, WritePlan } from '../plan/plan.ts'
 
 /** What of the request the answer depends on beside its plan. */

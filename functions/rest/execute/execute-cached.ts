@@ -14,7 +14,8 @@ import type { CompiledRead } from '../compile/compile-read.ts'
 import { errors } from '../errors.ts'
 import { type CachePlan, tagsFor } from '../plan/cache-plan.ts'
 import type { ReadPlan } from '../plan/plan.ts'
-import { type BoundRead, executeRead, type ReadResult } from './execute.ts'
+import type { BoundRead, ReadResult } from './bound-read.ts'
+import { executeRead } from './execute.ts'
 
 /** A read that may be answered from the cache. */
 export interface CachedRead {

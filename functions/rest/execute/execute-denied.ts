@@ -8,7 +8,7 @@ import { violationIn } from '../../../db/cluster/constraint-error.ts'
 import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
-import { bind } from './execute.ts'
+import { bind } from './bound-read.ts'
 import type { BoundWrite } from './execute-write.ts'
 
 /**

@@ -15,7 +15,7 @@ import type { CompiledSpread } from '../compile/compile-spread.ts'
 import { bytesOf, guardAnswer } from '../compile/guard-answer.ts'
 import type { ReadPlan } from '../plan/plan.ts'
 import { rangeOf } from '../plan/range.ts'
-import { type BoundRead, bind, type ReadResult } from './execute.ts'
+import { type BoundRead, bind, type ReadResult } from './bound-read.ts'
 import { type MergeRange, mergeParts } from './merge-parts.ts'
 import { sortRows } from './sort-rows.ts'
 

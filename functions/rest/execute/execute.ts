@@ -16,30 +16,14 @@ import type { Budget } from '../ask/budget.ts'
 import { byteLength } from '../ask/byte-length.ts'
 import { type CompiledGather, type CompiledRead, joinedOf, maxGathered } from '../compile/compile-read.ts'
 import { bytesOf, guardAnswer } from '../compile/guard-answer.ts'
-import { bindParameters, maxParameterBytes, type Statement } from '../compile/sql.ts'
+import { maxParameterBytes } from '../compile/sql.ts'
 import { type BoundName, errors } from '../errors.ts'
 import type { Bindings } from '../plan/bindings.ts'
 import { lookedUp, slotsOf } from '../plan/place.ts'
 import type { ReadPlan, RoutePlan } from '../plan/plan.ts'
+import { type BoundRead, bind, type ReadResult } from './bound-read.ts'
 import { answersOf, readParts } from './execute-spread.ts'
 import { sortRows } from './sort-rows.ts'
-
-/** What a read is run with. */
-export interface BoundRead extends Bindings {
-  readonly budget: Budget
-}
-
-/** What a read found. */
-export interface ReadResult {
-  /** JSON text, or a line of CSV, for each row; or one text of all rows, joined as an array's are. */
-  readonly rows: readonly string[]
-  /** How many rows that is. */
-  readonly count: number
-  /** How many rows there are without limit and offset; null when nobody asked. */
-  readonly total: number | null
-  /** Shards that did not answer, and that the request allows to be missing. */
-  readonly missing: readonly string[]
-}
 
 /** Times that a read follows slots that moved away under it. */
 const maxMoves = 4
@@ -171,8 +155,4 @@ export async function siteOf(route: RoutePlan, bindings: Bindings, session: Clus
   }
   if (route.kind !== 'pinned') return route
   return { kind: 'slots', slots: slotsOf(route, bindings) }
-}
-
-export function bind(statement: Statement, bindings: Bindings, rows?: string): BoundStatement {
-  return { text: statement.text, parameters: bindParameters(statement, bindings, rows), isWorded: true }
 }

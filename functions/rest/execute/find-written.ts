@@ -15,7 +15,7 @@ import type { Statement } from '../compile/sql.ts'
 import { errors } from '../errors.ts'
 import type { WritePlan } from '../plan/plan.ts'
 import { rangeOf } from '../plan/range.ts'
-import { bind } from './execute.ts'
+import { bind } from './bound-read.ts'
 import type { BoundWrite } from './execute-write.ts'
 import { sortRows } from './sort-rows.ts'
 

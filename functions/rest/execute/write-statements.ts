@@ -14,7 +14,7 @@ import { bytesOf, guardAnswer } from '../compile/guard-answer.ts'
 import type { Statement } from '../compile/sql.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
-import { bind } from './execute.ts'
+import { bind } from './bound-read.ts'
 import { aroundWrite, type Keyed, partText } from './execute-parts.ts'
 import type { BoundWrite } from './execute-write.ts'
 
