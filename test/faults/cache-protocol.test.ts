@@ -32,7 +32,7 @@ async function play(code: CacheCode, options: SimulationOptions) {
 }
 
 const seeds = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
-const histories = Number(process.env.ATOLL_HISTORIES ?? 12)
+const histories = Number(process.env.ATOLL_HISTORIES ?? 8)
 const isLong = process.env.ATOLL_HISTORIES !== undefined
 
 describe('the cache, over many histories of delays and faults', () => {
