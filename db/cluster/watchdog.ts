@@ -67,6 +67,13 @@ const maxSideBySide = 64
 const maxWaitedFactor = 10
 /** Statements thought to be fast that turn out slow while their caller has had their share; then all of theirs is refused. */
 const maxSurprises = 3
+/**
+ * A database that queries keep busy for more than this part of the last seconds has no time to give away: there, what keeps others waiting for a
+ * tenth of the slow ones' time counts against its caller, too. Many queries of half the time take it as well as a few slow ones.
+ */
+const busyPart = 0.5
+const busyForMs = 2000
+const busyFraction = 0.1
 /** Failures that took less are no sign of anything, in milliseconds. */
 const slowFailureMs = 1000
 /** Rows that SQLite reads in a millisecond at best: what D1 counts stands in for a time that it does not tell. */
@@ -88,6 +95,8 @@ interface Shape {
   /** One of them did not come back in time, and may run until then. */
   lateUntil: number
   sideBySide: number
+  /** It has kept others waiting at a busy database lately: until then it counts wherever it does so. */
+  countsUntil: number
 }
 
 /** A call that is under way. */
@@ -133,6 +142,8 @@ export class Watchdog {
   readonly #running = new Map<string, Set<Run>>()
   readonly #waiting = new Map<string, number>()
   readonly #told = new RecentMap<number>(200)
+  /** What queries have taken lately of each database, in milliseconds; what is older counts less. */
+  readonly #busy = new Map<string, { ms: number; at: number }>()
   /** Nobody outside knows which texts share a key. */
   readonly #seed = (Math.random() * 2 ** 32) | 0
   #waitingInAll = 0
@@ -195,25 +206,41 @@ export class Watchdog {
   ended(run: Run, costs: readonly number[]): void {
     this.leave(run)
     const { database, payer, texts } = run
-    if (payer === null) return
     const now = this.#now()
+    const isBusy = this.#spent(database, costs, now) > busyPart
+    if (payer === null) return
     const { slowMs } = this.#options
-    let slow = 0
+    const others = [...(this.#running.get(database) ?? nothing)]
+    const keptWaiting = others.some((other) => other.payer?.caller !== payer.caller)
+    let [slow, counted, countsMs] = [0, 0, slowMs]
     for (const [i, text] of texts.entries()) {
       const ms = costs[i] ?? 0
+      if (keptWaiting && (isBusy || this.#counts(database, text, now))) countsMs = slowMs * busyFraction
+      if (ms >= countsMs) counted += ms
       if (ms >= slowMs) {
         slow += ms
         this.#wasSlow(database, payer, text, ms, now)
-      } else if (!run.isNamed && !this.#fast.has(text)) this.#wasFast(database, text, now)
+      } else if (ms >= countsMs) this.#tookTime(database, text, now)
+      else if (!run.isNamed && !this.#fast.has(text)) this.#wasFast(database, text, now)
     }
-    if (slow === 0) return
+    if (counted === 0) return
     const caller = keyOf(database, payer.caller)
     if (run.doubtful === nothing && this.#callers.freeInMs(caller, now) > 0) {
       this.#surprises.set(caller, (this.#surprises.get(caller) ?? 0) + 1)
     }
-    const others = [...(this.#running.get(database) ?? nothing)]
-    const keptWaiting = others.some((other) => other.payer?.caller !== payer.caller)
-    this.#charge(run, payer, slow, keptWaiting ? Math.min(maxWaitedFactor, slow / slowMs) : 1, now)
+    const factor = keptWaiting ? Math.min(maxWaitedFactor, counted / countsMs) : 1
+    this.#callers.take(caller, counted * factor, payer.share.caller, now)
+    // Of the role's share, only what is slow anywhere takes: a busy hour of ordinary queries is nobody's fault.
+    if (slow > 0) this.#chargeRole(run, payer, slow, now)
+  }
+
+  /** Notes what queries have taken. @returns the part of the last seconds that they took of the database */
+  #spent(database: string, costs: readonly number[], now: number): number {
+    const known = this.#busy.get(database) ?? { ms: 0, at: now }
+    const left = known.ms * Math.exp((known.at - now) / busyForMs)
+    const ms = costs.reduce((sum, cost) => sum + cost, left)
+    this.#busy.set(database, { ms, at: now })
+    return ms / busyForMs
   }
 
   /** A call has not come back in time; it may still run. */
@@ -242,7 +269,9 @@ export class Watchdog {
     if (!wasFirst || ms < slowFailureMs) return
     for (const text of texts) this.#wasSlow(database, payer, text, ms / texts.length, now)
     const burst = payer.share.caller * this.#options.windowMs
-    this.#charge(run, payer, wasStopped(error) ? ms : Math.min(ms, burst), 1, now)
+    const charged = wasStopped(error) ? ms : Math.min(ms, burst)
+    this.#callers.take(keyOf(database, payer.caller), charged, payer.share.caller, now)
+    this.#chargeRole(run, payer, charged, now)
   }
 
   /** A call is no longer under way. */
@@ -363,6 +392,24 @@ export class Watchdog {
     this.#options.onSlow?.(database, ms)
   }
 
+  #counts(database: string, text: string, now: number): boolean {
+    if (this.#fast.has(text)) return false
+    const [{ key }] = this.#doubt(database, [text]) as [Doubtful]
+    return (this.#shapes.get(key)?.countsUntil ?? 0) > now
+  }
+
+  /** One of a busy database that is not slow by itself: its callers are asked for their shares, and it runs side by side as before. */
+  #tookTime(database: string, text: string, now: number): void {
+    const [{ key }] = this.#doubt(database, [text]) as [Doubtful]
+    this.#fast.delete(text)
+    const isNew = this.#shapes.get(key) === undefined
+    const shape = this.#shape(key)
+    shape.slowUntil = now + this.#options.windowMs
+    shape.countsUntil = shape.slowUntil
+    shape.lateUntil = 0
+    if (isNew) shape.sideBySide = maxSideBySide
+  }
+
   #wasFast(database: string, text: string, now: number): void {
     const [{ key }] = this.#doubt(database, [text]) as [Doubtful]
     const shape = this.#shapes.get(key)
@@ -378,13 +425,12 @@ export class Watchdog {
   #shape(key: string): Shape {
     const known = this.#shapes.get(key)
     if (known !== undefined) return known
-    const shape = { slowUntil: 0, lateUntil: 0, sideBySide: 1 }
+    const shape = { slowUntil: 0, lateUntil: 0, sideBySide: 1, countsUntil: 0 }
     this.#shapes.set(key, shape)
     return shape
   }
 
-  #charge({ database }: Run, { caller, role, share }: Payer, ms: number, factor: number, now: number): void {
-    this.#callers.take(keyOf(database, caller), ms * factor, share.caller, now)
+  #chargeRole({ database }: Run, { role, share }: Payer, ms: number, now: number): void {
     const most = share.caller * this.#options.windowMs
     this.#roles.take(keyOf(database, role), Math.min(ms, most), share.role, now)
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { KnownTexts } from '../../db/cluster/known-texts.ts'
 import { TimeLedger } from '../../db/cluster/time-ledger.ts'
 import { type Run, Watchdog } from '../../db/cluster/watchdog.ts'
@@ -65,6 +65,36 @@ describe('the watchdog', () => {
     const { run, refused } = setUp()
     for (let i = 0; i < 5000; i++) await run('a', `q${i % 7}`, 5)
     expect(refused).toEqual([])
+  })
+
+  it('counts what is not slow against a caller who keeps others waiting at a busy database, and only there', async () => {
+    vi.useFakeTimers()
+    const beside = async (queriesASecond: number, ms: number) => {
+      let refused = 0
+      const watchdog = new Watchdog({ slowMs: 100, windowMs: 60_000, onRefused: () => refused++ })
+      const served = { greedy: 0, honest: 0 }
+      const ask = async (caller: 'greedy' | 'honest', text: string, tookMs: number) => {
+        const run = await watchdog.enter('DB', payer(caller), [text])
+        await new Promise((done) => setTimeout(done, tookMs))
+        watchdog.ended(run, [tookMs])
+        served[caller]++
+      }
+      for (let i = 0; i < 30 * queriesASecond; i++) {
+        const waits = watchdog.enter('DB', payer('honest'), ['by id'])
+        void ask('greedy', 'count', ms).catch(() => undefined)
+        await vi.advanceTimersByTimeAsync(1000 / queriesASecond)
+        watchdog.ended(await waits, [1])
+        served.honest++
+      }
+      return { ...served, refused }
+    }
+    // Forty queries of 20 ms take four fifths of the database.
+    const busy = await beside(40, 20)
+    expect(busy.honest).toBe(1200)
+    expect(busy.greedy).toBeLessThan(300)
+    // Ten of them leave it time.
+    expect(await beside(10, 20)).toEqual({ greedy: 300, honest: 300, refused: 0 })
+    vi.useRealTimers()
   })
 
   it('refuses a caller who has had their share, and lets others and what is fast go on', async () => {
