@@ -13,7 +13,7 @@ import { doorOptions, openDatabase } from './database-door.ts'
 import { remoteDatabase } from './remote-database.ts'
 import { UsageError } from './usage-error.ts'
 
-export const root = join(import.meta.dirname, '..')
+export const root = join(import.meta.dirname, '..', '..')
 
 export interface OpenDatabases {
   /** By their bindings, `DB` first. */

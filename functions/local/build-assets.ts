@@ -35,4 +35,4 @@ export function buildAssets(root: string): void {
   })
 }
 
-if (import.meta.main) buildAssets(join(import.meta.dirname, '..'))
+if (import.meta.main) buildAssets(join(import.meta.dirname, '..', '..'))

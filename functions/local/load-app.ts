@@ -15,7 +15,7 @@ let loads = 0
  * @throws MigrationError when the schema says what no migration makes
  */
 export async function loadApp(root: string): Promise<App> {
-  const { app } = await loadFresh<{ app: App }>(root, join('functions', 'join-app.ts'))
+  const { app } = await loadFresh<{ app: App }>(root, join('functions', 'local', 'join-app.ts'))
   checkGenerated(await loadFresh(root, join('db', 'app', 'schema.ts')), readMigrations(appMigrations))
   return app
 }
