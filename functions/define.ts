@@ -8,7 +8,7 @@ import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
 import type { Caller } from './access/caller.ts'
-import type { AtollConfig } from './core/config.ts'
+import type { AtollConfig } from './areas.ts'
 import type { AtollEnv, Env } from './core/context.ts'
 import type { Jobs } from './jobs/send-jobs.ts'
 

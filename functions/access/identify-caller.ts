@@ -1,6 +1,7 @@
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
-import type { AtollConfig, Keys } from '../core/config.ts'
+import type { Keys } from '../core/config.ts'
 import { type Caller, serviceCaller, subjectOf } from './caller.ts'
+import type { AccessConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { TokenVerifier } from './verify-token.ts'
 
@@ -16,7 +17,7 @@ const anonymous: Caller = { role: 'anon', sub: null, signedIn: false, claims: {}
  *
  * The function that it makes throws 401 when what is sent is none of this project's.
  */
-export function createIdentify(keys: Keys, config: AtollConfig, budget?: IsolateBudget): Identify {
+export function createIdentify(keys: Keys, config: AccessConfig, budget?: IsolateBudget): Identify {
   const tokens = new TokenVerifier(keys, config, budget)
 
   async function fromKey(key: string, isBearer: boolean): Promise<Caller> {

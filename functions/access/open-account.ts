@@ -1,11 +1,11 @@
 import { Account } from '../../db/cluster/account.ts'
-import type { AtollConfig } from '../core/config.ts'
+import type { CoreConfig } from '../core/config.ts'
 import { type Caller, identityOf } from './caller.ts'
 import { callerNetwork } from './rate-limit.ts'
 
 /** Opens the account of a request from outside: who it is for, as rate limits tell callers apart, and what it may take. */
 export function openAccount(
-  { databaseShare, maxStatementsPerRequest: maxStatements, maxRowsReadPerRequest }: AtollConfig,
+  { databaseShare, maxStatementsPerRequest: maxStatements, maxRowsReadPerRequest }: CoreConfig,
   caller: Caller,
   address: string | null,
 ): Account {

@@ -16,8 +16,9 @@ import { AtollError } from '../../db/errors/atoll-error.ts'
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import { RecentMap } from '../../db/memory/recent-map.ts'
 import { sizeOf } from '../../db/memory/size-of.ts'
-import type { AtollConfig, Keys } from '../core/config.ts'
+import type { Keys } from '../core/config.ts'
 import { parseLossless } from '../core/parse-lossless.ts'
+import type { AccessConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
@@ -46,7 +47,7 @@ export class TokenVerifier {
   readonly #remembered: RecentMap<Remembered>
   #secretKey: CryptoKey | null = null
 
-  constructor(keys: Keys, { jwtAudience, jwtIssuer }: AtollConfig, budget?: IsolateBudget) {
+  constructor(keys: Keys, { jwtAudience, jwtIssuer }: AccessConfig, budget?: IsolateBudget) {
     this.#remembered = new RecentMap({
       name: 'tokens',
       maxEntries: maxRemembered,

@@ -5,10 +5,11 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Caller } from '../access/caller.ts'
 import { callerKey, callerNetwork } from '../access/rate-limit.ts'
-import type { AtollConfig } from '../core/config.ts'
+import type { CoreConfig } from '../core/config.ts'
 import type { AtollEnv, Services } from '../core/context.ts'
 import { writeTrace } from '../monitor/request-trace.ts'
 import { isTimed } from '../rest/answer/timing.ts'
+import type { RestConfig } from '../rest/config.ts'
 import { type Answered, defaultTimeouts, type Job } from './attempt.ts'
 import { passOn, receiveBody } from './body.ts'
 import { readCookies } from './cookies.ts'
@@ -30,7 +31,7 @@ export type Admit = (headers: Headers, services: Services) => Promise<Caller>
 
 export function createBalancer(
   declarations: OriginDeclarations,
-  config: AtollConfig,
+  config: CoreConfig & RestConfig,
   admit: Admit,
 ): MiddlewareHandler<AtollEnv> {
   const table = createRouteTable(declarations.routes)
@@ -102,7 +103,11 @@ async function limit(
 }
 
 /** Sends it to an origin, and passes on what that answers. */
-async function proxy(visit: ProxyVisit, headers: Headers, config: AtollConfig): Promise<Response> {
+async function proxy(
+  visit: ProxyVisit,
+  headers: Headers,
+  config: CoreConfig & RestConfig,
+): Promise<Response> {
   const { request, asked, route, link, services, later } = visit
   const { pool } = link
   const { pending } = services

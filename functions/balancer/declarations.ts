@@ -2,6 +2,7 @@
  * What `functions/app/origins.ts` declares: pools of origins, and the routes that lead to them.
  * @module
  */
+import type { Setting } from '../core/setting.ts'
 
 /** How a pool chooses; `hash` keeps requests with the same key at the same origin. */
 export type StrategyDeclaration =
@@ -15,9 +16,6 @@ export type StrategyDeclaration =
       /** How many times its part of what is under way an origin may have before keys overflow to the next; null: no bound. Default 1.25. */
       readonly loadBound?: number | null
     }
-
-/** A text, or the name of a variable or secret that holds it. */
-export type Setting = string | { readonly variable: string }
 
 export interface OriginDeclaration {
   /** `https://host[:port][/path]`; what is behind the path of the route is added to it. */

@@ -2,7 +2,7 @@
  * The pools of an isolate, and the ways to what watches over them.
  * @module
  */
-import type { ReadSetting } from '../jobs/job-registry.ts'
+import type { ReadSetting } from '../core/setting.ts'
 import type { PoolDeclaration } from './declarations.ts'
 import { type OnAnswer, Pool } from './pool.ts'
 import { PoolLink } from './pool-link.ts'

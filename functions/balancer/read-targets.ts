@@ -1,5 +1,5 @@
-import type { ReadSetting } from '../jobs/job-registry.ts'
-import type { PoolDeclaration, Setting } from './declarations.ts'
+import type { ReadSetting, Setting } from '../core/setting.ts'
+import type { PoolDeclaration } from './declarations.ts'
 import { errors } from './errors.ts'
 import type { OriginTarget } from './origin.ts'
 

@@ -1,8 +1,9 @@
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
-import type { AtollConfig, readRedis } from '../core/config.ts'
+import type { readRedis } from '../core/config.ts'
 import { emit } from '../core/events.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { within } from './coalescer.ts'
+import type { CacheConfig } from './config.ts'
 import { ConsistentCache } from './consistent-cache.ts'
 import { FirstLevel } from './first-level.ts'
 import { GatheredStore } from './gathered-store.ts'
@@ -28,7 +29,7 @@ const deliveryMs = 3000
  */
 export function openCaching(
   redis: ReturnType<typeof readRedis>,
-  config: AtollConfig,
+  config: CacheConfig,
   keeper: KeeperAccess | null,
   budget: IsolateBudget,
 ): Caching | null {
@@ -64,7 +65,7 @@ export function openCaching(
 
 export function openRedis(
   { url, token }: NonNullable<ReturnType<typeof readRedis>>,
-  { cachePrefix: prefix, cacheReadRegions: replicas }: AtollConfig,
+  { cachePrefix: prefix, cacheReadRegions: replicas }: CacheConfig,
   timeoutMs: number,
 ): RedisStore {
   return new RedisStore(url, token, timeoutMs, { clockKey: `${prefix}:clock`, replicas })

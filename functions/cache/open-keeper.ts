@@ -1,6 +1,7 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { AtollConfig, RedisAccess } from '../core/config.ts'
+import type { RedisAccess } from '../core/config.ts'
 import { emit } from '../core/events.ts'
+import type { CacheConfig } from './config.ts'
 import { bulkTag, generationKey, mapTag, tableTag } from './generation.ts'
 import { openRedis } from './open-caching.ts'
 import { trustKey } from './trust.ts'
@@ -21,7 +22,7 @@ export interface KeeperHome {
 
 export function openKeeper(
   redis: RedisAccess,
-  config: AtollConfig,
+  config: CacheConfig,
   catalog: Catalog,
   databases: readonly string[],
   { storage, wake }: KeeperHome,

@@ -6,8 +6,8 @@
 
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { BoundStatement, Row } from '../../db/sql/statement.ts'
-import type { AtollConfig } from '../core/config.ts'
 import type { Services } from '../core/context.ts'
+import type { JobsConfig } from './config.ts'
 import { dropFinished, dropOldEffects, forget } from './job-rows.ts'
 
 const atOnce = 500
@@ -27,7 +27,7 @@ export type CleanUpServices = Pick<Services, 'payloads' | 'bindings'>
  */
 export async function cleanUp(
   services: CleanUpServices,
-  config: AtollConfig,
+  config: JobsConfig,
   session: ClusterSession,
   database: string,
   after: string | null,

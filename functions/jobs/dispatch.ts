@@ -6,9 +6,9 @@
 
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { Row } from '../../db/sql/statement.ts'
-import type { AtollConfig } from '../core/config.ts'
 import type { Services } from '../core/context.ts'
 import { emit } from '../core/events.ts'
+import type { JobsConfig } from './config.ts'
 import { listDue, nextDue, putOff, takeDue, takeThese } from './job-rows.ts'
 
 /** As many messages as a queue takes at once: https://developers.cloudflare.com/queues/platform/limits/ */
@@ -36,7 +36,7 @@ export interface Refusals {
  */
 export async function dispatch(
   services: DispatchServices,
-  config: AtollConfig,
+  config: JobsConfig,
   session: ClusterSession,
   database: string,
   names: readonly string[],
@@ -109,7 +109,7 @@ async function takePlaces(
   name: string,
   session: ClusterSession,
   database: string,
-  { jobResendSeconds, jobLeaseSeconds }: AtollConfig,
+  { jobResendSeconds, jobLeaseSeconds }: JobsConfig,
 ): Promise<readonly string[]> {
   const [rows = []] = await session.on(database, [listDue(name, Date.now(), limitOf(services, name))])
   if (rows.length === 0) return []

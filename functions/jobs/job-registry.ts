@@ -14,9 +14,6 @@ import {
   type RetryPolicy,
 } from './define-job.ts'
 
-/** Variables and secrets by name. */
-export type ReadSetting = (name: string) => string | undefined
-
 /** What jobs of the engine's own work with. */
 export type EngineServices = Pick<Services, 'setting' | 'files' | 'cluster'>
 

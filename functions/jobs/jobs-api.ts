@@ -6,7 +6,7 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { Row } from '../../db/sql/statement.ts'
-import type { AtollConfig } from '../core/config.ts'
+import type { CoreConfig } from '../core/config.ts'
 import type { AtollEnv, Services } from '../core/context.ts'
 import { readJsonOf } from '../rest/ask/read-body.ts'
 import { forgetJobs } from './clean-up.ts'
@@ -44,7 +44,7 @@ const toSend = z.strictObject({
   of: z.union([z.string(), z.number()]).optional(),
 })
 
-export function createJobsApi({ maxBodyBytes }: AtollConfig) {
+export function createJobsApi({ maxBodyBytes }: CoreConfig) {
   const area = new Hono<AtollEnv>({ strict: false })
   area.use(async ({ var: { caller } }, next) => {
     if (caller.role !== 'service_role') throw errors.jobsNeedSecretKey(caller.signedIn)

@@ -2,10 +2,12 @@
  * Webhooks as jobs: each change that one is subscribed to is a signed request.
  * @module
  */
-import type { AtollConfig } from '../core/config.ts'
+
+import type { ReadSetting } from '../core/setting.ts'
+import type { JobsConfig } from './config.ts'
 import { giveUp, type JobContext, type RowChange, retryAfter } from './define-job.ts'
 import type { Webhook } from './define-webhook.ts'
-import type { EngineJob, ReadSetting } from './job-registry.ts'
+import type { EngineJob } from './job-registry.ts'
 import { isPublicAddress, lookUp, whyNotPublic } from './public-address.ts'
 import { readWebhookSecret, signWebhook } from './sign-webhook.ts'
 
@@ -15,7 +17,7 @@ export const webhookRetry = { maxAttempts: 10, minDelaySeconds: 5, maxDelaySecon
 const maxRetryAfterSeconds = 86_400
 
 /** The job that delivers a webhook. Its deliveries of one row's changes come one after the other. */
-export function webhookJob(webhook: Webhook, config: AtollConfig): EngineJob {
+export function webhookJob(webhook: Webhook, config: JobsConfig): EngineJob {
   const { name, on, concurrency, timeoutSeconds = 15 } = webhook
   return {
     name: `webhook:${name}`,
@@ -29,7 +31,7 @@ export function webhookJob(webhook: Webhook, config: AtollConfig): EngineJob {
 
 async function deliver(
   { name, url, secret }: Webhook,
-  config: AtollConfig,
+  config: JobsConfig,
   setting: ReadSetting,
   { id, input, signal }: JobContext<RowChange>,
 ): Promise<void> {
@@ -55,7 +57,7 @@ export interface SignedRequest {
 /** @throws what tells the job whether, and when, to try again */
 export async function sendSigned(
   { what, url: where, secret, id, body, signal }: SignedRequest,
-  config: AtollConfig,
+  config: JobsConfig,
   read: ReadSetting,
 ): Promise<void> {
   const key = readWebhookSecret(read(secret) ?? '')
@@ -84,7 +86,7 @@ export async function sendSigned(
   throw new Error(why)
 }
 
-async function checkPublic(url: URL, { webhookResolver }: AtollConfig, signal: AbortSignal): Promise<void> {
+async function checkPublic(url: URL, { webhookResolver }: JobsConfig, signal: AbortSignal): Promise<void> {
   const why = whyNotPublic(url)
   if (why !== null) throw giveUp(`not delivered: ${why}`)
   if (webhookResolver === null || /^[\d.]+$|:/.test(url.hostname)) return

@@ -7,7 +7,7 @@ import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import config from '../app/config.ts'
 import functions from '../app/rpc/index.ts'
-import { defaultConfig } from '../core/config.ts'
+import { defaultConfig } from '../areas.ts'
 import { databaseTypes } from '../rest/answer/database-types.ts'
 
 const source = databaseTypes(buildCatalog(tables), functions, config.schema ?? defaultConfig.schema)

@@ -6,13 +6,14 @@
 import { z } from 'zod'
 import { copiesBehind } from '../../db/cluster/bring-up-copies.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { AtollConfig } from '../core/config.ts'
 import type { Services } from '../core/context.ts'
 import { emit } from '../core/events.ts'
+import type { JobsConfig } from '../jobs/config.ts'
 import type { JobContext } from '../jobs/define-job.ts'
 import type { EngineJob } from '../jobs/job-registry.ts'
 import { knownJob, sendTo } from '../jobs/send-jobs.ts'
 import { sendSigned, webhookRetry } from '../jobs/webhook-job.ts'
+import type { MonitorConfig } from './config.ts'
 import { shownObjectives } from './service-levels.ts'
 
 const alertJobName = 'atoll:alert'
@@ -31,7 +32,7 @@ const alert = z.discriminatedUnion('type', [
 ])
 
 /** The job that sends alerts, where the configuration says where to. */
-export function alertJobs(config: AtollConfig): readonly EngineJob[] {
+export function alertJobs(config: MonitorConfig & JobsConfig): readonly EngineJob[] {
   const { alertWebhook } = config
   if (alertWebhook === null) return []
   return [
@@ -58,7 +59,7 @@ export function alertJobs(config: AtollConfig): readonly EngineJob[] {
  */
 export async function watchObjectives(
   services: Services,
-  config: AtollConfig,
+  config: MonitorConfig & JobsConfig,
   before: readonly string[],
 ): Promise<readonly string[]> {
   if (services.metrics === null || config.objectives.length === 0) return []
@@ -83,7 +84,7 @@ export async function watchObjectives(
  */
 export async function watchCopies(
   services: Services,
-  config: AtollConfig,
+  config: MonitorConfig & JobsConfig,
   session: ClusterSession,
   before: readonly string[],
 ): Promise<readonly string[]> {
@@ -102,7 +103,11 @@ export async function watchCopies(
   return behind.filter(({ entries }) => entries > 0).map(({ database }) => database)
 }
 
-async function send(services: Services, config: AtollConfig, input: z.input<typeof alert>): Promise<void> {
+async function send(
+  services: Services,
+  config: MonitorConfig & JobsConfig,
+  input: z.input<typeof alert>,
+): Promise<void> {
   if (config.alertWebhook === null) return
   const { relay, cluster } = services
   const sent = () => void relay?.carry(cluster.primary).catch(() => undefined)

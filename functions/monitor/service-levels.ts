@@ -3,7 +3,7 @@
  * Reliability Workbook", chapter 5: https://sre.google/workbook/alerting-on-slos/
  * @module
  */
-import type { AtollConfig } from '../core/config.ts'
+import type { MonitorConfig } from './config.ts'
 import { boundOf } from './histogram.ts'
 import type { Measures } from './merge.ts'
 import type { MetricsAccess, Point } from './metrics-store.ts'
@@ -32,7 +32,7 @@ export const burnWindows = [
 const families: readonly Family[] = ['requests', 'request_seconds']
 
 export async function shownObjectives(
-  { objectives }: AtollConfig,
+  { objectives }: MonitorConfig,
   metrics: MetricsAccess,
   now = Math.floor(Date.now() / 1000),
 ): Promise<readonly ObjectiveState[]> {

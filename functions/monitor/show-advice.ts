@@ -3,16 +3,16 @@
  * @module
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { AtollConfig } from '../core/config.ts'
 import type { Candidate } from './advise/candidates.ts'
 import type { Advice, ExistingIndex } from './advise/find-advice.ts'
+import type { MonitorConfig } from './config.ts'
 import type { ShapeCost, ShapeDelta } from './delta.ts'
 import type { ShownAdvice, ShownIndex } from './shown.ts'
 
 /** What rows cost: https://developers.cloudflare.com/d1/platform/pricing/ */
 export function priceOf(
   { rowsRead, rowsWritten }: Pick<ShapeCost, 'rowsRead' | 'rowsWritten'>,
-  config: AtollConfig,
+  config: MonitorConfig,
 ): number {
   const { d1DollarsPerMillionRead: read, d1DollarsPerMillionWritten: written } = config
   return (rowsRead * read + rowsWritten * written) / 1_000_000
@@ -22,7 +22,7 @@ export function shownAdvice(
   { indexes, unused, untried }: Advice,
   shapes: readonly ShapeDelta[],
   catalog: Catalog,
-  config: AtollConfig,
+  config: MonitorConfig,
 ): ShownAdvice {
   const shown = indexes.map(({ candidate, name, sql, shapes: helped }): ShownIndex => {
     const before = helped.reduce((sum, { shape }) => sum + shape.rowsRead, 0)

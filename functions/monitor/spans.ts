@@ -5,6 +5,7 @@
  */
 
 import { textBytes } from '../../db/memory/size-of.ts'
+import type { Env } from '../core/context.ts'
 import { emit } from '../core/events.ts'
 import { currentTrace, newSpanId, type RequestTrace } from './request-trace.ts'
 
@@ -170,4 +171,15 @@ function shownAttribute(key: string, value: string | number): Span['attributes']
 /** Milliseconds since 1970 as text of nanoseconds, which numbers cannot hold. */
 function nanoseconds(ms: number): string {
   return `${Math.round(ms * 1000)}000`
+}
+
+/** Where spans go, by OpenTelemetry's own variables; null: nowhere. */
+export function readSpanExport(env: Env): SpanExport | null {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: text = '' } = env
+  if (!endpoint) return null
+  const pairs = text.split(',').map((pair): [string, string] => {
+    const at = pair.indexOf('=')
+    return [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())]
+  })
+  return { endpoint, headers: Object.fromEntries(pairs.filter(([name]) => name !== '')) }
 }

@@ -5,7 +5,7 @@
 import { Hono } from 'hono'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { AtollError } from '../../db/errors/atoll-error.ts'
-import type { AtollConfig } from '../core/config.ts'
+import type { AtollConfig } from '../areas.ts'
 import { visitOf } from '../core/context.ts'
 import { errorResponse } from '../core/error-response.ts'
 import type { RouteEnv, RouteManifest } from '../define.ts'

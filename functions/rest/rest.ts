@@ -8,7 +8,7 @@ import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import { type Caller, identityOf } from '../access/caller.ts'
 import { Rights } from '../access/rights.ts'
-import type { AtollConfig } from '../core/config.ts'
+import type { CoreConfig } from '../core/config.ts'
 import { type AtollEnv, type Serve, type Visit, visitOf } from '../core/context.ts'
 import type { PendingWork } from '../core/pending-work.ts'
 import type { FunctionManifest } from '../define.ts'
@@ -46,6 +46,7 @@ import { type Shape, shapeOf } from './ask/shape.ts'
 import { compileRead } from './compile/compile-read.ts'
 import { compileWrite } from './compile/compile-write.ts'
 import { functionRows } from './compile/storage-rows.ts'
+import type { RestConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { executeRead } from './execute/execute.ts'
 import { aftermathOf } from './execute/execute-aftermath.ts'
@@ -93,7 +94,7 @@ export interface Rest {
 export function createRest(
   catalog: Catalog,
   functions: FunctionManifest,
-  config: AtollConfig,
+  config: RestConfig & CoreConfig,
   migrations: readonly string[],
   budget: IsolateBudget,
   pending: PendingWork,

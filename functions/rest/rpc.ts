@@ -5,7 +5,7 @@
 import { getTableName } from 'drizzle-orm'
 import type { Catalog, Table } from '../../db/catalog/catalog.ts'
 import type { Caller } from '../access/caller.ts'
-import type { AtollConfig } from '../core/config.ts'
+import type { CoreConfig } from '../core/config.ts'
 import type { PendingWork } from '../core/pending-work.ts'
 import type { AnyFunction, FunctionManifest } from '../define.ts'
 import type { Budget } from './ask/budget.ts'
@@ -15,6 +15,7 @@ import { parseFilter } from './ask/parse-filter.ts'
 import { mediaType, parseJson, parsePayload } from './ask/parse-payload.ts'
 import { parsePreferences } from './ask/parse-preferences.ts'
 import { readLiteral, takesText } from './ask/read-literal.ts'
+import type { RestConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { type CallTerms, checkProfile, readTerms } from './plan/call-terms.ts'
 
@@ -42,7 +43,7 @@ export async function readCall(
   functions: FunctionManifest,
   caller: Caller,
   catalog: Catalog,
-  config: AtollConfig,
+  config: RestConfig & CoreConfig,
   budget: Budget,
   pending: PendingWork | null,
 ): Promise<FunctionCall> {
@@ -71,7 +72,11 @@ export async function readCall(
 }
 
 /** OPTIONS without CORS: which methods a function answers. */
-export function methodsOfFunction(name: string, functions: FunctionManifest, config: AtollConfig): string {
+export function methodsOfFunction(
+  name: string,
+  functions: FunctionManifest,
+  config: RestConfig & CoreConfig,
+): string {
   const definition = Object.hasOwn(functions, name) ? functions[name] : undefined
   if (!definition)
     throw errors.noFunction(
@@ -95,7 +100,7 @@ async function readArguments(
   raw: Request,
   url: URL,
   functions: FunctionManifest,
-  config: AtollConfig,
+  config: RestConfig & CoreConfig,
   budget: Budget,
   pending: PendingWork | null,
 ): Promise<Sent> {
@@ -156,7 +161,7 @@ function findFunction(
   sent: Sent,
   functions: FunctionManifest,
   callable: () => FunctionManifest,
-  config: AtollConfig,
+  config: RestConfig & CoreConfig,
 ): AnyFunction {
   const definition = Object.hasOwn(functions, name) ? functions[name] : undefined
   const names = Object.keys(sent.values)
@@ -186,7 +191,7 @@ function hintFor(
   name: string,
   names: readonly string[],
   functions: FunctionManifest,
-  config: AtollConfig,
+  config: RestConfig & CoreConfig,
 ): string | null {
   const nearest = Object.hasOwn(functions, name) ? name : nearestName(name, Object.keys(functions))
   if (nearest === null) return null

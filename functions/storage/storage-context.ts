@@ -4,18 +4,18 @@
  */
 import type { Context } from 'hono'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { AtollConfig } from '../core/config.ts'
 import { type AtollEnv, type Services, visitOf } from '../core/context.ts'
 import { accountOf } from '../rest/request-session.ts'
 import type { BucketPolicies } from './bucket-policies.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
+import type { StorageConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { ObjectRights } from './object-access.ts'
 
 /** What the app says of files. */
 export interface StorageTerms {
   readonly policies: BucketPolicies
-  readonly config: AtollConfig
+  readonly config: StorageConfig
 }
 
 /** One request. */
@@ -56,7 +56,7 @@ export async function findBucket({ session }: Pick<StorageVisit, 'session'>, id:
 }
 
 /** Largest object that a bucket takes, in bytes. */
-export function maxBytesOf({ maxBytes }: Bucket, { storageMaxObjectBytes }: AtollConfig): number {
+export function maxBytesOf({ maxBytes }: Bucket, { storageMaxObjectBytes }: StorageConfig): number {
   return Math.min(maxBytes ?? storageMaxObjectBytes, storageMaxObjectBytes)
 }
 

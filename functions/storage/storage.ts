@@ -7,10 +7,10 @@ import { Hono } from 'hono'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
 import { AtollError } from '../../db/errors/atoll-error.ts'
-import type { AtollConfig } from '../core/config.ts'
 import { emit } from '../core/events.ts'
 import { createBucketPolicies } from './bucket-policies.ts'
 import { createBucketRoutes } from './bucket-routes.ts'
+import type { StorageConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { createObjectRoutes } from './object-routes.ts'
 import { type StorageEnv, visitStorage } from './storage-context.ts'
@@ -31,7 +31,7 @@ const names: Readonly<Record<string, string>> = {
   STORE012: 'InvalidSignature',
 }
 
-export function createStorage(declarations: StorageDeclarations, catalog: Catalog, config: AtollConfig) {
+export function createStorage(declarations: StorageDeclarations, catalog: Catalog, config: StorageConfig) {
   const terms = { policies: createBucketPolicies(declarations, catalog), config }
   const area = new Hono<StorageEnv>({ strict: false })
   area.onError((error, c) => {

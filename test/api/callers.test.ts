@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import type { AtollConfig } from '../../functions/core/config.ts'
+import type { AtollConfig } from '../../functions/areas.ts'
 import {
   clinicTables,
   gatewayOver,

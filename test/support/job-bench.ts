@@ -4,7 +4,7 @@
  */
 import { env } from 'cloudflare:workers'
 import tables from '../../db/app/tables.ts'
-import type { AtollConfig } from '../../functions/core/config.ts'
+import type { AtollConfig } from '../../functions/areas.ts'
 import { type Services, servicesFor } from '../../functions/core/context.ts'
 import { engineOf } from '../../functions/core/engine.ts'
 import type { AnyJob } from '../../functions/jobs/define-job.ts'

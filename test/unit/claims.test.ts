@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { createConditionCompiler } from '../../db/catalog/compile-condition.ts'
 import { parameterMark } from '../../db/catalog/grants.ts'
 import { createIdentify } from '../../functions/access/identify-caller.ts'
-import { defaultConfig } from '../../functions/core/config.ts'
+import { defaultConfig } from '../../functions/areas.ts'
 
 const jwtSecret = 'a-secret-of-claims-that-is-long-enough-for-hs256'
 const keys = { publishable: '', secret: '', jwtSecret, jwksUrl: '' }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { TokenVerifier } from '../../functions/access/verify-token.ts'
-import { defaultConfig } from '../../functions/core/config.ts'
+import { defaultConfig } from '../../functions/areas.ts'
 
 /** An identity provider: a real HTTP server whose keys, failures and size the test sets. */
 let provider: Server

@@ -9,8 +9,8 @@ import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/cat
 import { operations as allOperations } from '../../../db/catalog/grants.ts'
 import type { Operation } from '../../../db/catalog/policy.ts'
 import type { Rights } from '../../access/rights.ts'
-import type { AtollConfig } from '../../core/config.ts'
 import type { AnyFunction, FunctionManifest } from '../../define.ts'
+import type { RestConfig } from '../config.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -30,7 +30,7 @@ const types: Readonly<Record<ColumnType, Schema>> = {
 export function describeApi(
   catalog: Catalog,
   functions: FunctionManifest,
-  config: AtollConfig,
+  config: RestConfig,
   rights: Rights,
 ): Schema {
   const tables = [...catalog.tables.values()]

@@ -6,7 +6,7 @@
  */
 import type { WriteKey } from '../../../db/cluster/write-keys.ts'
 import { type Caller, identityOf } from '../../access/caller.ts'
-import type { AtollConfig } from '../../core/config.ts'
+import type { RestConfig } from '../config.ts'
 import { errors } from '../errors.ts'
 
 const keyHeader = 'idempotency-key'
@@ -41,7 +41,7 @@ export async function writeKeyFor(
   raw: Request,
   body: string,
   caller: Caller,
-  config: AtollConfig,
+  config: RestConfig,
 ): Promise<WriteKey> {
   const { pathname, search } = new URL(raw.url)
   const header = (name: string) => raw.headers.get(name) ?? ''

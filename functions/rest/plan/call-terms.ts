@@ -3,12 +3,13 @@
  * anything has happened.
  * @module
  */
-import type { AtollConfig } from '../../core/config.ts'
+
 import type { AnyFunction } from '../../define.ts'
 import { chooseMedia } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import { headersOf } from '../ask/raw-request.ts'
 import { chooseValueMedia, type ValueMedia } from '../ask/value-media.ts'
+import type { RestConfig } from '../config.ts'
 import { errors } from '../errors.ts'
 
 export interface CallTerms {
@@ -30,7 +31,7 @@ export function readTerms(
   definition: AnyFunction,
   raw: Request,
   preferred: Preferences,
-  config: AtollConfig,
+  config: RestConfig,
 ): CallTerms {
   const preferences = config.txRollback ? preferred : { ...preferred, tx: null }
   const { kind } = definition.returns
@@ -50,7 +51,7 @@ export function readTerms(
 }
 
 /** @throws AtollError `PGRST106` when another schema is asked for than there is */
-export function checkProfile(raw: Request, config: AtollConfig): void {
+export function checkProfile(raw: Request, config: RestConfig): void {
   const { profile } = headersOf(raw)
   if (profile !== '' && profile !== config.schema) throw errors.unknownSchema(profile, config.schema)
 }

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { unstable_splitSqlQuery } from 'wrangler'
 import { migrateCluster } from '../../../db/migrate/migrate-cluster.ts'
-import type { AtollConfig } from '../../../functions/core/config.ts'
+import type { AtollConfig } from '../../../functions/areas.ts'
 import { root, startLocal } from '../../../functions/local/serve.ts'
 import { spreadRows } from './spread-rows.ts'
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ColumnSources } from '../../../db/define.ts'
-import type { AtollConfig } from '../../../functions/core/config.ts'
+import type { AtollConfig } from '../../../functions/areas.ts'
 import type { Env } from '../../../functions/core/context.ts'
 import { createGateway } from '../../../functions/gateway.ts'
 import { conformanceTables } from './conformance-tables.ts'

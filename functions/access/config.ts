@@ -1,0 +1,23 @@
+/**
+ * The area's part of `functions/app/config.ts`.
+ * @module
+ */
+
+/** Who is calling. */
+export interface AccessConfig {
+  /** Whether callers without key and token are the role `anon`. Default true. */
+  readonly anonymous: boolean
+  /** Audience that tokens must name when they name one; null: any. Default null. */
+  readonly jwtAudience: string | null
+  /** Issuer that tokens must name; null: any. Default null. */
+  readonly jwtIssuer: string | null
+  /** Period of the rate limits in `wrangler.toml`, in seconds, for `Retry-After`. Default 60. */
+  readonly rateLimitSeconds: 10 | 60
+}
+
+export const accessDefaults: AccessConfig = {
+  anonymous: true,
+  jwtAudience: null,
+  jwtIssuer: null,
+  rateLimitSeconds: 60,
+}

@@ -1,0 +1,53 @@
+/**
+ * The area's part of `functions/app/config.ts`.
+ * @module
+ */
+import type { Budgets } from './ask/budget.ts'
+
+/** The data API. */
+export interface RestConfig {
+  /** Name of the one schema, as messages and profiles call it. Default `public`. */
+  readonly schema: string
+  /** Largest number of rows in an answer, and in each embedded list. Default 1000; null: no bound. */
+  readonly maxRows: number | null
+  /** Whether clients may ask for `sum()`, `avg()`, `count()`, `min()` and `max()`. Default true. */
+  readonly aggregates: boolean
+  /** Whether filters may name an embedded table that has an alias by its own name. Default true. */
+  readonly legacyTargetNames: boolean
+  /** Whether `/rest/v1/` describes the API. Default true. */
+  readonly openapi: boolean
+  /** Whether all answers carry `Server-Timing`, and not only those that the secret key asks it of. Default false. */
+  readonly serverTiming: boolean
+  /**
+   * What one request to `/rest/v1` may ask, by role, as far as it differs from the defaults in `functions/rest/ask/budget.ts`: `anon`,
+   * `authenticated`, `service_role`; all other roles have what `authenticated` has. Default none.
+   *
+   * @example budgets: { anon: { toManyLevels: 2, answerBytes: 1_000_000 } }
+   */
+  readonly budgets: Budgets
+  /** Whether `Prefer: tx=rollback` may ask for a write that is undone. Default true. */
+  readonly txRollback: boolean
+  /** How long an `Idempotency-Key` is known, in seconds. Default 86,400: a day. */
+  readonly idempotencyKeySeconds: number
+  /** Most bytes of rows or of a function's answer that are kept for one, at most 900,000; a request for more is refused. Default 262,144. */
+  readonly idempotencyMaxAnswerBytes: number
+  /** Most bytes that a caller's keys may take up on a database. Default 100,000,000. */
+  readonly idempotencyMaxCallerBytes: number
+  /** How many request shapes an isolate keeps compiled, from their second use on. Default 1000. */
+  readonly compiledShapes: number
+}
+
+export const restDefaults: RestConfig = {
+  schema: 'public',
+  maxRows: 1000,
+  aggregates: true,
+  legacyTargetNames: true,
+  openapi: true,
+  serverTiming: false,
+  budgets: {},
+  txRollback: true,
+  idempotencyKeySeconds: 86_400,
+  idempotencyMaxAnswerBytes: 262_144,
+  idempotencyMaxCallerBytes: 100_000_000,
+  compiledShapes: 1000,
+}
