@@ -29,8 +29,8 @@ describe.runIf(findToolNamed('Redis') !== null || process.env.CI)('isolates that
         UPSTASH_REDIS_REST_TOKEN: bridge.token,
         ATOLL_JWT_SECRET: jwtSecret,
         ATOLL_PUBLISHABLE_KEY: publishableKey,
-      // Less than the slow store takes, and more than a busy machine does.
-      CACHE_TIMEOUT_MS: '250',
+        // Less than the slow store takes, and more than a busy machine does.
+        CACHE_TIMEOUT_MS: '250',
       },
       { onLog },
     )
