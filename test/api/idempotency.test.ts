@@ -596,7 +596,9 @@ describe(`writes with keys under faults, seed ${seed}`, () => {
         const asked = { ...sent, key: `${name}-${seed}-${n}` }
         const answers: Told[] = []
         let last: Told | null = null
-        for (let tries = 0; tries < 200 && answers.length < 3; tries++) {
+        // A function that has come through on some databases only is told so for good: nobody can run the rest of it alone.
+        let partly = 0
+        for (let tries = 0; tries < 200 && answers.length < 3 && partly < 10; tries++) {
           const many = below(4) === 0 ? 2 : 1
           const told = await Promise.all(Array.from({ length: many }, () => send(asked)))
           for (const one of told) {
@@ -605,6 +607,7 @@ describe(`writes with keys under faults, seed ${seed}`, () => {
             if (isAnswered(one)) answers.push(one)
             else expect([503, 207, 409]).toContain(one.status)
           }
+          partly = told.every(({ text }) => text.includes('SHARD023')) ? partly + 1 : 0
           await new Promise((done) => setTimeout(done, 50))
         }
         return { n, asked, check, answers, last }
@@ -618,14 +621,20 @@ describe(`writes with keys under faults, seed ${seed}`, () => {
       calm = true
       await settled()
       for (const { n, asked, check, answers, last } of done) {
-        expect([n, answers.length > 0, answers.length > 0 || last?.text]).toEqual([n, true, true])
         const final = await send(asked)
-        expect({ n, ...answerOf(final) }).toEqual({ n, ...answerOf(answers[0] as Told) })
+        if (final.text.includes('SHARD023')) {
+          const { id, customer } = asked.body as { id: number; customer: number }
+          const genre = await count({ DB: own.DB }, `genres WHERE id = ${id}`)
+          const invoice = await count(own, `invoices WHERE id = ${routed(id, customer)}`)
+          expect([n, asked.path, answers.length, genre + invoice]).toEqual([n, 'rpc/count', 0, 1])
+          continue
+        }
+        expect([n, answers.length > 0 || isAnswered(final) || last?.text]).toEqual([n, true])
         for (const one of answers) expect({ n, ...answerOf(one) }).toEqual({ n, ...answerOf(final) })
         const [found, wanted] = await check()
         expect([n, asked.path, found]).toEqual([n, asked.path, wanted])
       }
     },
-    120_000,
+    240_000,
   )
 })
