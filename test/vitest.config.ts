@@ -27,6 +27,8 @@ export default defineConfig({
           root,
           include: ['test/{unit,guards,faults}/**/*.test.ts'],
           environment: 'node',
+          // Checkers and simulations compute for seconds, beside others that do.
+          testTimeout: 30_000,
           // Pure stages keep nothing between files, and starting a process for each takes longer than they do.
           isolate: false,
           maxWorkers: 2,
