@@ -25,18 +25,9 @@ export async function readTextOf(
   tooLarge: () => Error,
 ): Promise<string> {
   if (raw.body === null) return ''
-  const stated = Number(raw.headers.get('content-length') ?? 0)
-  if (stated > maxBytes) throw tooLarge()
+  const stated = statedBytes(raw, maxBytes, tooLarge)
   if (pending === null) return readText(raw.body, maxBytes, tooLarge)
-  const room = await pending.enterFor(raw, bytesPerByte * (Number.isSafeInteger(stated) ? stated : 0))
-  try {
-    const text = await new TextOfBody(maxBytes, tooLarge).read(raw.body, room)
-    room.read()
-    return text
-  } catch (error) {
-    pending.done(raw)
-    throw error
-  }
+  return inRoom(raw, pending, stated, (room) => new TextOfBody(maxBytes, tooLarge).read(raw.body, room))
 }
 
 /**
@@ -50,17 +41,53 @@ export async function readBytesOf(
   maxBytes: number,
   tooLarge: () => Error,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const stated = statedBytes(raw, maxBytes, tooLarge)
+  return inRoom(raw, pending, stated, (room) => bytesOf(raw.body, room, maxBytes, tooLarge))
+}
+
+/** What a body says that it has, 0 when it does not. @throws when that is too much */
+function statedBytes(raw: Request, maxBytes: number, tooLarge: () => Error): number {
   const stated = Number(raw.headers.get('content-length') ?? 0)
   if (stated > maxBytes) throw tooLarge()
-  const room = await pending.enterFor(raw, bytesPerByte * (Number.isSafeInteger(stated) ? stated : 0))
+  return Number.isSafeInteger(stated) ? stated : 0
+}
+
+/** Reads a body in a room of its own, which is given back when that fails. */
+async function inRoom<Body>(
+  raw: Request,
+  pending: PendingWork,
+  stated: number,
+  read: (room: Room) => Promise<Body>,
+): Promise<Body> {
+  const room = await pending.enterFor(raw, bytesPerByte * stated)
   try {
-    const bytes = await bytesOf(raw.body, room, maxBytes, tooLarge)
+    const body = await read(room)
     room.read()
-    return bytes
+    return body
   } catch (error) {
     pending.done(raw)
     throw error
   }
+}
+
+/** The chunks of a body, with room for each before it is kept; what is kept of them is let go of when the room is lost. */
+async function* chunksOf(
+  body: ReadableStream<Uint8Array> | null,
+  room: Room | null,
+  maxBytes: number,
+  tooLarge: () => Error,
+): AsyncGenerator<Uint8Array, void> {
+  let bytes = 0
+  for await (const chunk of body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw tooLarge()
+    if (room?.isLost) throw errors.bodyTooSlow()
+    room?.came(chunk.byteLength)
+    // Of a body that does not say its length, twice as much as has come.
+    if (room && bytesPerByte * bytes > room.bytes) await room.resize(bytesPerByte * 2 * bytes)
+    yield chunk
+  }
+  if (room?.isLost) throw errors.bodyTooSlow()
 }
 
 async function bytesOf(
@@ -72,16 +99,10 @@ async function bytesOf(
   let chunks: Uint8Array[] = []
   let length = 0
   room.onLost = () => (chunks = [])
-  for await (const chunk of body ?? []) {
+  for await (const chunk of chunksOf(body, room, maxBytes, tooLarge)) {
     length += chunk.byteLength
-    if (length > maxBytes) throw tooLarge()
-    if (room.isLost) throw errors.bodyTooSlow()
-    room.came(chunk.byteLength)
-    // Of a body that does not say its length, twice as much as has come.
-    if (bytesPerByte * length > room.bytes) await room.resize(bytesPerByte * 2 * length)
     chunks.push(chunk)
   }
-  if (room.isLost) throw errors.bodyTooSlow()
   const bytes = new Uint8Array(length)
   let at = 0
   for (const chunk of chunks) {
@@ -105,17 +126,9 @@ class TextOfBody {
 
   async read(body: ReadableStream<Uint8Array> | null, room: Room | null): Promise<string> {
     if (room) room.onLost = () => (this.#text = '')
-    let bytes = 0
-    for await (const chunk of body ?? []) {
-      bytes += chunk.byteLength
-      if (bytes > this.#maxBytes) throw this.#tooLarge()
-      if (room?.isLost) throw errors.bodyTooSlow()
-      room?.came(chunk.byteLength)
-      // Of a body that does not say its length, twice as much as has come.
-      if (room && bytesPerByte * bytes > room.bytes) await room.resize(bytesPerByte * 2 * bytes)
+    for await (const chunk of chunksOf(body, room, this.#maxBytes, this.#tooLarge)) {
       this.#text += this.#decoder.decode(chunk, { stream: true })
     }
-    if (room?.isLost) throw errors.bodyTooSlow()
     return this.#text + this.#decoder.decode()
   }
 }
