@@ -51,13 +51,8 @@ export async function nextNumbers(
   count: number,
 ): Promise<readonly number[]> {
   const block = blockOf(session, table)
-  const numbers: number[] = []
+  const numbers = block.spare.splice(0, count)
   while (numbers.length < count) {
-    const again = block.spare.shift()
-    if (again !== undefined) {
-      numbers.push(again)
-      continue
-    }
     if (block.next >= block.end) {
       const size = Math.max(blockSize, count - numbers.length)
       const end = await take(session, table, column, size)
@@ -72,6 +67,7 @@ export async function nextNumbers(
 
 /** Takes numbers back whose rows never came to be, for certain: whoever may not write uses none up. */
 export function giveBack(session: ClusterSession, table: Table, numbers: readonly number[]): void {
+  if (numbers.length === 0) return
   const block = blockOf(session, table)
   block.spare = [...block.spare, ...numbers].sort((a, b) => a - b).slice(0, maxSpare)
 }

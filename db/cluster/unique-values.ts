@@ -129,7 +129,7 @@ export async function reserve(
  */
 export async function foresee(session: ClusterSession, claims: readonly Claim[]): Promise<Reserved> {
   const writing = session.writing()
-  const held = (await onLookups(writing, claims, (own) => [findText(own)])).map((row) => heldOf(row, claims))
+  const held = await entriesOf(writing, claims)
   const byValue = claimsByValue(claims)
   const others = held.filter((entry) => entry.slot !== byValue.get(keyOf(entry))?.slot)
   const { absent, unknown } = await absentOf(writing, others, () => false)
@@ -170,7 +170,11 @@ export async function find(
   values: readonly string[],
 ): Promise<Held[]> {
   const claims = values.map((value): Claim => ({ table, column, value, slot: 0 }))
-  const rows = await onLookups(session.writing(), claims, (own) => [findText(own)])
+  return entriesOf(session.writing(), claims)
+}
+
+async function entriesOf(writing: ClusterSession, claims: readonly Claim[]): Promise<Held[]> {
+  const rows = await onLookups(writing, claims, (own) => [findText(own)])
   return rows.map((row) => heldOf(row, claims))
 }
 

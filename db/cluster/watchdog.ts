@@ -210,8 +210,8 @@ export class Watchdog {
     const isBusy = this.#spent(database, costs, now) > busyPart
     if (payer === null) return
     const { slowMs } = this.#options
-    const others = [...(this.#running.get(database) ?? nothing)]
-    const keptWaiting = others.some((other) => other.payer?.caller !== payer.caller)
+    // What is fast wherever it runs is asked nothing more.
+    const keptWaiting = costs.some((ms) => ms >= slowMs * busyFraction) && this.#isBeside(database, payer)
     let [slow, counted, countsMs] = [0, 0, slowMs]
     for (const [i, text] of texts.entries()) {
       const ms = costs[i] ?? 0
@@ -232,6 +232,12 @@ export class Watchdog {
     this.#callers.take(caller, counted * factor, payer.share.caller, now)
     // Of the role's share, only what is slow anywhere takes: a busy hour of ordinary queries is nobody's fault.
     if (slow > 0) this.#chargeRole(run, payer, slow, now)
+  }
+
+  /** Whether others than a caller have anything under way on a database. */
+  #isBeside(database: string, payer: Payer): boolean {
+    const running = [...(this.#running.get(database) ?? nothing)]
+    return running.some((other) => other.payer?.caller !== payer.caller)
   }
 
   /** Notes what queries have taken. @returns the part of the last seconds that they took of the database */

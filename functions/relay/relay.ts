@@ -149,13 +149,13 @@ export function createRelay(
     override async alarm(): Promise<void> {
       const { engine, servicesOf } = read()
       const services = servicesOf(this.env)
-      if ((await this.ctx.storage.get<string>('database')) === keeperName) {
+      const name = (await this.ctx.storage.get<string>('database')) ?? services.cluster.primary
+      if (name === keeperName) {
         await this.#openKeeper()?.recover()
         if (services.metrics) await handOver(services.meter, services.metrics())
         return
       }
       const session = services.cluster.open({ reads: false, seen: new Map() })
-      const name = (await this.ctx.storage.get<string>('database')) ?? services.cluster.primary
       const round: Round = { engine, services, session, name, wants: [Date.now() + pauseMs], failed: false }
       const repairs = (await this.#readRepairAt()) <= Date.now()
       if (repairs) await this.#setRepairAt(Date.now() + pauseMs)

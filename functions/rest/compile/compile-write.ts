@@ -209,7 +209,7 @@ function deniedRows(plan: WritePlan, statementOf: (reasons: string) => string): 
   if (reasons.length === 0) return null
   return writeStatement((parameters) => {
     const whens = reasons.map(([by, reason]) => {
-      const denied = deniedProposals(plan, parameters, by, chosenRows(plan, parameters))
+      const denied = deniedProposals(plan, parameters, by, fromChosen(plan, parameters))
       return `WHEN EXISTS (${denied}) THEN ${quoteText(denialPrefix + reason)}`
     })
     return statementOf(
@@ -219,7 +219,7 @@ function deniedRows(plan: WritePlan, statementOf: (reasons: string) => string): 
 }
 
 /** FROM and WHERE of the rows that an update changes; null for new rows. */
-export function chosenRows({ action, root, media }: WritePlan, parameters: ParameterList): string | null {
+export function fromChosen({ action, root, media }: WritePlan, parameters: ParameterList): string | null {
   if (action !== 'update') return null
   return ` FROM ${root.alias}${new ResourceCompiler(parameters, root, { media, maxRows: null }).chosen()}`
 }

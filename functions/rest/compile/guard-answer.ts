@@ -36,6 +36,12 @@ export function guardAnswer(
   }
 }
 
+/** The same for rows that are one text each, in the column `r`. @param added bytes that each may have besides */
+export function guardRows(statement: BoundStatement, maxBytes: number, added = 0): BoundStatement {
+  const size = added === 0 ? bytesOf(['r']) : `${bytesOf(['r'])}+${added}`
+  return guardAnswer(statement, { columns: 'r', size, maxBytes, maxRows: null })
+}
+
 /** Bytes of columns that may be null. */
 export function bytesOf(columns: readonly string[]): string {
   return columns.length === 0 ? '0' : columns.map((column) => `ifnull(octet_length(${column}),0)`).join('+')

@@ -26,6 +26,7 @@ import type { BoundStatement, Row } from '../../../db/sql/statement.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
 import { canonicalText } from '../plan/place.ts'
+import type { WritePlan } from '../plan/plan.ts'
 import { bind } from './bound-read.ts'
 import { deniedParts } from './execute-denied.ts'
 import { plannedFor, runSurely } from './execute-parts.ts'
@@ -87,7 +88,6 @@ export async function runReserving(
     return runSurely(bound, session, site, (part) => statementsOf(part, planned))
   }
   // Of several parts, all or none begin: what one is refused for is told then as if it had been tried.
-  const isUndone = plan.preferences.tx === 'rollback'
   const denied = await deniedParts(bound, site, session, rowsOf)
   if (denied.length > 0) return denied
   for (let attempt = 1; ; attempt++) {
@@ -120,7 +120,7 @@ export async function runReserving(
     const isDone = outcomes.every((outcome) => 'results' in outcome)
     // A merge may have passed a row over, and with it what was reserved for it.
     const unused = isDone && plan.conflict === null ? [] : claims
-    if (!isUndone) session.later(releaseUnused(session, [...unused, ...freed]))
+    if (!isUndone(plan)) session.later(releaseUnused(session, [...unused, ...freed]))
     if (!isAnyRevoked) return own
     // What another part has committed cannot begin again: it is told beside those that are not.
     if (attempt >= maxAttempts || outcomes.some((outcome) => 'results' in outcome)) {
@@ -207,6 +207,11 @@ async function reserveForUpdate(
   }
 }
 
+/** Whether it leaves nothing behind: then nothing is reserved for it, and nothing is to be released. */
+function isUndone({ preferences }: WritePlan): boolean {
+  return preferences.tx === 'rollback'
+}
+
 /** Reserves values, or finds those that other rows have. */
 async function reserveAll(
   { plan }: BoundWrite,
@@ -214,12 +219,11 @@ async function reserveAll(
   session: ClusterSession,
   isAgain: boolean,
 ): Promise<Omit<Reserved, 'contended'>> {
-  const isUndone = plan.preferences.tx === 'rollback'
   const { permits, taken, contended, unproven } = await beforeWriting(
-    isUndone ? foresee(session, claims) : reserve(session, claims, crypto.randomUUID(), isAgain),
+    isUndone(plan) ? foresee(session, claims) : reserve(session, claims, crypto.randomUUID(), isAgain),
   )
   if (taken.length === 0 && !contended) return { permits, taken, unproven }
-  if (!isUndone) session.later(releaseUnused(session, claims))
+  if (!isUndone(plan)) session.later(releaseUnused(session, claims))
   if (taken.length === 0) throw errors.valueContended(plan.root.table.name)
   return { permits, taken, unproven }
 }
@@ -294,7 +298,7 @@ function distributedBy({ plan }: BoundWrite): string {
 function freedStatements(bound: BoundWrite, rows: readonly StoredRow[]): BoundStatement[] {
   const { plan, compiled } = bound
   const { freed } = compiled
-  if (freed === null || plan.preferences.tx === 'rollback') return []
+  if (freed === null || isUndone(plan)) return []
   const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
   return chunks.map((chunk) => bind(freed, bound, chunk))
 }

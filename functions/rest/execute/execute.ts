@@ -15,7 +15,7 @@ import type { BoundStatement } from '../../../db/sql/statement.ts'
 import type { Budget } from '../ask/budget.ts'
 import { byteLength } from '../ask/byte-length.ts'
 import { type CompiledGather, type CompiledRead, joinedOf, maxGathered } from '../compile/compile-read.ts'
-import { bytesOf, guardAnswer } from '../compile/guard-answer.ts'
+import { bytesOf, guardAnswer, guardRows } from '../compile/guard-answer.ts'
 import { maxParameterBytes } from '../compile/sql.ts'
 import { type BoundName, errors } from '../errors.ts'
 import type { Bindings } from '../plan/bindings.ts'
@@ -77,13 +77,7 @@ async function readRows(
   if (parts.length > 1) return readParts({ site, plan, compiled, bindings, session, boundRows })
   const counts = compiled.count ? [compiled.count] : []
   // What it shows is bounded in the statement: more than may be shown never leaves the database.
-  const rowsWithin = (maxBytes: number) =>
-    guardAnswer(bind(compiled.rows, bindings, boundRows), {
-      columns: 'r',
-      size: bytesOf(['r']),
-      maxBytes,
-      maxRows: null,
-    })
+  const rowsWithin = (maxBytes: number) => guardRows(bind(compiled.rows, bindings, boundRows), maxBytes)
   const ask = async (main: BoundStatement) => {
     const statements = [main, ...counts.map((statement) => bind(statement, bindings, boundRows))]
     const { answers, missing } = answersOf(await session.run(site, () => statements), plan)

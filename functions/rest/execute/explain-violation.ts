@@ -11,7 +11,7 @@ import type { Row } from '../../../db/sql/statement.ts'
 import { allRows, type RowPolicy } from '../../access/rights.ts'
 import { deniedProposals, policyTerms } from '../compile/compile-policy.ts'
 import { ResourceCompiler } from '../compile/compile-resource.ts'
-import { chosenRows } from '../compile/compile-write.ts'
+import { fromChosen } from '../compile/compile-write.ts'
 import { allOf, type ParameterList, type Statement, writeStatement } from '../compile/sql.ts'
 import { errors } from '../errors.ts'
 import type { ReferencePlan } from '../plan/plan.ts'
@@ -87,7 +87,7 @@ async function explainUnique(error: ConstraintError, write: BoundWrite, ask: Ask
 async function whatDenies({ plan, chunks }: BoundWrite, ask: Ask): Promise<'check' | ReferencePlan | null> {
   const statementFor = (by: 'check' | ReferencePlan) =>
     writeStatement(
-      (parameters) => `${deniedProposals(plan, parameters, by, chosenRows(plan, parameters))} LIMIT 1`,
+      (parameters) => `${deniedProposals(plan, parameters, by, fromChosen(plan, parameters))} LIMIT 1`,
     )
   const reasons = [...(plan.check.kind === 'all' ? [] : ['check' as const]), ...plan.references]
   for (const by of reasons) {

@@ -10,7 +10,7 @@ import { byteLength } from '../ask/byte-length.ts'
 import { compileKeyed } from '../compile/compile-keyed.ts'
 import { compileRollback } from '../compile/compile-rollback.ts'
 import { affectedRows } from '../compile/compile-write.ts'
-import { bytesOf, guardAnswer } from '../compile/guard-answer.ts'
+import { guardRows } from '../compile/guard-answer.ts'
 import type { Statement } from '../compile/sql.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
@@ -45,22 +45,16 @@ export function statementsFor(
   const statements = chunks.flatMap((chunk) => [
     ...(existing ? [bind(existing, bound, chunk)] : []),
     ...(forbid ? [bind(forbid, bound, chunk)] : []),
-    ...(doomed ? [withinAnswer(bound, bind(doomed, bound), 0)] : []),
+    ...(doomed ? [guardRows(bind(doomed, bound), bound.budget.answerBytes)] : []),
     bind(write, bound, chunk),
     ...(returns ? [] : [bind(affectedRows, bound)]),
   ])
   const behind = [...after, ...guards].map((guard) => bind(guard, bound))
   if (!measured) return [...statements, ...behind]
   // What an update writes is in the payload; the rest of its rows is as it was.
-  const rowsBefore = withinAnswer(bound, bind(measured, bound), byteLength(chunks[0] ?? ''))
+  const rowsBefore = guardRows(bind(measured, bound), bound.budget.answerBytes, byteLength(chunks[0] ?? ''))
   const measure = { ...rowsBefore, text: `SELECT count(*) AS n FROM (${rowsBefore.text})` }
   return [measure, ...statements, ...behind]
-}
-
-/** @param added bytes that each row may have besides */
-function withinAnswer({ budget }: BoundWrite, statement: BoundStatement, added: number): BoundStatement {
-  const size = `${bytesOf(['r'])}+${added}`
-  return guardAnswer(statement, { columns: 'r', size, maxBytes: budget.answerBytes, maxRows: null })
 }
 
 /** The same with what its key needs around it. */
