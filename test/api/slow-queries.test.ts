@@ -8,13 +8,13 @@ import { defineFunction, type FunctionManifest, scalar } from '../../functions/d
 import { createGateway } from '../../functions/gateway.ts'
 import { fetchFrom } from '../support/later-work.ts'
 import { secretKey } from '../support/worker-client.ts'
-import { wrapDatabase } from '../support/wrap-database.ts'
+import { replaceDatabases, wrapDatabase } from '../support/wrap-database.ts'
 
 const own = env as unknown as Record<string, unknown>
 
 /** The databases, but statements that compare composers say that they took more than a second. */
 function slowed(): Record<string, unknown> {
-  const slow = (database: D1Database) =>
+  return replaceDatabases(own, (database) =>
     wrapDatabase((constraint) => {
       const session = database.withSession(constraint)
       let isSlow = false
@@ -33,12 +33,7 @@ function slowed(): Record<string, unknown> {
           return result
         },
       }
-    })
-  return Object.fromEntries(
-    Object.entries(own).map(([name, value]) => [
-      name,
-      /^(?:DB|SHARD_\d+)$/.test(name) ? slow(value as D1Database) : value,
-    ]),
+    }),
   )
 }
 

@@ -9,7 +9,7 @@ import { createGateway } from '../../functions/gateway.ts'
 import { fetchFrom } from '../support/later-work.ts'
 import { databases } from '../support/one-and-many.ts'
 import { secretKey } from '../support/worker-client.ts'
-import { wrapDatabase } from '../support/wrap-database.ts'
+import { replaceDatabases, wrapDatabase } from '../support/wrap-database.ts'
 
 const jwtSecret = 'a-secret-of-what-comes-before-policies-that-is-long-enough'
 const own: Condition<{ readonly customerId: SQLiteColumn }> = ({ caller, row }) =>
@@ -39,7 +39,7 @@ const listening = (database: D1Database) =>
     }
   })
 const bindings = {
-  ...Object.fromEntries(Object.entries(databases).map(([name, database]) => [name, listening(database)])),
+  ...replaceDatabases(databases, listening),
   ATOLL_SECRET_KEY: secretKey,
   ATOLL_JWT_SECRET: jwtSecret,
   ATOLL_RATE_LIMITS: 'off',

@@ -134,8 +134,9 @@ export async function driveHostile(terms: HostileTerms): Promise<HostileResult> 
       const url = await server.addressOf()
       const [pid = 0] = serversOf(url)
       const look = async (collect: boolean): Promise<Memory> => {
-        const { used, buffers } = await isolateMemoryOf(server.miniflare, 'atoll', collect)
-        return { isolate: Math.round(used + buffers), process: memoryOf(pid) }
+        const inspector = await server.miniflare.getInspectorURL()
+        const { used, buffers } = await isolateMemoryOf(inspector, 'atoll', { collect })
+        return { isolate: Math.round((used + buffers) / 2 ** 20), process: memoryOf(pid) }
       }
       return await drive(url, pid, look, terms)
     } finally {

@@ -4,32 +4,41 @@
  * Source: https://chromedevtools.github.io/devtools-protocol/tot/Runtime/#method-getHeapUsage
  * @module
  */
-import type { Miniflare } from 'miniflare'
 import { WebSocket } from 'ws'
 
+/** Bytes, garbage included unless it was collected before. */
 export interface IsolateMemory {
-  /** Values, in megabytes. */
+  /** Of values. */
   readonly used: number
-  /** Of buffers, in megabytes. */
+  /** Of the engine's own objects around them. */
+  readonly embedder: number
+  /** Of buffers. */
   readonly buffers: number
 }
 
-/** @param collect whether garbage is collected before */
+/**
+ * @param inspector as `getInspectorURL` of Miniflare has it
+ * @param collect whether garbage is collected before
+ * @throws when there is no such isolate, or it has not answered in time
+ */
 export async function isolateMemoryOf(
-  miniflare: Miniflare,
+  inspector: URL,
   worker: string,
-  collect: boolean,
+  { collect = false, timeoutMs = 60_000 } = {},
 ): Promise<IsolateMemory> {
-  const inspector = new URL(String(await miniflare.getInspectorURL()).replace(/^ws/, 'http'))
-  const listed = (await (await fetch(new URL('/json', inspector))).json()) as readonly { id: string }[]
-  const found = listed.find(({ id }) => id === `core:user:${worker}`)
-  if (!found) throw new Error(`no isolate of ${worker} among ${listed.map(({ id }) => id).join(', ')}`)
-  const socket = new WebSocket(`${inspector.origin.replace(/^http/, 'ws')}/${found.id}`)
+  const signal = AbortSignal.timeout(timeoutMs)
+  const answer = await fetch(`http://127.0.0.1:${inspector.port}/json`, { signal })
+  const targets = (await answer.json()) as { readonly id: string; readonly webSocketDebuggerUrl: string }[]
+  const found = targets.find(({ id }) => id === `core:user:${worker}`)
+  if (!found) throw new Error(`no isolate of ${worker} among ${targets.map(({ id }) => id).join(', ')}`)
+  const socket = new WebSocket(found.webSocketDebuggerUrl)
+  signal.addEventListener('abort', () => socket.terminate())
   try {
     await new Promise((done, failed) => socket.once('open', done).once('error', failed))
     if (collect) await call(socket, 1, 'HeapProfiler.collectGarbage')
-    const { usedSize = 0, backingStorageSize = 0 } = await call(socket, 2, 'Runtime.getHeapUsage')
-    return { used: usedSize / 2 ** 20, buffers: backingStorageSize / 2 ** 20 }
+    const usage = await call(socket, 2, 'Runtime.getHeapUsage')
+    const { usedSize = 0, embedderHeapUsedSize = 0, backingStorageSize = 0 } = usage
+    return { used: usedSize, embedder: embedderHeapUsedSize, buffers: backingStorageSize }
   } finally {
     socket.close()
   }
@@ -48,6 +57,7 @@ function call(socket: WebSocket, id: number, method: string): Promise<Record<str
       else failed(new Error(JSON.stringify(answer)))
     })
     socket.once('error', failed)
+    socket.once('close', () => failed(new Error('the inspector has closed the connection')))
     socket.send(JSON.stringify({ id, method }))
   })
 }

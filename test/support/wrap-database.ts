@@ -25,9 +25,22 @@ export function wrapDatabase(open: (constraint: string) => OpenedDatabase): D1Da
   return { withSession } as unknown as D1Database
 }
 
+/** An environment with other databases in the place of its own. */
+export function replaceDatabases(
+  env: Record<string, unknown>,
+  replace: (database: D1Database) => D1Database,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [
+      name,
+      /^(?:DB|SHARD_\d+)$/.test(name) ? replace(value as D1Database) : value,
+    ]),
+  )
+}
+
 /** An environment whose databases tell of each call. */
 export function countingCalls(env: Record<string, unknown>, count: () => void): Record<string, unknown> {
-  const counting = (database: D1Database) =>
+  return replaceDatabases(env, (database) =>
     wrapDatabase((constraint) => {
       const session = database.withSession(constraint)
       return {
@@ -38,11 +51,6 @@ export function countingCalls(env: Record<string, unknown>, count: () => void): 
           return call()
         },
       }
-    })
-  return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [
-      name,
-      /^(?:DB|SHARD_\d+)$/.test(name) ? counting(value as D1Database) : value,
-    ]),
+    }),
   )
 }
