@@ -7,18 +7,18 @@ import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Hono } from 'hono'
 import type { z } from 'zod'
-import type { Caller } from './access/caller.ts'
 import type { AtollConfig } from './areas.ts'
+import type { Caller } from './core/caller.ts'
 import type { AtollEnv, Env } from './core/context.ts'
 import type { Jobs } from './jobs/send-jobs.ts'
 
-export type { Caller } from './access/caller.ts'
 export {
   defineOrigins,
   type OriginDeclarations,
   type PoolDeclaration,
   type RouteDeclaration,
 } from './balancer/declarations.ts'
+export type { Caller } from './core/caller.ts'
 export type { AtollEnv } from './core/context.ts'
 export {
   changes,

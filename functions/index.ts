@@ -8,8 +8,8 @@ import { app } from './local/join-app.ts'
 import { createRelay } from './relay/relay.ts'
 
 export { JobLimits } from './jobs/job-limit.ts'
+export { Metrics } from './meter/metrics-store.ts'
 export { Advisor } from './monitor/advise/advisor.ts'
-export { Metrics } from './monitor/metrics-store.ts'
 export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

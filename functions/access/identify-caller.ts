@@ -1,6 +1,6 @@
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
+import { type Caller, serviceCaller, subjectOf } from '../core/caller.ts'
 import type { Keys } from '../core/config.ts'
-import { type Caller, serviceCaller, subjectOf } from './caller.ts'
 import type { AccessConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { TokenVerifier } from './verify-token.ts'

@@ -1,5 +1,5 @@
+import { type Caller, identityOf } from '../core/caller.ts'
 import type { Limits } from '../core/context.ts'
-import { type Caller, identityOf } from './caller.ts'
 import { errors } from './errors.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { Catalog, Table } from '../../db/catalog/catalog.ts'
 import type { Grant, RowCondition, RowRule } from '../../db/catalog/grants.ts'
 import type { Operation, PolicyCaller } from '../../db/catalog/policy.ts'
-import type { Caller } from './caller.ts'
+import type { Caller } from '../core/caller.ts'
 import { errors } from './errors.ts'
 import { seenTable, seenWhole } from './seen-table.ts'
 

@@ -3,12 +3,12 @@
  * @module
  */
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Caller } from '../access/caller.ts'
 import { callerKey, callerNetwork } from '../access/rate-limit.ts'
+import type { Caller } from '../core/caller.ts'
 import type { CoreConfig } from '../core/config.ts'
 import type { AtollEnv, Services } from '../core/context.ts'
-import { writeTrace } from '../monitor/request-trace.ts'
-import { isTimed } from '../rest/answer/timing.ts'
+import { writeTrace } from '../core/request-trace.ts'
+import { isTimed } from '../core/timing.ts'
 import type { RestConfig } from '../rest/config.ts'
 import { type Answered, defaultTimeouts, type Job } from './attempt.ts'
 import { passOn, receiveBody } from './body.ts'

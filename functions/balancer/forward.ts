@@ -4,7 +4,7 @@
  */
 
 import type { AtollError } from '../../db/errors/atoll-error.ts'
-import { within } from '../cache/coalescer.ts'
+import { within } from '../core/coalescer.ts'
 import { type Answered, type Attempt, attempt, type Job, type Lost, type Try } from './attempt.ts'
 import { errors } from './errors.ts'
 import type { PickRequest } from './pool.ts'

@@ -1,4 +1,4 @@
-import { within } from '../cache/coalescer.ts'
+import { within } from '../core/coalescer.ts'
 import { emit } from '../core/events.ts'
 import type { Pool } from './pool.ts'
 import { reportOf } from './pool-view.ts'

@@ -4,7 +4,7 @@
  */
 import { RetryBudget } from '../../db/cluster/retry-budget.ts'
 import { emit } from '../core/events.ts'
-import { Histogram } from '../monitor/histogram.ts'
+import { Histogram } from '../meter/histogram.ts'
 import { Breaker } from './breaker.ts'
 import type { PoolDeclaration, StrategyDeclaration } from './declarations.ts'
 import { Origin, type OriginOrders, type OriginTarget } from './origin.ts'

@@ -1,5 +1,5 @@
 import { connect } from 'cloudflare:sockets'
-import { within } from '../cache/coalescer.ts'
+import { within } from '../core/coalescer.ts'
 
 /** Origins that the platform does not let us try in this way: Cloudflare's own addresses. */
 const untried = new Set<string>()

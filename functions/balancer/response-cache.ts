@@ -6,7 +6,7 @@
 import CachePolicy from 'http-cache-semantics'
 import { AtollError } from '../../db/errors/atoll-error.ts'
 import { RecentMap } from '../../db/memory/recent-map.ts'
-import { within } from '../cache/coalescer.ts'
+import { within } from '../core/coalescer.ts'
 import { bounded } from './body.ts'
 import { errors } from './errors.ts'
 import type { ProxyVisit } from './proxy-visit.ts'

@@ -6,6 +6,7 @@ import { pause } from '../../db/cluster/database.ts'
 import { laterOf } from '../../db/cluster/session.ts'
 import { isShareTaken } from '../../db/errors/errors.ts'
 import { RecentMap } from '../../db/memory/recent-map.ts'
+import { Coalescer, within } from '../core/coalescer.ts'
 import { hashText } from '../core/hash-text.ts'
 import { type CacheEntry, entryText } from './cache-entry.ts'
 import {
@@ -21,7 +22,6 @@ import {
   served,
 } from './cache-query.ts'
 import type { CacheStore, Lease } from './cache-store.ts'
-import { Coalescer, within } from './coalescer.ts'
 import type { FirstLevel } from './first-level.ts'
 import {
   bookmarksOf,

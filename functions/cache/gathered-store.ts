@@ -1,5 +1,5 @@
+import { Coalescer, within } from '../core/coalescer.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
-import { Coalescer, within } from './coalescer.ts'
 
 /** Keys that one call reads beside its own. */
 const maxShared = 200

@@ -2,10 +2,11 @@
  * Asks the store what a read must know: what its tags are now, the entry that there may be, and the caller's last writes.
  * @module
  */
+
+import { Coalescer } from '../core/coalescer.ts'
 import { type CacheEntry, parseEntry } from './cache-entry.ts'
 import { type CacheQuery, isCurrent } from './cache-query.ts'
 import type { CacheStore } from './cache-store.ts'
-import { Coalescer } from './coalescer.ts'
 import type { Held } from './first-level.ts'
 import { type Generation, generationKey, readGeneration } from './generation.ts'
 import { LastWrites, lastWritesKey } from './last-writes.ts'

@@ -1,5 +1,5 @@
+import { Coalescer, within } from '../core/coalescer.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
-import { Coalescer, within } from './coalescer.ts'
 import { replicaLagMs } from './generation.ts'
 import { isOlder, type KeeperAccess, parseTrust, StoreDistrusted, StoreLags, type Trust } from './trust.ts'
 

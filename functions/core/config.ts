@@ -9,6 +9,8 @@ import type { Env } from './context.ts'
 export interface CoreConfig {
   /** Origins that browsers may call from; `*` for all. Default `*`. */
   readonly corsOrigins: '*' | readonly string[]
+  /** Whether all answers carry `Server-Timing`, and not only those that the secret key asks it of. Default false. */
+  readonly serverTiming: boolean
   /** Largest body of a request to `/rest/v1`, in bytes. Default 10,000,000. */
   readonly maxBodyBytes: number
   /** Longest time that a database may take to answer, in milliseconds. Default 10,000. */
@@ -38,6 +40,7 @@ export interface CoreConfig {
 
 export const coreDefaults: CoreConfig = {
   corsOrigins: '*',
+  serverTiming: false,
   maxBodyBytes: 10_000_000,
   databaseTimeoutMs: 10_000,
   slowQueryMs: 100,

@@ -25,6 +25,7 @@ export const errors = {
     new AtollError(413, 'PGRST102', 'The body is too large', {
       details: `At most ${maxBytes} bytes are accepted.`,
     }),
+  invalidBody: (message: string) => new AtollError(400, 'PGRST102', message),
   invalidPath: () => new AtollError(404, 'PGRST125', 'Invalid path specified in request URL'),
   notNull: (table: string, column: string, details: string | null) =>
     new AtollError(

@@ -4,7 +4,7 @@
  */
 
 import type { RepairNote } from '../../db/restores/repair-note.ts'
-import { currentTrace } from '../monitor/request-trace.ts'
+import { currentTrace } from './request-trace.ts'
 
 /** A request failed for a reason that its caller is not told. */
 export interface InternalErrorEvent {

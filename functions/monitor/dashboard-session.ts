@@ -5,7 +5,7 @@
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { AtollEnv } from '../core/context.ts'
-import { readJsonOf } from '../rest/ask/read-body.ts'
+import { readJsonOf } from '../core/read-body.ts'
 import { errors } from './errors.ts'
 
 const cookieName = 'atoll-dashboard'

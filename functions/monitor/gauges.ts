@@ -10,8 +10,8 @@ import type { PoolView } from '../balancer/shown-pool.ts'
 import type { Services } from '../core/context.ts'
 import { emit } from '../core/events.ts'
 import { countJobs } from '../jobs/show-jobs.ts'
-import type { KeptBy } from './metrics-store.ts'
-import { addKept } from './metrics-tables.ts'
+import type { KeptBy } from '../meter/metrics-store.ts'
+import { addKept } from '../meter/metrics-tables.ts'
 import type { Gauge } from './open-metrics.ts'
 
 export async function readGauges(services: Services, pools: readonly string[]): Promise<readonly Gauge[]> {

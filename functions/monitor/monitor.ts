@@ -5,12 +5,12 @@
 import { Hono } from 'hono'
 import type { AtollEnv } from '../core/context.ts'
 import type { Engine } from '../core/engine.ts'
+import { writeHeaders } from '../meter/measure.ts'
+import { nothing } from '../meter/merge.ts'
 import { createDashboardApi } from './dashboard-api.ts'
 import { checkOwnPage, signIn, signOut, whoIsSignedIn } from './dashboard-session.ts'
 import { errors } from './errors.ts'
 import { readGauges } from './gauges.ts'
-import { writeHeaders } from './measure.ts'
-import { nothing } from './merge.ts'
 import { openMetricsType, prometheusType, writeMetrics } from './open-metrics.ts'
 
 export function createMetricsRoute({ origins }: Engine) {

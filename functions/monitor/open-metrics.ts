@@ -3,9 +3,9 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/ for those who do not take it.
  * @module
  */
-import { boundOf } from './histogram.ts'
-import type { Measures } from './merge.ts'
-import { type Family, families, familyOf, type Labels, labelsOf } from './series.ts'
+import { boundOf } from '../meter/histogram.ts'
+import type { Measures } from '../meter/merge.ts'
+import { type Family, families, familyOf, type Labels, labelsOf } from '../meter/series.ts'
 
 /** A value as it is now. */
 export interface Gauge {

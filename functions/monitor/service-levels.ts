@@ -3,11 +3,12 @@
  * Reliability Workbook", chapter 5: https://sre.google/workbook/alerting-on-slos/
  * @module
  */
+
+import { boundOf } from '../meter/histogram.ts'
+import type { Measures } from '../meter/merge.ts'
+import type { MetricsAccess, Point } from '../meter/metrics-store.ts'
+import { type Family, familyOf, labelsOf } from '../meter/series.ts'
 import type { MonitorConfig } from './config.ts'
-import { boundOf } from './histogram.ts'
-import type { Measures } from './merge.ts'
-import type { MetricsAccess, Point } from './metrics-store.ts'
-import { type Family, familyOf, labelsOf } from './series.ts'
 import type { ObjectiveState } from './shown.ts'
 
 /** What is promised of an area or a route. */

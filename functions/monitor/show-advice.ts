@@ -3,10 +3,10 @@
  * @module
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { ShapeCost, ShapeDelta } from '../meter/delta.ts'
 import type { Candidate } from './advise/candidates.ts'
 import type { Advice, ExistingIndex } from './advise/find-advice.ts'
 import type { MonitorConfig } from './config.ts'
-import type { ShapeCost, ShapeDelta } from './delta.ts'
 import type { ShownAdvice, ShownIndex } from './shown.ts'
 
 /** What rows cost: https://developers.cloudflare.com/d1/platform/pricing/ */

@@ -6,14 +6,14 @@
 import { PostgrestClient } from '@supabase/postgrest-js'
 import { laterOf } from '../../db/cluster/session.ts'
 import { AtollError } from '../../db/errors/atoll-error.ts'
-import { serviceCaller } from '../access/caller.ts'
+import { serviceCaller } from '../core/caller.ts'
 import type { Services, Visit } from '../core/context.ts'
 import { errorResponse } from '../core/error-response.ts'
+import { createInnerSession, type OwnSession } from '../core/inner-session.ts'
+import { sessionHeader } from '../databases/session-token.ts'
 import type { Api, DataClient, ServiceApi } from '../define.ts'
-import { sessionHeader } from '../rest/session-token.ts'
 import type { AppDatabases } from './app-databases.ts'
 import { errors } from './errors.ts'
-import { createInnerSession, type OwnSession } from './inner-session.ts'
 
 /** Where the clients think that they are asking; nobody is asked there. */
 const address = 'http://atoll.internal/rest/v1'

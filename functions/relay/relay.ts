@@ -24,14 +24,14 @@ import { readRedis } from '../core/config.ts'
 import { databasesOf, type Env, type Services, servicesFor } from '../core/context.ts'
 import { type App, type Engine, engineOf } from '../core/engine.ts'
 import { emit } from '../core/events.ts'
+import { lookAfterRestores, type RestoreMemory } from '../databases/restores.ts'
 import { cleanUp } from '../jobs/clean-up.ts'
 import { dispatch } from '../jobs/dispatch.ts'
 import { runSchedules } from '../jobs/schedules.ts'
 import { startFromChanges } from '../jobs/start-from-changes.ts'
+import { handOver } from '../meter/hand-over.ts'
 import { watchCopies, watchObjectives } from '../monitor/alerts.ts'
-import { handOver } from '../monitor/hand-over.ts'
 import { dropExpired, sweepFiles } from '../storage/sweep-files.ts'
-import { lookAfterRestores, type RestoreMemory } from './restores.ts'
 
 /** Five hundred keys each: 170 a second can be swept, round after round. */
 const maxKeyBatches = 20

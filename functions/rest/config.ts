@@ -16,8 +16,6 @@ export interface RestConfig {
   readonly legacyTargetNames: boolean
   /** Whether `/rest/v1/` describes the API. Default true. */
   readonly openapi: boolean
-  /** Whether all answers carry `Server-Timing`, and not only those that the secret key asks it of. Default false. */
-  readonly serverTiming: boolean
   /**
    * What one request to `/rest/v1` may ask, by role, as far as it differs from the defaults in `functions/rest/ask/budget.ts`: `anon`,
    * `authenticated`, `service_role`; all other roles have what `authenticated` has. Default none.
@@ -43,7 +41,6 @@ export const restDefaults: RestConfig = {
   aggregates: true,
   legacyTargetNames: true,
   openapi: true,
-  serverTiming: false,
   budgets: {},
   txRollback: true,
   idempotencyKeySeconds: 86_400,

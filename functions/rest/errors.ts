@@ -109,7 +109,6 @@ export const errors = {
     new AtollError(400, 'PGRST100', `The ${what} is nested more than ${maxDepth} levels deep`),
   rpcMethod: (method: string) =>
     new AtollError(405, 'PGRST101', `Cannot use the ${clip(method)} method on RPC`),
-  invalidBody: (message: string) => new AtollError(400, 'PGRST102', message),
   contentType: (type: string) =>
     new AtollError(415, 'PGRST102', `Content-Type not acceptable: ${clip(type)}`),
   /** A request asks for more than its role's budget has (`functions/rest/ask/budget.ts`). @param asked null: more, by how much is not known */

@@ -5,8 +5,8 @@
 
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { BoundStatement } from '../../db/sql/statement.ts'
-import { type Caller, identityOf, subjectOf } from '../access/caller.ts'
 import { policyCallerOf } from '../access/rights.ts'
+import { type Caller, identityOf, subjectOf } from '../core/caller.ts'
 import {
   type BucketPolicies,
   everyObject,

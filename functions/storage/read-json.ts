@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { parseJson } from '../rest/ask/parse-payload.ts'
-import { readBody } from '../rest/ask/read-body.ts'
+import { parseJson } from '../core/parse-json.ts'
+import { readBody } from '../core/read-body.ts'
 import { errors } from './errors.ts'
 import type { StorageVisit } from './storage-context.ts'
 

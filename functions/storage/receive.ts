@@ -3,7 +3,7 @@
  * @module
  */
 
-import { within } from '../cache/coalescer.ts'
+import { within } from '../core/coalescer.ts'
 import type { Room } from '../core/pending-work.ts'
 import { errors } from './errors.ts'
 

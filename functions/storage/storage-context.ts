@@ -5,7 +5,7 @@
 import type { Context } from 'hono'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type AtollEnv, type Services, visitOf } from '../core/context.ts'
-import { accountOf } from '../rest/request-session.ts'
+import { accountOf } from '../databases/request-session.ts'
 import type { BucketPolicies } from './bucket-policies.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
 import type { StorageConfig } from './config.ts'

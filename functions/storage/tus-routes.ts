@@ -4,8 +4,8 @@
  * @module
  */
 import { type Context, Hono } from 'hono'
-import { identityOf } from '../access/caller.ts'
 import { callerNetwork } from '../access/rate-limit.ts'
+import { identityOf } from '../core/caller.ts'
 import { errors } from './errors.ts'
 import { dropUpload, finishUpload } from './finish-upload.ts'
 import { type ObjectRights, rightsOfSigned } from './object-access.ts'

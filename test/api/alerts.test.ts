@@ -4,8 +4,8 @@ import tables from '../../db/app/tables.ts'
 import { type Env, servicesFor } from '../../functions/core/context.ts'
 import { engineOf } from '../../functions/core/engine.ts'
 import { listJobs } from '../../functions/jobs/show-jobs.ts'
+import type { MetricsAccess } from '../../functions/meter/metrics-store.ts'
 import { watchObjectives } from '../../functions/monitor/alerts.ts'
-import type { MetricsAccess } from '../../functions/monitor/metrics-store.ts'
 
 describe('a service level', () => {
   it('is told once when it begins to burn, and once when it is over, as jobs that send webhooks', async () => {

@@ -3,9 +3,9 @@ import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Env } from '../../functions/core/context.ts'
-import type { Delta } from '../../functions/monitor/delta.ts'
-import type { MetricsAccess } from '../../functions/monitor/metrics-store.ts'
-import { type MetricsStorage, MetricsTables } from '../../functions/monitor/metrics-tables.ts'
+import type { Delta } from '../../functions/meter/delta.ts'
+import type { MetricsAccess } from '../../functions/meter/metrics-store.ts'
+import { type MetricsStorage, MetricsTables } from '../../functions/meter/metrics-tables.ts'
 
 const hour = 3600
 /** At the beginning of an hour. */

@@ -7,7 +7,7 @@ import type { PoolDeclaration, StrategyDeclaration } from '../../functions/balan
 import type { Origin } from '../../functions/balancer/origin.ts'
 import { Pool } from '../../functions/balancer/pool.ts'
 import { hashOf } from '../../functions/balancer/strategies/maglev.ts'
-import { Histogram } from '../../functions/monitor/histogram.ts'
+import { Histogram } from '../../functions/meter/histogram.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
 export interface SimulationSettings {

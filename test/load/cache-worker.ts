@@ -9,8 +9,8 @@ import { createGateway } from '../../functions/gateway.ts'
 import { createRelay } from '../../functions/relay/relay.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 interface Bindings {
   readonly UPSTASH_REDIS_REST_URL: string

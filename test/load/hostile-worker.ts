@@ -9,8 +9,8 @@ import { app } from '../../functions/local/join-app.ts'
 import { createRelay } from '../../functions/relay/relay.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 const notes = sqliteTable('notes', { id: integer('id').primaryKey(), data: text('data', { mode: 'json' }) })
 

@@ -10,8 +10,8 @@ import { createRelay } from '../../functions/relay/relay.ts'
 import tables, { done, migrations } from './jobs-tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 const nothing = defineJob({ name: 'nothing', input: z.object({ n: z.int() }), run: async () => undefined })
 const effect = defineJob({

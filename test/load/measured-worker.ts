@@ -11,8 +11,8 @@ const worker = createWorker(app)
 let off: Record<string, unknown> | undefined
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../functions/monitor/metrics-store.ts'
 export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 

@@ -7,8 +7,8 @@ import { createWorker } from '../../functions/gateway.ts'
 import { createRelay } from '../../functions/relay/relay.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 const app = { tables, config: { cache: false, storageMaxObjectBytes: 3_000_000_000 } }
 export const PoolWatch = createPoolWatch(app)

@@ -90,8 +90,8 @@ const app = {
 }
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../functions/monitor/metrics-store.ts'
 export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

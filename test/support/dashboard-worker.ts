@@ -36,8 +36,8 @@ const app: App = {
 }
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../functions/monitor/metrics-store.ts'
 export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

@@ -18,8 +18,8 @@ import { createWorker } from '../../functions/gateway.ts'
 import { createRelay } from '../../functions/relay/relay.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../functions/monitor/metrics-store.ts'
 
 interface Settings {
   readonly RESEND_SECONDS?: string

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Coalescer } from '../../functions/cache/coalescer.ts'
+import { Coalescer } from '../../functions/core/coalescer.ts'
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms))
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Histogram } from '../../functions/monitor/histogram.ts'
+import { Histogram } from '../../functions/meter/histogram.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
 /** The exact quantile: the smallest value that so many are at most. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Caller } from '../../functions/access/caller.ts'
 import { limitRate } from '../../functions/access/rate-limit.ts'
+import type { Caller } from '../../functions/core/caller.ts'
 
 /** Stands in for Cloudflare's counters, to see what they are asked and to refuse. */
 function limiter(refused: string | null = null) {

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { checkPolicies } from '../../db/catalog/check-policies.ts'
 import { type Access, defineTables, distributed, local, reference, view } from '../../db/define.ts'
-import { type Caller, subjectOf } from '../../functions/access/caller.ts'
 import { policyCallerOf, Rights } from '../../functions/access/rights.ts'
+import { type Caller, subjectOf } from '../../functions/core/caller.ts'
 import { PlanCache } from '../../functions/rest/shapes/plan-cache.ts'
 
 const notes = sqliteTable(

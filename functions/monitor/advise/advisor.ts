@@ -5,7 +5,7 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import { databasesOf, type Env } from '../../core/context.ts'
-import type { ShapeDelta } from '../delta.ts'
+import type { ShapeDelta } from '../../meter/delta.ts'
 import { type Advice, type ExistingIndex, findAdvice, type Scratch } from './find-advice.ts'
 import { tablesRead } from './statement-columns.ts'
 

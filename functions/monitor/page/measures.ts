@@ -2,7 +2,7 @@
  * What the server has measured, as pages look at it.
  * @module
  */
-import { quantileOf } from '../histogram.ts'
+import { quantileOf } from '../../meter/histogram.ts'
 import { ask } from './ask.ts'
 
 export interface Measures {

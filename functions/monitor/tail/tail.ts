@@ -4,9 +4,9 @@
  * Source: https://developers.cloudflare.com/workers/observability/logs/tail-workers/
  * @module
  */
-import { handOver } from '../hand-over.ts'
-import { Meter } from '../meter.ts'
-import type { MetricsAccess, MetricsStore } from '../metrics-store.ts'
+import { handOver } from '../../meter/hand-over.ts'
+import { Meter } from '../../meter/meter.ts'
+import type { MetricsAccess, MetricsStore } from '../../meter/metrics-store.ts'
 
 interface TailEnv {
   readonly METRICS: DurableObjectNamespace<MetricsStore>

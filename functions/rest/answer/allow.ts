@@ -1,17 +1,18 @@
 import type { Catalog } from '../../../db/catalog/catalog.ts'
+import type { CoreConfig } from '../../core/config.ts'
+import { Timing } from '../../core/timing.ts'
 import type { RestConfig } from '../config.ts'
 import { errors } from '../errors.ts'
-import { Timing } from './timing.ts'
 
 /** OPTIONS without CORS: which methods a table answers. */
-export function allow(catalog: Catalog, config: RestConfig, name: string): Response {
+export function allow(catalog: Catalog, config: CoreConfig & RestConfig, name: string): Response {
   const table = catalog.tables.get(name)
   if (!table) throw errors.noTable(config.schema, name, null)
   const writes = table.kind === 'view' ? '' : `,POST${table.primaryKey.length > 0 ? ',PUT' : ''},PATCH,DELETE`
   return allowed(writes, config)
 }
 
-export function allowed(writes: string, config: RestConfig): Response {
+export function allowed(writes: string, config: CoreConfig): Response {
   const response = new Response(null, { status: 200, headers: { Allow: `OPTIONS,GET,HEAD${writes}` } })
   return Timing.of(response, config.serverTiming)
 }

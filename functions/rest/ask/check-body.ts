@@ -5,9 +5,9 @@
 
 import { endOfText } from '../../core/parse-lossless.ts'
 import type { PendingWork } from '../../core/pending-work.ts'
+import { readBody } from '../../core/read-body.ts'
 import { errors } from '../errors.ts'
 import type { Budget } from './budget.ts'
-import { readBody } from './read-body.ts'
 
 type BodyBudget = Pick<Budget, 'bodyBytes' | 'bodyRows' | 'bodyValues'>
 

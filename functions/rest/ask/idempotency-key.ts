@@ -5,7 +5,7 @@
  * @module
  */
 import type { WriteKey } from '../../../db/cluster/write-keys.ts'
-import { type Caller, identityOf } from '../../access/caller.ts'
+import { type Caller, identityOf } from '../../core/caller.ts'
 import type { RestConfig } from '../config.ts'
 import { errors } from '../errors.ts'
 

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { parseLossless } from '../../core/parse-lossless.ts'
+import { isRawNumber, parseJson } from '../../core/parse-json.ts'
 import { errors } from '../errors.ts'
 import { parseCsv } from './parse-csv.ts'
 
@@ -64,32 +64,6 @@ function jsonRows(text: string): readonly PayloadRow[] {
 
 function isObject(value: unknown): value is PayloadRow {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
-}
-
-/** A number with more digits than JavaScript keeps, as it was written. */
-export interface RawNumber {
-  readonly rawJSON: string
-}
-
-interface JsonWithSource {
-  rawJSON(text: string): RawNumber
-  isRawJSON(value: unknown): value is RawNumber
-}
-
-/** https://tc39.es/proposal-json-parse-with-source/, which V8 has and TypeScript's library does not know. */
-const sourceJson = JSON as unknown as JsonWithSource
-
-export function isRawNumber(value: unknown): value is RawNumber {
-  return sourceJson.isRawJSON(value)
-}
-
-/** Parses JSON; numbers that would lose digits are kept as they were written. */
-export function parseJson(text: string): unknown {
-  try {
-    return parseLossless(text, (digits) => sourceJson.rawJSON(digits))
-  } catch {
-    throw errors.invalidBody('Empty or invalid json')
-  }
 }
 
 /** The first line names the columns; `NULL` without quotes is null. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { byteLength } from '../ask/byte-length.ts'
+import { byteLength } from '../../core/byte-length.ts'
 import { errors } from '../errors.ts'
 
 /** D1's limit on patterns, in bytes. */

@@ -1,6 +1,6 @@
 import { type Column, keyColumn } from '../../../db/catalog/catalog.ts'
 import { makeRoutedId, makeRoutedNumber, slotOf, slotOfId } from '../../../db/slots/slots.ts'
-import { byteLength } from '../ask/byte-length.ts'
+import { byteLength } from '../../core/byte-length.ts'
 import type { Payload, PayloadRow } from '../ask/parse-payload.ts'
 import { errors } from '../errors.ts'
 import { canonicalText } from '../plan/place.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Column, isNumeric } from '../../../db/catalog/catalog.ts'
-import { isRawNumber } from '../ask/parse-payload.ts'
+import { isRawNumber } from '../../core/parse-json.ts'
 import { errors } from '../errors.ts'
 import { convertOperand, jsonNumber, parseArrayLiteral } from '../plan/convert-operand.ts'
 

@@ -6,7 +6,7 @@
 import type { Part } from '../../../db/cluster/parts.ts'
 import { noAnswer, readAnswer } from '../../../db/cluster/write-keys.ts'
 import type { BoundStatement } from '../../../db/sql/statement.ts'
-import { byteLength } from '../ask/byte-length.ts'
+import { byteLength } from '../../core/byte-length.ts'
 import { compileKeyed } from '../compile/compile-keyed.ts'
 import { compileRollback } from '../compile/compile-rollback.ts'
 import { affectedRows } from '../compile/compile-write.ts'

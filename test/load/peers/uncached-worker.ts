@@ -7,8 +7,8 @@ import { createRelay } from '../../../functions/relay/relay.ts'
 const app = { ...shipped, config: { ...shipped.config, cache: false } }
 
 export { JobLimits } from '../../../functions/jobs/job-limit.ts'
+export { Metrics } from '../../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../../functions/monitor/advise/advisor.ts'
-export { Metrics } from '../../../functions/monitor/metrics-store.ts'
 export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

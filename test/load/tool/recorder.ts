@@ -2,7 +2,7 @@
  * What a run counts: by step, and by second for the charts.
  * @module
  */
-import { Histogram } from '../../../functions/monitor/histogram.ts'
+import { Histogram } from '../../../functions/meter/histogram.ts'
 
 /** Of a step, or of all. Milliseconds and bytes. */
 export interface Measured {

@@ -3,7 +3,7 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Histogram } from '../../../functions/monitor/histogram.ts'
+import { Histogram } from '../../../functions/meter/histogram.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 import { dueTimes, shareAt } from './arrivals.ts'
 import { Asker, type Outcome, type Target } from './ask.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Histogram } from '../../../functions/monitor/histogram.ts'
+import { Histogram } from '../../../functions/meter/histogram.ts'
 import { addShare, omitted, Recorder } from '../../load/tool/recorder.ts'
 import { ratioOf, verdictOf } from '../../load/tool/statistics.ts'
 import { seededRandom } from '../../support/seeded-random.ts'

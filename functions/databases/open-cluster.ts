@@ -5,10 +5,10 @@
 import { Cluster } from '../../db/cluster/cluster.ts'
 import { Watchdog } from '../../db/cluster/watchdog.ts'
 import { invalidate } from '../cache/invalidate.ts'
-import { countCall, countRefusal } from '../monitor/count-call.ts'
-import type { Services } from './context.ts'
-import type { Engine } from './engine.ts'
-import { emit } from './events.ts'
+import type { Services } from '../core/context.ts'
+import type { Engine } from '../core/engine.ts'
+import { emit } from '../core/events.ts'
+import { countCall, countRefusal } from '../meter/count-call.ts'
 
 export function openCluster(
   bindings: Services['bindings'],

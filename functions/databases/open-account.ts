@@ -1,7 +1,7 @@
 import { Account } from '../../db/cluster/account.ts'
+import { callerNetwork } from '../access/rate-limit.ts'
+import { type Caller, identityOf } from '../core/caller.ts'
 import type { CoreConfig } from '../core/config.ts'
-import { type Caller, identityOf } from './caller.ts'
-import { callerNetwork } from './rate-limit.ts'
 
 /** Opens the account of a request from outside: who it is for, as rate limits tell callers apart, and what it may take. */
 export function openAccount(

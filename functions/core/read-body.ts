@@ -1,7 +1,7 @@
-import type { PendingWork } from '../../core/pending-work.ts'
-import { readTextOf } from '../../core/read-text.ts'
-import { errors } from '../errors.ts'
-import { parseJson } from './parse-payload.ts'
+import { errors } from './errors.ts'
+import { parseJson } from './parse-json.ts'
+import type { PendingWork } from './pending-work.ts'
+import { readTextOf } from './read-text.ts'
 
 /**
  * The body's text, refused as soon as it is known to be too large: by its stated length, or while it flows.

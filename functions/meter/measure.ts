@@ -5,7 +5,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { AtollEnv } from '../core/context.ts'
 import type { App, Engine } from '../core/engine.ts'
-import { openTrace, runTraced } from './request-trace.ts'
+import { openTrace, runTraced } from '../core/request-trace.ts'
 
 /** What a request is counted under: few values each, whatever is asked. */
 export interface Measured {

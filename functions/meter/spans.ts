@@ -7,7 +7,7 @@
 import { textBytes } from '../../db/memory/size-of.ts'
 import type { Env } from '../core/context.ts'
 import { emit } from '../core/events.ts'
-import { currentTrace, newSpanId, type RequestTrace } from './request-trace.ts'
+import { currentTrace, newSpanId, type RequestTrace } from '../core/request-trace.ts'
 
 export interface SpanExport {
   readonly endpoint: string

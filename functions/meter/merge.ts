@@ -2,7 +2,7 @@
  * Adding up what isolates hand over.
  * @module
  */
-import { byteLength } from '../rest/ask/byte-length.ts'
+import { byteLength } from '../core/byte-length.ts'
 import type { Delta, HistogramDelta, ShapeDelta } from './delta.ts'
 
 /** Counts and histograms of some time; both only add up. */
