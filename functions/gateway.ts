@@ -2,25 +2,21 @@
  * The table of contents: middleware in order, then every area, one per line.
  * @module
  */
-import { Hono, type Env as HonoEnv, type MiddlewareHandler } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import { AtollError } from '../db/errors/atoll-error.ts'
 import { callerKey, limitRate } from './access/rate-limit.ts'
-import type { AtollConfig } from './areas.ts'
+import { type App, areas, type Env, engineOf, gauges, type Services, servicesFor } from './areas.ts'
 import { createBalancer } from './balancer/balancer.ts'
-import { createBalancerApi } from './balancer/balancer-api.ts'
+import type { Area, Mount } from './core/area.ts'
 import type { Caller } from './core/caller.ts'
-import { type AtollEnv, type Env, type Services, servicesFor } from './core/context.ts'
-import { type App, engineOf } from './core/engine.ts'
+import type { CoreConfig } from './core/config.ts'
+import type { AtollEnv as AtollEnvOf } from './core/context.ts'
 import { errorResponse } from './core/error-response.ts'
 import { errors } from './core/errors.ts'
-import { createDocs } from './docs/docs.ts'
-import { createJobsApi } from './jobs/jobs-api.ts'
-import { createQueueHandler, type JobMessage } from './jobs/run-batch.ts'
+import { runBatch } from './jobs/run-batch.ts'
+import type { JobMessage } from './jobs/services.ts'
 import { createMeasure, writeHeaders } from './meter/measure.ts'
-import { createDashboard, createMetricsRoute } from './monitor/monitor.ts'
-import { createRoutes } from './routes/routes.ts'
-import { createStorage } from './storage/storage.ts'
 
 /** Headers that browser code may read. */
 const exposedHeaders =
@@ -36,6 +32,8 @@ const exposedOfFiles = `${exposedHeaders}, Accept-Ranges, ETag, Last-Modified, U
 /** And those that say why something was refused. */
 const exposedOfRefusals = `${exposedHeaders}, Proxy-Status, Retry-After, WWW-Authenticate`
 
+type AtollEnv = AtollEnvOf<Services, Env>
+
 /** What answers requests: Hono's, as far as the Worker needs it. */
 export type Gateway = Pick<Hono<AtollEnv>, 'fetch'>
 
@@ -45,30 +43,37 @@ export function createGateway(app: App): Gateway {
 
   const woken = new WeakSet<Services>()
   const servicesOf = servicesFor(engine)
-  const before: MiddlewareHandler<AtollEnv>[] = [
-    async (c, next) => {
-      c.set('services', servicesOf(c.env))
-      await next()
-    },
-    createMeasure(engine, app),
+  const setServices: MiddlewareHandler<AtollEnv> = async (c, next) => {
+    c.set('services', servicesOf(c.env))
+    await next()
+  }
+  const setCaller: MiddlewareHandler<AtollEnv> = async (c, next) => {
+    const services = c.get('services')
+    if (services.relay && !woken.has(services)) {
+      woken.add(services)
+      c.executionCtx.waitUntil(services.relay.repair())
+    }
+    const { raw } = c.req
+    const caller = await admit(raw.headers, services)
+    c.set('caller', caller)
+    engine.pending.sentBy(raw, callerKey(caller, raw.headers.get('cf-connecting-ip')))
+    await next()
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: each knows the services that it needs
+  const before: readonly MiddlewareHandler<any>[] = [
+    setServices,
+    createMeasure(config, {
+      tables: catalog.tables.keys(),
+      functions: Object.keys(app.functions ?? {}),
+      routes: Object.keys(app.routes ?? {}),
+    }),
     // Before all that is said of our own API: origins speak for themselves.
     ...(engine.origins.routes.length > 0 ? [createBalancer(engine.origins, config, admit)] : []),
     corsFor(config),
-    async (c, next) => {
-      const services = c.get('services')
-      if (services.relay && !woken.has(services)) {
-        woken.add(services)
-        c.executionCtx.waitUntil(services.relay.repair())
-      }
-      const { raw } = c.req
-      const caller = await admit(raw.headers, services)
-      c.set('caller', caller)
-      engine.pending.sentBy(raw, callerKey(caller, raw.headers.get('cf-connecting-ip')))
-      await next()
-    },
+    setCaller,
   ]
   /** An area with all that stands before it. Each has a router of its own, so that none makes another's slower. */
-  const area = <Own extends HonoEnv>(path: string, routes: Hono<Own>) => {
+  const area = (...[path, routes]: Mount) => {
     const hono = new Hono<AtollEnv>({ strict: false })
     hono.onError((error, c) => errorResponse(error, c.req.raw))
     hono.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
@@ -77,17 +82,13 @@ export function createGateway(app: App): Gateway {
   }
 
   const fetch: Gateway['fetch'] = (request, env, context) =>
-    (areas.get(firstSegment(request.url)) ?? others).fetch(request, env, context)
-  const areas = new Map([
-    ['rest', area('/rest/v1', engine.rest.routes)],
-    ['functions', area('/functions/v1', createRoutes(app.routes ?? {}, catalog, config))],
-    ['storage', area('/storage/v1', createStorage(app.storage ?? {}, catalog, config))],
-    ['jobs', area('/jobs/v1', createJobsApi(config))],
-    ['balancer', area('/balancer/v1', createBalancerApi(engine.origins))],
-    ['metrics', area('/metrics', createMetricsRoute(engine))],
-    ['_atoll', area('/_atoll', createDashboard(engine, fetch))],
-    ['docs', area('/docs', createDocs())],
-  ])
+    (byFirst.get(firstSegment(request.url)) ?? others).fetch(request, env, context)
+  const mounted = areas.flatMap((one) =>
+    'routes' in one
+      ? ((one as Area).routes?.(engine as never, app as never, { ask: fetch, gauges }) ?? [])
+      : [],
+  )
+  const byFirst = new Map(mounted.map((mount) => [mount[0].split('/')[1] as string, area(...mount)]))
   const others = area(
     '/',
     new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs')),
@@ -103,7 +104,10 @@ function firstSegment(url: string): string {
 }
 
 /** Who is calling, when they may: 401 for a key or token that is none of ours, 429 for too many requests. */
-async function admit(headers: Headers, { identify, limits }: Services): Promise<Caller> {
+async function admit(
+  headers: Headers,
+  { identify, limits }: Pick<Services, 'identify' | 'limits'>,
+): Promise<Caller> {
   if (limits === null) return identify(headers)
   const address = headers.get('cf-connecting-ip')
   try {
@@ -120,7 +124,7 @@ async function admit(headers: Headers, { identify, limits }: Services): Promise<
  * Preflights are answered here; other OPTIONS requests go on to their area. What other answers say is written once they are there:
  * a context that is given headers before it has an answer copies the answer to add them.
  */
-function corsFor(config: AtollConfig): MiddlewareHandler<AtollEnv> {
+function corsFor(config: CoreConfig): MiddlewareHandler<AtollEnv> {
   const { corsOrigins } = config
   const origin = corsOrigins === '*' ? '*' : [...corsOrigins]
   const preflight = cors({
@@ -155,11 +159,23 @@ const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** What the platform calls: requests, batches of a queue, and the schedule that keeps the relays awake. */
 export function createWorker(app: App) {
-  const gateway = createGateway(app)
-  const servicesOf = servicesFor(engineOf(app))
+  const { fetch } = createGateway(app)
+  const engine = engineOf(app)
+  const servicesOf = servicesFor(engine)
   return {
-    fetch: gateway.fetch,
-    queue: createQueueHandler(app),
+    fetch,
+    async queue(
+      { messages }: Pick<MessageBatch<JobMessage>, 'messages'>,
+      env: Env,
+      context: ExecutionContext,
+    ) {
+      const services = servicesOf(env)
+      try {
+        await runBatch(messages, engine, services, (work) => context.waitUntil(work))
+      } finally {
+        services.handOver?.(context)
+      }
+    },
     // A deployment that nobody asks has schedules and retries as well.
     scheduled: async (_: ScheduledController, env: Env) => servicesOf(env).relay?.repair(),
   } satisfies ExportedHandler<Env, JobMessage>

@@ -2,14 +2,11 @@
  * The Worker: the app's files, served by the engine.
  * @module
  */
-import { createPoolWatch } from './balancer/pool-watch.ts'
 import { createWorker } from './gateway.ts'
-import { app } from './local/join-app.ts'
-import { createRelay } from './relay/relay.ts'
+import { app } from './join-app.ts'
+import { createPoolWatch, createRelay } from './objects.ts'
 
-export { JobLimits } from './jobs/job-limit.ts'
-export { Metrics } from './meter/metrics-store.ts'
-export { Advisor } from './monitor/advise/advisor.ts'
+export { Advisor, JobLimits, Metrics } from './objects.ts'
 export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

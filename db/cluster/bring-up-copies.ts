@@ -3,8 +3,8 @@
  * @module
  */
 import type { Catalog } from '../catalog/catalog.ts'
-import { ConstraintError, PolicyViolation, StaleCopyError } from './constraint-error.ts'
-import type { Outcome } from './parts.ts'
+import { ConstraintError, PolicyViolation, StaleCopyError } from '../errors/constraint-error.ts'
+import type { Outcome } from '../slots/parts.ts'
 import { followReferences } from './reference-copies.ts'
 import type { ClusterSession } from './session.ts'
 

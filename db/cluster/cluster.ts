@@ -4,20 +4,20 @@
  */
 
 import type { ChangeSet } from '../changes/change-log.ts'
+import { MovedError } from '../errors/constraint-error.ts'
 import { errors } from '../errors/errors.ts'
+import type { Outcome, Part, Site } from '../slots/parts.ts'
+import { ownerOf, ownersIn, parseMap, readMapText, type ShardMap, wholeMap } from '../slots/shard-map.ts'
 import { byShard } from '../slots/shard-names.ts'
 import { slotOf } from '../slots/slots.ts'
 import type { BoundStatement } from '../sql/statement.ts'
 import type { ClusterOptions } from './cluster-options.ts'
-import { MovedError } from './constraint-error.ts'
 import { Database, pause } from './database.ts'
 import { fenceFor } from './fence.ts'
 import { openSession } from './open-session.ts'
-import type { Outcome, Part, Site } from './parts.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession, ClusterView, SessionOptions } from './session.ts'
-import { ownerOf, ownersIn, parseMap, readMapText, type ShardMap, wholeMap } from './shard-map.ts'
 
 /** Times that a request follows slots that move. */
 const maxMoves = 3

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { movedMark, staleCopyMark } from '../errors/constraint-error.ts'
+import type { Part } from '../slots/parts.ts'
+import type { ShardMap } from '../slots/shard-map.ts'
 import type { BoundStatement } from '../sql/statement.ts'
-import { movedMark, staleCopyMark } from './constraint-error.ts'
-import type { Part } from './parts.ts'
 import type { ClusterSession } from './session.ts'
-import type { ShardMap } from './shard-map.ts'
 
 const refuse = `json_extract('{}','${movedMark}')`
 

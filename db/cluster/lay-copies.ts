@@ -5,14 +5,14 @@
  */
 
 import type { Catalog } from '../catalog/catalog.ts'
-import { tracked } from '../changes/track-changes.ts'
+import { ConstraintError } from '../errors/constraint-error.ts'
+import type { Outcome } from '../slots/parts.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement } from '../sql/statement.ts'
+import { permitted } from '../system/permits.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
-import { ConstraintError } from './constraint-error.ts'
-import type { Outcome } from './parts.ts'
-import { permitted } from './permits.ts'
 import type { ClusterSession } from './session.ts'
+import { tracked } from './track-changes.ts'
 
 /**
  * @param statements the whole of what a chunk of the log does to a shard

@@ -1,6 +1,6 @@
+import type { Outcome, Part } from '../slots/parts.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { referencePosition } from './fence.ts'
-import type { Outcome, Part } from './parts.ts'
 import { type ClusterSession, type ClusterView, noteLater, type SessionOptions } from './session.ts'
 import { Usage } from './usage.ts'
 

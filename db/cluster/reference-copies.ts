@@ -5,15 +5,15 @@
  */
 import type { Catalog, Table } from '../catalog/catalog.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
-import { atHome, changesOf } from '../changes/track-changes.ts'
+import { staleCopyMark } from '../errors/constraint-error.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { type CopiedColumn, copiedKey, copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
-import { staleCopyMark } from './constraint-error.ts'
 import { positionText, referencePosition } from './fence.ts'
 import { layCopies } from './lay-copies.ts'
 import type { ClusterSession } from './session.ts'
+import { atHome, changesOf } from './track-changes.ts'
 
 /**
  * The columns that reference tables have in a database, which may know more than this code does: rows are copied with all that both sides

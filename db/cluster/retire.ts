@@ -8,21 +8,21 @@
  */
 
 import type { Catalog, Table } from '../catalog/catalog.ts'
-import { errors } from '../errors/errors.ts'
-import { quoteName, quoteText } from '../sql/quote.ts'
-import type { BoundStatement } from '../sql/statement.ts'
 import {
   ConstraintError,
   PolicyViolation,
   type RetiringError,
   RolledBack,
   rollbackPrefix,
-} from './constraint-error.ts'
+} from '../errors/constraint-error.ts'
+import { errors } from '../errors/errors.ts'
+import type { Part } from '../slots/parts.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
+import type { BoundStatement } from '../sql/statement.ts'
+import { endPermits, permitAll, permitRetired } from '../system/permits.ts'
+import { referredColumns, referrersOf } from '../system/referrers.ts'
 import { pause } from './database.ts'
-import type { Part } from './parts.ts'
-import { endPermits, permitAll, permitRetired } from './permits.ts'
 import { deleteCopiesText, followReferences, parentsFirst } from './reference-copies.ts'
-import { referredColumns, referrersOf } from './referrers.ts'
 import { rowsOf } from './rows-of.ts'
 import type { ClusterSession } from './session.ts'
 import { pieces } from './unique-values.ts'

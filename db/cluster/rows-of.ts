@@ -1,5 +1,5 @@
+import type { Outcome } from '../slots/parts.ts'
 import type { Row } from '../sql/statement.ts'
-import type { Outcome } from './parts.ts'
 
 /**
  * The rows that a part answered to its first statement.

@@ -3,10 +3,10 @@
  * more statement.
  * @module
  */
-import { placementsOf } from '../migrate/placements.ts'
+import { placementsOf } from '../catalog/placements.ts'
+import { behindMark, hiddenMark, unboundMark } from '../errors/constraint-error.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { ClusterOptions } from './cluster-options.ts'
-import { behindMark, hiddenMark, unboundMark } from './constraint-error.ts'
 
 const fail = (mark: string, what: string) => `json_extract('{}', '${mark}/' || ${what})`
 

@@ -1,8 +1,8 @@
 import type { ChangeSet } from '../changes/change-log.ts'
+import type { Outcome, Part, Site } from '../slots/parts.ts'
+import type { ShardMap } from '../slots/shard-map.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { Account } from './account.ts'
-import type { Outcome, Part, Site } from './parts.ts'
-import type { ShardMap } from './shard-map.ts'
 import type { Usage } from './usage.ts'
 
 export interface SessionOptions {

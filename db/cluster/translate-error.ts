@@ -1,6 +1,4 @@
 import { AtollError } from '../errors/atoll-error.ts'
-import { errors } from '../errors/errors.ts'
-import { maxRowBytes } from '../system/shown-triggers.ts'
 import {
   BoundError,
   behindMark,
@@ -27,7 +25,9 @@ import {
   VanishedError,
   vanishedMark,
   violationIn,
-} from './constraint-error.ts'
+} from '../errors/constraint-error.ts'
+import { errors } from '../errors/errors.ts'
+import { maxRowBytes } from '../system/shown-triggers.ts'
 
 /** What SQLite says when a statement is larger than it can work with. */
 const tooComplex =

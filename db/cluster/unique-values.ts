@@ -14,11 +14,11 @@
 import type { Column, Table } from '../catalog/catalog.ts'
 import { AtollError } from '../errors/atoll-error.ts'
 import { errors } from '../errors/errors.ts'
+import type { Outcome, Part } from '../slots/parts.ts'
 import { keySlot, slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { pause } from './database.ts'
-import type { Outcome, Part } from './parts.ts'
 import type { ClusterSession } from './session.ts'
 
 /** A value, and the slot of the row that is to have it. */
@@ -450,4 +450,12 @@ export function heldOf(row: Row, claims: readonly Pick<Claim, 'table' | 'column'
     at: Number(row.at),
     twice: Number(row.twice) === 1,
   }
+}
+
+/** Begin a transaction that may give rows these values, which were reserved. */
+export function permitClaims(permits: readonly Permit[]): BoundStatement[] {
+  return pieces(permits, ({ claim }) => claim.value.length).map((piece) => ({
+    text: 'INSERT OR REPLACE INTO _atoll_permits (name, value, token) SELECT value->>0, value->>1, value->>2 FROM json_each(?1)',
+    parameters: [JSON.stringify(piece.map(({ claim, token }) => [nameOf(claim), claim.value, token]))],
+  }))
 }

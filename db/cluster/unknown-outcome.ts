@@ -4,9 +4,9 @@
  * @module
  */
 import { AtollError } from '../errors/atoll-error.ts'
+import { rollbackPrefix } from '../errors/constraint-error.ts'
 import { errors } from '../errors/errors.ts'
 import type { BoundStatement } from '../sql/statement.ts'
-import { rollbackPrefix } from './constraint-error.ts'
 
 /** Statements that are questions. */
 const asking = /^\s*(?:select|explain|values|with\b(?![\s\S]*\b(?:insert|update|delete|replace)\b))/i

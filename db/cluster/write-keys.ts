@@ -13,8 +13,9 @@
  * `test/faults/write-keys.ts` plays it with delays, deaths and late commits, and finds its mutants.
  * @module
  */
+
+import { keyMark } from '../errors/constraint-error.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
-import { keyMark } from './constraint-error.ts'
 import { notedRows, notedSum } from './noted-rows.ts'
 
 /** The key of a write, whose it is and what it stands for. */

@@ -1,5 +1,5 @@
-import { parseMap, readMapText, type ShardMap } from '../cluster/shard-map.ts'
-import type { MigrationDatabase } from '../migrate/migration-database.ts'
+import { parseMap, readMapText, type ShardMap } from '../slots/shard-map.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { UsageError } from './usage-error.ts'
 
 /** The shard map, for scripts. */

@@ -9,9 +9,9 @@ import {
   inlineValues,
   onlyReads,
   type SqlValue,
-} from '../migrate/bind-values.ts'
-import type { MigrationDatabase, MigrationStatement } from '../migrate/migration-database.ts'
-import { isPunctuation, tokensOf } from '../migrate/sql-tokens.ts'
+} from '../sql/bind-values.ts'
+import type { MigrationDatabase, MigrationStatement } from '../sql/migration-database.ts'
+import { isPunctuation, tokensOf } from '../sql/sql-tokens.ts'
 import { ask, type CloudflareApi } from './cloudflare-api.ts'
 import { RemoteError } from './remote-error.ts'
 import { importStatements } from './remote-import.ts'

@@ -3,9 +3,9 @@
  * @module
  */
 
-import { permitAllText, permittedTexts } from '../cluster/permits.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
+import { permitAllText, permittedTexts } from '../system/permits.ts'
 import { hashOf } from './migration.ts'
-import type { MigrationDatabase } from './migration-database.ts'
 import type { PlannedMigration } from './plan-migration.ts'
 import type { Step } from './planner.ts'
 import { isUntold, untold } from './untold.ts'

@@ -5,12 +5,12 @@
  */
 import { type Catalog, type SearchIndex, storedColumns, type Table } from '../catalog/catalog.ts'
 import { changeTriggerPrefix, changeTriggers } from '../changes/change-triggers.ts'
+import { foldName } from '../sql/sql-tokens.ts'
 import { referenceTriggerPrefix, referenceTriggers } from '../system/reference-triggers.ts'
 import { ruleTriggerPrefix } from '../system/rule-trigger.ts'
 import { ruleTriggers } from '../system/rule-triggers.ts'
 import { searchPrefix, searchTriggers } from '../system/search-objects.ts'
 import type { ModelTable } from './schema-model.ts'
-import { foldName } from './sql-tokens.ts'
 
 const prefixes = [changeTriggerPrefix, referenceTriggerPrefix, ruleTriggerPrefix, searchPrefix]
 

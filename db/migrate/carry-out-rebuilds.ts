@@ -3,6 +3,7 @@
  * @module
  */
 import { quoteName } from '../sql/quote.ts'
+import { foldName, nameOf, sameName, tokensOf } from '../sql/sql-tokens.ts'
 import { renamedTable } from './create-table.ts'
 import type { Migration } from './migration.ts'
 import type { Operation, RebuildOperation, SwapOperation } from './operation.ts'
@@ -10,7 +11,6 @@ import type { Planner } from './planner.ts'
 import { type Rebuild, rebuildTables } from './rebuild-tables.ts'
 import { type ModelTable, readTable } from './schema-model.ts'
 import { formerColumn, formerTable, indexNames, type Snapshot, tableIn } from './snapshot.ts'
-import { foldName, nameOf, sameName, tokensOf } from './sql-tokens.ts'
 
 /** What a migration says of the tables that it makes anew, besides. */
 export interface RebuildContext {

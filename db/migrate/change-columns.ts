@@ -2,13 +2,14 @@
  * Columns that are added and dropped: by ALTER TABLE where it can, by making the table anew where it cannot.
  * @module
  */
+
+import { MigrationError } from '../errors/migration-error.ts'
 import { quoteName } from '../sql/quote.ts'
+import { sameName } from '../sql/sql-tokens.ts'
 import { withColumn, withoutColumns } from './create-table.ts'
-import { MigrationError } from './migration-error.ts'
 import type { Planner } from './planner.ts'
 import { rebuildTables } from './rebuild-tables.ts'
 import type { ModelTable } from './schema-model.ts'
-import { sameName } from './sql-tokens.ts'
 import type { StatementOf } from './statement.ts'
 
 /** Definitions that ALTER TABLE takes for empty tables only. Source: https://www.sqlite.org/lang_altertable.html#altertabaddcol */

@@ -3,10 +3,10 @@
  * @module
  */
 import { quoteName } from '../sql/quote.ts'
+import { foldName, isPunctuation, isWord, nameOf, sameName, tokensOf } from '../sql/sql-tokens.ts'
 import type { Operation } from './operation.ts'
 import type { Planner } from './planner.ts'
 import { acts } from './schema-model.ts'
-import { foldName, isPunctuation, isWord, nameOf, sameName, tokensOf } from './sql-tokens.ts'
 
 /**
  * Whether new rows of a table may be put into this database by a migration, which runs on every database: `false`: they are left out here,

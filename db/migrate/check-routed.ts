@@ -3,12 +3,12 @@
  * @module
  */
 import { type Catalog, keyColumn, type Table } from '../catalog/catalog.ts'
+import { MigrationError } from '../errors/migration-error.ts'
 import { slotCount } from '../slots/slots.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName } from '../sql/quote.ts'
-import type { MigrationDatabase } from './migration-database.ts'
-import { MigrationError } from './migration-error.ts'
+import { sameName } from '../sql/sql-tokens.ts'
 import { isUnrouted } from './route-ids.ts'
-import { sameName } from './sql-tokens.ts'
 
 type Databases = ReadonlyMap<string, MigrationDatabase>
 

@@ -13,7 +13,7 @@ import {
   type Token,
   textOf,
   tokensOf,
-} from './sql-tokens.ts'
+} from '../sql/sql-tokens.ts'
 
 interface Parts {
   readonly name: Token

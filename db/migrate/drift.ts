@@ -2,9 +2,10 @@
  * Whether the migrations that a database has are those of the files.
  * @module
  */
+
+import { MigrationError } from '../errors/migration-error.ts'
 import type { Applied } from './look.ts'
 import { hashOf, type Migration } from './migration.ts'
-import { MigrationError } from './migration-error.ts'
 
 const startOver = 'Locally, npm run dev -- --reset starts over.'
 

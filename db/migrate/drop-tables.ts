@@ -1,6 +1,6 @@
 import { quoteName } from '../sql/quote.ts'
+import { sameName } from '../sql/sql-tokens.ts'
 import type { Planner } from './planner.ts'
-import { sameName } from './sql-tokens.ts'
 import type { StatementOf } from './statement.ts'
 
 /**

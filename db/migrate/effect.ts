@@ -3,6 +3,8 @@
  * *contract* takes something away or asks for something new.
  * @module
  */
+
+import { closing, foldName, isPunctuation, isWord, sameName, textOf, tokensOf } from '../sql/sql-tokens.ts'
 import type { Operation, RebuildOperation } from './operation.ts'
 import {
   type ModelColumn,
@@ -11,7 +13,6 @@ import {
   readTable,
   type SchemaModel,
 } from './schema-model.ts'
-import { closing, foldName, isPunctuation, isWord, sameName, textOf, tokensOf } from './sql-tokens.ts'
 
 export interface Effect {
   readonly kind: 'expand' | 'contract' | 'data'

@@ -2,10 +2,11 @@
  * Why rows do not allow a migration, with the rows that stand in its way.
  * @module
  */
+
+import { MigrationError } from '../errors/migration-error.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { Failure } from './apply-migration.ts'
-import type { MigrationDatabase } from './migration-database.ts'
-import { MigrationError } from './migration-error.ts'
 
 /** Values that are shown. */
 const maxShown = 5

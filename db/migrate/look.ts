@@ -2,7 +2,7 @@
  * What a database is like before anything is done to it.
  * @module
  */
-import type { MigrationDatabase } from './migration-database.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { readSchemaText, type SchemaObject } from './schema-objects.ts'
 
 /** A migration that was applied to a database. */

@@ -3,13 +3,13 @@
  * @module
  */
 import { quoteName } from '../sql/quote.ts'
+import { foldName, sameName } from '../sql/sql-tokens.ts'
 import { remake } from './change-columns.ts'
 import { withColumn, withConstraint, withoutColumns } from './create-table.ts'
 import type { Operation } from './operation.ts'
 import type { Planner } from './planner.ts'
 import type { ModelTable } from './schema-model.ts'
 import { columnText, foreignKeyText, type Snapshot, tableIn } from './snapshot.ts'
-import { foldName, sameName } from './sql-tokens.ts'
 
 /**
  * Stored generated columns that drizzle-kit left out, saying so only while it wrote the migration, or left as they were: an ordinary

@@ -3,6 +3,7 @@
  * @module
  */
 import { quoteName } from '../sql/quote.ts'
+import { foldName, sameName } from '../sql/sql-tokens.ts'
 import type { Operation } from './operation.ts'
 import { readTable } from './schema-model.ts'
 import {
@@ -16,7 +17,6 @@ import {
   tableIn,
   tableText,
 } from './snapshot.ts'
-import { foldName, sameName } from './sql-tokens.ts'
 import type { StatementOf } from './statement.ts'
 
 /** What drops a column that is added again as another one, which drizzle-kit writes of generated columns: see `redefined`. */

@@ -1,4 +1,4 @@
-import { isPunctuation, isWord, tokensOf } from './sql-tokens.ts'
+import { isPunctuation, isWord, tokensOf } from '../sql/sql-tokens.ts'
 import type { Statement, StatementOf } from './statement.ts'
 
 /** A table that is made anew under its own name, as drizzle-kit writes it: made under another, filled from the old one, renamed. */

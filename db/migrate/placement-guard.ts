@@ -3,12 +3,12 @@
  * @module
  */
 import type { Catalog, Placement } from '../catalog/catalog.ts'
-import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
+import { placementText } from '../catalog/placements.ts'
+import { MigrationError } from '../errors/migration-error.ts'
+import { ownerOf, type ShardMap } from '../slots/shard-map.ts'
 import { slotOf } from '../slots/slots.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
-import type { MigrationDatabase } from './migration-database.ts'
-import { MigrationError } from './migration-error.ts'
-import { placementText } from './placements.ts'
 import { formerNames, type Rename } from './rename.ts'
 
 /**

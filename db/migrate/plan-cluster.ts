@@ -3,8 +3,11 @@
  * @module
  */
 import { type Catalog, storedColumns } from '../catalog/catalog.ts'
-import { parseMap, readMapText, type ShardMap } from '../cluster/shard-map.ts'
+import { MigrationError, onDatabase } from '../errors/migration-error.ts'
+import { parseMap, readMapText, type ShardMap } from '../slots/shard-map.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteText } from '../sql/quote.ts'
+import { foldName } from '../sql/sql-tokens.ts'
 import { copiedKey } from '../system/copy-reference-tables.ts'
 import { checkDoubles } from '../system/fill-lookups.ts'
 import { attachmentsFor } from './attachments.ts'
@@ -12,14 +15,11 @@ import type { PlaceRows } from './change-rows.ts'
 import { checkDrift, pendingOf } from './drift.ts'
 import type { Look } from './look.ts'
 import type { Migration } from './migration.ts'
-import type { MigrationDatabase } from './migration-database.ts'
-import { MigrationError, onDatabase } from './migration-error.ts'
 import { checkPlacements, checkShards } from './placement-guard.ts'
 import { type PlannedMigration, planMigration } from './plan-migration.ts'
 import type { Step } from './planner.ts'
 import { SchemaModel } from './schema-model.ts'
 import { type ClusterDatabases, ownObjects } from './settle-cluster.ts'
-import { foldName } from './sql-tokens.ts'
 
 /** What is to be done to each database. */
 export async function planCluster(

@@ -1,11 +1,11 @@
+import { MigrationError } from '../errors/migration-error.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
+import { foldName, mentions } from '../sql/sql-tokens.ts'
 import { createSearch, dropSearch, refillSearch, searchPrefix } from '../system/search-objects.ts'
 import { type AttachmentsOf, isAtollTrigger } from './attachments.ts'
-import { MigrationError } from './migration-error.ts'
 import type { Rename } from './rename.ts'
 import type { ModelTable, SchemaModel } from './schema-model.ts'
 import type { SchemaObject } from './schema-objects.ts'
-import { foldName, mentions } from './sql-tokens.ts'
 
 /** A statement as it will be run, and the one of the migration that it is for. */
 export interface Step {

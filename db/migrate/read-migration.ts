@@ -2,6 +2,8 @@
  * A migration as what it means: its statements, with tables that are made anew seen as such.
  * @module
  */
+
+import { isWord, mentions, nameOf, sameName, tokensOf } from '../sql/sql-tokens.ts'
 import { renamedTable } from './create-table.ts'
 import { mended, withoutRedefined } from './mend-statements.ts'
 import type { Migration } from './migration.ts'
@@ -15,7 +17,6 @@ import {
 import { readTable } from './schema-model.ts'
 import type { Snapshot } from './snapshot.ts'
 import { splitMigration } from './split-statements.ts'
-import { isWord, mentions, nameOf, sameName, tokensOf } from './sql-tokens.ts'
 import { readStatement, type Statement, type StatementOf } from './statement.ts'
 
 /** @param before the snapshot of the migration before, if there is one */

@@ -6,6 +6,7 @@
  * @module
  */
 import { quoteName, quoteText } from '../sql/quote.ts'
+import { foldName, sameName } from '../sql/sql-tokens.ts'
 import { isAtollTrigger } from './attachments.ts'
 import { renamedTable } from './create-table.ts'
 import type { Planner } from './planner.ts'
@@ -17,7 +18,6 @@ import {
   maxColumns,
   type SchemaModel,
 } from './schema-model.ts'
-import { foldName, sameName } from './sql-tokens.ts'
 
 /** A table that is to be another one. */
 export interface Rebuild {

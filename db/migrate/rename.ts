@@ -1,4 +1,4 @@
-import { sameName } from './sql-tokens.ts'
+import { sameName } from '../sql/sql-tokens.ts'
 
 /** A name that a migration changes, in the order in which it does. */
 export type Rename =

@@ -10,8 +10,8 @@ import {
   SQLiteTable,
   SQLiteView,
 } from 'drizzle-orm/sqlite-core'
+import { MigrationError } from '../errors/migration-error.ts'
 import type { Migration } from './migration.ts'
-import { MigrationError } from './migration-error.ts'
 import type { Snapshot, SnapshotTable } from './snapshot.ts'
 
 /** @throws MigrationError when `npm run db:generate` would write something */

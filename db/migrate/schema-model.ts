@@ -4,8 +4,8 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { quoteName, quoteText } from '../sql/quote.ts'
+import { foldName, tokensOf } from '../sql/sql-tokens.ts'
 import type { SchemaObject } from './schema-objects.ts'
-import { foldName, tokensOf } from './sql-tokens.ts'
 
 export interface ModelColumn {
   readonly name: string

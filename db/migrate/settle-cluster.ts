@@ -4,11 +4,14 @@
  * @module
  */
 import type { Catalog } from '../catalog/catalog.ts'
+import { placementsOf } from '../catalog/placements.ts'
 import type { StorageDeclarations } from '../catalog/storage-policy.ts'
 import { changeTriggerPrefix, changeTriggers } from '../changes/change-triggers.ts'
-import { evenRanges, type SlotRange } from '../cluster/shard-map.ts'
 import { readMap } from '../doors/read-map.ts'
+import { MigrationError } from '../errors/migration-error.ts'
+import { evenRanges, type SlotRange } from '../slots/shard-map.ts'
 import { slotCount } from '../slots/slots.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { copyReferenceTables } from '../system/copy-reference-tables.ts'
 import { declareBuckets } from '../system/declare-buckets.ts'
@@ -20,9 +23,6 @@ import { ruleTriggers } from '../system/rule-triggers.ts'
 import { reconcileSearch } from '../system/search-objects.ts'
 import { addedColumns, primaryObjects, systemObjects } from '../system/system-objects.ts'
 import { checkRouted } from './check-routed.ts'
-import type { MigrationDatabase } from './migration-database.ts'
-import { MigrationError } from './migration-error.ts'
-import { placementsOf } from './placements.ts'
 
 /** The databases of a cluster by their bindings; the first is `DB`, the primary one. */
 export type ClusterDatabases = ReadonlyMap<string, MigrationDatabase>

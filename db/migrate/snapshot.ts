@@ -4,7 +4,7 @@
  * @module
  */
 import { quoteName } from '../sql/quote.ts'
-import { foldName, sameName } from './sql-tokens.ts'
+import { foldName, sameName } from '../sql/sql-tokens.ts'
 
 /** A part of `meta/NNNN_snapshot.json`, version 6. */
 export interface Snapshot {

@@ -1,4 +1,4 @@
-import { isPunctuation, isWord, type Token, textOf, tokensOf } from './sql-tokens.ts'
+import { isPunctuation, isWord, type Token, textOf, tokensOf } from '../sql/sql-tokens.ts'
 
 /**
  * The statements of a migration. Where drizzle-kit marks their ends they end there, also one that it has cut off in the middle of a

@@ -11,7 +11,7 @@ import {
   type Token,
   textOf,
   tokensOf,
-} from './sql-tokens.ts'
+} from '../sql/sql-tokens.ts'
 
 /** One statement, and what it does. Names are without quotes. */
 export type Statement = { readonly sql: string } & (

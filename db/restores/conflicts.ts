@@ -8,9 +8,10 @@
  * | row | table, the key | the shard that refers to the row | nothing refers to it, or `DB` has it |
  * @module
  */
-import type { Site } from '../cluster/parts.ts'
+
 import { rowsOf } from '../cluster/rows-of.ts'
 import type { ClusterSession } from '../cluster/session.ts'
+import type { Site } from '../slots/parts.ts'
 
 export type ConflictKind = 'value' | 'slots' | 'row'
 

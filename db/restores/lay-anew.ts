@@ -5,14 +5,14 @@
  * @module
  */
 import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
-import { staleCopyMark } from '../cluster/constraint-error.ts'
 import { layCopies } from '../cluster/lay-copies.ts'
-import { permitted } from '../cluster/permits.ts'
 import { parentsFirst } from '../cluster/reference-copies.ts'
 import type { ClusterSession } from '../cluster/session.ts'
+import { staleCopyMark } from '../errors/constraint-error.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { copyText, rowArray } from '../system/copy-reference-tables.ts'
+import { permitted } from '../system/permits.ts'
 import { noteConflict } from './conflicts.ts'
 import type { RepairNote } from './repair-note.ts'
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ClusterSession } from '../cluster/session.ts'
-import { parseMap, readMapText, type ShardMap, type SlotRange } from '../cluster/shard-map.ts'
+import { parseMap, readMapText, type ShardMap, type SlotRange } from '../slots/shard-map.ts'
 import { slotCount } from '../slots/slots.ts'
 import { conflictsOn, noteConflict } from './conflicts.ts'
 import type { RepairNote } from './repair-note.ts'

@@ -1,6 +1,6 @@
 import type { Catalog, Table } from '../catalog/catalog.ts'
-import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
 import { readMap } from '../doors/read-map.ts'
+import { ownerOf, type ShardMap } from '../slots/shard-map.ts'
 import { slotOf } from '../slots/slots.ts'
 import { fillLookups } from '../system/fill-lookups.ts'
 import { type SeedRows, seedStatements } from './seed-statements.ts'

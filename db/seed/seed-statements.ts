@@ -1,5 +1,5 @@
-import { endPermitsText, permitAllText } from '../cluster/permits.ts'
 import { quoteName } from '../sql/quote.ts'
+import { endPermitsText, permitAllText } from '../system/permits.ts'
 
 /** Rows of every table that the seed filled; each table's rows as one JSON array. */
 export interface SeedRows {

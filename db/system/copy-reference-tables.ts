@@ -1,7 +1,7 @@
 import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
-import { endPermitsText, permitAllText } from '../cluster/permits.ts'
-import type { MigrationDatabase } from '../migrate/migration-database.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName } from '../sql/quote.ts'
+import { endPermitsText, permitAllText } from './permits.ts'
 import { referenceTables } from './reference-triggers.ts'
 
 /** Bytes of rows in one statement's parameter, which D1 bounds at 2,000,000. */

@@ -1,6 +1,6 @@
 import type { StorageDeclarations } from '../catalog/storage-policy.ts'
-import type { MigrationDatabase } from '../migrate/migration-database.ts'
 import { makeUlid } from '../slots/slots.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 
 /** Makes the buckets that the app declares, and sets what it says of them. Others are left alone. */
 export async function declareBuckets(

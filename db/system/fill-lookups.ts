@@ -1,8 +1,8 @@
 import type { Catalog, Column, Table } from '../catalog/catalog.ts'
-import { ownerOf, type ShardMap } from '../cluster/shard-map.ts'
-import type { MigrationDatabase } from '../migrate/migration-database.ts'
-import { MigrationError } from '../migrate/migration-error.ts'
+import { MigrationError } from '../errors/migration-error.ts'
+import { ownerOf, type ShardMap } from '../slots/shard-map.ts'
 import { keySlot, slotOf } from '../slots/slots.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName } from '../sql/quote.ts'
 
 /** Rows that are read at once; their entries travel as one literal, and a statement holds 100,000 bytes. */

@@ -1,4 +1,4 @@
-import type { MigrationDatabase } from '../migrate/migration-database.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName } from '../sql/quote.ts'
 
 /** Makes the triggers that are wanted, by name and text, and drops all others whose name begins with one of the prefixes. */

@@ -17,11 +17,11 @@
  * @module
  */
 import { type Catalog, type Column, keyColumn, type Table } from '../catalog/catalog.ts'
-import { retiringMark, revokedMark, ruleMark, unretiredMark } from '../cluster/constraint-error.ts'
-import { retiredPermit } from '../cluster/permits.ts'
-import { type Referrer, referredColumns, referrersOf } from '../cluster/referrers.ts'
+import { retiringMark, revokedMark, ruleMark, unretiredMark } from '../errors/constraint-error.ts'
 import { idSlotExpression, slotExpression } from '../slots/slot-expression.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
+import { retiredPermit } from './permits.ts'
+import { type Referrer, referredColumns, referrersOf } from './referrers.ts'
 import { abort, notPermitted, type Trigger, trigger } from './rule-trigger.ts'
 import { shownTriggers } from './shown-triggers.ts'
 

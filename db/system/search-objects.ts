@@ -4,7 +4,7 @@
  * @module
  */
 import type { Catalog, SearchIndex } from '../catalog/catalog.ts'
-import type { MigrationDatabase } from '../migrate/migration-database.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 
 export const searchPrefix = '_atoll_search_'

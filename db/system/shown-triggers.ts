@@ -4,7 +4,7 @@
  * @module
  */
 import { type Column, storedColumns, type Table } from '../catalog/catalog.ts'
-import { ruleMark } from '../cluster/constraint-error.ts'
+import { ruleMark } from '../errors/constraint-error.ts'
 import { joinBalanced } from '../sql/join-balanced.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { abort, type Trigger, trigger } from './rule-trigger.ts'

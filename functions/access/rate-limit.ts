@@ -1,6 +1,6 @@
 import { type Caller, identityOf } from '../core/caller.ts'
-import type { Limits } from '../core/context.ts'
 import { errors } from './errors.ts'
+import type { Limits } from './services.ts'
 
 /**
  * Counts a request against its key and its caller, with Cloudflare's rate-limit bindings: per location, and near enough

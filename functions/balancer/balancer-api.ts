@@ -4,11 +4,11 @@
  */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { AtollEnv, Services } from '../core/context.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import type { OriginDeclarations } from './declarations.ts'
 import { errors } from './errors.ts'
 import type { PoolWatchAccess } from './pool-watch.ts'
+import type { AtollEnv, Services } from './services.ts'
 
 /** Of an order. */
 const maxBytes = 10_000

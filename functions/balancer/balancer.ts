@@ -3,13 +3,11 @@
  * @module
  */
 import type { Context, MiddlewareHandler } from 'hono'
-import { callerKey, callerNetwork } from '../access/rate-limit.ts'
+import { type AccessServices, callerKey, callerNetwork } from '../access/area.ts'
 import type { Caller } from '../core/caller.ts'
 import type { CoreConfig } from '../core/config.ts'
-import type { AtollEnv, Services } from '../core/context.ts'
 import { writeTrace } from '../core/request-trace.ts'
 import { isTimed } from '../core/timing.ts'
-import type { RestConfig } from '../rest/config.ts'
 import { type Answered, defaultTimeouts, type Job } from './attempt.ts'
 import { passOn, receiveBody } from './body.ts'
 import { readCookies } from './cookies.ts'
@@ -20,6 +18,7 @@ import { isLoop, requestHeaders, responseHeaders } from './forward-headers.ts'
 import type { ProxyVisit } from './proxy-visit.ts'
 import { createResponseCache } from './response-cache.ts'
 import { createRouteTable } from './routes.ts'
+import type { AtollEnv, Services } from './services.ts'
 import { stickyCookieName } from './sticky.ts'
 import { hashOf } from './strategies/maglev.ts'
 
@@ -27,11 +26,11 @@ import { hashOf } from './strategies/maglev.ts'
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const defaultMaxOutstanding = 1000
 
-export type Admit = (headers: Headers, services: Services) => Promise<Caller>
+export type Admit = (headers: Headers, services: AccessServices) => Promise<Caller>
 
 export function createBalancer(
   declarations: OriginDeclarations,
-  config: CoreConfig & RestConfig,
+  config: CoreConfig,
   admit: Admit,
 ): MiddlewareHandler<AtollEnv> {
   const table = createRouteTable(declarations.routes)
@@ -103,11 +102,7 @@ async function limit(
 }
 
 /** Sends it to an origin, and passes on what that answers. */
-async function proxy(
-  visit: ProxyVisit,
-  headers: Headers,
-  config: CoreConfig & RestConfig,
-): Promise<Response> {
+async function proxy(visit: ProxyVisit, headers: Headers, config: CoreConfig): Promise<Response> {
   const { request, asked, route, link, services, later } = visit
   const { pool } = link
   const { pending } = services

@@ -1,5 +1,5 @@
 import { within } from '../core/coalescer.ts'
-import { emit } from '../core/events.ts'
+import { emit } from './events.ts'
 import type { Pool } from './pool.ts'
 import { reportOf } from './pool-view.ts'
 import type { PoolWatchAccess } from './pool-watch.ts'

@@ -4,11 +4,11 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import { type Env, settingsOf } from '../core/context.ts'
-import { type App, engineOf } from '../core/engine.ts'
-import { emit } from '../core/events.ts'
+import { type CoreEnv, settingsOf } from '../core/context.ts'
 import { checkOrigin, defaultCheck, type Health, nextHealth } from './check-origin.ts'
+import type { OriginDeclarations } from './declarations.ts'
 import { errors } from './errors.ts'
+import { emit } from './events.ts'
 import type { OriginOrders } from './origin.ts'
 import { gather, type PoolReport, type Received } from './pool-view.ts'
 import { readTargets } from './read-targets.ts'
@@ -47,14 +47,14 @@ interface Orders {
   readonly mode: OriginMode
 }
 
-/** The class that `wrangler.toml` names, for an app. */
+/** The class that `wrangler.toml` names. @param read reads the app's origins, when a pool is watched first */
 export function createPoolWatch(
-  app: App,
+  read: () => OriginDeclarations,
 ): new (
   state: DurableObjectState,
-  env: Env,
-) => PoolWatch & DurableObject<Env> {
-  return class PoolWatch extends DurableObject<Env> {
+  env: CoreEnv,
+) => PoolWatch & DurableObject<CoreEnv> {
+  return class PoolWatch extends DurableObject<CoreEnv> {
     readonly #reports = new Map<string, Received>()
     #askedAt = 0
     #pool: string | null = null
@@ -118,7 +118,7 @@ export function createPoolWatch(
     }
 
     #declared(pool: string) {
-      return engineOf(app).origins.pools[pool]
+      return read().pools[pool]
     }
 
     async #check(pool: string): Promise<void> {

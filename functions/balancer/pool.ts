@@ -3,10 +3,10 @@
  * @module
  */
 import { RetryBudget } from '../../db/cluster/retry-budget.ts'
-import { emit } from '../core/events.ts'
-import { Histogram } from '../meter/histogram.ts'
+import { Histogram } from '../meter/area.ts'
 import { Breaker } from './breaker.ts'
 import type { PoolDeclaration, StrategyDeclaration } from './declarations.ts'
+import { emit } from './events.ts'
 import { Origin, type OriginOrders, type OriginTarget } from './origin.ts'
 import { defaultEjection, type Outcome } from './outlier.ts'
 import { chooseLevel } from './strategies/choose-level.ts'

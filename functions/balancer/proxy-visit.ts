@@ -1,6 +1,6 @@
-import type { Services } from '../core/context.ts'
 import type { RouteDeclaration } from './declarations.ts'
 import type { PoolLink } from './pool-link.ts'
+import type { Services } from './services.ts'
 
 /** A request that is to be proxied. */
 export interface ProxyVisit {

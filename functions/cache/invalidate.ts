@@ -5,9 +5,9 @@
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { type ChangeSet, changeOf } from '../../db/changes/change-log.ts'
-import { advance, foundLost, lostChanges, readChanges } from '../../db/changes/consumers.ts'
-import { atHome } from '../../db/changes/track-changes.ts'
+import { advance, foundLost, lostChanges, readChanges } from '../../db/cluster/consumers.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import { atHome } from '../../db/cluster/track-changes.ts'
 import type { CacheStore, Renewal } from './cache-store.ts'
 import {
   bulkTag,

@@ -1,10 +1,9 @@
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import { within } from '../core/coalescer.ts'
-import type { readRedis } from '../core/config.ts'
-import { emit } from '../core/events.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import type { CacheConfig } from './config.ts'
 import { ConsistentCache } from './consistent-cache.ts'
+import { emit } from './events.ts'
 import { FirstLevel } from './first-level.ts'
 import { GatheredStore } from './gathered-store.ts'
 import type { Invalidator } from './invalidate.ts'
@@ -12,6 +11,12 @@ import { MemoryStore } from './memory-store.ts'
 import { RedisStore } from './redis-store.ts'
 import { type KeeperAccess, trustKey } from './trust.ts'
 import { TrustedStore } from './trusted-store.ts'
+
+/** Upstash Redis, when the project has one. */
+export interface RedisAccess {
+  readonly url: string
+  readonly token: string
+}
 
 /** The cache, and what writers replace in it. */
 export interface Caching extends Invalidator {
@@ -28,7 +33,7 @@ const deliveryMs = 3000
  * @param keeper null: there is none, and what others write cannot be known for sure, so nothing of the store is served
  */
 export function openCaching(
-  redis: ReturnType<typeof readRedis>,
+  redis: RedisAccess | null,
   config: CacheConfig,
   keeper: KeeperAccess | null,
   budget: IsolateBudget,
@@ -64,7 +69,7 @@ export function openCaching(
 }
 
 export function openRedis(
-  { url, token }: NonNullable<ReturnType<typeof readRedis>>,
+  { url, token }: RedisAccess,
   { cachePrefix: prefix, cacheReadRegions: replicas }: CacheConfig,
   timeoutMs: number,
 ): RedisStore {

@@ -1,9 +1,8 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { RedisAccess } from '../core/config.ts'
-import { emit } from '../core/events.ts'
 import type { CacheConfig } from './config.ts'
+import { emit } from './events.ts'
 import { bulkTag, generationKey, mapTag, tableTag } from './generation.ts'
-import { openRedis } from './open-caching.ts'
+import { openRedis, type RedisAccess } from './open-caching.ts'
 import { trustKey } from './trust.ts'
 import { type Kept, TrustKeeper } from './trust-keeper.ts'
 

@@ -1,11 +1,11 @@
 import { Account } from '../../db/cluster/account.ts'
-import { callerNetwork } from '../access/rate-limit.ts'
+import { callerNetwork } from '../access/area.ts'
 import { type Caller, identityOf } from '../core/caller.ts'
-import type { CoreConfig } from '../core/config.ts'
+import type { DatabasesConfig } from './config.ts'
 
 /** Opens the account of a request from outside: who it is for, as rate limits tell callers apart, and what it may take. */
 export function openAccount(
-  { databaseShare, maxStatementsPerRequest: maxStatements, maxRowsReadPerRequest }: CoreConfig,
+  { databaseShare, maxStatementsPerRequest: maxStatements, maxRowsReadPerRequest }: DatabasesConfig,
   caller: Caller,
   address: string | null,
 ): Account {

@@ -4,11 +4,10 @@
  */
 import { Cluster } from '../../db/cluster/cluster.ts'
 import { Watchdog } from '../../db/cluster/watchdog.ts'
-import { invalidate } from '../cache/invalidate.ts'
-import type { Services } from '../core/context.ts'
-import type { Engine } from '../core/engine.ts'
-import { emit } from '../core/events.ts'
-import { countCall, countRefusal } from '../meter/count-call.ts'
+import { invalidate } from '../cache/area.ts'
+import { countCall, countRefusal } from '../meter/area.ts'
+import { emit } from './events.ts'
+import type { Engine, Services } from './services.ts'
 
 export function openCluster(
   bindings: Services['bindings'],

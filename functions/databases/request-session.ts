@@ -1,8 +1,8 @@
 import type { Account } from '../../db/cluster/account.ts'
 import { type ClusterSession, laterOf } from '../../db/cluster/session.ts'
 import { identityOf } from '../core/caller.ts'
-import type { Visit } from '../core/context.ts'
 import type { InnerSession } from '../core/inner-session.ts'
+import type { Visit } from './services.ts'
 import { sessionHeader } from './session-token.ts'
 
 /** On whose account a request is. */

@@ -9,12 +9,10 @@ import { type Memory, noticeRestore, type Repair } from '../../db/restores/notic
 import type { Seen } from '../../db/restores/positions.ts'
 import { repairRestored, repairSteps } from '../../db/restores/repair-restored.ts'
 import { sweepConflicts } from '../../db/restores/sweep-conflicts.ts'
-import { generationKey, makeGeneration, mapTag } from '../cache/generation.ts'
-import { invalidate } from '../cache/invalidate.ts'
-import type { Services } from '../core/context.ts'
-import type { Engine } from '../core/engine.ts'
-import { errors } from '../core/errors.ts'
-import { emit } from '../core/events.ts'
+import { generationKey, invalidate, makeGeneration, mapTag } from '../cache/area.ts'
+import { errors } from './errors.ts'
+import { emit } from './events.ts'
+import type { Engine, Services } from './services.ts'
 
 /** What a relay has in its storage. */
 export interface RestoreMemory extends Memory {

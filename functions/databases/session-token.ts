@@ -5,7 +5,7 @@
  */
 
 import { Sealer } from '../core/sealer.ts'
-import { errors } from '../rest/errors.ts'
+import { errors } from './errors.ts'
 
 /** Header that carries the token, in requests and in answers. */
 export const sessionHeader = 'Atoll-Session'

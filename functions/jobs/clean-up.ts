@@ -6,9 +6,9 @@
 
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { BoundStatement, Row } from '../../db/sql/statement.ts'
-import type { Services } from '../core/context.ts'
 import type { JobsConfig } from './config.ts'
 import { dropFinished, dropOldEffects, forget } from './job-rows.ts'
+import type { Services } from './services.ts'
 
 const atOnce = 500
 

@@ -11,10 +11,6 @@ export interface JobsConfig {
   readonly jobLeaseSeconds: number
   /** How long jobs that have ended are kept to be looked at, in seconds. Default 3600. */
   readonly jobKeepSeconds: number
-  /** How long a change waits in the log for those who follow it before it is given up, in seconds. Default 604,800: a week. */
-  readonly changeLogMaxAgeSeconds: number
-  /** How many changes wait there, per database. Default 1,000,000. */
-  readonly changeLogMaxRows: number
   /** Whether webhooks may be delivered to private and loopback addresses. Default false. */
   readonly webhooksToPrivateAddresses: boolean
   /** Where names in webhooks' addresses are looked up, DNS over HTTPS as JSON; null: nowhere. Default Cloudflare's. */
@@ -25,8 +21,6 @@ export const jobsDefaults: JobsConfig = {
   jobResendSeconds: 60,
   jobLeaseSeconds: 60,
   jobKeepSeconds: 3600,
-  changeLogMaxAgeSeconds: 604_800,
-  changeLogMaxRows: 1_000_000,
   webhooksToPrivateAddresses: false,
   webhookResolver: 'https://cloudflare-dns.com/dns-query',
 }

@@ -6,10 +6,10 @@
 
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { Row } from '../../db/sql/statement.ts'
-import type { Services } from '../core/context.ts'
-import { emit } from '../core/events.ts'
 import type { JobsConfig } from './config.ts'
+import { emit } from './events.ts'
 import { listDue, nextDue, putOff, takeDue, takeThese } from './job-rows.ts'
+import type { Services } from './services.ts'
 
 /** As many messages as a queue takes at once: https://developers.cloudflare.com/queues/platform/limits/ */
 const messagesAtOnce = 100

@@ -3,7 +3,7 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import { type Env, relayOf } from '../core/context.ts'
+import { type CoreEnv, relayOf } from '../core/context.ts'
 
 /** Jobs of a database that want to be sent. */
 export interface LimitRequest {
@@ -29,8 +29,8 @@ export interface JobLimit extends JobLimitAccess, Rpc.DurableObjectBranded {}
 const toldAtOnce = 4
 
 /** The class that `wrangler.toml` names. */
-export class JobLimits extends DurableObject<Env> implements JobLimitAccess {
-  constructor(state: DurableObjectState, env: Env) {
+export class JobLimits extends DurableObject<CoreEnv> implements JobLimitAccess {
+  constructor(state: DurableObjectState, env: CoreEnv) {
     super(state, env)
     const { sql } = this.ctx.storage
     sql.exec('CREATE TABLE IF NOT EXISTS held (id TEXT PRIMARY KEY, until INTEGER NOT NULL)')

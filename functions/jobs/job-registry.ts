@@ -5,7 +5,8 @@
 import { Cron } from 'croner'
 import { z } from 'zod'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { Services } from '../core/context.ts'
+import type { CoreServices } from '../core/context.ts'
+import type { DatabasesServices } from '../databases/area.ts'
 import {
   type AnyJob,
   type ChangeFilter,
@@ -15,7 +16,7 @@ import {
 } from './define-job.ts'
 
 /** What jobs of the engine's own work with. */
-export type EngineServices = Pick<Services, 'setting' | 'files' | 'cluster'>
+export type EngineServices = Pick<CoreServices, 'setting' | 'files'> & Pick<DatabasesServices, 'cluster'>
 
 /** A job of the app, or one of the engine's own. */
 export interface EngineJob extends Omit<AnyJob, 'run'> {

@@ -7,21 +7,14 @@
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
 import type { BoundStatement, Row } from '../../db/sql/statement.ts'
-import { type Env, type Services, servicesFor } from '../core/context.ts'
-import { type App, type Engine, engineOf } from '../core/engine.ts'
-import { emit } from '../core/events.ts'
 import { Batcher } from './batcher.ts'
 import { defaultRetry, GiveUp, RetryAfter } from './define-job.ts'
+import { emit } from './events.ts'
 import { Cancelled, openRun, type Run, TakenOver } from './job-context.ts'
 import type { RegisteredJob } from './job-registry.ts'
 import { type ClaimedJob, claim, claimedJobOf, finish, giveUpOn, prolong, tryAgain } from './job-rows.ts'
 import { retryDelayMs } from './retry-delay.ts'
-
-/** A message on a queue. */
-export interface JobMessage {
-  /** The job's id, which begins with the name of its database. */
-  readonly id: string
-}
+import type { Engine, JobMessage, Services } from './services.ts'
 
 /** How soon a message comes again whose database could not be asked, in seconds. */
 const againSeconds = 5
@@ -32,16 +25,7 @@ const maxErrorLength = 4000
 type Message = Pick<globalThis.Message<JobMessage>, 'body' | 'ack' | 'retry'>
 type Later = (work: Promise<unknown>) => void
 
-/** The Worker's `queue` handler, for an app. */
-export function createQueueHandler(app: App) {
-  const engine = engineOf(app)
-  const servicesOf = servicesFor(engine)
-  return async (batch: { readonly messages: readonly Message[] }, env: Env, context: ExecutionContext) =>
-    runBatch(batch.messages, engine, servicesOf(env), (work) => context.waitUntil(work)).finally(() =>
-      servicesOf(env).handOver?.(context),
-    )
-}
-
+/** Runs the jobs of a batch that a queue has handed over. */
 export async function runBatch(
   messages: readonly Message[],
   engine: Engine,

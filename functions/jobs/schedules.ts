@@ -6,10 +6,10 @@
 
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { Row } from '../../db/sql/statement.ts'
-import type { Services } from '../core/context.ts'
 import type { Schedule } from './job-registry.ts'
 import { insertJobs } from './job-rows.ts'
 import { makeJob } from './send-jobs.ts'
+import type { Services } from './services.ts'
 
 /** What is kept of a schedule, as JSON. */
 interface Kept {

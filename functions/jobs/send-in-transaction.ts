@@ -1,9 +1,9 @@
-import type { Services } from '../core/context.ts'
-import type { AppDatabases } from '../own-code/app-databases.ts'
-import type { Transaction } from '../own-code/transaction/transaction.ts'
+import type { AppDatabases, Transaction } from '../own-code/area.ts'
+import type { Jobs } from './define-job.ts'
 import { boundStatementOf, resultOf } from './drizzle-statement.ts'
 import { insertJobs, type NewJob } from './job-rows.ts'
-import { type Jobs, knownJob, makeJob } from './send-jobs.ts'
+import { knownJob, makeJob } from './send-jobs.ts'
+import type { Services } from './services.ts'
 
 /** The job that has been put in, or the one that has its key. */
 const sentText =

@@ -2,78 +2,14 @@
  * Sends jobs: puts their rows into a database, by themselves or in the transaction of a write. The relay carries them on.
  * @module
  */
-import type { BatchItem } from 'drizzle-orm/batch'
-import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { makeUlid, slotOf } from '../../db/slots/slots.ts'
-import type { Services } from '../core/context.ts'
-import type { AppDatabases } from '../own-code/app-databases.ts'
-import type { Job } from './define-job.ts'
+import type { AppDatabases } from '../own-code/area.ts'
+import type { Jobs, SendOptions, SentJob } from './define-job.ts'
 import { boundStatementOf, resultOf } from './drizzle-statement.ts'
 import { errors } from './errors.ts'
 import type { JobRegistry, RegisteredJob } from './job-registry.ts'
 import { insertJobs, type NewJob } from './job-rows.ts'
-
-export interface SendOptions {
-  /** How long it waits before its first try. Default 0. */
-  readonly delaySeconds?: number
-  /**
-   * While a job of this name has the same key, another one is not put in. Keys count within a database: that of `of`, or of the
-   * write that it is sent with.
-   */
-  readonly deduplicationKey?: string
-  /** When it gives its key up: `started`, so that what comes later is not missed, or `finished`. Default `finished`. */
-  readonly deduplicateUntil?: 'started' | 'finished'
-  /** Jobs of one name with the same key run one after the other, in the order in which they were sent. */
-  readonly orderingKey?: string
-  /** Name of the queue that carries it. Default: the job's. */
-  readonly queue?: string
-  /** The distribution value of what it is about: it lies beside those rows. Default: it lies in `DB`. */
-  readonly of?: string | number
-}
-
-/** A job and what it is sent with. */
-export interface Sending {
-  readonly job: Job<never>
-  readonly input: unknown
-  readonly options: SendOptions
-}
-
-/**
- * A job to send with a write.
- *
- * @example await jobs.sendWith(database, [database.insert(notes).values(note)], [sending(index, { id: note.id })])
- */
-export function sending<Input>(job: Job<Input>, input: Input, options: SendOptions = {}): Sending {
-  return { job: job as Job<never>, input, options }
-}
-
-export interface SentJob {
-  /** Its own, or that of the job that has its deduplication key. */
-  readonly id: string
-  /** Whether another job had the key. */
-  readonly isDuplicate: boolean
-}
-
-/** Sends the app's jobs. */
-export interface Jobs {
-  /**
-   * Sends a job: when this is done, it is committed.
-   *
-   * @throws AtollError `JOB002` for an input that its schema refuses
-   */
-  send<Input>(job: Job<Input>, input: Input, options?: SendOptions): Promise<SentJob>
-  /**
-   * Commits Drizzle statements and jobs in one transaction: both, or neither.
-   *
-   * @param database where: `database`, or one of `shards`
-   * @returns what the statements answered
-   */
-  sendWith(
-    database: DrizzleD1Database,
-    statements: readonly BatchItem<'sqlite'>[],
-    sendings: readonly Sending[],
-  ): Promise<readonly unknown[]>
-}
+import type { Services } from './services.ts'
 
 export function createJobs(services: Services, databases: AppDatabases): Jobs {
   const { registry, payloads } = services

@@ -3,8 +3,8 @@
  * @module
  */
 import type { BoundStatement, Row } from '../../db/sql/statement.ts'
-import type { Services } from '../core/context.ts'
 import type { PayloadStore } from './payload-store.ts'
+import type { Services } from './services.ts'
 
 export interface ShownJob {
   /** Begins with the name of the database that has it. */

@@ -5,16 +5,16 @@
  */
 import type { Catalog, Column, Table } from '../../db/catalog/catalog.ts'
 import { type LoggedChange, loggedChangeOf } from '../../db/changes/change-log.ts'
-import { advance, cursorIsAt, readChanges, readCursor } from '../../db/changes/consumers.ts'
-import { hasCopies } from '../../db/changes/track-changes.ts'
+import { advance, cursorIsAt, readChanges, readCursor } from '../../db/cluster/consumers.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import { hasCopies } from '../../db/cluster/track-changes.ts'
 import { AtollError } from '../../db/errors/atoll-error.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
 import type { BoundStatement } from '../../db/sql/statement.ts'
-import type { Services } from '../core/context.ts'
 import type { ChangeFilter, RowChange } from './define-job.ts'
 import type { Subscription } from './job-registry.ts'
 import { insertDead, insertJobs, type NewJob } from './job-rows.ts'
+import type { Services } from './services.ts'
 
 /** Changes that are looked at in one transaction, and bytes of values that they hold: an isolate has 128 MB. */
 const changesAtOnce = 200

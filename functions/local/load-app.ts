@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 import { UsageError } from '../../db/doors/usage-error.ts'
 import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
 import { checkGenerated } from '../../db/migrate/schema-drift.ts'
-import type { App } from '../core/engine.ts'
+import type { App } from '../areas.ts'
 
 let loads = 0
 
@@ -15,7 +15,7 @@ let loads = 0
  * @throws MigrationError when the schema says what no migration makes
  */
 export async function loadApp(root: string): Promise<App> {
-  const { app } = await loadFresh<{ app: App }>(root, join('functions', 'local', 'join-app.ts'))
+  const { app } = await loadFresh<{ app: App }>(root, join('functions', 'join-app.ts'))
   checkGenerated(await loadFresh(root, join('db', 'app', 'schema.ts')), readMigrations(appMigrations))
   return app
 }

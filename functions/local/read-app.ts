@@ -4,7 +4,7 @@
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { readSchema } from '../../db/catalog/read-schema.ts'
-import { type App, engineOf } from '../core/engine.ts'
+import { type App, engineOf } from '../areas.ts'
 import type { JobRegistry } from '../jobs/job-registry.ts'
 import { checkStorage } from '../storage/check-storage.ts'
 

@@ -1,6 +1,6 @@
 import type { DatabaseCall } from '../../db/cluster/cluster-options.ts'
 import type { Payer, RefusedBy } from '../../db/cluster/watchdog.ts'
-import { emit } from '../core/events.ts'
+import { emit } from './events.ts'
 import type { Meter } from './meter.ts'
 import type { Spans } from './spans.ts'
 

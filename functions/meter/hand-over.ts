@@ -1,6 +1,6 @@
-import { emit } from '../core/events.ts'
+import { emit } from './events.ts'
 import type { Meter } from './meter.ts'
-import type { MetricsAccess } from './metrics-store.ts'
+import type { MetricsAccess } from './metrics-access.ts'
 
 /** After how long what was counted first is handed over, in milliseconds. */
 const everyMs = 3000

@@ -3,25 +3,23 @@
  * @module
  */
 import type { Context, MiddlewareHandler } from 'hono'
-import type { AtollEnv } from '../core/context.ts'
-import type { App, Engine } from '../core/engine.ts'
+import type { AtollEnv, CoreServices, Measured } from '../core/context.ts'
 import { openTrace, runTraced } from '../core/request-trace.ts'
+import type { MeterConfig } from './config.ts'
+import type { MeterServices } from './services.ts'
 
-/** What a request is counted under: few values each, whatever is asked. */
-export interface Measured {
-  area: string
-  route: string
+/** Names that are counted apart; all others are `unknown`. */
+export interface KnownNames {
+  readonly tables: Iterable<string>
+  readonly functions: Iterable<string>
+  readonly routes: Iterable<string>
 }
 
 export function createMeasure(
-  { catalog, config }: Engine,
-  { functions, routes }: App,
-): MiddlewareHandler<AtollEnv> {
-  const known = {
-    rest: new Set(catalog.tables.keys()),
-    rpc: new Set(Object.keys(functions ?? {})),
-    functions: new Set(Object.keys(routes ?? {})),
-  }
+  config: MeterConfig,
+  { tables, functions, routes }: KnownNames,
+): MiddlewareHandler<AtollEnv<CoreServices & MeterServices>> {
+  const known = { rest: new Set(tables), rpc: new Set(functions), functions: new Set(routes) }
   return async (c, next) => {
     const start = performance.now()
     const startedAt = Date.now()

@@ -7,10 +7,11 @@
 import type { IsolateBudget, Keeper } from '../../db/memory/isolate-budget.ts'
 import { textBytes } from '../../db/memory/size-of.ts'
 import { drainEvents, type NotedEvent } from '../core/events.ts'
+import type { Labels } from '../core/gauge.ts'
 import type { Delta, ShapeAbout, ShapeCost, ShapeDelta } from './delta.ts'
 import { divide, type UnderWay } from './divide.ts'
 import { Histogram } from './histogram.ts'
-import { type Family, type Labels, seriesOf } from './series.ts'
+import { type Family, seriesOf } from './series.ts'
 
 /** More are counted under one name: labels come from tables and routes, but the hostile caller is inventive. */
 const maxSeries = 2000

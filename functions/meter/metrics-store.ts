@@ -3,47 +3,20 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { Env } from '../core/context.ts'
 import type { NotedEvent } from '../core/events.ts'
 import type { Delta, ShapeDelta } from './delta.ts'
 import type { Measures } from './merge.ts'
+import type { KeptBy, MetricsAccess, Point } from './metrics-access.ts'
 import { MetricsTables } from './metrics-tables.ts'
 import type { Family } from './series.ts'
-
-export interface Point {
-  /** Seconds since 1970 at which it begins. */
-  readonly at: number
-  readonly measures: Measures
-}
-
-/** What isolates keep of one kind. */
-export interface KeptBy {
-  /** That have said so lately. */
-  readonly isolates: number
-  /** Of all of them, and of the one that has most. */
-  readonly bytes: number
-  readonly mostBytes: number
-  readonly entries: number
-}
-
-export interface MetricsAccess {
-  record(delta: Delta): Promise<void>
-  totals(): Promise<Measures>
-  /** Points of so many seconds that begin at or after a time; only some families of them, where it is said. */
-  points(step: number, from: number, families?: readonly Family[]): Promise<readonly Point[]>
-  shapes(days: number): Promise<readonly ShapeDelta[]>
-  events(): Promise<readonly NotedEvent[]>
-  /** What isolates keep that have handed over lately, by keeper. */
-  kept(): Promise<Readonly<Record<string, KeptBy>>>
-}
 
 export interface MetricsStore extends MetricsAccess, Rpc.DurableObjectBranded {}
 
 /** The class that `wrangler.toml` names. */
-export class Metrics extends DurableObject<Env> implements MetricsAccess {
+export class Metrics extends DurableObject<unknown> implements MetricsAccess {
   readonly #tables: MetricsTables
 
-  constructor(state: DurableObjectState, env: Env) {
+  constructor(state: DurableObjectState, env: unknown) {
     super(state, env)
     this.#tables = new MetricsTables(this.ctx.storage)
   }

@@ -6,7 +6,7 @@
 
 import type { Delta } from './delta.ts'
 import { addMeasures, addShapes, type Measures, nothing } from './merge.ts'
-import type { KeptBy, MetricsAccess, Point } from './metrics-store.ts'
+import type { KeptBy, MetricsAccess, Point } from './metrics-access.ts'
 
 const maxShapes = 500
 const maxEvents = 500

@@ -9,7 +9,7 @@ import type { Kept } from '../../db/memory/isolate-budget.ts'
 import type { NotedEvent } from '../core/events.ts'
 import type { Delta, ShapeDelta } from './delta.ts'
 import { addMeasures, addShapes, type Measures, nothing, textsOf } from './merge.ts'
-import type { KeptBy, MetricsAccess, Point } from './metrics-store.ts'
+import type { KeptBy, MetricsAccess, Point } from './metrics-access.ts'
 import { type Family, familyOf } from './series.ts'
 
 /** Seconds of a point, and for how many seconds such points are kept. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Labels } from '../core/gauge.ts'
+
 /** What each family counts, and how `/metrics` calls it. */
 export const families = {
   requests: { kind: 'counter', help: 'Requests that were answered.' },
@@ -48,8 +50,6 @@ export const families = {
 } as const satisfies Record<string, { kind: 'counter' | 'histogram'; help: string; unit?: string }>
 
 export type Family = keyof typeof families
-
-export type Labels = Readonly<Record<string, string | number>>
 
 /** A family with labels, as text that is the same for the same labels in the same order. */
 export function seriesOf(family: Family, labels: Labels): string {

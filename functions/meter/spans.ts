@@ -5,9 +5,8 @@
  */
 
 import { textBytes } from '../../db/memory/size-of.ts'
-import type { Env } from '../core/context.ts'
-import { emit } from '../core/events.ts'
 import { currentTrace, newSpanId, type RequestTrace } from '../core/request-trace.ts'
+import { emit } from './events.ts'
 
 export interface SpanExport {
   readonly endpoint: string
@@ -173,8 +172,15 @@ function nanoseconds(ms: number): string {
   return `${Math.round(ms * 1000)}000`
 }
 
-/** Where spans go, by OpenTelemetry's own variables; null: nowhere. */
-export function readSpanExport(env: Env): SpanExport | null {
+/** OpenTelemetry's own variables. */
+export interface SpanEnv {
+  /** Address of a collector, and what it wants to be told: `name=value,…`. */
+  readonly OTEL_EXPORTER_OTLP_ENDPOINT?: string
+  readonly OTEL_EXPORTER_OTLP_HEADERS?: string
+}
+
+/** Where spans go; null: nowhere. */
+export function readSpanExport(env: SpanEnv): SpanExport | null {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: text = '' } = env
   if (!endpoint) return null
   const pairs = text.split(',').map((pair): [string, string] => {

@@ -6,15 +6,19 @@
 import { z } from 'zod'
 import { copiesBehind } from '../../db/cluster/bring-up-copies.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import type { Services } from '../core/context.ts'
-import { emit } from '../core/events.ts'
-import type { JobsConfig } from '../jobs/config.ts'
-import type { JobContext } from '../jobs/define-job.ts'
-import type { EngineJob } from '../jobs/job-registry.ts'
-import { knownJob, sendTo } from '../jobs/send-jobs.ts'
-import { sendSigned, webhookRetry } from '../jobs/webhook-job.ts'
+import {
+  type EngineJob,
+  type JobContext,
+  type JobsConfig,
+  knownJob,
+  sendSigned,
+  sendTo,
+  webhookRetry,
+} from '../jobs/area.ts'
 import type { MonitorConfig } from './config.ts'
+import { emit } from './events.ts'
 import { shownObjectives } from './service-levels.ts'
+import type { Services } from './services.ts'
 
 const alertJobName = 'atoll:alert'
 

@@ -3,14 +3,22 @@
  * @module
  */
 import type { Setting } from '../core/setting.ts'
-import type { Objective } from './service-levels.ts'
 
-/** What is measured, promised and told. */
+/** What is promised of an area or a route. */
+export interface Objective {
+  readonly name: string
+  /** `rest`, `storage`, `proxy`, …; left out: all of them. */
+  readonly area?: string
+  /** A table, a function, a route to origins. */
+  readonly route?: string
+  /** Share of requests that are to be good: 0.999. */
+  readonly target: number
+  /** Good is an answer within so many milliseconds; left out: one that is no 5xx. */
+  readonly withinMs?: number
+}
+
+/** What is promised, and told. */
 export interface MonitorConfig {
-  /** How many Durable Objects keep what is measured; more when a thousand isolates are too many for one. Default 1. */
-  readonly metricsStores: number
-  /** Whether each request is told to the log, as a line of JSON. Default false. */
-  readonly logRequests: boolean
   /** Service levels that are promised, and watched. Default none. */
   readonly objectives: readonly Objective[]
   /** Where to tell of a service level that burns its budget too fast, as a webhook; null: nowhere. Default null. */
@@ -22,8 +30,6 @@ export interface MonitorConfig {
 }
 
 export const monitorDefaults: MonitorConfig = {
-  metricsStores: 1,
-  logRequests: false,
   objectives: [],
   alertWebhook: null,
   d1DollarsPerMillionRead: 0.001,

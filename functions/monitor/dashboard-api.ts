@@ -5,13 +5,12 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { AtollEnv } from '../core/context.ts'
-import type { Engine } from '../core/engine.ts'
-import { countJobs } from '../jobs/show-jobs.ts'
-import { steps } from '../meter/metrics-tables.ts'
+import { databaseSizes } from '../databases/area.ts'
+import { countJobs, oldestDue } from '../jobs/area.ts'
+import { steps } from '../meter/area.ts'
 import { errors } from './errors.ts'
-import { databaseSizes, oldestDue } from './gauges.ts'
 import { shownObjectives } from './service-levels.ts'
+import type { AtollEnv, Engine } from './services.ts'
 import { priceOf, shownAdvice } from './show-advice.ts'
 
 const range = z.object({

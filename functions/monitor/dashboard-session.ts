@@ -4,9 +4,9 @@
  */
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
-import type { AtollEnv } from '../core/context.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import { errors } from './errors.ts'
+import type { AtollEnv } from './services.ts'
 
 const cookieName = 'atoll-dashboard'
 const hours = 12

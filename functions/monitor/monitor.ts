@@ -3,24 +3,23 @@
  * @module
  */
 import { Hono } from 'hono'
-import type { AtollEnv } from '../core/context.ts'
-import type { Engine } from '../core/engine.ts'
-import { writeHeaders } from '../meter/measure.ts'
-import { nothing } from '../meter/merge.ts'
+import type { GatewayParts } from '../core/area.ts'
+import { nothing, writeHeaders } from '../meter/area.ts'
 import { createDashboardApi } from './dashboard-api.ts'
 import { checkOwnPage, signIn, signOut, whoIsSignedIn } from './dashboard-session.ts'
 import { errors } from './errors.ts'
 import { readGauges } from './gauges.ts'
 import { openMetricsType, prometheusType, writeMetrics } from './open-metrics.ts'
+import type { AtollEnv, Engine } from './services.ts'
 
-export function createMetricsRoute({ origins }: Engine) {
+export function createMetricsRoute(engine: Engine, sources: GatewayParts['gauges']) {
   return new Hono<AtollEnv>({ strict: false }).get('/', async (c) => {
     const { caller, services } = c.var
     if (caller.role !== 'service_role') throw errors.monitorDenied(caller.signedIn)
     const isOpenMetrics = (c.req.header('accept') ?? '').includes('application/openmetrics-text')
     const [measures, gauges] = await Promise.all([
       services.metrics?.().totals() ?? nothing(),
-      readGauges(services, Object.keys(origins.pools)),
+      readGauges(sources, services as never, engine as never),
     ])
     return c.body(writeMetrics(measures, gauges, isOpenMetrics), 200, {
       'Content-Type': isOpenMetrics ? openMetricsType : prometheusType,
@@ -39,14 +38,7 @@ const pageHeaders = {
 }
 
 /** @param ask sends a request through the whole gateway again */
-export function createDashboard(
-  engine: Engine,
-  ask: (
-    request: Request,
-    env: AtollEnv['Bindings'],
-    context: ExecutionContext,
-  ) => Response | Promise<Response>,
-) {
+export function createDashboard(engine: Engine, ask: GatewayParts['ask']) {
   const area = new Hono<AtollEnv>({ strict: false })
   area.use(async (c, next) => {
     await next()
@@ -83,7 +75,7 @@ export function createDashboard(
     for (const name of ['cookie', 'authorization']) headers.delete(name)
     headers.set('apikey', c.var.services.keys.secret)
     const request = new Request(url, { method: c.req.method, headers, body: c.req.raw.body })
-    return ask(request, c.env, c.executionCtx as ExecutionContext)
+    return ask(request, c.env as never, c.executionCtx as ExecutionContext)
   })
   return area
 }

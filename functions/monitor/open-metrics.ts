@@ -3,17 +3,9 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/ for those who do not take it.
  * @module
  */
-import { boundOf } from '../meter/histogram.ts'
-import type { Measures } from '../meter/merge.ts'
-import { type Family, families, familyOf, type Labels, labelsOf } from '../meter/series.ts'
 
-/** A value as it is now. */
-export interface Gauge {
-  readonly name: string
-  readonly help: string
-  readonly unit?: 'bytes' | 'seconds'
-  readonly values: readonly { readonly labels: Labels; readonly value: number }[]
-}
+import type { Gauge } from '../core/gauge.ts'
+import { boundOf, type Family, families, familyOf, labelsOf, type Measures } from '../meter/area.ts'
 
 /** Upper bounds of buckets, in milliseconds: powers of two, where buckets of our histograms end as well. */
 const bounds = Array.from({ length: 17 }, (_, i) => 2 ** i)

@@ -4,25 +4,17 @@
  * @module
  */
 
-import { boundOf } from '../meter/histogram.ts'
-import type { Measures } from '../meter/merge.ts'
-import type { MetricsAccess, Point } from '../meter/metrics-store.ts'
-import { type Family, familyOf, labelsOf } from '../meter/series.ts'
-import type { MonitorConfig } from './config.ts'
+import {
+  boundOf,
+  type Family,
+  familyOf,
+  labelsOf,
+  type Measures,
+  type MetricsAccess,
+  type Point,
+} from '../meter/area.ts'
+import type { MonitorConfig, Objective } from './config.ts'
 import type { ObjectiveState } from './shown.ts'
-
-/** What is promised of an area or a route. */
-export interface Objective {
-  readonly name: string
-  /** `rest`, `storage`, `proxy`, …; left out: all of them. */
-  readonly area?: string
-  /** A table, a function, a route to origins. */
-  readonly route?: string
-  /** Share of requests that are to be good: 0.999. */
-  readonly target: number
-  /** Good is an answer within so many milliseconds; left out: one that is no 5xx. */
-  readonly withinMs?: number
-}
 
 /** Both windows must burn so fast: the long one so that it matters, the short one so that it is over when it is over. */
 export const burnWindows = [

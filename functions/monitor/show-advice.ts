@@ -3,7 +3,7 @@
  * @module
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { ShapeCost, ShapeDelta } from '../meter/delta.ts'
+import type { ShapeCost, ShapeDelta } from '../meter/area.ts'
 import type { Candidate } from './advise/candidates.ts'
 import type { Advice, ExistingIndex } from './advise/find-advice.ts'
 import type { MonitorConfig } from './config.ts'

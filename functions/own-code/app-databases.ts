@@ -8,30 +8,23 @@ import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { Account } from '../../db/cluster/account.ts'
 import { bringUpCopies, mayBeBehind } from '../../db/cluster/bring-up-copies.ts'
-import { RetiringError, RevokedError, UnretiredError } from '../../db/cluster/constraint-error.ts'
-import type { Site } from '../../db/cluster/parts.ts'
 import { copyReferences } from '../../db/cluster/reference-copies.ts'
 import { StillReferredError, waitForRetiring, whileRetired } from '../../db/cluster/retire.ts'
 import { isRule, translateDatabaseError } from '../../db/cluster/translate-error.ts'
+import { RetiringError, RevokedError, UnretiredError } from '../../db/errors/constraint-error.ts'
+import type { Site } from '../../db/slots/parts.ts'
 import { slotOf } from '../../db/slots/slots.ts'
-import { everythingOn, invalidate, sweepChanges } from '../cache/invalidate.ts'
-import type { Services } from '../core/context.ts'
+import { everythingOn, invalidate, sweepChanges } from '../cache/area.ts'
 import { emit } from '../core/events.ts'
-import type { Shard, Shards } from '../define.ts'
 import { errors } from './errors.ts'
+import type { Shard, Shards } from './given.ts'
 import { type Around, type Guard, guardedBinding } from './guarded-binding.ts'
 import { makeId } from './make-id.ts'
 import { Reservations } from './reservations.ts'
+import type { RunsFor } from './runs-for.ts'
+import type { Services } from './services.ts'
 import type { Transaction } from './transaction/transaction.ts'
 import { watchCall } from './watch-call.ts'
-
-/** Whose code it is, and for whom it runs. */
-export interface RunsFor {
-  /** Null: nobody's. */
-  readonly account: Account | null
-  /** `rpc/top_tracks`, say: what its slow queries are known by. */
-  readonly name: string
-}
 
 export interface AppDatabases {
   readonly account: Account | null

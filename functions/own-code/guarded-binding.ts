@@ -4,8 +4,8 @@
  * @module
  */
 
-import { UnretiredError } from '../../db/cluster/constraint-error.ts'
 import { asks } from '../../db/cluster/unknown-outcome.ts'
+import { UnretiredError } from '../../db/errors/constraint-error.ts'
 import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import { namedReturning } from './named-returning.ts'
 

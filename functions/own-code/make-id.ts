@@ -1,9 +1,9 @@
 import { getTableName } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { type Catalog, keyColumn, type Table } from '../../db/catalog/catalog.ts'
+import { routedId } from '../../db/catalog/declarations.ts'
 import { nextNumbers } from '../../db/cluster/sequences.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { routedId } from '../../db/define.ts'
 import { makeRoutedId, makeRoutedNumber } from '../../db/slots/slots.ts'
 
 /**

@@ -5,7 +5,7 @@ import {
   type Token,
   textOf,
   tokensOf,
-} from '../../db/migrate/sql-tokens.ts'
+} from '../../db/sql/sql-tokens.ts'
 
 /**
  * A statement whose RETURNING list gives each column a name of its own, in order: D1's batches answer with objects, in which columns of

@@ -5,10 +5,18 @@
 import { getTableName } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import { endPermits, permitClaims } from '../../db/cluster/permits.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { type Claim, find, nameOf, type Permit, release, reserve } from '../../db/cluster/unique-values.ts'
+import {
+  type Claim,
+  find,
+  nameOf,
+  type Permit,
+  permitClaims,
+  release,
+  reserve,
+} from '../../db/cluster/unique-values.ts'
 import type { Row } from '../../db/sql/statement.ts'
+import { endPermits } from '../../db/system/permits.ts'
 import { errors } from './errors.ts'
 import type { Around } from './guarded-binding.ts'
 

@@ -4,10 +4,10 @@
  */
 import { PostgrestError } from '@supabase/postgrest-js'
 import { type Catalog, sameColumns, type Table } from '../../db/catalog/catalog.ts'
-import { ConstraintError } from '../../db/cluster/constraint-error.ts'
 import { translateDatabaseError } from '../../db/cluster/translate-error.ts'
 import { leavesOpen, writes } from '../../db/cluster/unknown-outcome.ts'
 import { AtollError } from '../../db/errors/atoll-error.ts'
+import { ConstraintError } from '../../db/errors/constraint-error.ts'
 import { errors } from './errors.ts'
 
 /**

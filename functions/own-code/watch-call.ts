@@ -4,8 +4,8 @@
  * @module
  */
 import { costOf, type Watchdog } from '../../db/cluster/watchdog.ts'
-import type { Services } from '../core/context.ts'
-import type { RunsFor } from './app-databases.ts'
+import type { RunsFor } from './runs-for.ts'
+import type { Services } from './services.ts'
 
 /** Runs it, if its slow queries have not had their share. @throws 503 `BOUND020` before anything has run */
 export async function watched<Result>(

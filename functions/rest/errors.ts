@@ -328,10 +328,6 @@ export const errors = {
           ? 'Send the rows of the shards that failed again; of those that are unknown, look first whether they are there. With an Idempotency-Key header, sending all of it again is safe.'
           : 'Send the rows of the shards that failed again.',
     }),
-  badSession: () =>
-    new AtollError(400, 'SHARD011', 'The session token is none of this project', {
-      hint: 'Send what the last answer said in Atoll-Session, or new.',
-    }),
   copiesBehind: (database: string) =>
     new AtollError(
       503,

@@ -6,21 +6,23 @@ import { Hono } from 'hono'
 import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
-import { Rights } from '../access/rights.ts'
+import { Rights } from '../access/area.ts'
 import { type Caller, identityOf } from '../core/caller.ts'
-import type { CoreConfig } from '../core/config.ts'
-import { type AtollEnv, type Serve, type Visit, visitOf } from '../core/context.ts'
+import { visitOf } from '../core/context.ts'
 import type { PendingWork } from '../core/pending-work.ts'
 import { isTimed, Timing } from '../core/timing.ts'
-import { accountOf, openSession, writeInnerSession, writeSession } from '../databases/request-session.ts'
-import type { FunctionManifest } from '../define.ts'
-import { createQueuedJobs } from '../jobs/send-in-transaction.ts'
-import { createJobs, type Jobs } from '../jobs/send-jobs.ts'
-import { openApi } from '../own-code/api.ts'
-import { type AppDatabases, openAppDatabases, type RunsFor } from '../own-code/app-databases.ts'
-import { tellFailure } from '../own-code/tell-failure.ts'
-import { type Keeping, openTransaction } from '../own-code/transaction/transaction.ts'
-import { watched } from '../own-code/watch-call.ts'
+import { accountOf, openSession, writeInnerSession, writeSession } from '../databases/area.ts'
+import { createJobs, createQueuedJobs, type Jobs } from '../jobs/area.ts'
+import {
+  type AppDatabases,
+  type Keeping,
+  openApi,
+  openAppDatabases,
+  openTransaction,
+  type RunsFor,
+  tellFailure,
+  watched,
+} from '../own-code/area.ts'
 import { allow, allowed } from './answer/allow.ts'
 import { readDirectives, writeCacheHeaders } from './answer/cache-headers.ts'
 import { answerAsSaid, createFunctionResponse } from './answer/function-response.ts'
@@ -47,7 +49,7 @@ import { type Shape, shapeOf } from './ask/shape.ts'
 import { compileRead } from './compile/compile-read.ts'
 import { compileWrite } from './compile/compile-write.ts'
 import { functionRows } from './compile/storage-rows.ts'
-import type { RestConfig } from './config.ts'
+import type { FunctionManifest } from './define-function.ts'
 import { errors } from './errors.ts'
 import { executeRead } from './execute/execute.ts'
 import { aftermathOf } from './execute/execute-aftermath.ts'
@@ -63,6 +65,7 @@ import type { ReadPlan, WriteAction, WritePlan } from './plan/plan.ts'
 import { planRequest, planRows } from './plan/plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan/plan-write.ts'
 import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
+import type { AtollEnv, Engine, Visit } from './services.ts'
 import { CompileCache } from './shapes/compile-cache.ts'
 import { PlanCache } from './shapes/plan-cache.ts'
 import { type PreparedRead, type PreparedWrite, sizeOfRead, sizeOfWrite } from './shapes/prepared.ts'
@@ -88,13 +91,13 @@ export interface Rest {
   /** For those who ask from outside. */
   readonly routes: Hono<AtollEnv>
   /** For the app's own code: the same pipeline. */
-  readonly serve: Serve
+  readonly serve: (visit: Visit) => Promise<Response>
 }
 
 export function createRest(
   catalog: Catalog,
   functions: FunctionManifest,
-  config: RestConfig & CoreConfig,
+  config: Engine['config'],
   migrations: readonly string[],
   budget: IsolateBudget,
   pending: PendingWork,

@@ -6,10 +6,8 @@
 
 import type { PendingWork } from '../core/pending-work.ts'
 import { readBytesOf } from '../core/read-text.ts'
-import { errors } from '../own-code/errors.ts'
-import type { Budget } from '../rest/ask/budget.ts'
-import { checkBodyOf } from '../rest/ask/check-body.ts'
-import { mediaType } from '../rest/ask/parse-payload.ts'
+import { errors } from '../own-code/area.ts'
+import { type Budget, checkBodyOf, mediaType } from '../rest/area.ts'
 
 const readers = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const
 

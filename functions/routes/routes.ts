@@ -5,21 +5,18 @@
 import { Hono } from 'hono'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { AtollError } from '../../db/errors/atoll-error.ts'
-import type { AtollConfig } from '../areas.ts'
 import { visitOf } from '../core/context.ts'
 import { errorResponse } from '../core/error-response.ts'
-import { accountOf, writeInnerSession } from '../databases/request-session.ts'
-import type { RouteEnv, RouteManifest } from '../define.ts'
-import { createJobs } from '../jobs/send-jobs.ts'
-import { writeHeaders } from '../meter/measure.ts'
-import { openApi } from '../own-code/api.ts'
-import { openAppDatabases } from '../own-code/app-databases.ts'
-import { tellFailure } from '../own-code/tell-failure.ts'
-import { watched } from '../own-code/watch-call.ts'
-import { openBudgets } from '../rest/ask/budget.ts'
+import { accountOf, writeInnerSession } from '../databases/area.ts'
+import { createJobs } from '../jobs/area.ts'
+import { writeHeaders } from '../meter/area.ts'
+import { openApi, openAppDatabases, tellFailure, watched } from '../own-code/area.ts'
+import { openBudgets } from '../rest/area.ts'
+import type { RouteEnv, RouteManifest } from './define-route.ts'
 import { boundBody } from './route-body.ts'
+import type { Engine } from './services.ts'
 
-export function createRoutes(routes: RouteManifest, catalog: Catalog, config: AtollConfig) {
+export function createRoutes(routes: RouteManifest, catalog: Catalog, config: Engine['config']) {
   const budgetOf = openBudgets(config.budgets)
   const area = new Hono<RouteEnv>({ strict: false })
   const refusalsOf = new WeakMap<Request, readonly AtollError[]>()

@@ -5,7 +5,7 @@
 
 import { AtollError } from '../../db/errors/atoll-error.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
-import { insertJobs } from '../jobs/job-rows.ts'
+import { insertJobs } from '../jobs/area.ts'
 import { errors } from './errors.ts'
 import type { ObjectRights } from './object-access.ts'
 import type { StoredObject } from './object-rows.ts'

@@ -5,7 +5,7 @@
 
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { BoundStatement } from '../../db/sql/statement.ts'
-import { policyCallerOf } from '../access/rights.ts'
+import { policyCallerOf } from '../access/area.ts'
 import { type Caller, identityOf, subjectOf } from '../core/caller.ts'
 import {
   type BucketPolicies,

@@ -5,7 +5,7 @@
 
 import { makeUlid } from '../../db/slots/slots.ts'
 import type { BoundStatement } from '../../db/sql/statement.ts'
-import { insertJobs } from '../jobs/job-rows.ts'
+import { insertJobs } from '../jobs/area.ts'
 import { deleteObjects, objectColumns, objectOf, type StoredObject } from './object-rows.ts'
 import type { StorageVisit } from './storage-context.ts'
 

@@ -4,13 +4,14 @@
  */
 import type { Context } from 'hono'
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { type AtollEnv, type Services, visitOf } from '../core/context.ts'
-import { accountOf } from '../databases/request-session.ts'
+import { visitOf } from '../core/context.ts'
+import { accountOf } from '../databases/area.ts'
 import type { BucketPolicies } from './bucket-policies.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'
 import type { StorageConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { ObjectRights } from './object-access.ts'
+import type { AtollEnv, Services } from './services.ts'
 
 /** What the app says of files. */
 export interface StorageTerms {

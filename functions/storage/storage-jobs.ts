@@ -3,8 +3,7 @@
  * @module
  */
 import { z } from 'zod'
-import type { JobContext } from '../jobs/define-job.ts'
-import type { EngineJob, EngineServices } from '../jobs/job-registry.ts'
+import type { EngineJob, EngineServices, JobContext } from '../jobs/area.ts'
 import { chunksOf, hex } from './receive.ts'
 import { deleteBlobsJob } from './remove-objects.ts'
 

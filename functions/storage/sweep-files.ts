@@ -4,7 +4,7 @@
  * @module
  */
 import type { ClusterSession } from '../../db/cluster/session.ts'
-import { emit } from '../core/events.ts'
+import { emit } from './events.ts'
 import { abortMultipart } from './finish-upload.ts'
 import { lockMs, tailPrefix } from './receive-part.ts'
 import { endLocked, lockExpired, type Upload, uploadOf } from './upload-rows.ts'

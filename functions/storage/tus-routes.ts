@@ -4,7 +4,7 @@
  * @module
  */
 import { type Context, Hono } from 'hono'
-import { callerNetwork } from '../access/rate-limit.ts'
+import { callerNetwork } from '../access/area.ts'
 import { identityOf } from '../core/caller.ts'
 import { errors } from './errors.ts'
 import { dropUpload, finishUpload } from './finish-upload.ts'

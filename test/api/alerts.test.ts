@@ -1,10 +1,9 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import tables from '../../db/app/tables.ts'
-import { type Env, servicesFor } from '../../functions/core/context.ts'
-import { engineOf } from '../../functions/core/engine.ts'
+import { type Env, engineOf, servicesFor } from '../../functions/areas.ts'
 import { listJobs } from '../../functions/jobs/show-jobs.ts'
-import type { MetricsAccess } from '../../functions/meter/metrics-store.ts'
+import type { MetricsAccess } from '../../functions/meter/metrics-access.ts'
 import { watchObjectives } from '../../functions/monitor/alerts.ts'
 
 describe('a service level', () => {

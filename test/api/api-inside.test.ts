@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { genres } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
 import { defineTables, local } from '../../db/define.ts'
-import type { App } from '../../functions/core/engine.ts'
+import type { App } from '../../functions/areas.ts'
 import {
   defineFunction,
   defineJob,

@@ -2,9 +2,9 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Env } from '../../functions/core/context.ts'
+import type { Env } from '../../functions/areas.ts'
 import type { Delta } from '../../functions/meter/delta.ts'
-import type { MetricsAccess } from '../../functions/meter/metrics-store.ts'
+import type { MetricsAccess } from '../../functions/meter/metrics-access.ts'
 import { type MetricsStorage, MetricsTables } from '../../functions/meter/metrics-tables.ts'
 
 const hour = 3600

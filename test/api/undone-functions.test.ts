@@ -5,8 +5,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { artists, genres, invoices } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
-import { permittedTexts } from '../../db/cluster/permits.ts'
 import { makeRoutedNumber } from '../../db/slots/slots.ts'
+import { permittedTexts } from '../../db/system/permits.ts'
 import {
   defineFunction,
   defineJob,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
+import { evenRanges, ownerOf } from '../../db/slots/shard-map.ts'
 import { keySlot, slotOf } from '../../db/slots/slots.ts'
 import { askMany, askOver, databases } from '../support/one-and-many.ts'
 import { wrapDatabase } from '../support/wrap-database.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { permittedTexts } from '../../db/cluster/permits.ts'
 import { slotOf } from '../../db/slots/slots.ts'
+import { permittedTexts } from '../../db/system/permits.ts'
 import { askMany, databases } from '../support/one-and-many.ts'
 import { routed } from '../support/routed.ts'
 import { clean, first } from '../support/write-client.ts'

@@ -1,9 +1,8 @@
 /** Four origins behind a pool for each strategy, for `npm run load -- balancer`. */
 import tables from '../../db/app/tables.ts'
-import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { defineOrigins, type PoolDeclaration } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 
 const origins = Object.fromEntries(
   ['a', 'b', 'c', 'd'].map((name) => [name, { url: { variable: `ORIGIN_${name.toUpperCase()}` } }]),

@@ -4,9 +4,8 @@
  */
 import { Hono } from 'hono'
 import tables from '../../db/app/tables.ts'
-import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { createGateway } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Metrics } from '../../functions/meter/metrics-store.ts'

@@ -4,11 +4,11 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { askOnce, type Target } from './tool/ask.ts'
-import { shown } from './tool/objectives.ts'
 import { table } from './tool/report.ts'
 import type { LoadResult } from './tool/run-load.ts'
 import { runMeasured } from './tool/run-measured.ts'
 import type { Scenario as Load, Question } from './tool/scenario.ts'
+import { shown } from './tool/shown.ts'
 import { median, type Ratio, ratioOf } from './tool/statistics.ts'
 
 export interface Contender {

@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startTestServer } from '../support/local-server.ts'
 import type { Settings } from './compare.ts'
 import { askOnce, type Target } from './tool/ask.ts'
-import { shown } from './tool/objectives.ts'
 import { table } from './tool/report.ts'
 import type { LoadResult } from './tool/run-load.ts'
 import { runLoad } from './tool/run-load.ts'
 import { runMeasured } from './tool/run-measured.ts'
 import { journey, type Question, type Scenario } from './tool/scenario.ts'
+import { shown } from './tool/shown.ts'
 import { median } from './tool/statistics.ts'
 
 interface Case {

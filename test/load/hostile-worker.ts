@@ -2,11 +2,10 @@
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { Hono } from 'hono'
 import { defineStorage, defineTables, local } from '../../db/define.ts'
-import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { defineOrigins, type RouteEnv } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { app } from '../../functions/local/join-app.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { app } from '../../functions/join-app.ts'
+import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Metrics } from '../../functions/meter/metrics-store.ts'

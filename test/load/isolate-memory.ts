@@ -14,6 +14,8 @@ export interface IsolateMemory {
   readonly embedder: number
   /** Of buffers. */
   readonly buffers: number
+  /** What the heap has of the process, free parts of it included; buffers are not. */
+  readonly reserved: number
 }
 
 /**
@@ -27,18 +29,54 @@ export async function isolateMemoryOf(
   { collect = false, timeoutMs = 60_000 } = {},
 ): Promise<IsolateMemory> {
   const signal = AbortSignal.timeout(timeoutMs)
-  const answer = await fetch(`http://127.0.0.1:${inspector.port}/json`, { signal })
-  const targets = (await answer.json()) as { readonly id: string; readonly webSocketDebuggerUrl: string }[]
+  const targets = await targetsOf(inspector, signal)
   const found = targets.find(({ id }) => id === `core:user:${worker}`)
   if (!found) throw new Error(`no isolate of ${worker} among ${targets.map(({ id }) => id).join(', ')}`)
-  const socket = new WebSocket(found.webSocketDebuggerUrl)
+  return memoryOfTarget(found, collect, signal)
+}
+
+/** Of all isolates of a Miniflare, by the names of their services: those of simulated databases and objects among them. */
+export async function allIsolatesOf(
+  inspector: URL,
+  { timeoutMs = 60_000 } = {},
+): Promise<ReadonlyMap<string, IsolateMemory>> {
+  const signal = AbortSignal.timeout(timeoutMs)
+  const targets = await targetsOf(inspector, signal)
+  return new Map(
+    await Promise.all(
+      targets.map(async (target) => [target.id, await memoryOfTarget(target, false, signal)] as const),
+    ),
+  )
+}
+
+interface Target {
+  readonly id: string
+  readonly webSocketDebuggerUrl: string
+}
+
+async function targetsOf(inspector: URL, signal: AbortSignal): Promise<readonly Target[]> {
+  const answer = await fetch(`http://127.0.0.1:${inspector.port}/json`, { signal })
+  return (await answer.json()) as Target[]
+}
+
+async function memoryOfTarget(
+  { webSocketDebuggerUrl }: Target,
+  collect: boolean,
+  signal: AbortSignal,
+): Promise<IsolateMemory> {
+  const socket = new WebSocket(webSocketDebuggerUrl)
   signal.addEventListener('abort', () => socket.terminate())
   try {
     await new Promise((done, failed) => socket.once('open', done).once('error', failed))
     if (collect) await call(socket, 1, 'HeapProfiler.collectGarbage')
     const usage = await call(socket, 2, 'Runtime.getHeapUsage')
-    const { usedSize = 0, embedderHeapUsedSize = 0, backingStorageSize = 0 } = usage
-    return { used: usedSize, embedder: embedderHeapUsedSize, buffers: backingStorageSize }
+    const { usedSize = 0, totalSize = 0, embedderHeapUsedSize = 0, backingStorageSize = 0 } = usage
+    return {
+      used: usedSize,
+      embedder: embedderHeapUsedSize,
+      buffers: backingStorageSize,
+      reserved: totalSize,
+    }
   } finally {
     socket.close()
   }

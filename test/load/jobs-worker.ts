@@ -2,11 +2,10 @@
 
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
-import type { App } from '../../functions/core/engine.ts'
+import type { App } from '../../functions/areas.ts'
 import { changes, defineJob } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 import tables, { done, migrations } from './jobs-tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'

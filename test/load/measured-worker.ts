@@ -1,8 +1,7 @@
 /** The data API twice: measured, and with measuring switched off. */
 import tables from '../../db/app/tables.ts'
-import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 
 const app = { tables, config: { cache: false } }
 const worker = createWorker(app)

@@ -17,8 +17,8 @@ import {
   modelOf,
   prices,
 } from './scale-model.ts'
-import { shown } from './tool/objectives.ts'
 import { bytesText, percent, table } from './tool/report.ts'
+import { shown } from './tool/shown.ts'
 
 const folder = import.meta.dirname
 export const bookFile = join(folder, 'SCALE.md')

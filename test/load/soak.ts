@@ -4,8 +4,8 @@
  */
 
 import { runSoak } from './soak/soak-run.ts'
-import { shown } from './tool/objectives.ts'
 import { table } from './tool/report.ts'
+import { shown } from './tool/shown.ts'
 
 /** @returns the exit status: 1 when something was violated */
 export async function runSoakFor(minutes: number, seed: number): Promise<number> {

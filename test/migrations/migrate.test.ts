@@ -3,8 +3,8 @@ import { type AnySQLiteColumn, index, integer, sqliteTable, text, uniqueIndex } 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { defineTables, distributed, local, reference } from '../../db/define.ts'
+import { MigrationError } from '../../db/errors/migration-error.ts'
 import type { Migration } from '../../db/migrate/migration.ts'
-import { MigrationError } from '../../db/migrate/migration-error.ts'
 import { planText } from '../../db/migrate/report.ts'
 import { type MigrationBench, openBench, rebuildOf, written } from '../support/migration-bench.ts'
 

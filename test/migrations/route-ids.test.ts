@@ -1,10 +1,10 @@
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
 import { defineTables, distributed } from '../../db/define.ts'
 import { routeIds } from '../../db/migrate/route-ids.ts'
 import { untoldLine } from '../../db/migrate/untold.ts'
+import { evenRanges, ownerOf } from '../../db/slots/shard-map.ts'
 import { slotOf, slotOfId } from '../../db/slots/slots.ts'
 import { type MigrationBench, openBench, written } from '../support/migration-bench.ts'
 

@@ -1,9 +1,8 @@
 /** A Worker in front of four origins, with a pool for each strategy and for each thing that tests look at. */
 import tables from '../../db/app/tables.ts'
-import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
 import { defineOrigins, type PoolDeclaration, type RouteDeclaration } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 
 const four = {
   a: { url: { variable: 'ORIGIN_A' } },

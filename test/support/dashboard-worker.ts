@@ -2,11 +2,10 @@
 import { z } from 'zod'
 import storage from '../../db/app/storage.ts'
 import tables from '../../db/app/tables.ts'
-import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
-import type { App } from '../../functions/core/engine.ts'
+import type { App } from '../../functions/areas.ts'
 import { defineJob, defineOrigins } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 
 let tries = 0
 

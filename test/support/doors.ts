@@ -7,8 +7,7 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { customers, invoiceItems, invoices, receipts, tracks } from '../../db/app/schema.ts'
 import tables from '../../db/app/tables.ts'
-import { servicesFor } from '../../functions/core/context.ts'
-import { type App, engineOf } from '../../functions/core/engine.ts'
+import { type App, engineOf, servicesFor } from '../../functions/areas.ts'
 import {
   defineFunction,
   defineJob,
@@ -19,7 +18,8 @@ import {
 } from '../../functions/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { dispatch } from '../../functions/jobs/dispatch.ts'
-import { type JobMessage, runBatch } from '../../functions/jobs/run-batch.ts'
+import { runBatch } from '../../functions/jobs/run-batch.ts'
+import type { JobMessage } from '../../functions/jobs/services.ts'
 import { fetchFrom, LaterWork } from './later-work.ts'
 import { secretKey } from './worker-client.ts'
 

@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import tables from '../../db/app/tables.ts'
 import { createGateway } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { createRelay } from '../../functions/objects.ts'
 import { countingCalls } from './wrap-database.ts'
 
 const { CACHE_TIMEOUT_MS = '50', CACHE_TRUST_MS = '1000' } = env as Record<string, string | undefined>

@@ -11,11 +11,10 @@ import { artistSales, dailySales, invoices, receipts } from '../../db/app/schema
 import tables from '../../db/app/tables.ts'
 import receipt from '../../functions/app/jobs/receipt.ts'
 import refreshArtistSales from '../../functions/app/jobs/refresh-artist-sales.ts'
-import { createPoolWatch } from '../../functions/balancer/pool-watch.ts'
-import type { App } from '../../functions/core/engine.ts'
+import type { App } from '../../functions/areas.ts'
 import { changes, defineJob, defineWebhook, type RouteEnv, sending } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/relay/relay.ts'
+import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Metrics } from '../../functions/meter/metrics-store.ts'

@@ -4,7 +4,6 @@
  */
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import { permittedTexts } from '../../db/cluster/permits.ts'
 import { doorOptions, openDatabase } from '../../db/doors/database-door.ts'
 import {
   type MigrateOptions,
@@ -12,6 +11,7 @@ import {
   migrateCluster,
 } from '../../db/migrate/migrate-cluster.ts'
 import type { Migration } from '../../db/migrate/migration.ts'
+import { permittedTexts } from '../../db/system/permits.ts'
 
 export interface MigrationBench {
   readonly databases: ReadonlyMap<string, D1Database>

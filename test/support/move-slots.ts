@@ -6,8 +6,8 @@
 import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { writtenColumns } from '../../db/catalog/catalog.ts'
-import { endPermitsText, permitAllText } from '../../db/cluster/permits.ts'
 import { slotOf } from '../../db/slots/slots.ts'
+import { endPermitsText, permitAllText } from '../../db/system/permits.ts'
 import { databases as all } from './one-and-many.ts'
 
 type Databases = typeof all

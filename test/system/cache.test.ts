@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { evenRanges, ownerOf } from '../../db/cluster/shard-map.ts'
+import { evenRanges, ownerOf } from '../../db/slots/shard-map.ts'
 import { keySlot } from '../../db/slots/slots.ts'
 import { type Isolates, startIsolates } from '../support/isolates.ts'
 import { publishableKey } from '../support/local-server.ts'

@@ -4,8 +4,8 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import { databasesOf, type Env } from '../../core/context.ts'
-import type { ShapeDelta } from '../../meter/delta.ts'
+import { type CoreEnv, databasesOf } from '../../core/context.ts'
+import type { ShapeDelta } from '../../meter/area.ts'
 import { type Advice, type ExistingIndex, findAdvice, type Scratch } from './find-advice.ts'
 import { tablesRead } from './statement-columns.ts'
 
@@ -27,7 +27,7 @@ interface SchemaRow {
 }
 
 /** The class that `wrangler.toml` names. */
-export class Advisor extends DurableObject<Env> implements AdvisorAccess {
+export class Advisor extends DurableObject<CoreEnv> implements AdvisorAccess {
   async advise(shapes: readonly ShapeDelta[]): Promise<Advice> {
     await this.ctx.storage.deleteAll()
     try {

@@ -2,7 +2,8 @@
  * Index advice: each candidate is tried on a scratch copy of the data, and kept only when the plan uses it and rows read fall.
  * @module
  */
-import type { ShapeDelta } from '../../meter/delta.ts'
+
+import type { ShapeDelta } from '../../meter/area.ts'
 import { type Candidate, candidateSets, covers, nameOf, sqlOf } from './candidates.ts'
 import { tablesRead } from './statement-columns.ts'
 

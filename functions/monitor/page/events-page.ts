@@ -1,6 +1,6 @@
 import { ask } from './ask.ts'
 import { badge, h, tableOf, time } from './dom.ts'
-import type { Page } from './main.ts'
+import type { Page } from './page.ts'
 
 interface Noted {
   readonly at: number

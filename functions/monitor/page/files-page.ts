@@ -1,6 +1,6 @@
 import { askAs } from './ask.ts'
 import { badge, bytes, h, tableOf, time } from './dom.ts'
-import type { Page } from './main.ts'
+import type { Page } from './page.ts'
 
 interface Bucket {
   readonly id: string

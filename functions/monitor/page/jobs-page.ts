@@ -1,6 +1,6 @@
 import { ask, askAs } from './ask.ts'
 import { badge, card, count, h, ms, section, tableOf } from './dom.ts'
-import type { Page } from './main.ts'
+import type { Page } from './page.ts'
 import type { State } from './state.ts'
 
 interface Job {

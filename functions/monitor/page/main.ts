@@ -9,15 +9,10 @@ import { filesPage } from './files-page.ts'
 import { jobsPage } from './jobs-page.ts'
 import { originsPage } from './origins-page.ts'
 import { cachePage, overviewPage } from './overview-page.ts'
+import type { Page } from './page.ts'
 import { advicePage, queriesPage } from './queries-page.ts'
 import { shardsPage } from './shards-page.ts'
 import { tablesPage } from './tables-page.ts'
-
-/** A page: what it shows, and what is done every few seconds while it is open. */
-export interface Page {
-  readonly element: HTMLElement
-  refresh?(): Promise<void>
-}
 
 const pages: Readonly<Record<string, { readonly title: string; open(rest: readonly string[]): Page }>> = {
   overview: { title: 'Overview', open: overviewPage },

@@ -1,7 +1,7 @@
 import type { OriginView, PoolView } from '../../balancer/shown-pool.ts'
 import { ask, askAs } from './ask.ts'
 import { badge, count, h, ms, section, tableOf } from './dom.ts'
-import type { Page } from './main.ts'
+import type { Page } from './page.ts'
 import type { State } from './state.ts'
 
 export function originsPage(): Page {

@@ -1,8 +1,8 @@
 import { ask } from './ask.ts'
 import { Chart } from './chart.ts'
 import { badge, bytes, card, count, h, ms, section, tableOf } from './dom.ts'
-import type { Page } from './main.ts'
 import { byLabel, type Labels, type Measures, quantile, readPoints, sumOf } from './measures.ts'
+import type { Page } from './page.ts'
 import type { State } from './state.ts'
 
 const seconds = 900

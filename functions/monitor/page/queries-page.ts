@@ -1,7 +1,7 @@
 import type { ShownAdvice } from '../shown.ts'
 import { ask } from './ask.ts'
 import { card, count, dollars, h, ms, section, tableOf } from './dom.ts'
-import type { Page } from './main.ts'
+import type { Page } from './page.ts'
 
 interface Shape {
   readonly method: string

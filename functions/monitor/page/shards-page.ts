@@ -1,7 +1,7 @@
 import { ask } from './ask.ts'
 import { badge, bytes, count, h, section, tableOf } from './dom.ts'
-import type { Page } from './main.ts'
 import { byLabel, readPoints } from './measures.ts'
+import type { Page } from './page.ts'
 import type { State } from './state.ts'
 
 const slotCount = 16_384

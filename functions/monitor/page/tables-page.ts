@@ -4,7 +4,7 @@
  */
 import { ask, askAs, Refused } from './ask.ts'
 import { badge, count, h, tableOf } from './dom.ts'
-import type { Page } from './main.ts'
+import type { Page } from './page.ts'
 import { type Row, rowDialog, type TableInfo } from './row-dialog.ts'
 
 const pageRows = 50

@@ -4,9 +4,7 @@
  * Source: https://developers.cloudflare.com/workers/observability/logs/tail-workers/
  * @module
  */
-import { handOver } from '../../meter/hand-over.ts'
-import { Meter } from '../../meter/meter.ts'
-import type { MetricsAccess, MetricsStore } from '../../meter/metrics-store.ts'
+import { handOver, Meter, type MetricsAccess, type MetricsStore } from '../../meter/area.ts'
 
 interface TailEnv {
   readonly METRICS: DurableObjectNamespace<MetricsStore>

@@ -1,4 +1,4 @@
-import { isPunctuation, mentions } from '../../../db/migrate/sql-tokens.ts'
+import { isPunctuation, mentions } from '../../../db/sql/sql-tokens.ts'
 import type { StatementMeaning, WriteMeaning } from './read-statement.ts'
 import type { TableFacts } from './table-facts.ts'
 

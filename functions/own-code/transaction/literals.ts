@@ -2,8 +2,9 @@
  * Parameters written into SQL text, for triggers, which take none.
  * @module
  */
-import { isPunctuation, type Token, tokensOf } from '../../../db/migrate/sql-tokens.ts'
+
 import { quoteText } from '../../../db/sql/quote.ts'
+import { isPunctuation, type Token, tokensOf } from '../../../db/sql/sql-tokens.ts'
 
 /** Part of a statement, and those of its parameters that are in it, in their order. */
 export interface Excerpt {

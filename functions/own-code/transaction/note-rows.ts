@@ -3,10 +3,10 @@
  * reason why everything was undone.
  * @module
  */
-import { rollbackPrefix } from '../../../db/cluster/constraint-error.ts'
-import { mentions } from '../../../db/migrate/sql-tokens.ts'
+import { rollbackPrefix } from '../../../db/errors/constraint-error.ts'
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
+import { mentions } from '../../../db/sql/sql-tokens.ts'
 import type { WriteMeaning } from './read-statement.ts'
 import type { TableFacts } from './table-facts.ts'
 

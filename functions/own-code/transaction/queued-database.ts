@@ -3,14 +3,15 @@
  * wait, in a D1 batch that undoes itself and tells what it answered.
  * @module
  */
-import { KeyTaken, rollbackPrefix, UnretiredError } from '../../../db/cluster/constraint-error.ts'
+
 import { within } from '../../../db/cluster/database.ts'
-import { permitRetired } from '../../../db/cluster/permits.ts'
 import { translateDatabaseError } from '../../../db/cluster/translate-error.ts'
 import { leavesOpen } from '../../../db/cluster/unknown-outcome.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import { KeyTaken, rollbackPrefix, UnretiredError } from '../../../db/errors/constraint-error.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { BoundStatement } from '../../../db/sql/statement.ts'
+import { permitRetired } from '../../../db/system/permits.ts'
 import { errors } from '../errors.ts'
 import { ClockTaint } from './clock-taint.ts'
 import { type Excerpt, excerptOf, standingAlone, withLiterals } from './literals.ts'

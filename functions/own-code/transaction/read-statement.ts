@@ -10,7 +10,7 @@ import {
   type Token,
   textOf,
   tokensOf,
-} from '../../../db/migrate/sql-tokens.ts'
+} from '../../../db/sql/sql-tokens.ts'
 
 export type StatementMeaning = { readonly kind: 'read'; readonly hasClock: boolean } | WriteMeaning
 

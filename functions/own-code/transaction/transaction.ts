@@ -5,16 +5,15 @@
  */
 import type { Catalog } from '../../../db/catalog/catalog.ts'
 import { Cluster } from '../../../db/cluster/cluster.ts'
-import { KeyTaken } from '../../../db/cluster/constraint-error.ts'
 import { pause } from '../../../db/cluster/database.ts'
 import { StillReferredError, whileRetired } from '../../../db/cluster/retire.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import { finishKey, requireOpen, type WriteKey } from '../../../db/cluster/write-keys.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
-import type { Services } from '../../core/context.ts'
-import type { AppDatabases } from '../app-databases.ts'
+import { KeyTaken } from '../../../db/errors/constraint-error.ts'
 import { errors } from '../errors.ts'
 import { boundOf } from '../guarded-binding.ts'
+import type { Services } from '../services.ts'
 import { queuedBinding, readingBinding } from './queued-binding.ts'
 import { type Beside, QueuedDatabase, queuedOf, type Retired } from './queued-database.ts'
 
@@ -28,6 +27,14 @@ export interface Keeping<T> {
   keep(answer: T): Promise<string>
   /** Whether this transaction is committed on a database. */
   isDone(database: string): Promise<boolean>
+}
+
+/** What carries on what was committed. */
+export interface FollowsUp {
+  /** Notes that rows were written. */
+  wrote(name: string): void
+  /** Carries it on. @throws 503 when others may be shown what was before */
+  settle(): Promise<unknown>
 }
 
 export interface Transaction {
@@ -51,7 +58,7 @@ export interface Transaction {
   around<T>(
     work: () => Promise<T>,
     commits: boolean,
-    databases: AppDatabases,
+    databases: FollowsUp,
     keeping?: Keeping<T> | null,
   ): Promise<T>
 }
@@ -82,7 +89,7 @@ export function openTransaction(
     [...bindings].map(([name, binding]) => [name, new QueuedDatabase(name, binding, refuse, retired)]),
   )
   const on = (name: string) => queued.get(name) as QueuedDatabase
-  const commit = async <T>(databases: AppDatabases, { written, beside, keeping }: Ready<T>) => {
+  const commit = async <T>(databases: FollowsUp, { written, beside, keeping }: Ready<T>) => {
     const committed: string[] = []
     for (const database of written) {
       // An answer that is lost is no sign that nothing was written.

@@ -1,4 +1,4 @@
-import type { CacheDirectives, Served } from '../../cache/cache-query.ts'
+import type { CacheDirectives, Served } from '../../cache/area.ts'
 
 /** What a request says in `Cache-Control`, as far as it is for this cache. */
 export function readDirectives(headers: Headers): CacheDirectives {

@@ -6,7 +6,7 @@ import { getTableName } from 'drizzle-orm'
 import { z } from 'zod'
 import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
-import type { AnyFunction, FunctionManifest } from '../../define.ts'
+import type { AnyFunction, FunctionManifest } from '../define-function.ts'
 
 const types: Readonly<Record<ColumnType, string>> = {
   integer: 'number',

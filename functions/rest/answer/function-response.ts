@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { FunctionResponse } from '../../define.ts'
+import type { FunctionResponse } from '../define-function.ts'
 import { errors } from '../errors.ts'
 
 /** Statuses of answers that have no body. */

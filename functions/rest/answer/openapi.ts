@@ -8,9 +8,9 @@ import { z } from 'zod'
 import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { operations as allOperations } from '../../../db/catalog/grants.ts'
 import type { Operation } from '../../../db/catalog/policy.ts'
-import type { Rights } from '../../access/rights.ts'
-import type { AnyFunction, FunctionManifest } from '../../define.ts'
+import type { Rights } from '../../access/area.ts'
 import type { RestConfig } from '../config.ts'
+import type { AnyFunction, FunctionManifest } from '../define-function.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 

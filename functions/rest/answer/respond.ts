@@ -1,4 +1,4 @@
-import type { CachedAnswer } from '../../cache/cache-entry.ts'
+import type { CachedAnswer } from '../../cache/area.ts'
 import { csvField } from '../ask/csv-field.ts'
 import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'

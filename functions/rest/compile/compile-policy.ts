@@ -4,9 +4,9 @@
  */
 import { type Column, storedColumns } from '../../../db/catalog/catalog.ts'
 import { parameterMark, rowMark } from '../../../db/catalog/grants.ts'
-import { denialPrefix } from '../../../db/cluster/constraint-error.ts'
+import { denialPrefix } from '../../../db/errors/constraint-error.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
-import type { RowPolicy } from '../../access/rights.ts'
+import type { RowPolicy } from '../../access/area.ts'
 import type { ReferencePlan, WritePlan } from '../plan/plan.ts'
 import { allOf, type Parameters } from './sql.ts'
 import { storedOrDefault } from './stored-value.ts'

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { rollbackPrefix } from '../../../db/cluster/constraint-error.ts'
 import { notedRows, notedSum } from '../../../db/cluster/noted-rows.ts'
+import { rollbackPrefix } from '../../../db/errors/constraint-error.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { Bindings } from '../plan/bindings.ts'
 import type { WritePlan } from '../plan/plan.ts'

@@ -1,4 +1,4 @@
-import { denialPrefix } from '../../../db/cluster/constraint-error.ts'
+import { denialPrefix } from '../../../db/errors/constraint-error.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import { namesOneRow } from '../plan/place.ts'
 import type { ReferencePlan, WritePlan } from '../plan/plan.ts'

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { boundMark } from '../../../db/cluster/constraint-error.ts'
+import { boundMark } from '../../../db/errors/constraint-error.ts'
 import type { BoundStatement } from '../../../db/sql/statement.ts'
 
 /** What a statement may answer with. */

@@ -3,31 +3,16 @@
  * @module
  */
 import type { ChangeSet } from '../../../db/changes/change-log.ts'
-import { changesOf } from '../../../db/changes/track-changes.ts'
-import type { Outcome } from '../../../db/cluster/parts.ts'
 import { copyReferences } from '../../../db/cluster/reference-copies.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
-import { everythingOn, invalidate } from '../../cache/invalidate.ts'
+import { changesOf } from '../../../db/cluster/track-changes.ts'
+import type { Outcome } from '../../../db/slots/parts.ts'
+import { everythingOn, invalidate } from '../../cache/area.ts'
 import { identityOf } from '../../core/caller.ts'
-import type { Visit } from '../../core/context.ts'
 import { emit } from '../../core/events.ts'
 import { errors } from '../errors.ts'
-import type { BoundWrite } from './execute-write.ts'
-
-/** What follows a commit. What fails then is no error of the write, but that others may be shown what was before it. */
-export interface Aftermath {
-  /** Whether somebody wants to know what was changed: the cache, or jobs that changes start. */
-  readonly tracks: boolean
-  /**
-   * Is told what was changed, before anybody is answered.
-   *
-   * @throws 503 when others may be shown what was before
-   */
-  readonly changed: (changes: readonly ChangeSet[], session: ClusterSession) => Promise<void>
-  readonly failed: (error: unknown) => void
-  /** Has the jobs started, after the answer, that changes on these databases start. */
-  readonly start: (databases: readonly string[], changes: readonly ChangeSet[] | null) => void
-}
+import type { Visit } from '../services.ts'
+import type { Aftermath, BoundWrite } from './bound-write.ts'
 
 /**
  * What is done with a write's changes before it is answered. That the cache store does not take them is no error of the

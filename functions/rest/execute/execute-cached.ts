@@ -4,12 +4,17 @@
  */
 import type { Catalog } from '../../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
-import type { Rights } from '../../access/rights.ts'
-import type { CachedAnswer } from '../../cache/cache-entry.ts'
-import type { CacheDirectives, FillTerms, Served } from '../../cache/cache-query.ts'
-import type { ConsistentCache } from '../../cache/consistent-cache.ts'
-import type { Invalidator } from '../../cache/invalidate.ts'
-import { LastWrites, lastWritesKey } from '../../cache/last-writes.ts'
+import type { Rights } from '../../access/area.ts'
+import {
+  type CacheDirectives,
+  type CachedAnswer,
+  type ConsistentCache,
+  type FillTerms,
+  type Invalidator,
+  LastWrites,
+  lastWritesKey,
+  type Served,
+} from '../../cache/area.ts'
 import type { CompiledRead } from '../compile/compile-read.ts'
 import { errors } from '../errors.ts'
 import { type CachePlan, tagsFor } from '../plan/cache-plan.ts'

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { violationIn } from '../../../db/cluster/constraint-error.ts'
-import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
+import { violationIn } from '../../../db/errors/constraint-error.ts'
+import type { Outcome, Part, Site } from '../../../db/slots/parts.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { bind } from './bound-read.ts'
-import type { BoundWrite } from './execute-write.ts'
+import type { BoundWrite } from './bound-write.ts'
 
 /**
  * @param rowsOf the new rows of a part

@@ -3,17 +3,18 @@
  * with it. `db/cluster/write-keys.ts` has the protocol.
  * @module
  */
-import { KeyTaken } from '../../../db/cluster/constraint-error.ts'
+
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import type { KeyRow, WriteKey } from '../../../db/cluster/write-keys.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import { KeyTaken } from '../../../db/errors/constraint-error.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
 import { errors } from '../errors.ts'
 import { canonicalText, slotsOf } from '../plan/place.ts'
+import type { BoundWrite, DonePart } from './bound-write.ts'
 import { beginKey, leaveKeys, lookUpKey } from './execute-keys.ts'
-import type { DonePart } from './execute-parts.ts'
-import { type BoundWrite, executeWrite } from './execute-write.ts'
+import { executeWrite } from './execute-write.ts'
 import { joined, readKept, type WriteResult } from './written.ts'
 
 export interface KeyedResult {

@@ -4,7 +4,6 @@
  */
 
 import { pause } from '../../../db/cluster/database.ts'
-import type { Outcome } from '../../../db/cluster/parts.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
 import {
@@ -16,6 +15,7 @@ import {
   type WriteKey,
 } from '../../../db/cluster/write-keys.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import type { Outcome } from '../../../db/slots/parts.ts'
 import type { BoundStatement } from '../../../db/sql/statement.ts'
 import { errors } from '../errors.ts'
 

@@ -5,37 +5,16 @@
  */
 
 import { pause } from '../../../db/cluster/database.ts'
-import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
-import { finishKey, requireNew, requireOpen, type WriteKey } from '../../../db/cluster/write-keys.ts'
+import { finishKey, requireNew, requireOpen } from '../../../db/cluster/write-keys.ts'
+import type { Outcome, Part, Site } from '../../../db/slots/parts.ts'
 import type { BoundStatement } from '../../../db/sql/statement.ts'
 import type { StoredRow } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
-import type { BoundWrite } from './execute-write.ts'
+import type { BoundWrite, DonePart, Keyed } from './bound-write.ts'
 import { type PartResult, readKept } from './written.ts'
-
-/** A part of a write that is done. */
-export interface DonePart {
-  readonly database: string
-  readonly attempt: string
-  /** Payload rows that it wrote; null: of all that there were. */
-  readonly rows: ReadonlySet<number> | null
-  /** The databases that a write of rows which are there already was for. */
-  readonly planned: readonly string[]
-  readonly result: PartResult
-}
-
-/** How a write is made with its key. */
-export interface Keyed {
-  readonly key: WriteKey
-  /** Whether the key was opened before; otherwise the write's own transaction does it, as there is but one database. */
-  readonly isOpen: boolean
-  readonly done: readonly DonePart[]
-  /** When the request must be answered, in milliseconds since 1970. */
-  readonly deadline: number
-}
 
 /** What of a write's rows is not done yet. */
 export function rowsLeft(rows: readonly StoredRow[], keyed: Keyed | undefined): readonly StoredRow[] {

@@ -2,11 +2,12 @@
  * Writes that take away rows of reference tables: `db/cluster/retire.ts` has the protocol.
  * @module
  */
-import type { Outcome, Part } from '../../../db/cluster/parts.ts'
+
 import { type Retirement, retire, retireNothing } from '../../../db/cluster/retire.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
+import type { Outcome, Part } from '../../../db/slots/parts.ts'
 import type { StoredRow } from '../compile/storage-rows.ts'
-import type { BoundWrite } from './execute-write.ts'
+import type { BoundWrite } from './bound-write.ts'
 import { statementsFor } from './write-statements.ts'
 
 /** What goes around the statements that take reference rows away; null: nothing. */

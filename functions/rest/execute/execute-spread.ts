@@ -5,10 +5,10 @@
  * @module
  */
 
-import { BoundError, MovedError, StaleCopyError } from '../../../db/cluster/constraint-error.ts'
-import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import { BoundError, MovedError, StaleCopyError } from '../../../db/errors/constraint-error.ts'
+import type { Outcome, Part, Site } from '../../../db/slots/parts.ts'
 import type { BoundStatement, Row } from '../../../db/sql/statement.ts'
 import type { CompiledRead } from '../compile/compile-read.ts'
 import type { CompiledSpread } from '../compile/compile-spread.ts'

@@ -4,9 +4,6 @@
  * @module
  */
 import type { Column } from '../../../db/catalog/catalog.ts'
-import { ConstraintError, RevokedError, revokedMark } from '../../../db/cluster/constraint-error.ts'
-import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
-import { endPermits, permitClaims } from '../../../db/cluster/permits.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import {
@@ -14,6 +11,7 @@ import {
   find,
   foresee,
   locate,
+  permitClaims,
   type Reserved,
   release,
   reserve,
@@ -21,16 +19,19 @@ import {
 } from '../../../db/cluster/unique-values.ts'
 import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import { ConstraintError, RevokedError, revokedMark } from '../../../db/errors/constraint-error.ts'
+import type { Outcome, Part, Site } from '../../../db/slots/parts.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
 import type { BoundStatement, Row } from '../../../db/sql/statement.ts'
+import { endPermits } from '../../../db/system/permits.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
 import { canonicalText } from '../plan/place.ts'
 import type { WritePlan } from '../plan/plan.ts'
 import { bind } from './bound-read.ts'
+import type { BoundWrite } from './bound-write.ts'
 import { deniedParts } from './execute-denied.ts'
 import { plannedFor, runSurely } from './execute-parts.ts'
-import type { BoundWrite } from './execute-write.ts'
 
 /** A value of the write is another row's. */
 export class TakenError extends ConstraintError {

@@ -3,8 +3,14 @@
  * @module
  */
 
-import { ownResults, tracked } from '../../../db/changes/track-changes.ts'
 import { withCopies } from '../../../db/cluster/bring-up-copies.ts'
+import { followReferences } from '../../../db/cluster/reference-copies.ts'
+import { giveUp, StillReferredError, waitForRetiring } from '../../../db/cluster/retire.ts'
+import { followId, giveBack, skipTaken } from '../../../db/cluster/sequences.ts'
+import type { ClusterSession } from '../../../db/cluster/session.ts'
+import { ownResults, tracked } from '../../../db/cluster/track-changes.ts'
+import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
+import { AtollError } from '../../../db/errors/atoll-error.ts'
 import {
   BoundError,
   ConstraintError,
@@ -16,28 +22,18 @@ import {
   StaleCopyError,
   UnretiredError,
   VanishedError,
-} from '../../../db/cluster/constraint-error.ts'
-import type { Outcome, Part, Site } from '../../../db/cluster/parts.ts'
-import { followReferences } from '../../../db/cluster/reference-copies.ts'
-import { isReferred } from '../../../db/cluster/referrers.ts'
-import { giveUp, StillReferredError, waitForRetiring } from '../../../db/cluster/retire.ts'
-import { followId, giveBack, skipTaken } from '../../../db/cluster/sequences.ts'
-import type { ClusterSession } from '../../../db/cluster/session.ts'
-import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
-import { AtollError } from '../../../db/errors/atoll-error.ts'
+} from '../../../db/errors/constraint-error.ts'
+import type { Outcome, Part, Site } from '../../../db/slots/parts.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
-import type { Rights } from '../../access/rights.ts'
-import type { Budget } from '../ask/budget.ts'
-import type { Payload } from '../ask/parse-payload.ts'
-import type { CompiledWrite } from '../compile/compile-write.ts'
+import { isReferred } from '../../../db/system/referrers.ts'
 import { chunksOf, type StoredRow, storageRows } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
-import type { Bindings } from '../plan/bindings.ts'
 import type { WritePlan } from '../plan/plan.ts'
 import { bind } from './bound-read.ts'
+import type { BoundWrite } from './bound-write.ts'
 import { beyond, siteOf } from './execute.ts'
-import { type Aftermath, carryOn } from './execute-aftermath.ts'
-import { type Keyed, keptResult, partsBefore, rowsLeft } from './execute-parts.ts'
+import { carryOn } from './execute-aftermath.ts'
+import { keptResult, partsBefore, rowsLeft } from './execute-parts.ts'
 import { retirementFor, without } from './execute-retiring.ts'
 import { followTaken, runReserving, TakenError } from './execute-unique.ts'
 import { type Ask, explainViolation } from './explain-violation.ts'
@@ -45,18 +41,6 @@ import { checkSeveral, type FoundRows, findWritten } from './find-written.ts'
 import { idsNeeded, takeIds } from './generate-ids.ts'
 import { statementsFor } from './write-statements.ts'
 import { failureOf, joined, type PartResult, readNotes, readResults, type WriteResult } from './written.ts'
-
-/** A write and what it writes. */
-export interface BoundWrite extends Bindings {
-  readonly plan: WritePlan
-  readonly compiled: CompiledWrite
-  readonly rights: Rights
-  readonly payload: Payload
-  readonly aftermath: Aftermath
-  readonly budget: Budget
-  /** Left out without an Idempotency-Key. */
-  readonly keyed?: Keyed
-}
 
 /** Times that a write looks for its rows again. */
 const maxFinds = 4

@@ -4,13 +4,13 @@
  */
 
 import type { Catalog } from '../../../db/catalog/catalog.ts'
-import { BoundError, MovedError, StaleCopyError } from '../../../db/cluster/constraint-error.ts'
-import type { Site } from '../../../db/cluster/parts.ts'
 import { followReferences } from '../../../db/cluster/reference-copies.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { locate } from '../../../db/cluster/unique-values.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import { BoundError, MovedError, StaleCopyError } from '../../../db/errors/constraint-error.ts'
+import type { Site } from '../../../db/slots/parts.ts'
 import type { BoundStatement } from '../../../db/sql/statement.ts'
 import { byteLength } from '../../core/byte-length.ts'
 import type { Budget } from '../ask/budget.ts'

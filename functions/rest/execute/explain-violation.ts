@@ -4,18 +4,18 @@
  * @module
  */
 import { type Relation, sameColumns, type Table } from '../../../db/catalog/catalog.ts'
-import { type ConstraintError, PolicyViolation } from '../../../db/cluster/constraint-error.ts'
 import type { AtollError } from '../../../db/errors/atoll-error.ts'
+import { type ConstraintError, PolicyViolation } from '../../../db/errors/constraint-error.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { Row } from '../../../db/sql/statement.ts'
-import { allRows, type RowPolicy } from '../../access/rights.ts'
+import { allRows, type RowPolicy } from '../../access/area.ts'
 import { deniedProposals, policyTerms } from '../compile/compile-policy.ts'
 import { ResourceCompiler } from '../compile/compile-resource.ts'
 import { fromChosen } from '../compile/compile-write.ts'
 import { allOf, type ParameterList, type Statement, writeStatement } from '../compile/sql.ts'
 import { errors } from '../errors.ts'
 import type { ReferencePlan } from '../plan/plan.ts'
-import type { BoundWrite as Bound } from './execute-write.ts'
+import type { BoundWrite as Bound } from './bound-write.ts'
 
 /** A write and the rows of the part that failed. */
 interface BoundWrite extends Bound {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { vanishedMark } from '../../../db/cluster/constraint-error.ts'
-import type { Outcome, Site } from '../../../db/cluster/parts.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
+import { vanishedMark } from '../../../db/errors/constraint-error.ts'
+import type { Outcome, Site } from '../../../db/slots/parts.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
 import type { Row } from '../../../db/sql/statement.ts'
 import { type CompiledWrite, compileWrite } from '../compile/compile-write.ts'
@@ -16,7 +16,7 @@ import { errors } from '../errors.ts'
 import type { WritePlan } from '../plan/plan.ts'
 import { rangeOf } from '../plan/range.ts'
 import { bind } from './bound-read.ts'
-import type { BoundWrite } from './execute-write.ts'
+import type { BoundWrite } from './bound-write.ts'
 import { sortRows } from './sort-rows.ts'
 
 /** What was found out about a write's rows. */

@@ -1,6 +1,6 @@
 import type { ClusterSession } from '../../../db/cluster/session.ts'
-import type { Visit } from '../../core/context.ts'
 import type { Shape } from '../ask/shape.ts'
+import type { Visit } from '../services.ts'
 
 /** Parameters are kept with a statement up to so many characters. */
 const maxParameterLength = 4000

@@ -3,8 +3,8 @@
  * @module
  */
 
-import type { Part } from '../../../db/cluster/parts.ts'
 import { noAnswer, readAnswer } from '../../../db/cluster/write-keys.ts'
+import type { Part } from '../../../db/slots/parts.ts'
 import type { BoundStatement } from '../../../db/sql/statement.ts'
 import { byteLength } from '../../core/byte-length.ts'
 import { compileKeyed } from '../compile/compile-keyed.ts'
@@ -15,8 +15,8 @@ import type { Statement } from '../compile/sql.ts'
 import { chunksOf, type StoredRow } from '../compile/storage-rows.ts'
 import { errors } from '../errors.ts'
 import { bind } from './bound-read.ts'
-import { aroundWrite, type Keyed, partText } from './execute-parts.ts'
-import type { BoundWrite } from './execute-write.ts'
+import type { BoundWrite, Keyed } from './bound-write.ts'
+import { aroundWrite, partText } from './execute-parts.ts'
 
 /**
  * @param after comes behind the write, and looks at what it has changed

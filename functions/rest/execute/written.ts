@@ -3,10 +3,10 @@
  * @module
  */
 
-import type { RolledBack } from '../../../db/cluster/constraint-error.ts'
-import type { Outcome } from '../../../db/cluster/parts.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import { AtollError } from '../../../db/errors/atoll-error.ts'
+import type { RolledBack } from '../../../db/errors/constraint-error.ts'
+import type { Outcome } from '../../../db/slots/parts.ts'
 import type { Row } from '../../../db/sql/statement.ts'
 import type { NotedRow, RollbackNotes } from '../compile/compile-rollback.ts'
 import type { CompiledWrite } from '../compile/compile-write.ts'

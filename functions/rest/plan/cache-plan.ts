@@ -4,8 +4,8 @@
  */
 import type { Catalog, Column, Table } from '../../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
-import type { RowPolicy } from '../../access/rights.ts'
-import { bulkTag, mapTag, rowTag, tableTag, valueTag } from '../../cache/generation.ts'
+import type { RowPolicy } from '../../access/area.ts'
+import { bulkTag, mapTag, rowTag, tableTag, valueTag } from '../../cache/area.ts'
 import { textOf, type Value } from '../ask/request.ts'
 import type { Bindings } from './bindings.ts'
 import { convertOperand } from './convert-operand.ts'

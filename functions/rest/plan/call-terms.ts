@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { AnyFunction } from '../../define.ts'
 import { chooseMedia } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import { headersOf } from '../ask/raw-request.ts'
 import { chooseValueMedia, type ValueMedia } from '../ask/value-media.ts'
 import type { RestConfig } from '../config.ts'
+import type { AnyFunction } from '../define-function.ts'
 import { errors } from '../errors.ts'
 
 export interface CallTerms {

@@ -5,7 +5,7 @@
 import { type Column, keyColumn, type Placement, type Table } from '../../../db/catalog/catalog.ts'
 import { parameterMark, rowMark } from '../../../db/catalog/grants.ts'
 import { keySlot, slotOf, slotOfId } from '../../../db/slots/slots.ts'
-import { allRows, type RowPolicy } from '../../access/rights.ts'
+import { allRows, type RowPolicy } from '../../access/area.ts'
 import { parseList } from '../ask/parse-filter.ts'
 import { textOf, type Value } from '../ask/request.ts'
 import type { Bindings } from './bindings.ts'

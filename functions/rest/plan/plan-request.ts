@@ -1,6 +1,6 @@
 import type { Catalog, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
-import { allRows, type Rights, type RowPolicy } from '../../access/rights.ts'
+import { allRows, type Rights, type RowPolicy } from '../../access/area.ts'
 import { castTypeOf } from '../ask/casts.ts'
 import { nearestName } from '../ask/nearest-name.ts'
 import type {

@@ -6,7 +6,7 @@ import {
   type Table,
 } from '../../../db/catalog/catalog.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
-import { allRows, noRows, type Rights, type RowPolicy } from '../../access/rights.ts'
+import { allRows, noRows, type Rights, type RowPolicy } from '../../access/area.ts'
 import type { Payload } from '../ask/parse-payload.ts'
 import { type RestRequest, textOf } from '../ask/request.ts'
 import { errors } from '../errors.ts'

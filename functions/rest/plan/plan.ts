@@ -14,7 +14,7 @@ import type {
   SearchIndex,
   Table,
 } from '../../../db/catalog/catalog.ts'
-import type { RowPolicy } from '../../access/rights.ts'
+import type { RowPolicy } from '../../access/area.ts'
 import type { CastType } from '../ask/casts.ts'
 import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'

@@ -1,4 +1,4 @@
-import type { Rights } from '../../access/rights.ts'
+import type { Rights } from '../../access/area.ts'
 import { CompileCache, type CompileTerms } from './compile-cache.ts'
 
 /**

@@ -3,8 +3,7 @@
  * @module
  */
 import type { ColumnSources } from '../../../db/define.ts'
-import type { AtollConfig } from '../../../functions/areas.ts'
-import type { Env } from '../../../functions/core/context.ts'
+import type { AtollConfig, Env } from '../../../functions/areas.ts'
 import { createGateway } from '../../../functions/gateway.ts'
 import { conformanceTables } from './conformance-tables.ts'
 

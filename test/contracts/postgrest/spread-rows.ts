@@ -1,4 +1,4 @@
-import { evenRanges, ownerOf } from '../../../db/cluster/shard-map.ts'
+import { evenRanges, ownerOf } from '../../../db/slots/shard-map.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
 
 /**

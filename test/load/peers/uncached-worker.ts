@@ -1,8 +1,8 @@
 /** The app as it is, with nothing cached. */
-import { createPoolWatch } from '../../../functions/balancer/pool-watch.ts'
+
 import { createWorker } from '../../../functions/gateway.ts'
-import { app as shipped } from '../../../functions/local/join-app.ts'
-import { createRelay } from '../../../functions/relay/relay.ts'
+import { app as shipped } from '../../../functions/join-app.ts'
+import { createPoolWatch, createRelay } from '../../../functions/objects.ts'
 
 const app = { ...shipped, config: { ...shipped.config, cache: false } }
 

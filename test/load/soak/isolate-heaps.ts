@@ -1,5 +1,5 @@
 import type { Isolates } from '../../support/isolates.ts'
-import { isolateMemoryOf } from '../isolate-memory.ts'
+import { allIsolatesOf, isolateMemoryOf } from '../isolate-memory.ts'
 
 const timeoutMs = 5000
 
@@ -17,4 +17,19 @@ export function heapsOf(isolates: Isolates): Promise<(number | null)[]> {
       }
     }),
   )
+}
+
+/**
+ * What all isolates of the process have of it, those of simulated databases and objects included.
+ *
+ * @returns megabytes; null when they have not answered in time
+ */
+export async function reservedBy(isolates: Isolates): Promise<number | null> {
+  try {
+    const all = await allIsolatesOf(await isolates.inspector(), { timeoutMs })
+    const bytes = [...all.values()].reduce((sum, { reserved, buffers }) => sum + reserved + buffers, 0)
+    return Math.round(bytes / 1e6)
+  } catch {
+    return null
+  }
 }

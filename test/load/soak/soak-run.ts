@@ -14,7 +14,7 @@ import { Asker } from './asker.ts'
 import { comeToRest, isBelieved } from './come-to-rest.ts'
 import { HonestClient } from './honest-clients.ts'
 import { hostileRequest } from './hostile-clients.ts'
-import { heapsOf } from './isolate-heaps.ts'
+import { heapsOf, reservedBy } from './isolate-heaps.ts'
 import { Ledger } from './ledger.ts'
 import { RowOracle } from './row-oracle.ts'
 import { endFault, everyFault, type Fault } from './store-faults.ts'
@@ -210,7 +210,7 @@ class Soak {
           await this.#asker.ask({ kind: 'isolate is evicted', path: '/forget', isHostile: true }, isolate)
         }
         this.#tell(
-          `${((performance.now() - began) / 1000).toFixed(0)} s: ${fault.name}; isolates ${(await heapsOf(this.#isolates)).join(', ')} MB, process ${this.#look()} MB, ${this.#tally.violations} violations`,
+          `${((performance.now() - began) / 1000).toFixed(0)} s: ${fault.name}; isolates ${(await heapsOf(this.#isolates)).join(', ')} MB, all that there are have ${await reservedBy(this.#isolates)} MB, process ${this.#look()} MB, ${this.#tally.violations} violations`,
         )
         this.#faults.set(fault.name, (this.#faults.get(fault.name) ?? 0) + 1)
         this.#tally.phase = fault.name

@@ -3,11 +3,11 @@
  * @module
  */
 import type { Target } from './ask.ts'
-import { shown } from './objectives.ts'
 import { table } from './report.ts'
 import type { LoadSettings } from './run-load.ts'
 import { type MeasuredRun, runMeasured } from './run-measured.ts'
 import type { Arrivals, Scenario } from './scenario.ts'
+import { shown } from './shown.ts'
 import { confidence, median, type Ratio, ratioOf, type Verdict, verdictOf } from './statistics.ts'
 
 interface Metric {

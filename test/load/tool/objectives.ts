@@ -3,18 +3,10 @@
  * @module
  */
 
+import type { Judged } from './judged.ts'
 import type { LoadReport } from './report.ts'
 import type { Objective } from './scenario.ts'
-
-/** One promise of an objective, and what was measured. */
-export interface Judged {
-  /** `p99 of album`, say. */
-  readonly what: string
-  readonly wanted: string
-  readonly found: string
-  /** Null: it could not be measured, which does not count as held. */
-  readonly holds: boolean | null
-}
+import { shown } from './shown.ts'
 
 export function judge(objectives: readonly Objective[], report: Omit<LoadReport, 'objectives'>): Judged[] {
   return objectives.flatMap((objective) => judgeOne(objective, report))
@@ -68,11 +60,4 @@ function compared(
     found: isKnown ? `${shown(found)}${unit}` : 'not measured',
     holds: isKnown ? holds(found, wanted) : null,
   }
-}
-
-/** A number in three digits that matter, or whole. */
-export function shown(value: number): string {
-  if (!Number.isFinite(value)) return '–'
-  if (value === 0 || Math.abs(value) >= 100) return value.toFixed(0)
-  return Number(value.toPrecision(3)).toString()
 }

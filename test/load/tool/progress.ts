@@ -1,5 +1,5 @@
-import { shown } from './objectives.ts'
 import type { Progress } from './run-load.ts'
+import { shown } from './shown.ts'
 
 /**
  * Tells how a run goes, once a second: on a terminal in one line that is written over, elsewhere one line in ten seconds. On standard

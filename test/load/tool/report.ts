@@ -2,11 +2,12 @@
  * A run's report, as data and as Markdown.
  * @module
  */
-import { type Judged, shown } from './objectives.ts'
+import type { Judged } from './judged.ts'
 import type { Measured } from './recorder.ts'
 import type { LoadResult } from './run-load.ts'
 import type { Arrivals } from './scenario.ts'
 import type { ServerUse } from './server-use.ts'
+import { shown } from './shown.ts'
 
 /** Everything that is known of a run; written as JSON as it is. */
 export interface LoadReport {

@@ -1,4 +1,4 @@
-import { isPunctuation, isWord, type Token, tokensOf } from '../../../db/migrate/sql-tokens.ts'
+import { isPunctuation, isWord, type Token, tokensOf } from '../../../db/sql/sql-tokens.ts'
 
 /**
  * An import splits where SQLite says that a statement is complete (`sqlite3_complete`): at a semicolon, and a trigger at `; END;`. What

@@ -5,7 +5,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 import { doorOptions, openDatabase } from '../../../db/doors/database-door.ts'
-import type { MigrationDatabase, MigrationStatement } from '../../../db/migrate/migration-database.ts'
+import type { MigrationDatabase, MigrationStatement } from '../../../db/sql/migration-database.ts'
 
 /** What the test needs of a database, whoever has it. */
 export type TestDatabase = MigrationDatabase

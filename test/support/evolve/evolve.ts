@@ -5,27 +5,20 @@
  */
 
 import type { Catalog } from '../../../db/catalog/catalog.ts'
-import { permittedTexts } from '../../../db/cluster/permits.ts'
+import { permittedTexts } from '../../../db/system/permits.ts'
 import { type Chance, createChance } from './chance.ts'
 import { columnSteps, type Step } from './column-steps.ts'
 import { askOf, compareApp, type Databases, dumpAll } from './compare.ts'
 import { compareOwn } from './compare-own.ts'
 import type { OpenFresh, TestDatabase } from './databases.ts'
 import { firstDifference } from './describe-schema.ts'
-import { emptySnapshot, type Snapshot } from './drizzle-kit.ts'
+import { emptySnapshot } from './drizzle-kit.ts'
 import { enterLookups, lookupDifference } from './lookups.ts'
-import type { Model } from './model.ts'
-import { emptyReferences, type References, volatileColumns } from './oracle.ts'
+import { emptyReferences, volatileColumns } from './oracle.ts'
 import { firstPlan, type Plan, planCustom, planStep, planTriggers } from './plan.ts'
 import { randomWrites } from './random-writes.ts'
+import type { EvolvedMigration, State } from './state.ts'
 import { tableSteps } from './table-steps.ts'
-
-/** A migration as the migrator reads it from disk. */
-export interface EvolvedMigration {
-  readonly name: string
-  readonly sql: string
-  readonly snapshot: Snapshot
-}
 
 export type Migrate = (
   databases: Databases,
@@ -51,14 +44,6 @@ export interface Evolution {
   readonly messages: readonly string[]
   /** The first difference, with what led to it; null when all is as it must be. */
   readonly difference: string | null
-}
-
-export interface State {
-  model: Model
-  references: References
-  snapshot: Snapshot
-  migrations: EvolvedMigration[]
-  catalog: Catalog
 }
 
 const isRefusal = (error: unknown) => error instanceof Error && error.constructor.name === 'MigrationError'

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Catalog } from '../../../db/catalog/catalog.ts'
-import { evenRanges, ownerOf } from '../../../db/cluster/shard-map.ts'
 import { readMap } from '../../../db/doors/read-map.ts'
+import { evenRanges, ownerOf } from '../../../db/slots/shard-map.ts'
 import { keySlot, slotOf } from '../../../db/slots/slots.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import { fillLookups } from '../../../db/system/fill-lookups.ts'

@@ -8,12 +8,12 @@ import type { Chance } from './chance.ts'
 import type { Step } from './column-steps.ts'
 import { generateMigration, type NameBefore, takeSnapshot } from './drizzle-kit.ts'
 import { drizzleSchema } from './drizzle-tables.ts'
-import type { EvolvedMigration, State } from './evolve.ts'
 import type { Model, TriggerModel } from './model.ts'
 import { evolveReferences, type Outcome, type References, triggerText } from './oracle.ts'
 import { takeId } from './random-parts.ts'
 import { emptyTable, randomModel } from './random-schema.ts'
 import { customUpdate } from './random-writes.ts'
+import type { EvolvedMigration, State } from './state.ts'
 
 export interface Plan {
   readonly kinds: readonly string[]

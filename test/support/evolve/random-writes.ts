@@ -3,7 +3,7 @@
  * @module
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { evenRanges, ownerOf } from '../../../db/cluster/shard-map.ts'
+import { evenRanges, ownerOf } from '../../../db/slots/shard-map.ts'
 import { slotOf } from '../../../db/slots/slots.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import type { Chance } from './chance.ts'

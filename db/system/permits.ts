@@ -5,7 +5,6 @@
  * @module
  */
 import type { BoundStatement } from '../sql/statement.ts'
-import { nameOf, type Permit, pieces } from './unique-values.ts'
 
 export const permitAllText = "INSERT OR IGNORE INTO _atoll_permits (name, value, token) VALUES ('*', '', '')"
 
@@ -36,12 +35,4 @@ export function permitRetired(token: string): BoundStatement {
 /** Statements with a permit for everything around them. */
 export function permitted(statements: readonly BoundStatement[]): BoundStatement[] {
   return [permitAll, ...statements, endPermits]
-}
-
-/** Begin a transaction that may give rows these values, which were reserved. */
-export function permitClaims(permits: readonly Permit[]): BoundStatement[] {
-  return pieces(permits, ({ claim }) => claim.value.length).map((piece) => ({
-    text: 'INSERT OR REPLACE INTO _atoll_permits (name, value, token) SELECT value->>0, value->>1, value->>2 FROM json_each(?1)',
-    parameters: [JSON.stringify(piece.map(({ claim, token }) => [nameOf(claim), claim.value, token]))],
-  }))
 }

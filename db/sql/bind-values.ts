@@ -1,4 +1,4 @@
-import { quoteText } from '../sql/quote.ts'
+import { quoteText } from './quote.ts'
 import { isPunctuation, type Token, tokensOf } from './sql-tokens.ts'
 
 export type SqlValue = string | number | null

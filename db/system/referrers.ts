@@ -3,7 +3,7 @@
  * @module
  */
 import type { Catalog, ColumnPair, Table } from '../catalog/catalog.ts'
-import { referenceTables } from '../system/reference-triggers.ts'
+import { referenceTables } from './reference-triggers.ts'
 
 /** A foreign key of a distributed table to a reference table. */
 export interface Referrer {

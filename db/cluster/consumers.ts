@@ -3,9 +3,9 @@
  * @module
  */
 
-import type { ClusterSession } from '../cluster/session.ts'
 import { quoteText } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
+import type { ClusterSession } from './session.ts'
 
 /** `cache` replaces generations, `jobs` starts jobs. */
 export type Consumer = 'cache' | 'jobs'

@@ -3,7 +3,7 @@
  * is meant for others.
  * @module
  */
-import { slotCount } from '../slots/slots.ts'
+import { slotCount } from './slots.ts'
 
 export interface SlotRange {
   readonly first: number

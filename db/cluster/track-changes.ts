@@ -4,10 +4,17 @@
  * @module
  */
 import type { Catalog } from '../catalog/catalog.ts'
-import type { Outcome } from '../cluster/parts.ts'
-import type { ClusterSession } from '../cluster/session.ts'
+import {
+  type ChangeSet,
+  changeOf,
+  logAfter,
+  logBefore,
+  maxListed,
+  tablesChanged,
+} from '../changes/change-log.ts'
+import type { Outcome } from '../slots/parts.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
-import { type ChangeSet, changeOf, logAfter, logBefore, maxListed, tablesChanged } from './change-log.ts'
+import type { ClusterSession } from './session.ts'
 
 /** A transaction's statements, with the questions to the change log around them. */
 export function tracked(statements: readonly BoundStatement[]): readonly BoundStatement[] {

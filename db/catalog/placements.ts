@@ -1,4 +1,4 @@
-import type { Catalog, Placement } from '../catalog/catalog.ts'
+import type { Catalog, Placement } from './catalog.ts'
 
 /** A placement as databases note it. */
 export function placementText(placement: Placement): string {

@@ -5,16 +5,16 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { readApp } from '../../functions/local/read-app.ts'
-import { openDatabases, root } from '../doors/open-databases.ts'
-import { checkCluster } from '../migrate/migrate-cluster.ts'
-import { appMigrations, readMigrations } from '../migrate/migration-files.ts'
-import { checkGenerated } from '../migrate/schema-drift.ts'
-import { readAppSchema } from './app-tables.ts'
-import { runCommand } from './run-command.ts'
+import { readAppSchema } from '../../db/commands/app-tables.ts'
+import { runCommand } from '../../db/commands/run-command.ts'
+import { openDatabases, root } from '../../db/doors/open-databases.ts'
+import { checkCluster } from '../../db/migrate/migrate-cluster.ts'
+import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
+import { checkGenerated } from '../../db/migrate/schema-drift.ts'
+import { readApp } from './read-app.ts'
 
 await runCommand('npm run check', async () => {
-  const { app } = await import('../../functions/local/join-app.ts')
+  const { app } = await import('../join-app.ts')
   const { catalog, registry } = readApp(app)
   const migrations = readMigrations(appMigrations)
   checkGenerated(await readAppSchema(), migrations)

@@ -1,0 +1,18 @@
+/**
+ * What the area tells the log.
+ * @module
+ */
+import { type Emit, emitter } from '../core/events.ts'
+
+/** The cache store is no longer believed, since it does not take what is written or lags behind; or it is again. */
+export interface CacheTrustEvent {
+  readonly kind: 'cache-distrusted' | 'cache-trusted'
+  readonly why: string
+  /** When that began, in milliseconds since 1970, and how long it has lasted. */
+  readonly since: number
+  readonly lastedMs: number
+}
+
+export type CacheEvent = CacheTrustEvent
+
+export const emit: Emit<CacheEvent> = emitter<CacheEvent>()

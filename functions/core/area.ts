@@ -1,0 +1,41 @@
+import type { Hono } from 'hono'
+import type { Duty } from './duty.ts'
+import type { GaugeSource } from './gauge.ts'
+
+/**
+ * A room of the Worker, as its front file `area.ts` shows it. All but the name may be left out. What a method is given, an area says by
+ * the types of its parameters: `functions/areas.ts` checks that areas below it, or the app, offer that.
+ */
+export interface Area {
+  readonly name: string
+  /** Its part of the configuration. */
+  readonly defaults?: object
+  /** The errors that it raises, each made by a function. */
+  readonly errors?: object
+  /** What it makes of the app, once in an isolate: it becomes part of the engine. @throws for an app that cannot be served */
+  read?(app: never, engine: never): object
+  /** Jobs of its own. */
+  jobs?(config: never): readonly object[]
+  /** What it offers to areas above it, made once for an environment. */
+  open?(env: never, engine: never, services: never): object
+  /** Paths that it answers. */
+  routes?(engine: never, app: never, gateway: GatewayParts): readonly Mount[]
+  /** What it shows at `/metrics`. */
+  readonly gauges?: readonly GaugeSource<never, never>[]
+  /** What relays look after for it; made for each relay, which may keep something between rounds. */
+  duties?(): readonly Duty<never, never>[]
+}
+
+/** A path, and what answers there; its first segment is no other area's. */
+export type Mount = readonly [path: `/${string}`, routes: AnyHono]
+
+// biome-ignore lint/suspicious/noExplicitAny: areas have handlers of different types
+type AnyHono = Hono<any>
+
+/** What routes may need of all areas together. */
+export interface GatewayParts {
+  /** Sends a request through all that stands before areas, again. */
+  readonly ask: (request: Request, env: never, context: ExecutionContext) => Response | Promise<Response>
+  /** The gauges of all areas. */
+  readonly gauges: readonly GaugeSource<never, never>[]
+}

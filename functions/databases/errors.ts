@@ -1,0 +1,10 @@
+import { AtollError } from '../../db/errors/atoll-error.ts'
+import { errors as coreErrors } from '../core/errors.ts'
+
+export const errors = {
+  ...coreErrors,
+  badSession: () =>
+    new AtollError(400, 'SHARD011', 'The session token is none of this project', {
+      hint: 'Send what the last answer said in Atoll-Session, or new.',
+    }),
+}

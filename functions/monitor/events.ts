@@ -1,0 +1,31 @@
+/**
+ * What the area tells the log.
+ * @module
+ */
+import { type Emit, emitter } from '../core/events.ts'
+
+/** Something that `/metrics` shows could not be read. */
+export interface GaugesUnreadEvent {
+  readonly kind: 'gauges-unread'
+  readonly what: string
+  readonly error: unknown
+}
+
+/** A service level burns its error budget too fast, or no longer does. */
+export interface ServiceLevelEvent {
+  readonly kind: 'service-level-burning' | 'service-level-recovered'
+  readonly objective: string
+  /** How many times faster than it may. */
+  readonly burnRate: number
+}
+
+/** A shard has not copied all changes of reference tables though it was asked to; or it has again. */
+export interface CopiesBehindEvent {
+  readonly kind: 'copies-behind' | 'copies-caught-up'
+  readonly database: string
+  readonly changes: number
+}
+
+export type MonitorEvent = GaugesUnreadEvent | ServiceLevelEvent | CopiesBehindEvent
+
+export const emit: Emit<MonitorEvent> = emitter<MonitorEvent>()

@@ -1,0 +1,41 @@
+/**
+ * The data API. `/rest/v1`.
+ * @module
+ */
+import type { Area } from '../core/area.ts'
+import { restDefaults } from './config.ts'
+import type { FunctionManifest } from './define-function.ts'
+import { duties } from './duties.ts'
+import { errors } from './errors.ts'
+import { createRest, type Rest } from './rest.ts'
+import type { Engine } from './services.ts'
+
+// What areas above it use.
+export { type Budget, openBudgets } from './ask/budget.ts'
+export { checkBodyOf } from './ask/check-body.ts'
+export { mediaType } from './ask/parse-payload.ts'
+export type { RestConfig } from './config.ts'
+export type { Engine, Services } from './services.ts'
+
+/** What an app brings for it. */
+export interface RestApp {
+  readonly functions?: FunctionManifest
+}
+
+/** What the area makes of an app. */
+export interface RestEngine {
+  readonly rest: Rest
+}
+
+export const rest = {
+  name: 'rest',
+  defaults: restDefaults,
+  errors,
+  duties,
+
+  read({ functions = {} }: RestApp, { catalog, config, migrations, budget, pending }: Engine): RestEngine {
+    return { rest: createRest(catalog, functions, config, migrations, budget, pending) }
+  },
+
+  routes: ({ rest: { routes } }: RestEngine) => [['/rest/v1', routes]],
+} satisfies Area
