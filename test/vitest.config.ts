@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
-import seed from '../db/app/seed.ts'
-import tables from '../db/app/tables.ts'
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
+import type { Seed, TableDeclarations } from '../db/catalog/declarations.ts'
 import { appMigrations, readMigrations } from '../db/migrate/migration-files.ts'
 import { makeSeedRows } from '../db/seed/seed.ts'
 import { buildAssets } from '../functions/local/build-assets.ts'
+import seed from './fixture-app/db/app/seed.ts'
+import tables from './fixture-app/db/app/tables.ts'
+import { fixture } from './fixture-app/paths.ts'
 
 const root = join(import.meta.dirname, '..')
 const measured = ['balancer', 'balancer-faults', 'kills', 'load', 'monitor'].map(
@@ -15,6 +17,35 @@ const measured = ['balancer', 'balancer-faults', 'kills', 'load', 'monitor'].map
 
 // wrangler.toml names the folder, which a fresh clone does not have.
 buildAssets(root)
+
+/** What Miniflare has beside the bindings of a `wrangler.toml`. */
+interface More {
+  readonly bindings: Record<string, string>
+  readonly d1Databases?: Record<string, string>
+}
+
+/** Tests beside the Worker of a `wrangler.toml`, in workerd. */
+function workerd(configPath: string, more: () => Promise<More>) {
+  return cloudflareTest(async () => ({ wrangler: { configPath }, miniflare: { ...(await more()) } }))
+}
+
+async function bindingsFor(
+  folder: string,
+  declared: TableDeclarations,
+  rows: Seed,
+): Promise<More['bindings']> {
+  const migrations = readMigrations(folder)
+  return {
+    ATOLL_PUBLISHABLE_KEY: 'sb_publishable_test',
+    ATOLL_SECRET_KEY: 'sb_secret_test',
+    ATOLL_JWT_SECRET: 'a-secret-that-is-known-to-everybody-who-reads-this',
+    ATOLL_RATE_LIMITS: 'off',
+    // What is counted is handed over seconds later, which these tests would wait for.
+    ATOLL_METRICS: 'off',
+    MIGRATIONS: JSON.stringify(migrations.map(({ name, sql }) => ({ name, sql }))),
+    SEED_ROWS: JSON.stringify(await makeSeedRows(rows, migrations, buildCatalog(declared))),
+  }
+}
 
 /** Pure stages in Node, the Worker in workerd, and whole servers from outside. */
 export default defineConfig({
@@ -37,32 +68,40 @@ export default defineConfig({
       },
       {
         plugins: [
-          cloudflareTest(async () => {
-            const migrations = readMigrations(appMigrations)
-            return {
-              wrangler: { configPath: join(root, 'wrangler.toml') },
-              miniflare: {
-                // One database that holds everything, for comparison.
-                d1Databases: { ALONE: 'alone' },
-                bindings: {
-                  ATOLL_PUBLISHABLE_KEY: 'sb_publishable_test',
-                  ATOLL_SECRET_KEY: 'sb_secret_test',
-                  ATOLL_RATE_LIMITS: 'off',
-                  // What is counted is handed over seconds later, which these tests would wait for.
-                  ATOLL_METRICS: 'off',
-                  MIGRATIONS: JSON.stringify(migrations.map(({ name, sql }) => ({ name, sql }))),
-                  SEED_ROWS: JSON.stringify(await makeSeedRows(seed, migrations, buildCatalog(tables))),
-                },
-              },
-            }
-          }),
+          workerd(fixture.config, async () => ({
+            // One database that holds everything, for comparison.
+            d1Databases: { ALONE: 'alone' },
+            bindings: await bindingsFor(fixture.migrations, tables, seed),
+          })),
         ],
         test: {
           name: 'api',
           root,
-          include: ['test/{api,app,cluster}/**/*.test.ts'],
+          include: ['test/{api,cluster}/**/*.test.ts'],
           setupFiles: ['test/support/workerd-setup.ts'],
           // The first request of a file loads the Worker's modules, which takes seconds on a busy machine.
+          testTimeout: 30_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        plugins: [
+          workerd(join(root, 'wrangler.toml'), async () => {
+            // Loaded only where they are tested.
+            const [app, rows] = await Promise.all([
+              import('../db/app/tables.ts'),
+              import('../db/app/seed.ts'),
+            ])
+            return { bindings: await bindingsFor(appMigrations, app.default, rows.default) }
+          }),
+        ],
+        test: {
+          // The app's own tests: `npm test -- app`.
+          name: 'app',
+          root,
+          include: ['test/app/**/*.test.ts'],
+          setupFiles: ['test/support/app-setup.ts'],
           testTimeout: 30_000,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },

@@ -1,6 +1,16 @@
+import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { JobRegistry } from '../jobs/job-registry.ts'
+import { type Example, exampleForAnybody, exampleForSecret } from './examples.ts'
 import type { LocalKeys } from './keys.ts'
 import type { Prepared } from './prepare.ts'
+
+/** What the banner tells of the app. */
+export interface Shown {
+  readonly catalog: Catalog
+  readonly registry: JobRegistry
+  /** Names of its buckets. */
+  readonly buckets: readonly string[]
+}
 
 /** What `npm run dev` prints when it is ready: where things are, and lines that work when pasted. */
 export function banner(
@@ -8,7 +18,7 @@ export function banner(
   keys: LocalKeys,
   { migrations, seeded }: Prepared,
   hasRedis: boolean,
-  { byName, schedules }: JobRegistry,
+  { catalog, registry: { byName, schedules }, buckets }: Shown,
 ): string {
   const url = `http://localhost:${address.port}`
   const done = [
@@ -17,6 +27,9 @@ export function banner(
       : []),
     ...(seeded === null ? [] : [`seeded ${seeded} rows`]),
   ]
+  const kinds = [...byName.keys()].filter((name) => !name.startsWith('atoll:')).length
+  const open = exampleForAnybody(catalog)
+  const hidden = exampleForSecret(catalog)
   return `
   Atoll is running${done.length > 0 ? ` (${done.join(', ')})` : ''}
 
@@ -24,20 +37,28 @@ export function banner(
     Docs   ${url}/docs
     Look   ${url}/_atoll: the dashboard (with the secret key)
     Cache  ${hasRedis ? 'Redis, shared by all isolates' : 'in memory: isolates do not share it, and keep answers for 5 seconds at most'}
-    Files  ${url}/storage/v1, a cover: ${url}/storage/v1/object/public/covers/1.png
-    Jobs   ${url}/jobs/v1/jobs (with the secret key): ${[...byName.keys()].filter((name) => !name.startsWith('atoll:')).length} kinds, ${schedules.length} of them by a schedule
+    Files  ${url}/storage/v1, ${buckets.length === 0 ? 'no bucket is declared' : `buckets: ${buckets.join(', ')}`}
+    Jobs   ${url}/jobs/v1/jobs (with the secret key): ${kinds} kinds, ${schedules.length} of them by a schedule
+${open ? forAnybody(url, open, keys.ATOLL_PUBLISHABLE_KEY) : '\n  Nobody may read anything without signing in: db/app/tables.ts says who may.\n'}${hidden ? forSecret(url, hidden, keys.ATOLL_SECRET_KEY) : `\n  The secret key may do everything; keep it on servers:\n\n    ${keys.ATOLL_SECRET_KEY}\n`}`
+}
 
+function forAnybody(url: string, { table, select }: Example, key: string): string {
+  return `
   With curl:
 
-    curl '${url}/rest/v1/albums?select=title,artists(name)&limit=3' -H 'apikey: ${keys.ATOLL_PUBLISHABLE_KEY}'
+    curl '${url}/rest/v1/${table}?select=${select}&limit=3' -H 'apikey: ${key}'
 
   With supabase-js:
 
-    const supabase = createClient('${url}', '${keys.ATOLL_PUBLISHABLE_KEY}')
-    const { data } = await supabase.from('albums').select('title, artists(name)').limit(3)
+    const supabase = createClient('${url}', '${key}')
+    const { data } = await supabase.from('${table}').select('${select.replaceAll(',', ', ')}').limit(3)
+`
+}
 
+function forSecret(url: string, { table }: Example, key: string): string {
+  return `
   The secret key sees everything; keep it on servers:
 
-    curl '${url}/rest/v1/invoices?limit=3' -H 'apikey: ${keys.ATOLL_SECRET_KEY}'
+    curl '${url}/rest/v1/${table}?limit=3' -H 'apikey: ${key}'
 `
 }

@@ -4,8 +4,11 @@
  */
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import storage from '../../db/app/storage.ts'
+import type { Catalog } from '../../db/catalog/catalog.ts'
 import { describe } from '../../db/commands/run-command.ts'
 import { UsageError } from '../../db/doors/usage-error.ts'
+import { appMigrations } from '../../db/migrate/migration-files.ts'
 import { banner } from './banner.ts'
 import { ensureLocalKeys } from './keys.ts'
 import { loadApp } from './load-app.ts'
@@ -40,7 +43,8 @@ function readArguments() {
 
 async function main(): Promise<void> {
   const { port, persistTo, redis, reset } = readArguments()
-  const { catalog, registry } = readApp(await loadApp(root))
+  const app = await loadApp(root)
+  const { catalog, registry } = readApp(app)
   const keys = ensureLocalKeys(join(root, '.dev.vars'))
   await claimState(persistTo)
   if (reset) forgetState(persistTo)
@@ -49,14 +53,24 @@ async function main(): Promise<void> {
   noteChildren(persistTo)
   process.once('SIGINT', () => void stop(server, persistTo, store))
   process.once('SIGTERM', () => void stop(server, persistTo, store))
-  const prepared = await prepareDatabases(server, catalog)
+  const prepared = await prepare(server, catalog)
   await seedFiles(server, (await import('../../db/app/seed-files.ts')).default)
-  console.log(
-    banner(server.url, keys, prepared, store !== null || 'UPSTASH_REDIS_REST_URL' in keys, registry),
-  )
+  const hasRedis = store !== null || 'UPSTASH_REDIS_REST_URL' in keys
+  const buckets = Object.keys(app.storage ?? {})
+  console.log(banner(server.url, keys, prepared, hasRedis, { catalog, registry, buckets }))
   let reloading = Promise.resolve()
   watchFolders([join(root, 'functions'), join(root, 'db')], () => {
     reloading = reloading.then(() => reload(server, persistTo))
+  })
+}
+
+/** Migrates and seeds, with the app's files as they are now. */
+async function prepare(server: LocalServer, catalog: Catalog) {
+  return prepareDatabases(await server.databases(), {
+    catalog,
+    storage,
+    migrations: appMigrations,
+    loadSeed: async () => (await import('../../db/app/seed.ts')).default,
   })
 }
 
@@ -86,7 +100,7 @@ async function stop(
 async function reload(server: LocalServer, persistTo: string): Promise<void> {
   try {
     const { catalog } = readApp(await loadApp(root))
-    const { migrations } = await prepareDatabases(server, catalog)
+    const { migrations } = await prepare(server, catalog)
     await server.reload()
     noteChildren(persistTo)
     console.log(`reloaded${migrations.length > 0 ? `, applied ${migrations.join(', ')}` : ''}`)

@@ -1,13 +1,13 @@
 /**
- * Gets a local server's databases ready: migrated and seeded.
+ * Gets databases of this machine ready: migrated and seeded.
  * @module
  */
-import storage from '../../db/app/storage.ts'
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { Seed } from '../../db/catalog/declarations.ts'
+import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
 import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
-import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
+import { readMigrations } from '../../db/migrate/migration-files.ts'
 import { seedOnce } from '../../db/seed/seed.ts'
-import type { LocalServer } from './serve.ts'
 
 export interface Prepared {
   /** Names of the migrations that were applied now. */
@@ -16,11 +16,23 @@ export interface Prepared {
   readonly seeded: number | null
 }
 
-export async function prepareDatabases(server: LocalServer, catalog: Catalog): Promise<Prepared> {
-  const migrations = readMigrations(appMigrations)
-  const databases = await server.databases()
+/** What of an app they are made ready for. */
+export interface PreparedFor {
+  readonly catalog: Catalog
+  readonly storage: StorageDeclarations
+  /** Folder of its migrations. */
+  readonly migrations: string
+  /** Loaded only for databases that have not been seeded. */
+  loadSeed(): Promise<Seed>
+}
+
+/** @param databases by their bindings, `DB` first */
+export async function prepareDatabases(
+  databases: ReadonlyMap<string, D1Database>,
+  { catalog, storage, migrations: folder, loadSeed }: PreparedFor,
+): Promise<Prepared> {
+  const migrations = readMigrations(folder)
   const reports = await migrateCluster(databases, catalog, migrations, { storage })
-  const loadSeed = async () => (await import('../../db/app/seed.ts')).default
   const seeded = await seedOnce(databases, loadSeed, migrations, catalog)
   const applied = new Set(reports.flatMap((report) => report.applied))
   return { migrations: [...applied], seeded }

@@ -20,7 +20,9 @@ export interface LocalOptions {
   readonly port: number
   /** Folder for the databases' files, as wrangler lays them out; null: in memory. */
   readonly persistTo: string | null
-  /** The Worker's entry file; the app's own when left out. */
+  /** Another `wrangler.toml` than the project's. */
+  readonly config?: string
+  /** The Worker's entry file; what the configuration names as `main` when left out. */
   readonly entry?: string
   /** Whether such an entry exports the classes and handlers of the app's own: relay, limits, queues. */
   readonly isWhole?: boolean
@@ -92,8 +94,10 @@ const nodeModules = Object.fromEntries(builtinModules.map((name) => [name, `node
 
 export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   buildAssets(root)
-  const entry = options.entry ?? join(root, 'functions', 'index.ts')
-  const configured = quietly(() => unstable_getMiniflareWorkerOptions(join(root, 'wrangler.toml')))
+  const configured = quietly(() =>
+    unstable_getMiniflareWorkerOptions(options.config ?? join(root, 'wrangler.toml')),
+  )
+  const entry = options.entry ?? (configured.main as string)
   const d1Databases = Object.fromEntries(
     (options.databases ?? Object.keys(configured.workerOptions.d1Databases ?? {})).map((binding) => [
       binding,

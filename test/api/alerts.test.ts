@@ -1,10 +1,10 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import tables from '../../db/app/tables.ts'
 import { type Env, engineOf, servicesFor } from '../../functions/areas.ts'
 import { listJobs } from '../../functions/jobs/show-jobs.ts'
 import type { MetricsAccess } from '../../functions/meter/metrics-access.ts'
 import { watchObjectives } from '../../functions/monitor/alerts.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 describe('a service level', () => {
   it('is told once when it begins to burn, and once when it is over, as jobs that send webhooks', async () => {

@@ -4,8 +4,6 @@ import { integer, sqliteTable } from 'drizzle-orm/sqlite-core'
 import { Hono } from 'hono'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { genres } from '../../db/app/schema.ts'
-import tables from '../../db/app/tables.ts'
 import { defineTables, local } from '../../db/define.ts'
 import type { App } from '../../functions/areas.ts'
 import {
@@ -19,6 +17,8 @@ import {
   scalar,
 } from '../../functions/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { genres } from '../fixture-app/db/app/schema.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { anyTables } from '../support/any-tables.ts'
 import { jwtSecret, tokenFor } from '../support/clinic.ts'
 import { createBench } from '../support/job-bench.ts'

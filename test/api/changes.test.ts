@@ -1,11 +1,11 @@
 import { eq, sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { customers, genres, invoices } from '../../db/app/schema.ts'
 import { pruneChanges } from '../../db/cluster/consumers.ts'
 import { changes, defineJob, type RowChange } from '../../functions/jobs/define-job.ts'
 import { runSchedules } from '../../functions/jobs/schedules.ts'
 import { startFromChanges } from '../../functions/jobs/start-from-changes.ts'
+import { customers, genres, invoices } from '../fixture-app/db/app/schema.ts'
 import { createBench } from '../support/job-bench.ts'
 import { routed } from '../support/routed.ts'
 

@@ -1,10 +1,10 @@
 /** Calls of functions as PostgREST takes and answers them: arguments in a query, media types, counts, profiles. */
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { genres } from '../../db/app/schema.ts'
-import tables from '../../db/app/tables.ts'
 import { defineFunction, type FunctionManifest, row, rows, scalar } from '../../functions/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { genres } from '../fixture-app/db/app/schema.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { fetchFrom } from '../support/later-work.ts'
 import { databases } from '../support/one-and-many.ts'
 import { secretKey } from '../support/worker-client.ts'

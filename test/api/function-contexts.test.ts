@@ -3,8 +3,6 @@ import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { albums, artists, customers, genres } from '../../db/app/schema.ts'
-import tables from '../../db/app/tables.ts'
 import {
   defineFunction,
   type FunctionContext,
@@ -17,6 +15,8 @@ import {
   scalar,
 } from '../../functions/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { albums, artists, customers, genres } from '../fixture-app/db/app/schema.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { clinicTables, gatewayOver, makeWorld, patients, prepareClinic } from '../support/clinic.ts'
 import { fetchFrom } from '../support/later-work.ts'
 import { clean, errorOf, first } from '../support/write-client.ts'

@@ -1,11 +1,11 @@
 import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { artistSales, artists } from '../../db/app/schema.ts'
 import { cleanUp } from '../../functions/jobs/clean-up.ts'
 import { defineJob, giveUp, type JobContext, retryAfter, sending } from '../../functions/jobs/define-job.ts'
 import { claim } from '../../functions/jobs/job-rows.ts'
 import { runBatch } from '../../functions/jobs/run-batch.ts'
+import { artistSales, artists } from '../fixture-app/db/app/schema.ts'
 import { createBench } from '../support/job-bench.ts'
 
 /** What the jobs of this file did, in order. */

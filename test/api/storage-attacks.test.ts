@@ -2,10 +2,10 @@ import { env } from 'cloudflare:workers'
 import { eq } from 'drizzle-orm'
 import { SignJWT } from 'jose'
 import { beforeEach, describe, expect, it } from 'vitest'
-import tables from '../../db/app/tables.ts'
 import type { ObjectCondition } from '../../db/define.ts'
 import { declareBuckets } from '../../db/system/declare-buckets.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { fetchFrom } from '../support/later-work.ts'
 
 /** Callers who try to write what is another's, in a bucket where everybody may put things and only owners replace them. */

@@ -1,11 +1,11 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import tables from '../../db/app/tables.ts'
 import { Cluster } from '../../db/cluster/cluster.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { deleteBlobsJob } from '../../functions/storage/remove-objects.ts'
 import { storageJobs } from '../../functions/storage/storage-jobs.ts'
 import { sweepFiles } from '../../functions/storage/sweep-files.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { Life, mortalBucket, mortalDatabase } from '../support/crashing-bindings.ts'
 import { fetchFrom } from '../support/later-work.ts'
 

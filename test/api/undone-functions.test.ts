@@ -3,8 +3,6 @@ import { env } from 'cloudflare:workers'
 import { eq, gte, inArray, sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { artists, genres, invoices } from '../../db/app/schema.ts'
-import tables from '../../db/app/tables.ts'
 import { makeRoutedNumber } from '../../db/slots/slots.ts'
 import { permittedTexts } from '../../db/system/permits.ts'
 import {
@@ -18,6 +16,8 @@ import {
   sending,
 } from '../../functions/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import { artists, genres, invoices } from '../fixture-app/db/app/schema.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { fetchFrom } from '../support/later-work.ts'
 import { databases } from '../support/one-and-many.ts'
 import { routed } from '../support/routed.ts'

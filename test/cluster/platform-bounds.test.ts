@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import tables from '../../db/app/tables.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { fetchFrom } from '../support/later-work.ts'
 import { databases } from '../support/one-and-many.ts'
 import { boundedInvocation, workersFree } from '../support/platform-bounds.ts'

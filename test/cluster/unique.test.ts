@@ -1,5 +1,4 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import type { Column, Table } from '../../db/catalog/catalog.ts'
 import { Cluster } from '../../db/cluster/cluster.ts'
@@ -8,6 +7,7 @@ import { find, permitClaims, reserve } from '../../db/cluster/unique-values.ts'
 import { evenRanges, ownerOf } from '../../db/slots/shard-map.ts'
 import { keySlot, slotOf } from '../../db/slots/slots.ts'
 import { endPermits, permittedTexts } from '../../db/system/permits.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { askMany, databases } from '../support/one-and-many.ts'
 
 const catalog = buildCatalog(tables)

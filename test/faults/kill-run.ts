@@ -9,12 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogLevel } from 'miniflare'
-import tables from '../../db/app/tables.ts'
-import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { makeRoutedNumber, numberOfId } from '../../db/slots/slots.ts'
-import { prepareDatabases } from '../../functions/local/prepare.ts'
-import { type LocalServer, root, startLocal } from '../../functions/local/serve.ts'
+import { type LocalServer, root } from '../../functions/local/serve.ts'
 import { killWorkers } from '../support/kill-workers.ts'
+import { prepareFixture, startFixture } from '../support/local-server.ts'
 import { routed } from '../support/routed.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
@@ -60,7 +58,7 @@ export async function runKills({
 }: KillRun): Promise<KillCounts> {
   const random = seededRandom(seed)
   const persistTo = mkdtempSync(join(tmpdir(), 'atoll-kills-'))
-  const server = await startLocal({
+  const server = await startFixture({
     port: 0,
     persistTo,
     entry: join(root, 'test', 'support', 'jobs-worker.ts'),
@@ -77,7 +75,7 @@ export async function runKills({
   })
   const log = new WriteLog()
   try {
-    await prepareDatabases(server, buildCatalog(tables))
+    await prepareFixture(await server.databases())
     for (let kill = 1; kill <= kills; kill++) {
       const writing = new AbortController()
       const writers = Array.from({ length: clients }, () => write(server, log, writing.signal))

@@ -1,8 +1,9 @@
 /** Four origins behind a pool for each strategy, for `npm run load -- balancer`. */
-import tables from '../../db/app/tables.ts'
+
 import { defineOrigins, type PoolDeclaration } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
 import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 const origins = Object.fromEntries(
   ['a', 'b', 'c', 'd'].map((name) => [name, { url: { variable: `ORIGIN_${name.toUpperCase()}` } }]),

@@ -9,8 +9,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LogLevel } from 'miniflare'
-import { startLocal } from '../../functions/local/serve.ts'
 import { freePort } from '../support/free-port.ts'
+import { startFixture } from '../support/local-server.ts'
 import { type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
 import { findToolNamed } from '../support/system-tools.ts'
 import { runLoad } from './tool/run-load.ts'
@@ -115,7 +115,7 @@ async function startAtoll(
   origins: readonly ScriptedOrigin[],
   ends: (() => unknown)[],
 ): Promise<readonly Contender[]> {
-  const server = await startLocal({
+  const server = await startFixture({
     port: 0,
     persistTo: null,
     isWhole: true,

@@ -3,9 +3,9 @@
  * to the store.
  */
 import { Hono } from 'hono'
-import tables from '../../db/app/tables.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Metrics } from '../../functions/meter/metrics-store.ts'

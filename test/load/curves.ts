@@ -8,7 +8,8 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
-import { type LocalServer, startLocal } from '../../functions/local/serve.ts'
+import type { LocalServer } from '../../functions/local/serve.ts'
+import { startFixture } from '../support/local-server.ts'
 import { type Contender, type Sample, type Settings, shoot } from './compare.ts'
 import type { Figures, Point } from './scale-figures.ts'
 import tables, { migrations } from './scale-tables.ts'
@@ -172,7 +173,7 @@ async function shards(measure: Measure): Promise<Partial<Figures>> {
 
 async function startCurves(count: number): Promise<LocalServer> {
   const names = ['DB', ...Array.from({ length: count - 1 }, (_, i) => `SHARD_${i + 1}`)]
-  const server = await startLocal({
+  const server = await startFixture({
     port: 0,
     persistTo: null,
     databases: ['DB'],

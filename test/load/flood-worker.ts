@@ -1,7 +1,8 @@
 /** The Worker of the run `flood`: the data API twice, with the watchdog and without it; neither has answers cached. */
-import tables from '../../db/app/tables.ts'
-import rpc from '../../functions/app/rpc/index.ts'
+
 import { createGateway } from '../../functions/gateway.ts'
+import tables from '../fixture-app/db/app/tables.ts'
+import rpc from '../fixture-app/functions/app/rpc/index.ts'
 
 const watched = createGateway({ tables, functions: rpc, config: { cache: false } })
 const unwatched = createGateway({

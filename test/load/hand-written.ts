@@ -6,7 +6,7 @@
 import { eq, gte, like, relations } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import { Hono } from 'hono'
-import * as tables from '../../db/app/schema.ts'
+import * as tables from '../fixture-app/db/app/schema.ts'
 
 const invoiceRelations = relations(tables.invoices, ({ many }) => ({ items: many(tables.invoiceItems) }))
 const itemRelations = relations(tables.invoiceItems, ({ one }) => ({

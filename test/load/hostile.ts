@@ -11,10 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogLevel } from 'miniflare'
-import tables from '../../db/app/tables.ts'
-import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { prepareDatabases } from '../../functions/local/prepare.ts'
-import { startLocal } from '../../functions/local/serve.ts'
+import { prepareFixture, startFixture } from '../support/local-server.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import type { Settings } from './compare.ts'
 import { type Asked, jwtSecret, type Kind, kinds } from './hostile-kinds.ts'
@@ -109,7 +106,7 @@ export async function driveHostile(terms: HostileTerms): Promise<HostileResult> 
   const flags = process.env.MINIFLARE_WORKERD_V8_FLAGS
   process.env.MINIFLARE_WORKERD_V8_FLAGS = v8Flags
   try {
-    const server = await startLocal({
+    const server = await startFixture({
       port: 0,
       // Databases and files on a disk, so that they are not what grows.
       persistTo,
@@ -128,7 +125,7 @@ export async function driveHostile(terms: HostileTerms): Promise<HostileResult> 
       },
     })
     try {
-      await prepareDatabases(server, buildCatalog(tables))
+      await prepareFixture(await server.databases())
       const database = await server.database('DB')
       await database.prepare('CREATE TABLE notes (id INTEGER PRIMARY KEY, data TEXT)').run()
       const url = await server.addressOf()

@@ -5,9 +5,9 @@
 
 import { PostgrestClient } from '@supabase/postgrest-js'
 import { type Context, Hono } from 'hono'
-import tables from '../../db/app/tables.ts'
 import { type DataClient, type RouteEnv, refuse } from '../../functions/define.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { anyTables } from '../support/any-tables.ts'
 
 /** A route that asks for a track, again and again. */

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { changeTriggerPrefix } from '../../db/changes/change-triggers.ts'
 import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
-import { type LocalServer, startLocal } from '../../functions/local/serve.ts'
+import type { LocalServer } from '../../functions/local/serve.ts'
+import { startFixture } from '../support/local-server.ts'
 import { compare, type Scenario, type Settings, secret } from './compare.ts'
 import tables, { migrations } from './jobs-tables.ts'
 
@@ -37,7 +38,7 @@ const scenarios: readonly Scenario[] = [
 ]
 
 export async function runJobs(settings: Settings): Promise<void> {
-  const server = await startLocal({
+  const server = await startFixture({
     port: 0,
     persistTo: null,
     databases: ['DB'],

@@ -1,7 +1,8 @@
 /** The data API twice: measured, and with measuring switched off. */
-import tables from '../../db/app/tables.ts'
+
 import { createWorker } from '../../functions/gateway.ts'
 import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 const app = { tables, config: { cache: false } }
 const worker = createWorker(app)

@@ -5,9 +5,9 @@
  */
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
-import { startLocal } from '../../functions/local/serve.ts'
 import { mergeParts } from '../../functions/rest/execute/merge-parts.ts'
 import type { ReadPlan } from '../../functions/rest/plan/plan.ts'
+import { startFixture } from '../support/local-server.ts'
 import tables, { migrations } from './scale-tables.ts'
 
 const accounts = 40
@@ -39,7 +39,7 @@ export async function runScale(): Promise<void> {
 
 async function callsWith(size: number): Promise<Calls> {
   const databases = ['DB', ...Array.from({ length: size - 1 }, (_, i) => `SHARD_${i + 1}`)]
-  const server = await startLocal({
+  const server = await startFixture({
     port: 0,
     persistTo: null,
     databases,

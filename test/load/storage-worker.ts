@@ -1,9 +1,9 @@
 /** The Worker of the runs about files: Atoll, and R2's binding behind nothing. */
 
 import { Hono } from 'hono'
-import tables from '../../db/app/tables.ts'
 import { createWorker } from '../../functions/gateway.ts'
 import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Metrics } from '../../functions/meter/metrics-store.ts'

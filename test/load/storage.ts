@@ -8,11 +8,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LogLevel } from 'miniflare'
-import tables from '../../db/app/tables.ts'
-import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { prepareDatabases } from '../../functions/local/prepare.ts'
-import { type LocalServer, startLocal } from '../../functions/local/serve.ts'
+import type { LocalServer } from '../../functions/local/serve.ts'
 import { childProcesses } from '../../functions/local/state-lock.ts'
+import { prepareFixture, startFixture } from '../support/local-server.ts'
 import { type Settings, secret } from './compare.ts'
 import { cpuOf } from './process-cpu.ts'
 
@@ -22,7 +20,7 @@ for (let i = 0; i < megabyte; i++) block[i] = (i * 31 + (i >> 8)) & 255
 
 export async function runStorage({ rounds }: Settings): Promise<void> {
   const persistTo = mkdtempSync(join(tmpdir(), 'atoll-files-'))
-  const server = await startLocal({
+  const server = await startFixture({
     port: 0,
     persistTo,
     isWhole: true,
@@ -31,7 +29,7 @@ export async function runStorage({ rounds }: Settings): Promise<void> {
     variables: { ATOLL_SECRET_KEY: secret.apikey, ATOLL_RATE_LIMITS: 'off' },
   })
   try {
-    await prepareDatabases(server, buildCatalog(tables))
+    await prepareFixture(await server.databases())
     await ask(server, 'POST', '/storage/v1/bucket', JSON.stringify({ name: 'load' }))
     for (const [size, count] of [
       [10_000, 200],

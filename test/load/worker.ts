@@ -1,6 +1,7 @@
 /** Atoll, and Atoll without its cache of compiled statements; neither has answers cached. */
-import tables from '../../db/app/tables.ts'
+
 import { createGateway } from '../../functions/gateway.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 const atoll = createGateway({ tables, config: { cache: false } })
 const forgetful = createGateway({ tables, config: { cache: false, compiledShapes: 0 } })

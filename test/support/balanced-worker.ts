@@ -1,8 +1,9 @@
 /** A Worker in front of four origins, with a pool for each strategy and for each thing that tests look at. */
-import tables from '../../db/app/tables.ts'
+
 import { defineOrigins, type PoolDeclaration, type RouteDeclaration } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
 import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 const four = {
   a: { url: { variable: 'ORIGIN_A' } },

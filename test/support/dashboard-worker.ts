@@ -1,11 +1,11 @@
 /** The sample app with a job that fails once, a pool of two origins, and a service level: what the dashboard has to show. */
 import { z } from 'zod'
-import storage from '../../db/app/storage.ts'
-import tables from '../../db/app/tables.ts'
 import type { App } from '../../functions/areas.ts'
 import { defineJob, defineOrigins } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
 import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import storage from '../fixture-app/db/app/storage.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 let tries = 0
 

@@ -5,8 +5,6 @@
 import { eq } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { customers, invoiceItems, invoices, receipts, tracks } from '../../db/app/schema.ts'
-import tables from '../../db/app/tables.ts'
 import { type App, engineOf, servicesFor } from '../../functions/areas.ts'
 import {
   defineFunction,
@@ -20,6 +18,8 @@ import { createGateway } from '../../functions/gateway.ts'
 import { dispatch } from '../../functions/jobs/dispatch.ts'
 import { runBatch } from '../../functions/jobs/run-batch.ts'
 import type { JobMessage } from '../../functions/jobs/services.ts'
+import { customers, invoiceItems, invoices, receipts, tracks } from '../fixture-app/db/app/schema.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { fetchFrom, LaterWork } from './later-work.ts'
 import { secretKey } from './worker-client.ts'
 

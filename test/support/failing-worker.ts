@@ -2,10 +2,10 @@
 
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { genres } from '../../db/app/schema.ts'
-import tables from '../../db/app/tables.ts'
 import { defineFunction, scalar } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
+import { genres } from '../fixture-app/db/app/schema.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { anyTables } from './any-tables.ts'
 
 const common = { input: z.object({}), returns: scalar, roles: ['anon'] }

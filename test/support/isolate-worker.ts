@@ -1,8 +1,8 @@
 /** The sample app's Worker, with its calls to databases counted. Tests run several copies of it side by side. */
 import { env } from 'cloudflare:workers'
-import tables from '../../db/app/tables.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { createRelay } from '../../functions/objects.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { countingCalls } from './wrap-database.ts'
 
 const { CACHE_TIMEOUT_MS = '50', CACHE_TRUST_MS = '1000' } = env as Record<string, string | undefined>

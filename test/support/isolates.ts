@@ -5,12 +5,9 @@
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
-import tables from '../../db/app/tables.ts'
-import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { doorOptions, openDatabase } from '../../db/doors/database-door.ts'
-import { prepareDatabases } from '../../functions/local/prepare.ts'
 import { root } from '../../functions/local/serve.ts'
-import { secretKey } from './local-server.ts'
+import { prepareFixture, secretKey } from './local-server.ts'
 
 const databases = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']
 
@@ -79,7 +76,7 @@ export async function startIsolates(
   await miniflare.ready
   const database = async (binding: string) => openDatabase(miniflare, binding)
   const all = new Map(await Promise.all(databases.map(async (name) => [name, await database(name)] as const)))
-  await prepareDatabases({ databases: async () => all } as never, buildCatalog(tables))
+  await prepareFixture(all)
   const workers = await Promise.all(
     Array.from({ length: count }, (_, i) => miniflare.getWorker(`isolate${i}`)),
   )

@@ -3,7 +3,6 @@
  * that a test delivers it: once, twice, late or in another order.
  */
 import { env } from 'cloudflare:workers'
-import tables from '../../db/app/tables.ts'
 import type { AtollConfig } from '../../functions/areas.ts'
 import { engineOf, type Services, servicesFor } from '../../functions/areas.ts'
 import type { AnyJob } from '../../functions/jobs/define-job.ts'
@@ -13,6 +12,7 @@ import { createJobs } from '../../functions/jobs/send-jobs.ts'
 import type { JobMessage } from '../../functions/jobs/services.ts'
 import { startFromChanges } from '../../functions/jobs/start-from-changes.ts'
 import { openAppDatabases } from '../../functions/own-code/app-databases.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { LaterWork } from './later-work.ts'
 
 const databases = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']

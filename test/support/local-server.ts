@@ -1,11 +1,13 @@
 /**
- * A whole server for tests that look from outside: the Worker in Miniflare, migrated and seeded, in memory.
+ * A whole server for tests that look from outside: the fixture app's Worker in Miniflare, migrated and seeded, in memory.
  * @module
  */
-import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { prepareDatabases } from '../../functions/local/prepare.ts'
 import { type LocalOptions, type LocalServer, startLocal } from '../../functions/local/serve.ts'
+import storage from '../fixture-app/db/app/storage.ts'
+import tables from '../fixture-app/db/app/tables.ts'
+import { fixture } from '../fixture-app/paths.ts'
 
 export const publishableKey = 'sb_publishable_test'
 export const secretKey = 'sb_secret_test'
@@ -16,7 +18,7 @@ export interface TestServer extends LocalServer {
 }
 
 export async function startTestServer(options: Partial<LocalOptions> = {}): Promise<TestServer> {
-  const server = await startLocal({
+  const server = await startFixture({
     port: 0,
     persistTo: null,
     ...options,
@@ -27,6 +29,21 @@ export async function startTestServer(options: Partial<LocalOptions> = {}): Prom
       ...options.variables,
     },
   })
-  await prepareDatabases(server, buildCatalog(tables))
+  await prepareFixture(await server.databases())
   return { ...server, address: server.url.origin }
+}
+
+/** A server with the bindings that the fixture app has, whatever a fork has in its own `wrangler.toml`. */
+export function startFixture(options: LocalOptions): Promise<LocalServer> {
+  return startLocal({ config: fixture.config, ...options })
+}
+
+/** Migrates databases for the fixture app, and seeds them. */
+export async function prepareFixture(databases: ReadonlyMap<string, D1Database>): Promise<void> {
+  await prepareDatabases(databases, {
+    catalog: buildCatalog(tables),
+    storage,
+    migrations: fixture.migrations,
+    loadSeed: async () => (await import('../fixture-app/db/app/seed.ts')).default,
+  })
 }

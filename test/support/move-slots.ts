@@ -3,11 +3,12 @@
  * elsewhere in one transaction, takes them away in another, and tells the map. Until it is told, questions to all shards are
  * refused, so that none sees rows twice.
  */
-import tables from '../../db/app/tables.ts'
+
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { writtenColumns } from '../../db/catalog/catalog.ts'
 import { slotOf } from '../../db/slots/slots.ts'
 import { endPermitsText, permitAllText } from '../../db/system/permits.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { databases as all } from './one-and-many.ts'
 
 type Databases = typeof all

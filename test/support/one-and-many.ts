@@ -2,11 +2,11 @@
  * The same app twice: on one database that holds all rows, and on the test's four.
  */
 import { env } from 'cloudflare:workers'
-import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { seedCluster } from '../../db/seed/seed-cluster.ts'
 import type { SeedRows } from '../../db/seed/seed-statements.ts'
 import { createGateway } from '../../functions/gateway.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 import { fetchFrom } from './later-work.ts'
 import { migrateInWorker, type PlainMigration } from './migrate-in-worker.ts'
 import { secretKey } from './worker-client.ts'

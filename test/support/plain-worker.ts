@@ -1,5 +1,6 @@
 /** The sample app's data API alone: nothing follows what is written. */
-import tables from '../../db/app/tables.ts'
+
 import { createGateway } from '../../functions/gateway.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 export default createGateway({ tables, config: {} })

@@ -7,6 +7,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../functions/local/serve.ts'
+import { fixture } from '../fixture-app/paths.ts'
 
 export interface ProjectCopy {
   readonly folder: string
@@ -27,10 +28,12 @@ export interface Ran {
   readonly output: string
 }
 
-export function copyProject(): ProjectCopy {
+/** @param app what it serves: the fixture app, whatever a fork has, or the project's own */
+export function copyProject(app: 'fixture' | 'own' = 'fixture'): ProjectCopy {
   const folder = mkdtempSync(join(tmpdir(), 'atoll-project-'))
   for (const part of ['db', 'functions', 'wrangler.toml', 'package.json', 'tsconfig.json'])
     cpSync(join(root, part), join(folder, part), { recursive: true })
+  if (app === 'fixture') putFixture(folder)
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   return {
     folder,
@@ -54,4 +57,16 @@ export function copyProject(): ProjectCopy {
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+/** Puts the fixture app in the place of the project's own. */
+function putFixture(folder: string): void {
+  for (const part of [join('db', 'app'), join('functions', 'app')]) {
+    rmSync(join(folder, part), { recursive: true })
+    cpSync(join(fixture.folder, part), join(folder, part), { recursive: true })
+  }
+  const config = readFileSync(fixture.config, 'utf8')
+    .replace('worker.ts', 'functions/index.ts')
+    .replace('../../.wrangler', '.wrangler')
+  writeFileSync(join(folder, 'wrangler.toml'), config)
 }

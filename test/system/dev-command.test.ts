@@ -4,10 +4,12 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { root } from '../../functions/local/serve.ts'
 import { freePort } from '../support/free-port.ts'
+import { copyProject } from '../support/project-copy.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'atoll-dev-'))
+/** With the fixture app, and without a `.dev.vars`, as after a clone. */
+const project = copyProject()
 const running: ChildProcess[] = []
 
 afterEach(async () => {
@@ -15,11 +17,14 @@ afterEach(async () => {
     if (child.exitCode === null && child.signalCode === null) await stop(child, 'SIGINT')
   }
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true })
+  project.remove()
+})
 
 /** Starts the command and waits until it says that it runs, or ends. */
 async function dev(...args: string[]): Promise<{ child: ChildProcess; output: string }> {
-  const child = spawn(process.execPath, ['functions/local/dev.ts', ...args], { cwd: root })
+  const child = spawn(process.execPath, ['functions/local/dev.ts', ...args], { cwd: project.folder })
   running.push(child)
   let output = ''
   await new Promise<void>((done) => {

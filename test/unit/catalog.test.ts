@@ -13,10 +13,10 @@ import {
   unique,
 } from 'drizzle-orm/sqlite-core'
 import { describe, expect, it } from 'vitest'
-import recordStore from '../../db/app/tables.ts'
 import { buildCatalog, SchemaError } from '../../db/catalog/build-catalog.ts'
 import type { Relation, Table } from '../../db/catalog/catalog.ts'
 import { distributed, local, reference, type TableDeclarations, view } from '../../db/define.ts'
+import recordStore from '../fixture-app/db/app/tables.ts'
 
 const problemsOf = (tables: TableDeclarations): readonly string[] => {
   try {

@@ -4,7 +4,6 @@ import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { defaultConfig } from '../../functions/areas.ts'
 import { Batcher } from '../../functions/jobs/batcher.ts'
@@ -14,6 +13,7 @@ import { whyNotPublic } from '../../functions/jobs/public-address.ts'
 import { retryDelayMs } from '../../functions/jobs/retry-delay.ts'
 import { readWebhookSecret, signWebhook } from '../../functions/jobs/sign-webhook.ts'
 import { webhookJob } from '../../functions/jobs/webhook-job.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 const run = async () => undefined
 

@@ -1,7 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import tables from '../../db/app/tables.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { Rights } from '../../functions/access/rights.ts'
 import { defaultConfig } from '../../functions/areas.ts'
@@ -13,6 +12,7 @@ import { cachePlanOf } from '../../functions/rest/plan/cache-plan.ts'
 import { costOf } from '../../functions/rest/plan/check-budget.ts'
 import { planRequest } from '../../functions/rest/plan/plan-request.ts'
 import { sizeOfRead } from '../../functions/rest/shapes/prepared.ts'
+import tables from '../fixture-app/db/app/tables.ts'
 
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void

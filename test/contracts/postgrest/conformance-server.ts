@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { unstable_splitSqlQuery } from 'wrangler'
 import { migrateCluster } from '../../../db/migrate/migrate-cluster.ts'
 import type { AtollConfig } from '../../../functions/areas.ts'
-import { root, startLocal } from '../../../functions/local/serve.ts'
+import { root } from '../../../functions/local/serve.ts'
+import { startFixture } from '../../support/local-server.ts'
 import { spreadRows } from './spread-rows.ts'
 
 /** How a case's server differs from the default one, in PostgREST's names. */
@@ -60,7 +61,7 @@ export async function startConformance(
   port = 0,
   spread: readonly string[] = [],
 ): Promise<ConformanceServer> {
-  const server = await startLocal({
+  const server = await startFixture({
     port,
     persistTo: null,
     entry: writeEntry(folder),

@@ -1,8 +1,8 @@
 /** The app as it is, with answers kept in the isolate for a minute: there is only one, which hears of all writes. */
 
 import { createWorker } from '../../../functions/gateway.ts'
-import { app as shipped } from '../../../functions/join-app.ts'
 import { createPoolWatch, createRelay } from '../../../functions/objects.ts'
+import { app as shipped } from '../../fixture-app/app.ts'
 
 const app = { ...shipped, config: { ...shipped.config, cacheMemoryTtlMs: 60_000 } }
 

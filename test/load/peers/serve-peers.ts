@@ -5,11 +5,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import tables from '../../../db/app/tables.ts'
-import { buildCatalog } from '../../../db/catalog/build-catalog.ts'
-import { prepareDatabases } from '../../../functions/local/prepare.ts'
 import type { Beside } from '../../../functions/local/serve.ts'
-import { secretKey, startTestServer, type TestServer } from '../../support/local-server.ts'
+import { prepareFixture, secretKey, startTestServer, type TestServer } from '../../support/local-server.ts'
 
 const here = import.meta.dirname
 
@@ -31,7 +28,7 @@ const workers = {
   /** The app as it is, with answers in the isolate's memory. */
   memory: { entry: 'memory-worker.ts', isAtoll: true },
   /** The app as it is, with a Redis. */
-  redis: { entry: '../../../functions/index.ts', isAtoll: true },
+  redis: { entry: '../../fixture-app/worker.ts', isAtoll: true },
   uncached: { entry: 'uncached-worker.ts', isAtoll: true },
   hand: { entry: 'hand-worker.ts', isAtoll: false },
   lite: { entry: 'lite-worker.ts', isAtoll: false, needsNode: true },
@@ -66,8 +63,7 @@ export async function startPeers(redis: Readonly<Record<string, string>>): Promi
   for (const [name, { isAtoll }] of entries) {
     const database = await server.database(name)
     if (isAtoll) {
-      const alone = { ...server, databases: async () => new Map([['DB', database]]) }
-      await prepareDatabases(alone, buildCatalog(tables))
+      await prepareFixture(new Map([['DB', database]]))
     } else await copyTables(source, database)
   }
   return server

@@ -1,8 +1,8 @@
 /** The app as it is, with nothing cached. */
 
 import { createWorker } from '../../../functions/gateway.ts'
-import { app as shipped } from '../../../functions/join-app.ts'
 import { createPoolWatch, createRelay } from '../../../functions/objects.ts'
+import { app as shipped } from '../../fixture-app/app.ts'
 
 const app = { ...shipped, config: { ...shipped.config, cache: false } }
 

@@ -3,8 +3,8 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import tables from '../../../db/app/tables.ts'
 import { buildCatalog } from '../../../db/catalog/build-catalog.ts'
+import tables from '../../fixture-app/db/app/tables.ts'
 import type { Isolates } from '../../support/isolates.ts'
 import { broken, unrest } from './invariants.ts'
 import { versionOf } from './row-oracle.ts'

@@ -1,0 +1,2 @@
+/** As the app's files have it beside them. */
+export * from '../../../define.ts'

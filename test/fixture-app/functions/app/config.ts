@@ -1,0 +1,3 @@
+import { defineConfig } from '../define.ts'
+
+export default defineConfig({})
