@@ -2,7 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const [file, count] = process.argv.slice(2)
-const text = readFileSync(file, 'utf8').replace(/\[\[d1_databases\]\]\nbinding = "SHARD_\d+"\n(?:\w+ = .*\n)*\n?/g, '')
+const text = readFileSync(file, 'utf8').replace(
+  /\[\[d1_databases\]\]\nbinding = "SHARD_\d+"\n(?:\w+ = .*\n)*\n?/g,
+  '',
+)
 const shards = Array.from(
   { length: Number(count) },
   (_, i) => `[[d1_databases]]

@@ -37,7 +37,7 @@ await runCommand(usage, async () => {
     releaseState(state)
   }
   console.log(`
-  The app is yours to fill. What was there before, git has.
+  The app is yours to fill.${unsaved?.length === 0 ? ' What was there before, git has.' : ''}
 
     1  Say what your tables are in db/app/schema.ts, and who may do what in db/app/tables.ts; then: npm run db:generate
     2  See it run: npm run dev

@@ -79,7 +79,7 @@ describe('what a function is given', () => {
   })
 
   it('is the environment, with what the app adds to it', async () => {
-    behave = ({ env: { STORE_NAME, DB } }) => [STORE_NAME, typeof DB.prepare]
+    behave = ({ env }) => [(env as { readonly STORE_NAME?: string }).STORE_NAME, typeof env.DB.prepare]
     expect(await (await call('value')).json()).toEqual(['Vinyl', 'function'])
   })
 

@@ -37,6 +37,10 @@ export interface HostileTerms {
   readonly slowMs: number
   /** Only kinds whose name holds this word. Default all. */
   readonly only?: string
+  /** How long is waited until all is quiet, before memory is looked at, in seconds. Default 30. */
+  readonly quietSeconds?: number
+  /** The Worker, another than `hostile-worker.ts`. */
+  readonly entry?: string
   /** Is told as it goes. */
   readonly tell?: (text: string) => void
 }
@@ -115,7 +119,7 @@ export async function driveHostile(terms: HostileTerms): Promise<HostileResult> 
       isQuiet: true,
       isInspected: true,
       logLevel: LogLevel.NONE,
-      entry: new URL('hostile-worker.ts', import.meta.url).pathname,
+      entry: new URL(terms.entry ?? 'hostile-worker.ts', import.meta.url).pathname,
       variables: {
         ATOLL_PUBLISHABLE_KEY: 'sb_publishable_test',
         ATOLL_SECRET_KEY: 'sb_secret_test',
@@ -132,7 +136,11 @@ export async function driveHostile(terms: HostileTerms): Promise<HostileResult> 
       const [pid = 0] = serversOf(url)
       const look = async (collect: boolean): Promise<Memory> => {
         const inspector = await server.miniflare.getInspectorURL()
-        const { used, buffers } = await isolateMemoryOf(inspector, 'atoll', { collect })
+        // Garbage of an isolate that has nothing to do is collected only when it is asked something.
+        const poking = setInterval(() => void fetch(new URL('/docs', url)).catch(() => undefined), 200)
+        const { used, buffers } = await isolateMemoryOf(inspector, 'atoll', { collect }).finally(() =>
+          clearInterval(poking),
+        )
         return { isolate: Math.round((used + buffers) / 2 ** 20), process: memoryOf(pid) }
       }
       return await drive(url, pid, look, terms)
@@ -152,14 +160,14 @@ async function drive(
   url: URL,
   pid: number,
   look: (collect: boolean) => Promise<Memory>,
-  { count, seed, slowMs, only = '', tell }: HostileTerms,
+  { count, seed, slowMs, only = '', quietSeconds = 30, tell }: HostileTerms,
 ): Promise<HostileResult> {
   const agent = new Agent({ keepAlive: true })
   const random = seededRandom(seed)
   const ask = (asked: Asked, address: string) => askOnce(url, agent, asked, address)
   let all = 0
   const round = async (kind: Kind, wanted: number, ms: number) => {
-    const count = Math.max(1, Math.min(maxRequests, Math.round(wanted)))
+    const count = Math.min(maxRequests, wanted)
     const statuses: Record<string, number> = {}
     let next = 0
     const work = async () => {
@@ -187,18 +195,20 @@ async function drive(
     await honest(ask)
     // Each kind once, so that what all of them need is there.
     for (const kind of kinds) await round(kind, 1, 500)
-    await quiet(pid)
+    await quiet(pid, quietSeconds)
     const before = await look(false)
     const keptBefore = (await look(true)).isolate
     tell?.(`${JSON.stringify(before)} after the warm-up`)
     const results: KindResult[] = []
     for (const kind of kinds) {
       if (!kind.name.includes(only)) continue
-      const result = await round(kind, count(kind), slowMs)
+      const wanted = Math.round(count(kind))
+      if (wanted === 0) continue
+      const result = await round(kind, wanted, slowMs)
       results.push(result)
       tell?.(`${JSON.stringify(result.memory)} after ${kind.name}: ${JSON.stringify(result.statuses)}`)
     }
-    await quiet(pid)
+    await quiet(pid, quietSeconds)
     const after = await look(false)
     const answers = await honest(ask)
     const kept = [keptBefore, (await look(true)).isolate] as const
@@ -295,8 +305,8 @@ function askOnce(
 }
 
 /** Waits until the process has done what it was left with: less than a twentieth of a processor for two seconds. */
-async function quiet(pid: number): Promise<void> {
-  for (let rest = 0, tries = 0; rest < 2 && tries < 30; tries++) {
+async function quiet(pid: number, seconds: number): Promise<void> {
+  for (let rest = 0, tries = 0; rest < 2 && tries < seconds; tries++) {
     const cpu = cpuOf(pid) ?? 0
     await sleep(1000)
     rest = (cpuOf(pid) ?? 0) - cpu < 50 ? rest + 1 : 0
