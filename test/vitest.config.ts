@@ -79,6 +79,8 @@ export default defineConfig({
           root,
           include: ['test/{api,cluster}/**/*.test.ts'],
           setupFiles: ['test/support/workerd-setup.ts'],
+          // What files leave behind, the setup takes away.
+          isolate: false,
           // The first request of a file loads the Worker's modules, which takes seconds on a busy machine.
           testTimeout: 30_000,
           maxWorkers: 2,

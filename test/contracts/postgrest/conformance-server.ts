@@ -11,6 +11,7 @@ import { migrateCluster } from '../../../db/migrate/migrate-cluster.ts'
 import type { AtollConfig } from '../../../functions/areas.ts'
 import { root } from '../../../functions/local/serve.ts'
 import { startFixture } from '../../support/local-server.ts'
+import { type Configured, configurePath } from './configured.ts'
 import { spreadRows } from './spread-rows.ts'
 
 /** How a case's server differs from the default one, in PostgREST's names. */
@@ -48,6 +49,8 @@ export interface ConformanceServer {
   readonly base: string
   /** POST here to put the rows back. */
   readonly reset: string
+  /** Has the server differ from the default one in another way. */
+  configure(suite: SuiteConfig): Promise<void>
   stop(): Promise<void>
 }
 
@@ -57,7 +60,6 @@ export interface ConformanceServer {
  */
 export async function startConformance(
   folder: string,
-  suite: SuiteConfig,
   port = 0,
   spread: readonly string[] = [],
 ): Promise<ConformanceServer> {
@@ -69,10 +71,14 @@ export async function startConformance(
     variables: {
       ATOLL_RATE_LIMITS: 'off',
       CONFORMANCE_SPREAD: JSON.stringify(spread),
-      CONFORMANCE_CONFIG: JSON.stringify(configFor(suite)),
-      ATOLL_JWT_SECRET: suite['jwt-secret'] === null ? '' : 'reallyreallyreallyreallyverysafe',
     },
   })
+  const configure = async (suite: SuiteConfig) => {
+    const jwtSecret = suite['jwt-secret'] === null ? '' : 'reallyreallyreallyreallyverysafe'
+    const body = JSON.stringify({ config: configFor(suite), jwtSecret } satisfies Configured)
+    await fetch(new URL(configurePath, server.url), { method: 'POST', body })
+  }
+  await configure({})
   const databases = await server.databases()
   const database = await server.database('DB')
   const run = (file: string, on = database) => {
@@ -93,6 +99,7 @@ export async function startConformance(
   await new Promise<void>((listening) => resets.listen(0, '127.0.0.1', listening))
   return {
     base: `http://127.0.0.1:${server.url.port}/rest/v1`,
+    configure,
     reset: `http://127.0.0.1:${(resets.address() as AddressInfo).port}/`,
     stop: async () => {
       resets.close()

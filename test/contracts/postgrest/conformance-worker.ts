@@ -3,13 +3,12 @@
  * @module
  */
 import type { ColumnSources } from '../../../db/define.ts'
-import type { AtollConfig, Env } from '../../../functions/areas.ts'
+import type { Env } from '../../../functions/areas.ts'
 import { createGateway } from '../../../functions/gateway.ts'
+import { type Configured, configurePath } from './configured.ts'
 import { conformanceTables } from './conformance-tables.ts'
 
 interface ConformanceEnv extends Env {
-  /** JSON of the configuration. */
-  readonly CONFORMANCE_CONFIG: string
   /** JSON of the names of tables that lie on several databases. */
   readonly CONFORMANCE_SPREAD: string
 }
@@ -18,15 +17,23 @@ export function createConformanceWorker(
   schema: Readonly<Record<string, unknown>>,
   sources: Readonly<Record<string, ColumnSources>>,
 ) {
-  let gateway: ReturnType<typeof createGateway> | undefined
+  let current:
+    | { readonly gateway: ReturnType<typeof createGateway>; readonly env: ConformanceEnv }
+    | undefined
   return {
-    fetch(request: Request, env: ConformanceEnv, context: ExecutionContext) {
-      gateway ??= createGateway({
-        tables: conformanceTables(schema, sources, JSON.parse(env.CONFORMANCE_SPREAD) as string[]),
-        // The suite puts its rows back behind the Worker, where no change log is kept.
-        config: { cache: false, ...(JSON.parse(env.CONFORMANCE_CONFIG) as Partial<AtollConfig>) },
-      })
-      return gateway.fetch(request, env, context)
+    async fetch(request: Request, env: ConformanceEnv, context: ExecutionContext) {
+      if (new URL(request.url).pathname === configurePath) {
+        const { config, jwtSecret } = await request.json<Configured>()
+        const gateway = createGateway({
+          tables: conformanceTables(schema, sources, JSON.parse(env.CONFORMANCE_SPREAD) as string[]),
+          // The suite puts its rows back behind the Worker, where no change log is kept. Some of its cases change all rows.
+          config: { cache: false, safeUpdate: false, ...config },
+        })
+        current = { gateway, env: { ...env, ATOLL_JWT_SECRET: jwtSecret } }
+        return new Response()
+      }
+      if (current === undefined) throw new Error('it is not configured')
+      return current.gateway.fetch(request, current.env, context)
     },
   }
 }

@@ -21,10 +21,10 @@ const [folder] = positionals
 if (folder === undefined) throw new Error('name the folder that holds schema.ts and schema.sql')
 const server = await startConformance(
   resolve(folder),
-  JSON.parse(values.config) as SuiteConfig,
   Number(values.port),
   values.spread ? spreadable(readFileSync(resolve(folder, 'schema.sql'), 'utf8')) : [],
 )
+await server.configure(JSON.parse(values.config) as SuiteConfig)
 console.log(`--base ${server.base} --reset ${server.reset}`)
 process.once('SIGINT', () => void server.stop().then(() => process.exit(0)))
 process.once('SIGTERM', () => void server.stop().then(() => process.exit(0)))
