@@ -27,8 +27,6 @@ const exposedOfSessions = `${exposedHeaders}, Atoll-Session, Atoll-Missing-Shard
 const exposedOfReplays = `${exposedOfSessions}, Idempotency-Replayed`
 /** And those of the cache. */
 const exposedOfCached = `${exposedOfSessions}, Age, Cache-Status, ETag`
-/** And those of files and uploads in parts. */
-const exposedOfFiles = `${exposedHeaders}, Accept-Ranges, ETag, Last-Modified, Upload-Offset, Upload-Length, Upload-Expires, Upload-Defer-Length, Upload-Metadata, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm`
 /** And those that say why something was refused. */
 const exposedOfRefusals = `${exposedHeaders}, Proxy-Status, Retry-After, WWW-Authenticate`
 
@@ -59,40 +57,36 @@ export function createGateway(app: App): Gateway {
     engine.pending.sentBy(raw, callerKey(caller, raw.headers.get('cf-connecting-ip')))
     await next()
   }
-  // biome-ignore lint/suspicious/noExplicitAny: each knows the services that it needs
-  const before: readonly MiddlewareHandler<any>[] = [
-    setServices,
-    createMeasure(config, {
-      tables: catalog.tables.keys(),
-      functions: Object.keys(app.functions ?? {}),
-      routes: Object.keys(app.routes ?? {}),
-    }),
-    // Before all that is said of our own API: origins speak for themselves.
-    ...(engine.origins.routes.length > 0 ? [createBalancer(engine.origins, config, admit)] : []),
-    corsFor(config),
-    setCaller,
-  ]
+  const measure = createMeasure(config, {
+    tables: catalog.tables.keys(),
+    functions: Object.keys(app.functions ?? {}),
+    routes: Object.keys(app.routes ?? {}),
+  })
+  // Before all that is said of our own API: origins speak for themselves.
+  const balance = engine.origins.routes.length > 0 ? [createBalancer(engine.origins, config, admit)] : []
   /** An area with all that stands before it. Each has a router of its own, so that none makes another's slower. */
-  const area = (...[path, routes]: Mount) => {
+  const area = (exposes: Area['exposes'], [path, routes]: Mount) => {
     const hono = new Hono<AtollEnv>({ strict: false })
     hono.onError((error, c) => errorResponse(error, c.req.raw))
     hono.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
-    for (const handler of before) hono.use(handler)
+    for (const handler of [setServices, measure, ...balance, corsFor(config, exposes), setCaller]) {
+      // Each knows the services that it needs.
+      hono.use(handler as MiddlewareHandler<AtollEnv>)
+    }
     return hono.route(path, routes)
   }
 
   const fetch: Gateway['fetch'] = (request, env, context) =>
     (byFirst.get(firstSegment(request.url)) ?? others).fetch(request, env, context)
-  const mounted = areas.flatMap((one) =>
-    'routes' in one
-      ? ((one as Area).routes?.(engine as never, app as never, { ask: fetch, gauges }) ?? [])
-      : [],
+  const byFirst = new Map(
+    (areas as readonly Area[]).flatMap((one) =>
+      (one.routes?.(engine as never, app as never, { ask: fetch, gauges }) ?? []).map((mount) => [
+        mount[0].split('/')[1] as string,
+        area(one.exposes, mount),
+      ]),
+    ),
   )
-  const byFirst = new Map(mounted.map((mount) => [mount[0].split('/')[1] as string, area(...mount)]))
-  const others = area(
-    '/',
-    new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs')),
-  )
+  const others = area(undefined, ['/', new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs'))])
   return { fetch }
 }
 
@@ -124,7 +118,8 @@ async function admit(
  * Preflights are answered here; other OPTIONS requests go on to their area. What other answers say is written once they are there:
  * a context that is given headers before it has an answer copies the answer to add them.
  */
-function corsFor(config: CoreConfig): MiddlewareHandler<AtollEnv> {
+function corsFor(config: CoreConfig, exposes: Area['exposes']): MiddlewareHandler<AtollEnv> {
+  const always = exposes && `${exposedHeaders}, ${exposes.join(', ')}`
   const { corsOrigins } = config
   const origin = corsOrigins === '*' ? '*' : [...corsOrigins]
   const preflight = cors({
@@ -140,13 +135,12 @@ function corsFor(config: CoreConfig): MiddlewareHandler<AtollEnv> {
     writeHeaders(c, (headers) => {
       if (corsOrigins === '*' || corsOrigins.includes(sent)) headers.set('Access-Control-Allow-Origin', sent)
       if (corsOrigins !== '*') headers.append('Vary', 'Origin')
-      headers.set('Access-Control-Expose-Headers', exposedBy(c.req.path, c.res.status, headers))
+      headers.set('Access-Control-Expose-Headers', always ?? exposedBy(c.res.status, headers))
     })
   }
 }
 
-function exposedBy(path: string, status: number, headers: Headers): string {
-  if (path.startsWith('/storage/v1')) return exposedOfFiles
+function exposedBy(status: number, headers: Headers): string {
   if (status >= 400) return exposedOfRefusals
   if (headers.has('cache-status')) return exposedOfCached
   if (headers.has('idempotency-replayed')) return exposedOfReplays

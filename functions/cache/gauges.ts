@@ -4,6 +4,7 @@ import type { CacheServices } from './services.ts'
 export const gauges: readonly GaugeSource<CacheServices, unknown>[] = [{ what: 'cache', read: cacheGauges }]
 
 async function cacheGauges({ cache }: CacheServices): Promise<readonly Gauge[]> {
+  // Without Redis there is no store to trust.
   if (!cache?.keeper) return []
   const distrust = await cache.keeper.distrust()
   const seconds = distrust === null ? 0 : Math.max(0, Date.now() - distrust.since) / 1000

@@ -18,6 +18,8 @@ export interface Area {
   jobs?(config: never): readonly object[]
   /** What it offers to areas above it, made once for an environment. */
   open?(env: never, engine: never, services: never): object
+  /** Headers of its answers that browsers may read across origins, beside those of every area. */
+  readonly exposes?: readonly string[]
   /** Paths that it answers. */
   routes?(engine: never, app: never, gateway: GatewayParts): readonly Mount[]
   /** What it shows at `/metrics`. */

@@ -28,6 +28,22 @@ export const storage = {
   errors,
   duties,
   jobs: () => storageJobs,
+  // Of files, and of uploads in parts.
+  exposes: [
+    'Accept-Ranges',
+    'ETag',
+    'Last-Modified',
+    'Upload-Offset',
+    'Upload-Length',
+    'Upload-Expires',
+    'Upload-Defer-Length',
+    'Upload-Metadata',
+    'Tus-Resumable',
+    'Tus-Version',
+    'Tus-Extension',
+    'Tus-Max-Size',
+    'Tus-Checksum-Algorithm',
+  ],
   routes: ({ catalog, config }: Engine, { storage: declared = {} }: StorageApp) => [
     ['/storage/v1', createStorage(declared, catalog, config)],
   ],
