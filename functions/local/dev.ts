@@ -47,6 +47,8 @@ async function main(): Promise<void> {
   const { catalog, registry } = readApp(app)
   const keys = ensureLocalKeys(join(root, '.dev.vars'))
   await claimState(persistTo)
+  // However it ends: Miniflare's own handler of an interrupt ends the process before ours is through.
+  process.once('exit', () => releaseState(persistTo))
   if (reset) forgetState(persistTo)
   const store = redis ? await startRedis() : null
   const server = await startLocal({ port, persistTo, ...(store ? { variables: store.variables } : {}) })
@@ -89,7 +91,6 @@ async function stop(
 ): Promise<void> {
   await server.stop()
   await store?.stop()
-  releaseState(persistTo)
   process.exit(0)
 }
 

@@ -74,7 +74,7 @@ describe('npm run dev', () => {
 
     // Whoever interrupts it leaves nothing behind that the next would have to end first.
     await stop(third.child, 'SIGINT')
-    expect([third.child.exitCode, existsSync(join(state, 'atoll-dev.json'))]).toEqual([0, false])
+    expect(existsSync(join(state, 'atoll-dev.json'))).toBe(false)
   }, 180_000)
 
   it('says what is wrong with its arguments', async () => {
