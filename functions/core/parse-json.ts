@@ -18,10 +18,15 @@ export function isRawNumber(value: unknown): value is RawNumber {
   return sourceJson.isRawJSON(value)
 }
 
-/** Parses JSON; numbers that would lose digits are kept as they were written. */
+/** Parses JSON; numbers that would lose digits are kept as they were written. @throws SyntaxError for what is no JSON */
+export function parseLosslessJson(text: string): unknown {
+  return parseLossless(text, (digits) => sourceJson.rawJSON(digits))
+}
+
+/** The same for a body. @throws 400 for what is no JSON */
 export function parseJson(text: string): unknown {
   try {
-    return parseLossless(text, (digits) => sourceJson.rawJSON(digits))
+    return parseLosslessJson(text)
   } catch {
     throw errors.invalidBody('Empty or invalid json')
   }

@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { parseLosslessJson } from '../../functions/core/parse-json.ts'
 import { type Json, JsonPredicates } from '../../functions/rest/compile/json-predicates.ts'
 import { LiteralList } from '../../functions/rest/compile/sql.ts'
 
@@ -51,13 +52,46 @@ const { json } = fc.letrec<{ json: Json }>((tie) => ({
   ) as fc.Arbitrary<Json>,
 }))
 
+/** jsonb's order: null, texts, numbers, booleans, arrays, objects; of two arrays or objects first by how many elements. */
+function order(a: Json, b: Json): number {
+  const rank = (value: Json) =>
+    value === null
+      ? 0
+      : Array.isArray(value)
+        ? 4
+        : (({ string: 1, number: 2, boolean: 3, object: 5 } as Record<string, number>)[
+            typeof value
+          ] as number)
+  const sign = (one: number | string, other: number | string) => (one < other ? -1 : one > other ? 1 : 0)
+  const first = (signs: readonly number[]) => signs.find((one) => one !== 0) ?? 0
+  if (rank(a) !== rank(b)) return sign(rank(a), rank(b))
+  if (Array.isArray(a) && Array.isArray(b))
+    return first([sign(a.length, b.length), ...a.map((element, i) => order(element, b[i]))])
+  if (isObject(a) && isObject(b)) {
+    const keysOf = (value: object) =>
+      Object.keys(value).sort((one, other) => one.length - other.length || sign(one, other))
+    const [own, others] = [keysOf(a), keysOf(b)]
+    const pairs = own.flatMap((key, i) => {
+      const other = others[i] as string
+      // Values are compared only where all before them are the same.
+      return [sign(key, other), key === other ? order(a[key] as Json, b[other] as Json) : 0]
+    })
+    return first([sign(own.length, others.length), ...pairs])
+  }
+  return a === null
+    ? 0
+    : sign(Number(a === true) || (a as number | string), Number(b === true) || (b as number | string))
+}
+
 const database = new DatabaseSync(':memory:')
 
 function holds(predicate: (predicates: JsonPredicates) => string, value: Json): boolean {
+  return holdsText(predicate, JSON.stringify(value))
+}
+
+function holdsText(predicate: (predicates: JsonPredicates) => string, text: string): boolean {
   const sql = predicate(new JsonPredicates(new LiteralList({ operands: [], rights: { value: () => null } })))
-  const row = database
-    .prepare(`SELECT ifnull(${sql}, 0) AS holds FROM (SELECT ? AS v)`)
-    .get(JSON.stringify(value))
+  const row = database.prepare(`SELECT ifnull(${sql}, 0) AS holds FROM (SELECT ? AS v)`).get(text)
   return row?.holds === 1
 }
 
@@ -90,5 +124,35 @@ describe('JSON in SQL, as PostgreSQL compares it', () => {
       }),
       runs,
     )
+  })
+
+  it('is ordered', () => {
+    const signs = { '-1': '<', '0': '=', '1': '>' } as const
+    fc.assert(
+      fc.property(json, json, (a, b) => {
+        const expected = String(order(a, b)) as keyof typeof signs
+        expect(holds((predicates) => `${predicates.order('v', b)}${signs[expected]}0`, a)).toBe(true)
+      }),
+      runs,
+    )
+  })
+
+  it('keeps all digits', () => {
+    const [one, other] = ['9007199254740993', '9007199254740992'].map(
+      (digits) => parseLosslessJson(`{"n":${digits}}`) as Json,
+    )
+    const [long, longer] = ['3.14159265358979323846', '3.14159265358979323847'].map(
+      (digits) => parseLosslessJson(digits) as Json,
+    )
+    for (const [a, b] of [
+      [one, other],
+      [long, longer],
+    ] as const) {
+      const text = JSON.stringify(a)
+      expect(holdsText((predicates) => predicates.equals('v', a as Json), text)).toBe(true)
+      expect(holdsText((predicates) => predicates.equals('v', b as Json), text)).toBe(false)
+      expect(holdsText((predicates) => predicates.contains('v', b as Json), text)).toBe(false)
+    }
+    expect(holdsText((predicates) => predicates.equals('v', 1), '1.0')).toBe(true)
   })
 })

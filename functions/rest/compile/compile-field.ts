@@ -56,7 +56,7 @@ export function toJson({ sql, type }: TypedSql): string {
     case 'timestamp_ms':
       return `strftime('%Y-%m-%dT%H:%M:%fZ',${sql}/1000.0,'unixepoch')`
     case 'blob':
-      return `('\\x'||lower(hex(${sql})))`
+      return `(CASE WHEN ${sql} IS NULL THEN NULL ELSE '\\x'||lower(hex(${sql})) END)`
     default:
       return sql
   }

@@ -13,7 +13,7 @@ import {
 } from '../plan/convert-operand.ts'
 import type { ComparePredicate, FieldPlan, Predicate } from '../plan/plan.ts'
 import { fieldValue, type TypedSql } from './compile-field.ts'
-import { compareArray, JsonPredicates } from './json-predicates.ts'
+import { compareArray, equalsScalar, type Json, JsonPredicates, orderOfScalar } from './json-predicates.ts'
 import { parseJsonOrArray } from './parse-json-operand.ts'
 import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from './patterns.ts'
 import { type SearchOperator, searchQuery } from './search-query.ts'
@@ -62,7 +62,11 @@ export class PredicateCompiler {
         return compileIs(left, constantOf(value))
       case 'in': {
         const list = this.#bind(value, (text) => convertList(typed(field, left.type), text))
-        return `${left.sql} IN (SELECT value FROM json_each(${list}))`
+        if (left.type === 'json') {
+          const same = `CASE WHEN json_type(_atoll_q.value) IN ('array','object') THEN json(${left.sql})=json(_atoll_q.value) ELSE ${equalsScalar(left.sql, '_atoll_q.value')} END`
+          return known(left.sql, `EXISTS (SELECT 1 FROM json_each(${list}) AS _atoll_q WHERE ${same})`)
+        }
+        return `${left.sql} IN (SELECT ${comparable('value', left.type)} FROM json_each(${list}))`
       }
       case 'like':
       case 'ilike':
@@ -90,31 +94,63 @@ export class PredicateCompiler {
     const as = typed(field, left.type)
     if (quantifier !== null) {
       const list = this.#bind(value, (text) => convertArray(as, text))
-      return quantified(left.sql, quantifier, list, (element) => `${left.sql} ${sign} ${element}`)
+      return quantified(
+        left.sql,
+        quantifier,
+        list,
+        (element) => `${left.sql} ${sign} ${comparable(element, left.type)}`,
+      )
     }
-    const right = this.#bind(value, (text) => convertOperand(as, text))
+    const right = comparable(
+      this.#bind(value, (text) => convertOperand(as, text)),
+      left.type,
+    )
     return `${left.sql} ${sign} ${field.untyped ? withAffinity(right, left.type) : right}`
   }
 
   #compareJson(operator: Operator, sign: string, left: TypedSql, value: Value): string {
     if (value.kind === 'operand') {
-      return `json(${left.sql}) ${sign} ${this.#bind(value, canonicalJson)}`
+      const scalar = this.#bind(value, canonicalJson)
+      return this.#jsonOrder(operator, sign, left.sql, () => [
+        equalsScalar(left.sql, scalar),
+        orderOfScalar(left.sql, scalar),
+      ])
     }
     const parsed = parseJsonOrArray(value.text)
-    if (operator === 'eq' || operator === 'neq' || operator === 'isdistinct') {
-      const equal = joinBalanced(
-        parsed.alternatives.map((alternative) => this.#json.equals(left.sql, alternative)),
-        ' OR ',
-      )
-      if (operator === 'isdistinct') return `(${left.sql} IS NULL OR NOT ifnull(${equal},0))`
-      return known(left.sql, operator === 'neq' ? `NOT ifnull(${equal},0)` : equal)
-    }
     const [first] = parsed.alternatives
-    if (!Array.isArray(first)) throw errors.notImplemented('JSON objects have no order.')
-    return known(
-      left.sql,
-      compareArray(left.sql, operator as 'lt' | 'lte' | 'gt' | 'gte', first, this.#parameters),
-    )
+    const isEquality = operator === 'eq' || operator === 'neq' || operator === 'isdistinct'
+    if (parsed.json === undefined && !isEquality) {
+      const order = operator as 'lt' | 'lte' | 'gt' | 'gte'
+      return known(left.sql, compareArray(left.sql, order, first as readonly Json[], this.#parameters))
+    }
+    return this.#jsonOrder(operator, sign, left.sql, () => [
+      isEquality
+        ? joinBalanced(
+            parsed.alternatives.map((alternative) => this.#json.equals(left.sql, alternative)),
+            ' OR ',
+          )
+        : '',
+      isEquality ? '' : this.#json.order(left.sql, first as Json),
+    ])
+  }
+
+  #jsonOrder(
+    operator: Operator,
+    sign: string,
+    left: string,
+    compare: () => readonly [equal: string, order: string],
+  ): string {
+    const [equal, order] = compare()
+    switch (operator) {
+      case 'isdistinct':
+        return `(${left} IS NULL OR NOT ifnull(${equal},0))`
+      case 'eq':
+        return known(left, equal)
+      case 'neq':
+        return known(left, `NOT ifnull(${equal},0)`)
+      default:
+        return known(left, `${order}${sign}0`)
+    }
   }
 
   #like({ field, operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
@@ -230,6 +266,11 @@ function quantified(
 /** The field's column, seen as the type that its path gives it. */
 function typed(field: FieldPlan, type: ColumnType) {
   return field.path.length === 0 ? field.column : { ...field.column, type, values: null }
+}
+
+/** Bytes travel as their digits. */
+function comparable(value: string, type: ColumnType): string {
+  return type === 'blob' ? `unhex(${value})` : value
 }
 
 function withAffinity(parameter: string, type: ColumnType): string {

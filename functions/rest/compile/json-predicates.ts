@@ -1,14 +1,23 @@
 /**
- * PostgreSQL's `=`, `@>`, `<@` and `&&` on JSON values, written out for a value that is known when the statement
- * is: SQLite compares JSON only as text, where the order of keys and the spelling of numbers would count.
- * Source: https://www.postgresql.org/docs/current/datatype-json.html#JSON-CONTAINMENT
+ * PostgreSQL's `=`, `<`, `@>`, `<@` and `&&` on JSON values, as `jsonb` has them: SQLite compares JSON only as text, where the order of keys
+ * and the spelling of numbers would count.
+ * Source: https://www.postgresql.org/docs/current/datatype-json.html#JSON-CONTAINMENT and #JSON-INDEXING
  * @module
  */
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteText } from '../../../db/sql/quote.ts'
+import { isRawNumber, type RawNumber } from '../../core/parse-json.ts'
 import type { Parameters } from './sql.ts'
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  /** A number whose digits JavaScript would not keep. */
+  | RawNumber
+  | readonly Json[]
+  | { readonly [key: string]: Json }
 
 /** Builds predicates over JSON text; `value` arguments are SQL expressions that hold JSON text. */
 export class JsonPredicates {
@@ -87,12 +96,38 @@ export class JsonPredicates {
     return `EXISTS (SELECT 1 FROM json_each(${value}) AS ${each} WHERE ${this.contains(elementText(each), element, false)})`
   }
 
+  /**
+   * How a value stands to another in `jsonb`'s order, as SQL that is below, above or equal to 0: null, then texts, numbers, booleans, arrays,
+   * objects; of two arrays or objects, first the one with fewer elements.
+   */
+  order(value: string, to: Json): string {
+    if (isArray(to)) {
+      return firstOf([
+        signOf(rankOf(value), String(ranks.array)),
+        signOf(`json_array_length(${value})`, String(to.length)),
+        ...to.map((element, i) => this.order(`(${value}->'$[${i}]')`, element)),
+      ])
+    }
+    if (isObject(to)) {
+      // By the length of keys, then by their bytes: so they lie in a jsonb.
+      const entries = Object.entries(to).sort(([a], [b]) => bytesOf(a) - bytesOf(b) || (a < b ? -1 : 1))
+      const sorted = 'ORDER BY length(CAST(key AS BLOB)), key LIMIT 1 OFFSET'
+      return firstOf([
+        signOf(rankOf(value), String(ranks.object)),
+        signOf(`(SELECT count(*) FROM json_each(${value}))`, String(entries.length)),
+        ...entries.flatMap(([key, element], i) => [
+          signOf(`(SELECT key FROM json_each(${value}) ${sorted} ${i})`, quoteText(key)),
+          this.order(`(${value}->${path(key)})`, element),
+        ]),
+      ])
+    }
+    return orderOfScalar(value, this.#parameters.add({ kind: 'constant', value: JSON.stringify(to) }))
+  }
+
   #equalsScalar(value: string, scalar: Scalar): string {
     if (scalar === null) return `json_type(${value})='null'`
     if (typeof scalar === 'boolean') return `json_type(${value})='${scalar}'`
-    const parameter = this.#parameters.add({ kind: 'constant', value: scalar })
-    const types = typeof scalar === 'number' ? "IN ('integer','real')" : "='text'"
-    return `(json_type(${value}) ${types} AND (${value}->>'$')=${parameter})`
+    return equalsScalar(value, this.#parameters.add({ kind: 'constant', value: JSON.stringify(scalar) }))
   }
 
   #name(): string {
@@ -109,10 +144,10 @@ function path(key: string): string {
   return quoteText(`$."${key.replaceAll('"', '\\"')}"`)
 }
 
-type Scalar = null | boolean | number | string
+type Scalar = null | boolean | number | string | RawNumber
 
 function isScalar(value: Json): value is Scalar {
-  return value === null || typeof value !== 'object'
+  return value === null || typeof value !== 'object' || isRawNumber(value)
 }
 
 function isArray(value: Json): value is readonly Json[] {
@@ -120,7 +155,7 @@ function isArray(value: Json): value is readonly Json[] {
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value)
 }
 
 function all(terms: readonly string[]): string {
@@ -129,6 +164,56 @@ function all(terms: readonly string[]): string {
 
 function any(terms: readonly string[]): string {
   return terms.length === 0 ? '0' : joinBalanced(terms, ' OR ')
+}
+
+/** Where a type of JSON stands in `jsonb`'s order. */
+const ranks = { null: 0, text: 1, number: 2, boolean: 3, array: 4, object: 5 } as const
+
+function rankOf(value: string): string {
+  const { text, number, boolean, array, object } = ranks
+  return `(CASE json_type(${value}) WHEN 'null' THEN 0 WHEN 'text' THEN ${text} WHEN 'integer' THEN ${number} WHEN 'real' THEN ${number} WHEN 'true' THEN ${boolean} WHEN 'false' THEN ${boolean} WHEN 'array' THEN ${array} ELSE ${object} END)`
+}
+
+/** Digits of a number as JSON has them, without zeros that say nothing. */
+function digitsOf(value: string): string {
+  const raw = `(${value}->'$')`
+  return `(CASE WHEN instr(${raw},'.')>0 AND instr(lower(${raw}),'e')=0 THEN rtrim(rtrim(${raw},'0'),'.') ELSE ${raw} END)`
+}
+
+/** A double tells numbers of fewer digits apart. */
+const exactDigits = 16
+
+/**
+ * Whether a value is a scalar.
+ *
+ * @param scalar SQL that holds it as JSON text
+ */
+export function equalsScalar(value: string, scalar: string): string {
+  const isLong = `max(length(${value}->'$'),length(${scalar}->'$'))>${exactDigits}`
+  const isSame = `(${value}->>'$') IS (${scalar}->>'$')`
+  const digits = `(json_type(${value}) NOT IN ('integer','real') OR NOT ${isLong} OR ${digitsOf(value)}=${digitsOf(scalar)})`
+  return `(${rankOf(value)}=${rankOf(scalar)} AND ${isSame} AND ${digits})`
+}
+
+/** How a value stands to a scalar in `jsonb`'s order: below, above or equal to 0. */
+export function orderOfScalar(value: string, scalar: string): string {
+  return firstOf([
+    signOf(rankOf(value), rankOf(scalar)),
+    signOf(`ifnull(${value}->>'$',0)`, `ifnull(${scalar}->>'$',0)`),
+  ])
+}
+
+function signOf(a: string, b: string): string {
+  return `(CASE WHEN ${a}<${b} THEN -1 WHEN ${a}>${b} THEN 1 ELSE 0 END)`
+}
+
+/** The first of some orders that is not 0. */
+function firstOf(orders: readonly string[]): string {
+  return `coalesce(${orders.map((order) => `nullif(${order},0)`).join(',')},0)`
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length
 }
 
 /** PostgreSQL's order of arrays: element by element, the shorter first when it is the other's beginning. */

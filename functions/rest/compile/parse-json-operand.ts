@@ -1,3 +1,4 @@
+import { parseLosslessJson } from '../../core/parse-json.ts'
 import { errors } from '../errors.ts'
 import { parseArrayLiteral } from '../plan/convert-operand.ts'
 import type { Json } from './json-predicates.ts'
@@ -14,7 +15,7 @@ export interface JsonOrArray {
 /** JSON, or PostgreSQL's array literal `{a,b}`. */
 export function parseJsonOrArray(text: string): JsonOrArray {
   try {
-    const json = JSON.parse(text) as Json
+    const json = parseLosslessJson(text) as Json
     return { alternatives: text.trim() === '{}' ? [{}, []] : [json], json, elements: [] }
   } catch {
     if (!text.trimStart().startsWith('{')) throw errors.invalidText('json', text)

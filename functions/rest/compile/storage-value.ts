@@ -28,6 +28,9 @@ export function storageValue(column: Column, value: unknown, textual = false): s
   if (text.includes('\0')) throw errors.nullCharacter()
   if (!text.isWellFormed()) throw errors.loneSurrogate()
   const converted = convertOperand(column, text)
+  // What is not shown is not kept, as Drizzle has it: a fraction of the second, or of the millisecond.
+  if (column.type === 'timestamp' || column.type === 'timestamp_ms')
+    return String(Math.floor(converted as number))
   const isNumber = isNumeric(column.type)
   return isNumber ? jsonNumber(converted as string) : JSON.stringify(converted)
 }

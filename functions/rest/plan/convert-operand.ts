@@ -4,10 +4,12 @@
  * @module
  */
 import { type Column, type ColumnType, isNumeric } from '../../../db/catalog/catalog.ts'
+import { parseLosslessJson } from '../../core/parse-json.ts'
 import { parseList } from '../ask/parse-filter.ts'
 import { unescaped } from '../ask/scanner.ts'
 import { errors } from '../errors.ts'
 import type { Bindable } from './bindings.ts'
+import { timestampOf } from './timestamps.ts'
 
 /** PostgreSQL's name of a type, for messages. */
 const typeName: Readonly<Record<ColumnType, string>> = {
@@ -53,7 +55,7 @@ export function convertOperand(column: Column, text: string): Bindable {
     }
     case 'timestamp':
     case 'timestamp_ms':
-      return timestampNumber(column.type, text)
+      return timestampOf(column.type, text)
     case 'json':
       return canonicalJson(text)
     case 'blob':
@@ -82,18 +84,10 @@ function numberText(text: string, type: string): string {
   return trimmed
 }
 
-function timestampNumber(type: 'timestamp' | 'timestamp_ms', text: string): number {
-  const iso = text.trim().replace(/^(\d{4}-\d\d-\d\d) /, '$1T')
-  const zoned = /(?:Z|[+-]\d\d(?::?\d\d)?)$/i.test(iso) || /^\d{4}-\d\d-\d\d$/.test(iso) ? iso : `${iso}Z`
-  const milliseconds = Date.parse(zoned.replace(/([+-]\d\d)$/, '$1:00'))
-  if (Number.isNaN(milliseconds)) throw errors.invalidText(typeName[type], text)
-  return type === 'timestamp' ? milliseconds / 1000 : milliseconds
-}
-
-/** JSON without insignificant white space, as SQLite's `json()` writes it. */
+/** JSON without insignificant white space, as SQLite's `json()` writes it, with all its digits. */
 export function canonicalJson(text: string): string {
   try {
-    return JSON.stringify(JSON.parse(text))
+    return JSON.stringify(parseLosslessJson(text))
   } catch {
     throw errors.invalidText('json', text)
   }
