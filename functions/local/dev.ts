@@ -53,8 +53,8 @@ async function main(): Promise<void> {
   const store = redis ? await startRedis() : null
   const server = await startLocal({ port, persistTo, ...(store ? { variables: store.variables } : {}) })
   noteChildren(persistTo)
-  process.once('SIGINT', () => void stop(server, persistTo, store))
-  process.once('SIGTERM', () => void stop(server, persistTo, store))
+  process.once('SIGINT', () => void stop(server, store))
+  process.once('SIGTERM', () => void stop(server, store))
   const prepared = await prepare(server, catalog)
   await seedFiles(server, (await import('../../db/app/seed-files.ts')).default)
   const hasRedis = store !== null || 'UPSTASH_REDIS_REST_URL' in keys
@@ -84,11 +84,7 @@ async function startRedis() {
   return { variables: { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }, stop }
 }
 
-async function stop(
-  server: LocalServer,
-  persistTo: string,
-  store: { stop(): Promise<void> } | null,
-): Promise<void> {
+async function stop(server: LocalServer, store: { stop(): Promise<void> } | null): Promise<void> {
   await server.stop()
   await store?.stop()
   process.exit(0)

@@ -23,6 +23,8 @@ export interface RestConfig {
    * @example budgets: { anon: { toManyLevels: 2, answerBytes: 1_000_000 } }
    */
   readonly budgets: Budgets
+  /** Whether updates and deletes must have a filter or a limit: else all rows that the caller may change would be. Default true. */
+  readonly safeUpdate: boolean
   /** Whether `Prefer: tx=rollback` may ask for a write that is undone. Default true. */
   readonly txRollback: boolean
   /** How long an `Idempotency-Key` is known, in seconds. Default 86,400: a day. */
@@ -42,6 +44,7 @@ export const restDefaults: RestConfig = {
   legacyTargetNames: true,
   openapi: true,
   budgets: {},
+  safeUpdate: true,
   txRollback: true,
   idempotencyKeySeconds: 86_400,
   idempotencyMaxAnswerBytes: 262_144,

@@ -255,6 +255,10 @@ export const errors = {
     new AtollError(400, '22023', `invalid arguments of function ${name}`, {
       details: issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; '),
     }),
+  unfiltered: (action: 'update' | 'delete') =>
+    new AtollError(400, '21000', `${action.toUpperCase()} requires a WHERE clause`, {
+      hint: 'Name the rows by a filter, as `id=gte.0`; or set safeUpdate to false in functions/app/config.ts.',
+    }),
   undefinedColumn: (table: string, column: string) =>
     new AtollError(400, '42703', `column ${table}.${clip(column)} does not exist`),
   undefinedFunction: (message: string, hint?: string) =>
@@ -262,6 +266,12 @@ export const errors = {
   unknownType: (name: string) => new AtollError(400, '42704', `type "${clip(name)}" does not exist`),
   invalidText: (type: string, value: string) =>
     new AtollError(400, '22P02', `invalid input syntax for type ${type}: "${clip(value)}"`),
+  invalidTimestamp: (type: string, value: string) =>
+    new AtollError(400, '22007', `invalid input syntax for type ${type}: "${clip(value)}"`),
+  timestampOutOfRange: (value: string) =>
+    new AtollError(400, '22008', `date/time field value out of range: "${clip(value)}"`),
+  zoneOutOfRange: (value: string) =>
+    new AtollError(400, '22009', `time zone displacement out of range: "${clip(value)}"`),
   invalidEnum: (name: string, value: string) =>
     new AtollError(400, '22P02', `invalid input value for enum ${name}: "${clip(value)}"`),
   regex: (expression: string) =>

@@ -75,7 +75,7 @@ describe('writes at the edges', () => {
     await send('POST', 'albums', { id: first, title: 'T', artist_id: first })
     const gone = await send(
       'DELETE',
-      'albums?select=title,artists(name)&artists.name=eq.x',
+      'albums?id=gte.0&select=title,artists(name)&artists.name=eq.x',
       undefined,
       `${show},tx=rollback`,
     )

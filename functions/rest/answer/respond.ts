@@ -42,20 +42,20 @@ export function respond(
   input: ResponseInput,
 ): Response {
   const { media } = plan
-  if (total !== null && input.offset > 0 && input.offset >= total)
-    throw errors.rangeBeyond(input.offset, total)
+  if (total !== null && input.offset > total) throw errors.rangeBeyond(input.offset, total)
   if (body === null || tag === null) throw errors.notSingular(rows)
 
   const isSame = input.ifNoneMatch !== null && matches(input.ifNoneMatch, tag)
   // A plain object: `Headers` would be made here, and copied by the response.
   const headers: Record<string, string> = {
     'Content-Range': contentRange(input.offset, rows, total),
-    'Content-Location': input.location,
     // Who asks decides what is shown, and no header that a shared cache looks at says who that is.
     'Cache-Control': 'private, no-cache',
     Vary: 'Accept, Prefer, Range',
     ETag: tag,
   }
+  // Clients bound all headers together: Node's at 16 KB.
+  if (input.location.length <= maxLocationLength) headers['Content-Location'] = input.location
   if (missing.length > 0) headers['Atoll-Missing-Shards'] = missing.join(', ')
   const applied = appliedPreferences(plan.preferences)
   if (applied !== '') headers['Preference-Applied'] = applied
@@ -64,6 +64,9 @@ export function respond(
   const partial = total !== null && rows < total
   return new Response(plan.headersOnly ? null : body, { status: partial ? 206 : 200, headers })
 }
+
+/** Longest `Content-Location`, in characters; longer ones are left out. */
+const maxLocationLength = 4000
 
 /** Rows joined as text. */
 export function bodyOf(media: Media, rows: readonly string[], columns: readonly string[]): string {

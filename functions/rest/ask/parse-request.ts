@@ -44,7 +44,9 @@ export function parseRequest(
   const preferred = parsePreferences(headers.prefer)
   const preferences = options.txRollback ? preferred : { ...preferred, tx: null }
   const select = parameters.findLast((parameter) => parameter.name === 'select')
-  const root = draftOf(select === undefined ? [{ kind: 'star' }] : parseSelect(select.text))
+  const items = select === undefined ? [] : parseSelect(select.text)
+  // supabase-js sends an empty list for `.select('')`.
+  const root = draftOf(items.length === 0 ? [{ kind: 'star' }] : items)
   let columns: readonly string[] | null = null
   let onConflict: readonly string[] | null = null
   for (const parameter of parameters) {

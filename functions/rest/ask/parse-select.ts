@@ -8,7 +8,7 @@ export function parseSelect(text: string): SelectItem[] {
   const scanner = new Scanner('select parameter', text)
   scanner.spaces()
   if (scanner.done) return []
-  // What follows a whole list is passed over, as PostgREST does and its suite asks.
+  // What follows an embedded resource or a surplus `)` is passed over, as PostgREST does and its suite asks.
   return parseItems(scanner, 0)
 }
 
@@ -17,8 +17,11 @@ function parseItems(scanner: Scanner, depth: number): SelectItem[] {
   const items: SelectItem[] = []
   do {
     scanner.spaces()
-    items.push(parseItem(scanner, depth))
+    const item = parseItem(scanner, depth)
     scanner.spaces()
+    if (item.kind !== 'embed' && !scanner.done && !/[,)]/.test(scanner.peek()))
+      scanner.fail('"," or end of input')
+    items.push(item)
   } while (scanner.take(','))
   return items
 }

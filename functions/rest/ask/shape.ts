@@ -36,6 +36,26 @@ const numberNames = /(?:^|\.)(?:limit|offset)$/
 const operandPrefix =
   /^(?:not\.)?(?:(?:eq|neq|gt|gte|lt|lte|isdistinct)\.(?![[{])|in\.|(?:eq|gt|gte|lt|lte)\((?:any|all)\)\.|(?:plfts|phfts|wfts|fts)(?:\([a-z_]+\))?\.|i?like\.(?=[^[?\\\x80-\uffff]{0,40}$))/i
 
+/** Those of the rows themselves, not of embedded ones. */
+const rangeNames = new Set(['limit', 'offset'])
+
+type Range = NonNullable<ShapeHeaders['range']>
+
+/** What a query says of the range; null when it says nothing, or what is no number, which is refused later. */
+function rangeIn(query: Iterable<readonly [name: string, value: string]>): Range | null {
+  const found = new Map([...query].filter(([name]) => rangeNames.has(name)))
+  if (found.size === 0 || ![...found.values()].every((text) => /^\d{1,15}$/.test(text))) return null
+  const limit = found.get('limit')
+  return { offset: Number(found.get('offset') ?? 0), limit: limit === undefined ? null : Number(limit) }
+}
+
+function narrowed(range: Range, other: Range | null): Range {
+  if (other === null) return range
+  const ends = [range, other].flatMap(({ offset, limit }) => (limit === null ? [] : [offset + limit]))
+  const offset = Math.max(range.offset, other.offset)
+  return { offset, limit: ends.length === 0 ? null : Math.max(0, Math.min(...ends) - offset) }
+}
+
 /** Parameters that other parts of the platform send along and that filter nothing. */
 const ignored = new Set(['apikey'])
 
@@ -47,18 +67,20 @@ export function shapeOf(
   const parameters: Parameter[] = []
   const operands: string[] = []
   let key = `${headers.method}\n${table}\n${headers.accept}\n${headers.prefer}\n${headers.profile}\n`
-  // A Range header is the same as offset and limit; named ones come later and win.
-  if (headers.range) {
-    parameters.push({ name: 'offset', text: '', operand: operands.push(String(headers.range.offset)) - 1 })
+  // A Range header is the same as offset and limit; with named ones, what is in both.
+  const named = headers.range && rangeIn(query)
+  const range = headers.range && narrowed(headers.range, named)
+  if (range) {
+    parameters.push({ name: 'offset', text: '', operand: operands.push(String(range.offset)) - 1 })
     key += 'range'
-    if (headers.range.limit !== null) {
-      parameters.push({ name: 'limit', text: '', operand: operands.push(String(headers.range.limit)) - 1 })
+    if (range.limit !== null) {
+      parameters.push({ name: 'limit', text: '', operand: operands.push(String(range.limit)) - 1 })
       key += '+'
     }
   }
   key += '\n'
   for (const [name, value] of query) {
-    if (ignored.has(name)) continue
+    if (ignored.has(name) || (named && rangeNames.has(name))) continue
     if (name.includes('\0') || value.includes('\0')) throw errors.nullCharacter()
     let text = value
     let operand: number | null = null

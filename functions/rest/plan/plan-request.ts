@@ -1,9 +1,10 @@
-import type { Catalog, Table } from '../../../db/catalog/catalog.ts'
+import type { Catalog, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
 import { allRows, type Rights, type RowPolicy } from '../../access/area.ts'
-import { castTypeOf } from '../ask/casts.ts'
+import { type CastType, castTypeOf } from '../ask/casts.ts'
 import { nearestName } from '../ask/nearest-name.ts'
 import type {
+  AggregateName,
   Condition,
   EmbedItem,
   FieldItem,
@@ -20,6 +21,7 @@ import {
   type Embedded,
   type EmbedPlan,
   embedsOf,
+  type FieldPlan,
   type OrderPlan,
   type OutputItem,
   type Predicate,
@@ -30,6 +32,8 @@ import {
 import { fieldPlan, nameOf } from './plan-field.ts'
 
 export interface PlanOptions {
+  /** Whether updates and deletes must have a filter or a limit. */
+  readonly safeUpdate: boolean
   /** Name of the one schema that clients see in messages. */
   readonly schema: string
   readonly aggregates: boolean
@@ -173,10 +177,12 @@ export class Planner {
       return { kind: 'count', name: item.alias ?? 'count', cast: aggregate?.cast ?? null }
     const cast = item.cast === null ? null : castTypeOf(item.cast)
     if (isBareCount(table, item)) return { kind: 'count', name: item.alias ?? 'count', cast }
+    const field = fieldPlan(table, alias, item.field)
+    if (aggregate) checkAggregate(aggregate.name, cast ?? typeOf(field))
     return {
       kind: 'column',
       name: item.alias ?? item.aggregate?.name ?? nameOf(item.field),
-      field: fieldPlan(table, alias, item.field),
+      field,
       cast,
       aggregate,
     }
@@ -221,6 +227,25 @@ function isAggregated(item: OutputItem): boolean {
 }
 
 /** `count` without parentheses counts rows, unless the table has such a column. */
+/** The type of what a field gives: of a column, or of a path into its JSON. */
+function typeOf({ column, path }: FieldPlan): ColumnType {
+  const last = path.at(-1)
+  return last === undefined ? column.type : last.asText ? 'text' : 'json'
+}
+
+/** @throws 42883 for an aggregate that PostgreSQL does not have of the type: SQLite would make a number of anything */
+function checkAggregate(name: AggregateName, type: ColumnType | CastType): void {
+  const isOrdered = name === 'min' || name === 'max'
+  const isKnown = isOrdered
+    ? type !== 'json' && type !== 'boolean'
+    : name === 'count' || type === 'integer' || type === 'real' || type === 'numeric'
+  if (!isKnown)
+    throw errors.undefinedFunction(
+      `function ${name}(${type}) does not exist`,
+      'No function matches the given name and argument types. You might need to add explicit type casts.',
+    )
+}
+
 function isBareCount(table: Table, item: FieldItem): boolean {
   const { field } = item
   return field?.name === 'count' && field.path.length === 0 && !item.aggregate && !table.columns.has('count')

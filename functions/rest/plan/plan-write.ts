@@ -28,6 +28,7 @@ export function planWrite(
   const table = planner.table(request.table)
   const action = request.action as WriteAction
   requireWrite(table, action, request, rights)
+  if (options.safeUpdate) checkFiltered(action, request)
   const conflict = planConflict(table, action, request, rights)
   const columns =
     action === 'delete'
@@ -45,6 +46,9 @@ export function planWrite(
     alias: quoteName(table.name),
   })
   const leavesOut = embedsOf(root.output).some(({ embed }) => embed.inner)
+  // What is changed is what the table's own filters find: an answer that leaves some of it out would hide that.
+  if (leavesOut && (action === 'update' || action === 'delete'))
+    throw errors.notImplemented('Rows to change are not chosen by embedded ones: filter the table itself.')
   if (leavesOut && request.media.kind === 'object') {
     throw errors.notImplemented('A written row cannot be both one object and left out by an inner embed.')
   }
@@ -74,6 +78,12 @@ export function planWrite(
     media: request.media,
     preferences: request.preferences,
   }
+}
+
+/** What `pg-safeupdate` does on hosted Supabase: a filter that was forgotten does not cost all rows. */
+function checkFiltered(action: WriteAction, { root: { where, limit } }: RestRequest): void {
+  if ((action === 'update' || action === 'delete') && where.length === 0 && limit === null)
+    throw errors.unfiltered(action)
 }
 
 /**
