@@ -5,12 +5,14 @@
  */
 import type { TableRights } from './grants.ts'
 
+/** All that is served, by name, as one schema. */
 export interface Catalog {
   readonly tables: ReadonlyMap<string, Table>
   /** Changes when anything in the catalog does; part of every key that outlives a request. */
   readonly fingerprint: string
 }
 
+/** A table or view that is served, with what is known of its rows. */
 export interface Table {
   readonly name: string
   readonly kind: 'table' | 'view'
@@ -57,6 +59,7 @@ export interface ForeignKey {
   readonly parentColumns: readonly string[]
 }
 
+/** A column that is served, stored or computed. */
 export interface Column {
   readonly name: string
   /** The column's name in the Drizzle table. */
@@ -120,6 +123,7 @@ export type ColumnPair = readonly [here: string, there: string]
 
 export type Cardinality = 'many-to-one' | 'one-to-many' | 'one-to-one' | 'many-to-many'
 
+/** A way from one table to another, along a foreign key in either direction or through a table between them. */
 export interface Relation {
   readonly cardinality: Cardinality
   readonly from: string
@@ -145,6 +149,7 @@ export interface Junction {
   readonly to: readonly ColumnPair[]
 }
 
+/** Where rows lie: in `DB` alone, in `DB` with a copy on every shard, or on the shard of a value. */
 export type Placement =
   | { readonly kind: 'local' }
   | { readonly kind: 'reference' }

@@ -83,6 +83,7 @@ export type TableDeclaration =
 /** Options of a table whose type is no longer known. */
 export type AnyTableOptions = TableOptions<never>
 
+/** What `db/app/tables.ts` serves, by the names that its code calls it by. */
 export type TableDeclarations = Readonly<Record<string, TableDeclaration>>
 
 /**

@@ -14,6 +14,7 @@ export interface RoleRights {
   readonly refer: RowRule | null
 }
 
+/** What a role may do with one operation of a table. */
 export interface Grant {
   /** Rows that the operation finds. */
   readonly where: RowRule
@@ -49,9 +50,11 @@ export const everyRow: RowRule = { kind: 'all' }
 
 /** Characters that no statement holds otherwise. */
 export const parameterMark = '\u0001'
+/** Stands in a condition's text for the table of the row that it is asked of. */
 export const rowMark = `${parameterMark}${parameterMark}`
 
 /** The rights of all roles, for each operation of a table. */
 export type TableRights = ReadonlyMap<string, RoleRights>
 
+/** In the order in which rights are listed. */
 export const operations: readonly Operation[] = ['select', 'insert', 'update', 'delete']

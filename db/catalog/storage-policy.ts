@@ -6,6 +6,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { type QueryBuilder, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { PolicyCaller } from './policy.ts'
 
+/** The table of objects in `DB`. */
 export const objectsTable = '_atoll_objects'
 
 /** An object's row, as conditions see it. */

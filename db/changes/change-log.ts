@@ -56,6 +56,7 @@ export function tablesChanged(after: number, upTo: number): BoundStatement {
   }
 }
 
+/** A change out of a row of `_atoll_changes`, without the row's values. */
 export function changeOf(row: Row): Change {
   return {
     sequence: Number(row.sequence),
@@ -65,6 +66,7 @@ export function changeOf(row: Row): Change {
   }
 }
 
+/** The same with what its table keeps of old and new values. */
 export function loggedChangeOf(row: Row): LoggedChange {
   return {
     ...changeOf(row),

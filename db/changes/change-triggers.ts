@@ -7,6 +7,7 @@ import { type Catalog, type Column, storedColumns, type Table } from '../catalog
 import { joinBalanced } from '../sql/join-balanced.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 
+/** Begins the names of the change log's triggers; the table follows. */
 export const changeTriggerPrefix = '_atoll_change_of_'
 
 /** The triggers of one database, by name. A shard's copies of reference tables are logged where they are written. */

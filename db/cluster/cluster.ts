@@ -25,6 +25,10 @@ const maxMoves = 3
 /** Databases asked at the same time by one request: the platform waits for six connections. */
 const maxAtOnce = 6
 
+/**
+ * All databases of a deployment as one: finds who owns a slot, asks one or many, and asks again where rows have moved. Made once for an
+ * isolate; requests open a session each.
+ */
 export class Cluster implements ClusterView {
   readonly #databases = new Map<string, Database>()
   readonly #primary: Database

@@ -193,6 +193,7 @@ export async function within<T>(ms: number, work: Promise<T>, database: string):
   }
 }
 
+/** Waits, in milliseconds. */
 export function pause(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms))
 }

@@ -20,6 +20,7 @@ export function asks(text: string): boolean {
   return asking.test(text)
 }
 
+/** Whether a statement may change rows: one that only asks may be sent again. */
 export function writes(text: string): boolean {
   return !asks(text) && !pragma.test(text)
 }
@@ -53,6 +54,7 @@ export function leavesOpen(error: unknown, told: unknown): boolean {
   return !notBegun.test(message) && !undone.test(message)
 }
 
+/** Whether a write may have been committed though nobody knows. */
 export function isUnknown(error: unknown): error is AtollError {
   return error instanceof AtollError && error.body.code === 'SHARD025'
 }

@@ -130,6 +130,10 @@ export function costOf(
   return Math.max(meta?.duration ?? 0, (meta?.rows_read ?? 0) / rowsPerMs)
 }
 
+/**
+ * Knows queries that were slow, by caller and statement, and refuses or holds back those that have had their share of a database's time.
+ * Times are in milliseconds; shares are parts of 1.
+ */
 export class Watchdog {
   readonly #options: WatchdogOptions
   readonly #now: () => number

@@ -82,6 +82,7 @@ export function readKey({ scope, key, keepMs }: WriteKey, now = Date.now()): Bou
   }
 }
 
+/** A row of `_atoll_write_keys`, with the database that it lies on. */
 export function keyRowOf(database: string, row: Row): KeyRow {
   return { ...(row as unknown as Omit<KeyRow, 'database'>), database }
 }

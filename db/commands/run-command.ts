@@ -25,6 +25,7 @@ export async function runCommand(usage: string, work: () => Promise<void>): Prom
   }
 }
 
+/** An error as a command tells it: in words where it is the user's, with its stack where it is ours. */
 export function describe(error: unknown, usage: string): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as { code?: string }

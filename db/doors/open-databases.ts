@@ -13,8 +13,10 @@ import { doorOptions, openDatabase } from './database-door.ts'
 import { remoteDatabase } from './remote-database.ts'
 import { UsageError } from './usage-error.ts'
 
+/** The project's folder. */
 export const root = join(import.meta.dirname, '..', '..')
 
+/** Databases that a command works on, until it closes them. */
 export interface OpenDatabases {
   /** By their bindings, `DB` first. */
   readonly databases: ReadonlyMap<string, MigrationDatabase>
@@ -33,6 +35,11 @@ export interface DatabaseOptions {
   readonly config?: string | undefined
 }
 
+/**
+ * The databases of `wrangler.toml`, on this machine or at Cloudflare.
+ *
+ * @throws UsageError for an environment or a database that there is not
+ */
 export async function openDatabases(options: DatabaseOptions): Promise<OpenDatabases> {
   const path = options.config ?? join(root, 'wrangler.toml')
   const config = readEnvironment(path, options.env)

@@ -9,6 +9,7 @@ export function isShareTaken(error: unknown): boolean {
   return error instanceof AtollError && error.body.code === 'BOUND020'
 }
 
+/** What databases are the reason of, for callers. */
 export const errors = {
   tooWideToShow: (table: string, maxBytes: number) =>
     new AtollError(413, 'BOUND019', `A row of "${table}" would be too long to be shown`, {

@@ -28,6 +28,7 @@ export interface Kept {
   readonly entries: number
 }
 
+/** What an isolate may keep, in bytes, shared by all that keep something: who needs room takes it from the one that has most above its floor. */
 export class IsolateBudget {
   readonly #keepers: Keeper[] = []
   readonly #maxBytes: number

@@ -30,6 +30,7 @@ const lookText = `SELECT
  (SELECT value FROM _atoll_state WHERE key = 'settled') AS settled,
  (SELECT json_group_object(name, placement) FROM _atoll_placements) AS placements`
 
+/** What a database is before it is migrated: migrations, tables, notes of the engine's own. Reads only. */
 export async function lookAt(database: MigrationDatabase): Promise<Look> {
   const known = await lookAtOwn(database)
   if (known) return known

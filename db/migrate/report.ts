@@ -5,6 +5,7 @@
 import type { MigrationReport } from './migrate-cluster.ts'
 import type { PlannedMigration } from './plan-migration.ts'
 
+/** What was done to each database, a line each. */
 export function reportText(reports: readonly MigrationReport[]): string[] {
   return reports.flatMap(({ database, applied, done }) => {
     const lines = [...applied.map((name) => `applied ${name}`), ...done]

@@ -5,6 +5,7 @@
  */
 import { slotCount } from './slots.ts'
 
+/** Slots from `first` to `last`, both included. */
 export interface SlotRange {
   readonly first: number
   readonly last: number
@@ -12,6 +13,7 @@ export interface SlotRange {
   readonly shard: string
 }
 
+/** Who owns which slots; every slot is owned once. */
 export interface ShardMap {
   /** Grows with every change of the map. */
   readonly epoch: number
@@ -43,6 +45,7 @@ export function slotsOwned(map: ShardMap, shard: string): number {
   )
 }
 
+/** The database that owns a slot, by binary search. */
 export function ownerOf(map: ShardMap, slot: number): string {
   let low = 0
   let high = map.ranges.length - 1

@@ -1,6 +1,7 @@
 import { quoteText } from './quote.ts'
 import { isPunctuation, type Token, tokensOf } from './sql-tokens.ts'
 
+/** What is bound to a statement; booleans are numbers by then. */
 export type SqlValue = string | number | null
 
 /** A statement as D1's REST API takes it: its parameters are text. */

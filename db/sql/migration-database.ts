@@ -4,6 +4,7 @@ export interface MigrationStatement {
   all<T>(): Promise<{ results: T[] }>
 }
 
+/** As much of D1's binding as commands need, wherever the database lies. */
 export interface MigrationDatabase {
   prepare(text: string): MigrationStatement
   /** Runs all statements or none. */

@@ -3,6 +3,7 @@
  * @module
  */
 
+/** A word of a statement. */
 export interface Token {
   /** `word` is a bare name or keyword, `name` a quoted one. Spaces and comments are no tokens. */
   readonly kind: 'word' | 'name' | 'string' | 'number' | 'punctuation'
@@ -71,6 +72,7 @@ export function isWord(token: Token | undefined, ...words: readonly string[]): b
   return token?.kind === 'word' && words.includes(token.text.toUpperCase())
 }
 
+/** Whether a token is this sign, and not the same in quotes. */
 export function isPunctuation(token: Token | undefined, text: string): boolean {
   return token?.kind === 'punctuation' && token.text === text
 }

@@ -6,4 +6,5 @@ export interface BoundStatement {
   readonly isWorded?: boolean
 }
 
+/** A row of an answer, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>

@@ -6,11 +6,13 @@
  */
 import type { BoundStatement } from '../sql/statement.ts'
 
+/** Permits everything in the transaction that it begins. */
 export const permitAllText = "INSERT OR IGNORE INTO _atoll_permits (name, value, token) VALUES ('*', '', '')"
 
 /** The permit to take reference rows away has this name, and a token of `retire.ts` for its value; `*`: the transaction will be undone. */
 export const retiredPermit = 'retired'
 
+/** Ends the permits of a transaction. */
 export const endPermitsText = 'DELETE FROM _atoll_permits'
 
 /** Texts with a permit for everything around them. */

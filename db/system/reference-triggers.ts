@@ -6,6 +6,7 @@
 import { type Catalog, sameColumns, type Table } from '../catalog/catalog.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 
+/** Begins the names of the triggers that log changes of reference tables; the table follows. */
 export const referenceTriggerPrefix = '_atoll_reference_of_'
 
 /** Tables whose rows are copied to every shard. */

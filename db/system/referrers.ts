@@ -13,6 +13,7 @@ export interface Referrer {
   readonly on: readonly ColumnPair[]
 }
 
+/** Foreign keys of distributed tables that name rows of reference tables. */
 export function referrersOf(catalog: Catalog): Referrer[] {
   const parents = new Map(referenceTables(catalog).map((table) => [table.name, table]))
   return [...catalog.tables.values()]

@@ -5,6 +5,7 @@
 import type { Table } from '../catalog/catalog.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 
+/** Begins the names of the triggers that keep the engine's rules; the table follows. */
 export const ruleTriggerPrefix = '_atoll_rule_of_'
 
 export type Trigger = [name: string, sql: string]

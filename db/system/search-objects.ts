@@ -7,6 +7,7 @@ import type { Catalog, SearchIndex } from '../catalog/catalog.ts'
 import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 
+/** Begins the names of search indexes; the table follows. */
 export const searchPrefix = '_atoll_search_'
 
 /** Makes the indexes that the catalog wants and drops those it does not; an index of other columns is made anew. */
@@ -73,6 +74,7 @@ export function createSearch(search: SearchIndex): string[] {
   return [createIndex(search), ...searchTriggers(search).values(), refillSearch(search.index)]
 }
 
+/** Statements that take a search index and its triggers away. */
 export function dropSearch(index: string): string[] {
   return [
     ...['insert', 'delete', 'update'].map(

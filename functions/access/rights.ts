@@ -21,7 +21,9 @@ export type RowPolicy =
     }
   | { readonly kind: 'every'; readonly policies: readonly RowPolicy[] }
 
+/** No row is left out. */
 export const allRows: RowPolicy = { kind: 'all' }
+/** Every row is left out. */
 export const noRows: RowPolicy = { kind: 'condition', name: '', text: '0', readsOwnTable: false, reads: [] }
 
 /** What a grant is asked for: rows before the operation, rows after it, or rows that foreign keys may name. */

@@ -34,6 +34,7 @@ export interface PoolUnwatchedEvent {
   readonly error: unknown
 }
 
+/** All that the balancer tells the log. */
 export type BalancerEvent = OriginEjectedEvent | OriginHealthEvent | PoolPanicEvent | PoolUnwatchedEvent
 
 export const emit: Emit<BalancerEvent> = emitter<BalancerEvent>()

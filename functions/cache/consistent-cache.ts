@@ -64,6 +64,10 @@ const maxWritten = 8192
 /** How often others look whether the entry has come. */
 const lookAgainMs = 20
 
+/**
+ * Answers that are served only while nothing they were made from has changed: each keeps the generations of its tags from before it was
+ * made, and is stale once one of them is another. Times are in milliseconds, sizes in characters. README.md tells the protocol.
+ */
 export class ConsistentCache {
   readonly #store: CacheStore
   readonly #first: FirstLevel

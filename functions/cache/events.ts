@@ -13,6 +13,7 @@ export interface CacheTrustEvent {
   readonly lastedMs: number
 }
 
+/** All that the cache tells the log. */
 export type CacheEvent = CacheTrustEvent
 
 export const emit: Emit<CacheEvent> = emitter<CacheEvent>()

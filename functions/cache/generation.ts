@@ -29,6 +29,12 @@ export const generationTtlMs = 86_400_000
 /** For longer than this replicas do not lag behind, in milliseconds. */
 export const replicaLagMs = 60_000
 
+/**
+ * A new generation of a tag, like none before.
+ *
+ * @param bookmarks where the databases stood after the write, by database; null: nobody wrote, it was missing
+ * @param upTo sequence of the last change of the log that it stands for
+ */
 export function makeGeneration(
   bookmarks: ReadonlyMap<string, string> | null = null,
   upTo = 0,

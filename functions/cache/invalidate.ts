@@ -20,6 +20,7 @@ import {
 } from './generation.ts'
 import type { Delivery } from './trust.ts'
 
+/** What writers replace in the cache. */
 export interface Invalidator {
   readonly store: CacheStore
   /** The store without trust, for those who only replace what is in it; left out when it is the same. */

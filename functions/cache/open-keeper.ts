@@ -19,6 +19,11 @@ export interface KeeperHome {
   readonly wake: (inMs: number) => Promise<void>
 }
 
+/**
+ * The keeper of the trust in the cache's store, for the Durable Object that is its home.
+ *
+ * @param databases bindings of all databases, whose tags are forgotten when the store cannot be told what has changed
+ */
 export function openKeeper(
   redis: RedisAccess,
   config: CacheConfig,

@@ -3,6 +3,7 @@ import type { RedisAccess } from './open-caching.ts'
 import type { CacheEnv, KeeperCalls } from './services.ts'
 import { type KeeperAccess, keeperName } from './trust.ts'
 
+/** Where the Redis is; null when the project has none. */
 export function readRedis(env: CacheEnv): RedisAccess | null {
   const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env
   return url && token ? { url, token } : null

@@ -3,6 +3,7 @@ import type { LastWrites } from './last-writes.ts'
 import type { Caching } from './open-caching.ts'
 import type { Delivery, Distrust } from './trust.ts'
 
+/** Of Upstash Redis; both or none. */
 export interface CacheEnv {
   readonly UPSTASH_REDIS_REST_URL?: string
   readonly UPSTASH_REDIS_REST_TOKEN?: string

@@ -64,6 +64,10 @@ export interface KeeperOptions {
 /** How soon the store is tried again, at first and at most, in milliseconds. */
 const [firstTryMs, lastTryMs] = [500, 10_000]
 
+/**
+ * Keeps the trust in the store: renews its key while the store takes what is written, and lets it die when it does not. `trust.ts` says
+ * what the key holds; times are in milliseconds.
+ */
 export class TrustKeeper implements KeeperAccess {
   readonly #options: KeeperOptions
   #kept: Kept | null = null

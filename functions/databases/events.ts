@@ -52,6 +52,7 @@ export interface ChangesDroppedEvent {
   readonly upTo: number
 }
 
+/** All that is told to the log of databases. */
 export type DatabasesEvent =
   | DatabaseAheadEvent
   | CopyFailedEvent

@@ -10,6 +10,7 @@ export const gauges: readonly GaugeSource<Services, unknown>[] = [
   { what: 'restores', read: restoreGauges },
 ]
 
+/** Sizes of all databases as they say themselves, in bytes; null for one that does not answer. */
 export async function databaseSizes({
   bindings,
 }: Pick<CoreServices, 'bindings'>): Promise<readonly { database: string; bytes: number | null }[]> {

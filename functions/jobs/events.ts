@@ -48,6 +48,7 @@ export interface NoJobLimitsEvent {
   readonly name: string
 }
 
+/** All that is told to the log of jobs and queues. */
 export type JobsEvent =
   | JobFailedEvent
   | JobNotEndedEvent

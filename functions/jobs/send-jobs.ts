@@ -11,6 +11,11 @@ import type { JobRegistry, RegisteredJob } from './job-registry.ts'
 import { insertJobs, type NewJob } from './job-rows.ts'
 import type { Services } from './services.ts'
 
+/**
+ * `jobs` of a function, route or job: what it sends is committed when the call is done.
+ *
+ * @param databases those that the same code was given, for `sendWith`
+ */
 export function createJobs(services: Services, databases: AppDatabases): Jobs {
   const { registry, payloads } = services
   return {

@@ -11,6 +11,7 @@ import type { EngineJob } from './job-registry.ts'
 import { isPublicAddress, lookUp, whyNotPublic } from './public-address.ts'
 import { readWebhookSecret, signWebhook } from './sign-webhook.ts'
 
+/** How often deliveries are tried: for about a day and a half. Delays in seconds. */
 export const webhookRetry = { maxAttempts: 10, minDelaySeconds: 5, maxDelaySeconds: 36_000, factor: 5 }
 
 /** Longest time that a receiver may put its next try off by. */

@@ -30,6 +30,7 @@ export interface ShapeAbout {
   } | null
 }
 
+/** What one statement has cost since the last hand-over, with what it is. */
 export interface ShapeDelta extends ShapeAbout, ShapeCost {}
 
 /** What an isolate hands over. It is numbered, so that one that comes twice counts once. */

@@ -29,6 +29,7 @@ export interface SpansNotTakenEvent {
   readonly error: unknown
 }
 
+/** All that the meter tells the log. */
 export type MeterEvent = QueriesRefusedEvent | MetricsNotTakenEvent | SpansNotTakenEvent
 
 export const emit: Emit<MeterEvent> = emitter<MeterEvent>()

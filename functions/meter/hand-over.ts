@@ -31,6 +31,7 @@ export function createHandOver(meter: Meter, open: () => MetricsAccess) {
 /** Parts of a hand-over that are handed over at a time. */
 const maxParts = 64
 
+/** Hands over all that was counted, in parts when it is too much at once. What is not taken stays with the meter: this throws nothing. */
 export async function handOver(meter: Meter, store: MetricsAccess): Promise<void> {
   for (let part = 0; part < maxParts; part++) {
     const delta = meter.take()

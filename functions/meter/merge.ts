@@ -11,6 +11,7 @@ export interface Measures {
   histograms: Record<string, { buckets: [bucket: number, count: number][]; sum: number }>
 }
 
+/** Measures of nothing, to be added to. */
 export const nothing = (): Measures => ({ counters: {}, histograms: {} })
 
 export function addMeasures(

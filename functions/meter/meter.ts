@@ -29,6 +29,10 @@ const maxTries = 20
 /** What errors of stores say of what is too large for a row or a message. */
 const tooLarge = /too (?:big|large)|toobig|larger than|exceed/i
 
+/**
+ * Counts and times what an isolate does, by series, and what statements cost, by shape; bounded in bytes. What was counted is taken by one
+ * hand-over at a time. Times are in milliseconds.
+ */
 export class Meter implements Keeper {
   readonly name = 'counts'
   readonly floorBytes = 1_000_000

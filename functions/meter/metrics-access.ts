@@ -7,6 +7,7 @@ import type { Delta, ShapeDelta } from './delta.ts'
 import type { Measures } from './merge.ts'
 import type { Family } from './series.ts'
 
+/** What was measured in a stretch of time. */
 export interface Point {
   /** Seconds since 1970 at which it begins. */
   readonly at: number
@@ -23,6 +24,7 @@ export interface KeptBy {
   readonly entries: number
 }
 
+/** The store as isolates ask it. Totals are of all isolates since the store began. */
 export interface MetricsAccess {
   record(delta: Delta): Promise<void>
   totals(): Promise<Measures>

@@ -10,6 +10,7 @@ import type { KeptBy, MetricsAccess, Point } from './metrics-access.ts'
 import { MetricsTables } from './metrics-tables.ts'
 import type { Family } from './series.ts'
 
+/** The same, as a Durable Object. */
 export interface MetricsStore extends MetricsAccess, Rpc.DurableObjectBranded {}
 
 /** The class that `wrangler.toml` names. */

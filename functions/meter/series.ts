@@ -49,6 +49,7 @@ export const families = {
   origin_seconds: { kind: 'histogram', help: "Time until origins' answers began.", unit: 'seconds' },
 } as const satisfies Record<string, { kind: 'counter' | 'histogram'; help: string; unit?: string }>
 
+/** Name of something that is counted or timed, as `/metrics` has it without its prefix. */
 export type Family = keyof typeof families
 
 /** A family with labels, as text that is the same for the same labels in the same order. */
@@ -65,6 +66,7 @@ function escaped(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
+/** The family of a series: what stands before its labels. */
 export function familyOf(series: string): Family {
   const end = series.indexOf('{')
   return (end < 0 ? series : series.slice(0, end)) as Family

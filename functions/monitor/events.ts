@@ -26,6 +26,7 @@ export interface CopiesBehindEvent {
   readonly changes: number
 }
 
+/** All that is told to the log for operators. */
 export type MonitorEvent = GaugesUnreadEvent | ServiceLevelEvent | CopiesBehindEvent
 
 export const emit: Emit<MonitorEvent> = emitter<MonitorEvent>()

@@ -23,6 +23,7 @@ export interface MonitorServices {
 /** What its code uses. */
 export interface Services extends RestServices, BalancerServices, MonitorServices {}
 
+/** What its code reads of the app. */
 export interface Engine extends CoreEngine<CoreConfig & JobsConfig & MonitorConfig>, BalancerEngine {}
 
 export type AtollEnv = AtollEnvOf<Services>

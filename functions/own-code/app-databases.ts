@@ -26,6 +26,7 @@ import type { Services } from './services.ts'
 import type { Transaction } from './transaction/transaction.ts'
 import { watchCall } from './watch-call.ts'
 
+/** The databases as one function, route or job has them, and what it has written by them. */
 export interface AppDatabases {
   readonly account: Account | null
   /**

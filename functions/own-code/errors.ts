@@ -5,6 +5,7 @@
 import { AtollError, clip } from '../../db/errors/atoll-error.ts'
 import { errors as coreErrors } from '../core/errors.ts'
 
+/** What the app's own code is refused, and what is told of its failures. */
 export const errors = {
   ...coreErrors,
   callsTooDeep: (max: number) =>

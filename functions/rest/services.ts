@@ -15,6 +15,7 @@ export interface Services
     DatabasesServices,
     JobsServices {}
 
+/** What its code reads of the app. */
 export type Engine = CoreEngine<CoreConfig & DatabasesConfig & RestConfig>
 
 export type Visit = VisitOf<Services>

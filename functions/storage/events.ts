@@ -14,6 +14,7 @@ export interface FilesSweptEvent {
   readonly uploads: number
 }
 
+/** All that is told to the log of files. */
 export type StorageEvent = FilesSweptEvent
 
 export const emit: Emit<StorageEvent> = emitter<StorageEvent>()

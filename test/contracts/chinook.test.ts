@@ -63,7 +63,15 @@ const perShard = { Prefer: 'atomicity=shard' }
 describe('a real record store', () => {
   it('is posted as the CSV files that it came in, and reads back whole', async () => {
     for (const table of tables.toReversed())
-      expect((await call(table, { method: 'DELETE', headers: perShard })).status, table).toBe(204)
+      expect(
+        (
+          await call(`${table}?${table === 'playlist_tracks' ? 'playlist_id' : 'id'}=gte.0`, {
+            method: 'DELETE',
+            headers: perShard,
+          })
+        ).status,
+        table,
+      ).toBe(204)
     const counts: Record<string, number> = {}
     for (const table of tables) {
       const text = present ? readFileSync(join(folder, `${table}.csv`), 'utf8') : samples[table]

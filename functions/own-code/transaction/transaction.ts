@@ -37,6 +37,7 @@ export interface FollowsUp {
   settle(): Promise<unknown>
 }
 
+/** All that a function writes, on any number of databases, committed when it ends well and never before. */
 export interface Transaction {
   /** A database as those have it who write. */
   binding(name: string): D1Database
