@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { areas } from '../../functions/areas.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -52,6 +53,12 @@ describe("Atoll's own codes", () => {
     const rooms = Map.groupBy(own, ({ code }) => code)
     const shared = [...rooms].filter(([, uses]) => new Set(uses.map(({ room }) => room)).size > 1)
     expect(shared.map(([code]) => code)).toEqual([])
+  })
+
+  it('are shown by the front of the area that raises them', () => {
+    const raising = files.flatMap((file) => /^functions\/([^/]+)\/errors\.ts$/.exec(file)?.[1] ?? [])
+    const showing = areas.flatMap((area) => ('errors' in area ? [area.name as string] : []))
+    expect(showing).toEqual(expect.arrayContaining(raising.filter((room) => room !== 'core')))
   })
 
   it('are all found where errors are raised', () => {
