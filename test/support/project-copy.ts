@@ -3,7 +3,17 @@
  * @module
  */
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../functions/local/serve.ts'
@@ -55,7 +65,22 @@ export function copyProject(app: 'fixture' | 'own' = 'fixture'): ProjectCopy {
       child.on('error', () => undefined)
       return new Promise((done) => child.once('close', (code) => done({ code, output })))
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove: () => {
+      endLeftovers(folder)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Ends what commands that were ended by `kill -9` have left running there: their workerd goes on without them. */
+function endLeftovers(folder: string): void {
+  if (!existsSync('/proc')) return
+  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      if (readlinkSync(join('/proc', pid, 'cwd')).startsWith(folder)) process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It has ended by itself, or is another user's.
+    }
   }
 }
 
