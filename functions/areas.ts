@@ -15,7 +15,6 @@ import { type CoreEnv, type CoreServices, openCore } from './core/context.ts'
 import type { Duty } from './core/duty.ts'
 import type { CoreApp, CoreEngine } from './core/engine.ts'
 import type { CoreEvent } from './core/events.ts'
-import type { GaugeSource } from './core/gauge.ts'
 import { PendingWork } from './core/pending-work.ts'
 import { type DatabasesEvent, databases } from './databases/area.ts'
 import { docs } from './docs/area.ts'
@@ -43,6 +42,8 @@ export const areas = [
 ] as const satisfies readonly Area[]
 
 type Areas = (typeof areas)[number]
+/** The same, each as any area. */
+const all: readonly Area[] = areas
 
 /** Everything that `functions/app/config.ts` may set. */
 export interface AtollConfig extends Composed<CoreConfig & All<ConfigOf<Areas>>> {}
@@ -79,17 +80,15 @@ declare module './core/app-env.ts' {
 export const defaultConfig = Object.assign(
   {},
   coreDefaults,
-  ...areas.map((area) => ('defaults' in area ? area.defaults : {})),
+  ...all.map(({ defaults }) => defaults),
 ) as AtollConfig
 
 /** All that `/metrics` shows. */
-export const gauges = areas.flatMap((area) =>
-  'gauges' in area ? (area.gauges as readonly GaugeSource<never, never>[]) : [],
-)
+export const gauges = all.flatMap(({ gauges: own = [] }) => own)
 
 /** What a relay looks after; made for each relay. */
 export function makeDuties(): readonly Duty<never, never>[] {
-  return areas.flatMap((area) => ('duties' in area ? (area.duties() as readonly Duty<never, never>[]) : []))
+  return all.flatMap((area) => area.duties?.() ?? [])
 }
 
 const read = new WeakMap<App, Engine>()

@@ -1,5 +1,5 @@
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
-import { type Caller, serviceCaller, subjectOf } from '../core/caller.ts'
+import { anonymousCaller, type Caller, serviceCaller, subjectOf } from '../core/caller.ts'
 import type { Keys } from '../core/config.ts'
 import type { AccessConfig } from './config.ts'
 import { errors } from './errors.ts'
@@ -7,8 +7,6 @@ import { TokenVerifier } from './verify-token.ts'
 
 /** Reads who is calling from a request's headers. */
 export type Identify = (headers: Headers) => Promise<Caller>
-
-const anonymous: Caller = { role: 'anon', sub: null, signedIn: false, claims: {}, key: 'publishable' }
 
 /**
  * Reads the caller from the bearer token (a key or a JWT), or from the `apikey` header. supabase-js sends its key as
@@ -21,7 +19,7 @@ export function createIdentify(keys: Keys, config: AccessConfig, budget?: Isolat
   const tokens = new TokenVerifier(keys, config, budget)
 
   async function fromKey(key: string, isBearer: boolean): Promise<Caller> {
-    if (sameSecret(key, keys.publishable)) return anonymous
+    if (sameSecret(key, keys.publishable)) return anonymousCaller
     if (sameSecret(key, keys.secret)) return serviceCaller
     if (!isBearer && key.split('.').length !== 3) throw errors.unknownKey()
     if (/^sb_(?:publishable|secret)_/.test(key)) throw errors.unknownKey()
@@ -42,7 +40,7 @@ export function createIdentify(keys: Keys, config: AccessConfig, budget?: Isolat
     }
     if (owner !== null) return owner
     if (!config.anonymous) throw errors.noAnonymous()
-    return { ...anonymous, key: 'none' }
+    return { ...anonymousCaller, key: 'none' }
   }
 }
 

@@ -2,7 +2,9 @@
  * The load balancer before servers that the team keeps; what is asked of it is `/balancer/v1`.
  * @module
  */
+
 import type { Area } from '../core/area.ts'
+import { sealingSecretOf } from '../core/config.ts'
 import type { CoreServices } from '../core/context.ts'
 import { countAnswer, type MeterServices } from '../meter/area.ts'
 import { createBalancerApi } from './balancer-api.ts'
@@ -47,7 +49,7 @@ export const balancer = {
         countAnswer(meter, spans, { pool, origin, answer, ms }),
       ),
       poolWatch,
-      stickyCookies: new StickyCookies(`${keys.secret}\n${keys.jwtSecret}`),
+      stickyCookies: new StickyCookies(sealingSecretOf(keys)),
     }
   },
 } satisfies Area

@@ -12,6 +12,15 @@ export interface Caller {
   readonly key: 'none' | 'publishable' | 'secret' | 'token'
 }
 
+/** Who has the publishable key, and has not signed in. */
+export const anonymousCaller: Caller = {
+  role: 'anon',
+  sub: null,
+  signedIn: false,
+  claims: {},
+  key: 'publishable',
+}
+
 /** Who has the secret key, and may do everything. */
 export const serviceCaller: Caller = {
   role: 'service_role',

@@ -46,6 +46,11 @@ export interface KeysEnv {
   readonly ATOLL_JWKS_URL?: string
 }
 
+/** What the engine's own seals and signatures are made with: whoever has both keys could make them anyway. */
+export function sealingSecretOf({ secret, jwtSecret }: Keys): string {
+  return `${secret}\n${jwtSecret}`
+}
+
 export function readKeys(env: KeysEnv): Keys {
   return {
     publishable: env.ATOLL_PUBLISHABLE_KEY ?? '',

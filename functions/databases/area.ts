@@ -5,6 +5,7 @@
 
 import type { CacheServices } from '../cache/area.ts'
 import type { Area } from '../core/area.ts'
+import { sealingSecretOf } from '../core/config.ts'
 import type { CoreServices } from '../core/context.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import type { MeterServices } from '../meter/area.ts'
@@ -23,7 +24,7 @@ export { noteWentBack } from './duties.ts'
 export type { DatabasesEvent } from './events.ts'
 export { databaseSizes } from './gauges.ts'
 export { accountOf, openSession, writeInnerSession, writeSession } from './request-session.ts'
-export type { DatabasesServices } from './services.ts'
+export type { DatabasesServices, Followed } from './services.ts'
 export { sessionHeader } from './session-token.ts'
 
 export const databases = {
@@ -42,7 +43,7 @@ export const databases = {
     return {
       ...openCluster(bindings, engine, below),
       openAccount: (caller, address) => openAccount(engine.config, caller, address),
-      sessions: new SessionTokens(`${keys.secret}\n${keys.jwtSecret}`),
+      sessions: new SessionTokens(sealingSecretOf(keys)),
     }
   },
 } satisfies Area

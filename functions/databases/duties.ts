@@ -10,10 +10,10 @@ import type { CoreEngine } from '../core/engine.ts'
 import type { DatabasesConfig } from './config.ts'
 import { emit } from './events.ts'
 import { lookAfterRestores, type RestoreMemory } from './restores.ts'
-import type { FollowedServices } from './services.ts'
+import type { Followed, Services } from './services.ts'
 
 /** What relays look after for the databases themselves. */
-export const duties = (): readonly Duty<FollowedServices, CoreEngine<DatabasesConfig>>[] => [
+export const duties = (): readonly Duty<Services & Followed, CoreEngine<DatabasesConfig>>[] => [
   {
     name: 'restores',
     when: 'first',

@@ -23,8 +23,8 @@ export type Engine = CoreEngine<DatabasesConfig>
 /** What its code uses. */
 export interface Services extends CoreServices, MeterServices, CacheServices, DatabasesServices {}
 
-/** And whether changes of rows start anything, for what looks after the change log. */
-export interface FollowedServices extends Services {
+/** Whether changes of rows start anything: said by jobs, for what stands below them. */
+export interface Followed {
   readonly registry: { readonly subscriptions: ReadonlyMap<string, unknown> }
 }
 

@@ -4,7 +4,7 @@
  */
 import { type Catalog, isToOne, type Table } from '../../db/catalog/catalog.ts'
 import { Rights } from '../access/rights.ts'
-import { type Caller, serviceCaller } from '../core/caller.ts'
+import { anonymousCaller, serviceCaller } from '../core/caller.ts'
 
 export interface Example {
   readonly table: string
@@ -12,11 +12,9 @@ export interface Example {
   readonly select: string
 }
 
-const anonymous: Caller = { role: 'anon', sub: null, signedIn: false, claims: {}, key: 'publishable' }
-
 /** A read that anybody may ask; null when nobody may read without signing in. A table with a parent that may be read is preferred. */
 export function exampleForAnybody(catalog: Catalog): Example | null {
-  const rights = new Rights(catalog, anonymous)
+  const rights = new Rights(catalog, anonymousCaller)
   const readable = [...catalog.tables.values()].filter((table) => rights.has(table, 'select'))
   const examples = readable.map((table) => exampleOf(table, rights, catalog))
   return examples.find(({ select }) => select.includes('(')) ?? examples[0] ?? null
@@ -24,7 +22,7 @@ export function exampleForAnybody(catalog: Catalog): Example | null {
 
 /** A read that only the secret key may ask; null when everything is public, or nothing is served. */
 export function exampleForSecret(catalog: Catalog): Example | null {
-  const rights = new Rights(catalog, anonymous)
+  const rights = new Rights(catalog, anonymousCaller)
   const hidden = [...catalog.tables.values()].find((table) => !rights.has(table, 'select'))
   return hidden ? exampleOf(hidden, new Rights(catalog, serviceCaller), catalog) : null
 }

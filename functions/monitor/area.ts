@@ -2,7 +2,9 @@
  * What operators look at: `/metrics`, the dashboard at `/_atoll`, service levels, alerts, advice.
  * @module
  */
+
 import type { Area, GatewayParts } from '../core/area.ts'
+import { sealingSecretOf } from '../core/config.ts'
 import type { CoreServices } from '../core/context.ts'
 import { Sealer } from '../core/sealer.ts'
 import type { AdvisorAccess } from './advise/advisor.ts'
@@ -31,7 +33,7 @@ export const monitor = {
   open(env: MonitorEnv, _engine: unknown, { keys }: CoreServices): MonitorServices {
     return {
       advisor: advisorOf(env),
-      sealer: new Sealer('atoll-dashboard', `${keys.secret}\n${keys.jwtSecret}`),
+      sealer: new Sealer('atoll-dashboard', sealingSecretOf(keys)),
     }
   },
 } satisfies Area

@@ -3,7 +3,6 @@
  * @module
  */
 import type { Area } from '../core/area.ts'
-import { errors } from '../own-code/area.ts'
 import type { RouteManifest } from './define-route.ts'
 import { createRoutes } from './routes.ts'
 import type { Engine } from './services.ts'
@@ -15,7 +14,6 @@ export interface RoutesApp {
 
 export const routes = {
   name: 'routes',
-  errors,
   routes: ({ catalog, config }: Engine, { routes: declared = {} }: RoutesApp) => [
     ['/functions/v1', createRoutes(declared, catalog, config)],
   ],

@@ -4,6 +4,7 @@
  */
 import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
 import type { Area } from '../core/area.ts'
+import { sealingSecretOf } from '../core/config.ts'
 import type { CoreServices } from '../core/context.ts'
 import { storageDefaults } from './config.ts'
 import { duties } from './duties.ts'
@@ -49,6 +50,6 @@ export const storage = {
   ],
 
   open(_env: unknown, _engine: unknown, { keys }: CoreServices): StorageServices {
-    return { addresses: new AddressSigner(`${keys.secret}\n${keys.jwtSecret}`) }
+    return { addresses: new AddressSigner(sealingSecretOf(keys)) }
   },
 } satisfies Area

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineTables, local } from '../../db/define.ts'
 import { defineFunction, rows as rowsOf } from '../../functions/define.ts'
+import type { Json } from '../../functions/rest/compile/json-predicates.ts'
 import { gatewayOver } from '../support/clinic.ts'
+import { jsonbOrder } from '../support/jsonb-order.ts'
 
 /** One column of each type; `pages` embeds them. */
 const values = sqliteTable('shown_values', {
@@ -56,7 +58,6 @@ afterAll(async () => {
 })
 
 type Column = 'whole' | 'number' | 'words' | 'flag' | 'data' | 'second' | 'moment' | 'bytes'
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 type Row = { readonly id: number } & Record<Column, Json>
 
 /** Few values of each, so that rows share some. */
@@ -98,32 +99,6 @@ const columns: Readonly<Record<Column, fc.Arbitrary<Json>>> = {
   bytes: fc.constantFrom<Json>(null, '\\x', '\\x00ff', '\\x0a', '\\x61'),
 }
 const names = Object.keys(columns) as Column[]
-
-/** What is shown, as it is compared. */
-function rankOf(value: Json): number {
-  if (value === null) return 0
-  if (Array.isArray(value)) return 4
-  return ({ string: 1, number: 2, boolean: 3, object: 5 } as Record<string, number>)[typeof value] as number
-}
-
-const bytesOf = (text: string) =>
-  [...new TextEncoder().encode(text)].map((byte) => String.fromCharCode(byte)).join('')
-
-function compare(a: Json, b: Json): number {
-  const sign = (one: string | number, other: string | number) => (one < other ? -1 : one > other ? 1 : 0)
-  if (rankOf(a) !== rankOf(b)) return sign(rankOf(a), rankOf(b))
-  if (Array.isArray(a) && Array.isArray(b)) {
-    const each = a.map((element, i) => compare(element, b[i] as Json))
-    return sign(a.length, b.length) || (each.find((one) => one !== 0) ?? 0)
-  }
-  if (typeof a === 'object' && a !== null) {
-    const [own, other] = [Object.entries(a), Object.entries(b as object)] as [[string, Json]][]
-    const [[key, value] = ['', null], [otherKey, otherValue] = ['', null]] = [own?.[0], other?.[0]]
-    return sign(key, otherKey) || compare(value, otherValue)
-  }
-  if (typeof a === 'string') return sign(bytesOf(a), bytesOf(b as string))
-  return a === null ? 0 : sign(Number(a), Number(b))
-}
 
 const operators: Readonly<Record<string, (order: number) => boolean>> = {
   eq: (order) => order === 0,
@@ -191,7 +166,7 @@ describe(`values, seed ${seed}`, () => {
           const operand = textOf(column, value)
           for (const [operator, holds] of Object.entries(operators)) {
             const expected = wanted
-              .filter((one) => one[column] !== null && holds(compare(one[column], value)))
+              .filter((one) => one[column] !== null && holds(jsonbOrder(one[column], value)))
               .map(({ id }) => id)
             const filter = `${column}=${operator}.${encodeURIComponent(operand)}`
             const said = `${filter} of ${JSON.stringify(wanted.map((one) => one[column]))}`
@@ -209,7 +184,9 @@ describe(`values, seed ${seed}`, () => {
           const some = there.slice(0, 2)
           const list = encodeURIComponent(`(${some.map((value) => quoted(textOf(column, value))).join(',')})`)
           const expected = wanted
-            .filter((one) => one[column] !== null && some.some((value) => compare(one[column], value) === 0))
+            .filter(
+              (one) => one[column] !== null && some.some((value) => jsonbOrder(one[column], value) === 0),
+            )
             .map(({ id }) => id)
           expect(await idsOf(`shown_values?select=id&${column}=in.${list}`), `${column} in ${list}`).toEqual(
             expected,

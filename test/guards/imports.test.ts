@@ -193,7 +193,6 @@ describe('the rule of the pipeline', () => {
     const broken = files.filter(
       (file) =>
         file.startsWith('functions/rest/') &&
-        file !== 'functions/rest/duties.ts' &&
         !file.startsWith('functions/rest/execute/') &&
         /\.batch\(|\.run\(site|session\.(?:run|on|onAll|primary)\(|\bfetch\(/.test(
           readFileSync(join(root, file), 'utf8'),

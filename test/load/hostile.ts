@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogLevel } from 'miniflare'
+import type { AtollConfig } from '../../functions/areas.ts'
 import { prepareFixture, startFixture } from '../support/local-server.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import type { Settings } from './compare.ts'
@@ -39,8 +40,8 @@ export interface HostileTerms {
   readonly only?: string
   /** How long is waited until all is quiet, before memory is looked at, in seconds. Default 30. */
   readonly quietSeconds?: number
-  /** The Worker, another than `hostile-worker.ts`. */
-  readonly entry?: string
+  /** How the Worker is configured. Default as it is for everybody. */
+  readonly config?: Partial<AtollConfig>
   /** Is told as it goes. */
   readonly tell?: (text: string) => void
 }
@@ -119,12 +120,13 @@ export async function driveHostile(terms: HostileTerms): Promise<HostileResult> 
       isQuiet: true,
       isInspected: true,
       logLevel: LogLevel.NONE,
-      entry: new URL(terms.entry ?? 'hostile-worker.ts', import.meta.url).pathname,
+      entry: new URL('hostile-worker.ts', import.meta.url).pathname,
       variables: {
         ATOLL_PUBLISHABLE_KEY: 'sb_publishable_test',
         ATOLL_SECRET_KEY: 'sb_secret_test',
         ATOLL_JWT_SECRET: jwtSecret,
         ATOLL_RATE_LIMITS: 'off',
+        HOSTILE_CONFIG: JSON.stringify(terms.config ?? {}),
         HOSTILE_ORIGIN: `http://127.0.0.1:${(origin.address() as AddressInfo).port}`,
       },
     })

@@ -3,7 +3,9 @@ import { driveHostile } from '../load/hostile.ts'
 
 const seed = Number(process.env.ATOLL_SEED ?? Math.floor(Math.random() * 2 ** 32))
 /** Without bounds this fails, and so shows that it would see it: `ATOLL_UNBOUNDED=1 npm test -- hostile-memory`. */
-const entry = process.env.ATOLL_UNBOUNDED ? 'unbounded-worker.ts' : 'small-worker.ts'
+const config = process.env.ATOLL_UNBOUNDED
+  ? { isolateBytes: 1e12, pendingBytes: 1e12, compiledShapes: 1e9 }
+  : { isolateBytes: 4e6, pendingBytes: 12e6 }
 
 /** What the isolate keeps more than after the warm-up, without garbage, in megabytes: it may have 4; without bounds, it is 8 to 10. */
 const bound = 6
@@ -12,7 +14,7 @@ it(`an isolate that is asked what is made to fill it keeps little, and answers h
   timeout: 180_000,
 }, async () => {
   const { before, after, kept, honest, kinds } = await driveHostile({
-    entry,
+    config,
     seed,
     slowMs: 500,
     quietSeconds: 2,

@@ -4,11 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { parseLosslessJson } from '../../functions/core/parse-json.ts'
 import { type Json, JsonPredicates } from '../../functions/rest/compile/json-predicates.ts'
 import { LiteralList } from '../../functions/rest/compile/sql.ts'
+import { isObject, jsonbOrder } from '../support/jsonb-order.ts'
 
 /** PostgreSQL's rules for jsonb, in plain JavaScript. */
-const isObject = (value: Json): value is { readonly [key: string]: Json } =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 function equals(a: Json, b: Json): boolean {
   if (Array.isArray(a))
     return Array.isArray(b) && a.length === b.length && a.every((element, i) => equals(element, b[i]))
@@ -51,37 +49,6 @@ const { json } = fc.letrec<{ json: Json }>((tie) => ({
     fc.dictionary(key, tie('json'), { maxKeys: 3, noNullPrototype: true }),
   ) as fc.Arbitrary<Json>,
 }))
-
-/** jsonb's order: null, texts, numbers, booleans, arrays, objects; of two arrays or objects first by how many elements. */
-function order(a: Json, b: Json): number {
-  const rank = (value: Json) =>
-    value === null
-      ? 0
-      : Array.isArray(value)
-        ? 4
-        : (({ string: 1, number: 2, boolean: 3, object: 5 } as Record<string, number>)[
-            typeof value
-          ] as number)
-  const sign = (one: number | string, other: number | string) => (one < other ? -1 : one > other ? 1 : 0)
-  const first = (signs: readonly number[]) => signs.find((one) => one !== 0) ?? 0
-  if (rank(a) !== rank(b)) return sign(rank(a), rank(b))
-  if (Array.isArray(a) && Array.isArray(b))
-    return first([sign(a.length, b.length), ...a.map((element, i) => order(element, b[i]))])
-  if (isObject(a) && isObject(b)) {
-    const keysOf = (value: object) =>
-      Object.keys(value).sort((one, other) => one.length - other.length || sign(one, other))
-    const [own, others] = [keysOf(a), keysOf(b)]
-    const pairs = own.flatMap((key, i) => {
-      const other = others[i] as string
-      // Values are compared only where all before them are the same.
-      return [sign(key, other), key === other ? order(a[key] as Json, b[other] as Json) : 0]
-    })
-    return first([sign(own.length, others.length), ...pairs])
-  }
-  return a === null
-    ? 0
-    : sign(Number(a === true) || (a as number | string), Number(b === true) || (b as number | string))
-}
 
 const database = new DatabaseSync(':memory:')
 
@@ -130,7 +97,7 @@ describe('JSON in SQL, as PostgreSQL compares it', () => {
     const signs = { '-1': '<', '0': '=', '1': '>' } as const
     fc.assert(
       fc.property(json, json, (a, b) => {
-        const expected = String(order(a, b)) as keyof typeof signs
+        const expected = String(jsonbOrder(a, b)) as keyof typeof signs
         expect(holds((predicates) => `${predicates.order('v', b)}${signs[expected]}0`, a)).toBe(true)
       }),
       runs,

@@ -108,49 +108,29 @@ export class PredicateCompiler {
     return `${left.sql} ${sign} ${field.untyped ? withAffinity(right, left.type) : right}`
   }
 
-  #compareJson(operator: Operator, sign: string, left: TypedSql, value: Value): string {
+  #compareJson(operator: Operator, sign: string, { sql: left }: TypedSql, value: Value): string {
     if (value.kind === 'operand') {
       const scalar = this.#bind(value, canonicalJson)
-      return this.#jsonOrder(operator, sign, left.sql, () => [
-        equalsScalar(left.sql, scalar),
-        orderOfScalar(left.sql, scalar),
-      ])
+      return jsonComparison(
+        operator,
+        sign,
+        left,
+        () => equalsScalar(left, scalar),
+        () => orderOfScalar(left, scalar),
+      )
     }
-    const parsed = parseJsonOrArray(value.text)
-    const [first] = parsed.alternatives
-    const isEquality = operator === 'eq' || operator === 'neq' || operator === 'isdistinct'
-    if (parsed.json === undefined && !isEquality) {
-      const order = operator as 'lt' | 'lte' | 'gt' | 'gte'
-      return known(left.sql, compareArray(left.sql, order, first as readonly Json[], this.#parameters))
-    }
-    return this.#jsonOrder(operator, sign, left.sql, () => [
-      isEquality
-        ? joinBalanced(
-            parsed.alternatives.map((alternative) => this.#json.equals(left.sql, alternative)),
-            ' OR ',
-          )
-        : '',
-      isEquality ? '' : this.#json.order(left.sql, first as Json),
-    ])
-  }
-
-  #jsonOrder(
-    operator: Operator,
-    sign: string,
-    left: string,
-    compare: () => readonly [equal: string, order: string],
-  ): string {
-    const [equal, order] = compare()
-    switch (operator) {
-      case 'isdistinct':
-        return `(${left} IS NULL OR NOT ifnull(${equal},0))`
-      case 'eq':
-        return known(left, equal)
-      case 'neq':
-        return known(left, `NOT ifnull(${equal},0)`)
-      default:
-        return known(left, `${order}${sign}0`)
-    }
+    const { alternatives, json } = parseJsonOrArray(value.text)
+    const [first] = alternatives as [Json, ...Json[]]
+    if (json === undefined && isOrder(operator))
+      return known(left, compareArray(left, operator, first as readonly Json[], this.#parameters))
+    const equals = (alternative: Json) => this.#json.equals(left, alternative)
+    return jsonComparison(
+      operator,
+      sign,
+      left,
+      () => joinBalanced(alternatives.map(equals), ' OR '),
+      () => this.#json.order(left, first),
+    )
   }
 
   #like({ field, operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
@@ -266,6 +246,24 @@ function quantified(
 /** The field's column, seen as the type that its path gives it. */
 function typed(field: FieldPlan, type: ColumnType) {
   return field.path.length === 0 ? field.column : { ...field.column, type, values: null }
+}
+
+function isOrder(operator: Operator): operator is 'lt' | 'lte' | 'gt' | 'gte' {
+  return operator === 'lt' || operator === 'lte' || operator === 'gt' || operator === 'gte'
+}
+
+/** @param equal and order write what the operator needs of them, which may add parameters */
+function jsonComparison(
+  operator: Operator,
+  sign: string,
+  left: string,
+  equal: () => string,
+  order: () => string,
+): string {
+  if (isOrder(operator)) return known(left, `${order()}${sign}0`)
+  const isSame = equal()
+  if (operator === 'isdistinct') return `(${left} IS NULL OR NOT ifnull(${isSame},0))`
+  return known(left, operator === 'neq' ? `NOT ifnull(${isSame},0)` : isSame)
 }
 
 /** Bytes travel as their digits. */

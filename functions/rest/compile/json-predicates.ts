@@ -6,6 +6,7 @@
  */
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteText } from '../../../db/sql/quote.ts'
+import { byteLength } from '../../core/byte-length.ts'
 import { isRawNumber, type RawNumber } from '../../core/parse-json.ts'
 import type { Parameters } from './sql.ts'
 
@@ -110,7 +111,7 @@ export class JsonPredicates {
     }
     if (isObject(to)) {
       // By the length of keys, then by their bytes: so they lie in a jsonb.
-      const entries = Object.entries(to).sort(([a], [b]) => bytesOf(a) - bytesOf(b) || (a < b ? -1 : 1))
+      const entries = Object.entries(to).sort(([a], [b]) => byteLength(a) - byteLength(b) || (a < b ? -1 : 1))
       const sorted = 'ORDER BY length(CAST(key AS BLOB)), key LIMIT 1 OFFSET'
       return firstOf([
         signOf(rankOf(value), String(ranks.object)),
@@ -210,10 +211,6 @@ function signOf(a: string, b: string): string {
 /** The first of some orders that is not 0. */
 function firstOf(orders: readonly string[]): string {
   return `coalesce(${orders.map((order) => `nullif(${order},0)`).join(',')},0)`
-}
-
-function bytesOf(text: string): number {
-  return new TextEncoder().encode(text).length
 }
 
 /** PostgreSQL's order of arrays: element by element, the shorter first when it is the other's beginning. */

@@ -3,26 +3,13 @@
  * functions do: what the type cannot hold is refused with the SQLSTATE that PostgreSQL gives.
  * @module
  */
-import { type Column, type ColumnType, isNumeric } from '../../../db/catalog/catalog.ts'
+import { type Column, isNumeric } from '../../../db/catalog/catalog.ts'
 import { parseLosslessJson } from '../../core/parse-json.ts'
 import { parseList } from '../ask/parse-filter.ts'
 import { unescaped } from '../ask/scanner.ts'
 import { errors } from '../errors.ts'
 import type { Bindable } from './bindings.ts'
 import { timestampOf } from './timestamps.ts'
-
-/** PostgreSQL's name of a type, for messages. */
-const typeName: Readonly<Record<ColumnType, string>> = {
-  integer: 'integer',
-  real: 'double precision',
-  numeric: 'numeric',
-  text: 'text',
-  boolean: 'boolean',
-  json: 'json',
-  timestamp: 'timestamp with time zone',
-  timestamp_ms: 'timestamp with time zone',
-  blob: 'bytea',
-}
 
 const truths: Readonly<Record<string, number>> = {
   true: 1,
@@ -45,8 +32,9 @@ export function convertOperand(column: Column, text: string): Bindable {
     case 'integer':
       return integerText(text)
     case 'real':
+      return numberText(text, 'double precision')
     case 'numeric':
-      return numberText(text, typeName[column.type])
+      return numberText(text, 'numeric')
     case 'boolean': {
       const word = text.trim().toLowerCase()
       const truth = Object.hasOwn(truths, word) ? truths[word] : undefined
