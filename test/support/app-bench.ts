@@ -7,12 +7,10 @@ import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import { SignJWT } from 'jose'
 import { vi } from 'vitest'
 import { engineOf, type Services, servicesFor } from '../../functions/areas.ts'
-import { dispatch } from '../../functions/jobs/dispatch.ts'
 import { runBatch } from '../../functions/jobs/run-batch.ts'
 import { runSchedules } from '../../functions/jobs/schedules.ts'
-import type { JobMessage } from '../../functions/jobs/services.ts'
-import { startFromChanges } from '../../functions/jobs/start-from-changes.ts'
 import { app } from '../../functions/join-app.ts'
+import { relayJobs, toldQueue } from './job-round.ts'
 import { boundDatabases } from './set-up-databases.ts'
 
 const worker = (exports as unknown as { default: Fetcher }).default
@@ -114,24 +112,17 @@ const maxRounds = 50
  */
 export async function runJobs(): Promise<void> {
   const engine = engineOf(app)
-  const { catalog, config, registry } = engine
   const queued: string[] = []
-  const queue = {
-    sendBatch: async (messages: Iterable<{ body: JobMessage }>) => {
-      for (const { body } of messages) queued.push(body.id)
-    },
-  } as unknown as Queue<JobMessage>
+  const queue = toldQueue((id) => void queued.push(id))
   const opened = servicesFor(engine)(env as never)
   const queues = new Map(['default', ...opened.queues.keys()].map((name) => [name, queue]))
   const services: Services = { ...opened, queues, relay: null }
   const work: Promise<unknown>[] = []
   for (let round = 0; round < maxRounds; round++) {
     for (const database of databases.keys()) {
-      const session = services.cluster.open({ reads: false, seen: new Map() })
-      if (database === services.cluster.primary) await runSchedules(services, session)
-      await startFromChanges(services, catalog, session, database)
-      const refusals = { inARow: 0, until: 0 }
-      await dispatch(services, config, session, database, [...registry.byName.keys()], refusals)
+      if (database === services.cluster.primary)
+        await runSchedules(services, services.cluster.open({ reads: false, seen: new Map() }))
+      await relayJobs(engine, services, database)
     }
     const ids = queued.splice(0)
     if (ids.length === 0) return

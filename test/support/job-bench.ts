@@ -6,13 +6,11 @@ import { env } from 'cloudflare:workers'
 import type { AtollConfig } from '../../functions/areas.ts'
 import { engineOf, type Services, servicesFor } from '../../functions/areas.ts'
 import type { AnyJob } from '../../functions/jobs/define-job.ts'
-import { dispatch } from '../../functions/jobs/dispatch.ts'
 import { runBatch } from '../../functions/jobs/run-batch.ts'
 import { createJobs } from '../../functions/jobs/send-jobs.ts'
-import type { JobMessage } from '../../functions/jobs/services.ts'
-import { startFromChanges } from '../../functions/jobs/start-from-changes.ts'
 import { openAppDatabases } from '../../functions/own-code/app-databases.ts'
 import tables from '../fixture-app/db/app/tables.ts'
+import { relayJobs, toldQueue } from './job-round.ts'
 import { LaterWork } from './later-work.ts'
 
 const databases = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3']
@@ -25,19 +23,16 @@ export interface Delivery {
 
 export function createBench(jobs: readonly AnyJob[], config: Partial<AtollConfig> = {}) {
   const engine = engineOf({ tables, jobs, config: { cache: false, ...config } })
-  const names = [...engine.registry.byName.keys()]
   const own = ['BUCKET', 'ATOLL_SECRET_KEY', ...databases]
   const environment = Object.fromEntries(own.map((name) => [name, bindings[name]]))
   const later = new LaterWork()
   const queued: { queue: string; id: string }[] = []
   let refuses = false
   const queue = (name: string) =>
-    ({
-      sendBatch: async (messages: Iterable<{ body: JobMessage }>) => {
-        if (refuses) throw new Error('the queue is overloaded')
-        for (const { body } of messages) queued.push({ queue: name, id: body.id })
-      },
-    }) as unknown as Queue<JobMessage>
+    toldQueue((id) => {
+      if (refuses) throw new Error('the queue is overloaded')
+      queued.push({ queue: name, id })
+    })
   const services: Services = {
     ...servicesFor(engine)(environment as never),
     queues: new Map([
@@ -63,8 +58,7 @@ export function createBench(jobs: readonly AnyJob[], config: Partial<AtollConfig
     /** One round of every relay. */
     async relay(which: readonly string[] = databases): Promise<void> {
       for (const database of which) {
-        await startFromChanges(services, engine.catalog, session(), database)
-        await dispatch(services, engine.config, session(), database, names, { inARow: 0, until: 0 })
+        await relayJobs(engine, services, database)
       }
     },
     /** Takes all messages that are waiting. */
