@@ -37,9 +37,15 @@ export {
   type FunctionResponse,
   nothing,
   type Returns,
+  record,
+  records,
   row,
   rows,
   scalar,
+  value,
+  values,
+  type WholeBody,
+  wholeBody,
 } from './rest/define-function.ts'
 export type { RouteEnv, RouteManifest } from './routes/define-route.ts'
 export type { AtollEnv } from './routes/services.ts'

@@ -3,14 +3,14 @@ import { getTableConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqli
 import type { Catalog, Column, ForeignKey, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
 import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
-import type { TableDeclaration, TableDeclarations } from './declarations.ts'
+import { local, type TableDeclaration, type TableDeclarations } from './declarations.ts'
 import type { Draft } from './draft.ts'
 import type { TableRights } from './grants.ts'
 import { type AccessSource, readAccess } from './read-access.ts'
 import { checkCache, readCache } from './read-cache.ts'
 import { computedColumn, readColumn } from './read-columns.ts'
 import { readIds } from './read-ids.ts'
-import { passedOn, readView } from './read-view.ts'
+import { allPassedOn, readView } from './read-view.ts'
 import { type Edge, type End, relationsFrom } from './relations.ts'
 import { uniqueAcrossShards } from './unique-across-shards.ts'
 
@@ -84,6 +84,12 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
     })
   }
   return { tables, fingerprint: fingerprintOf(tables) }
+}
+
+/** The columns of rows that belong to no table, as a table has them. @throws SchemaError when they cannot be served */
+export function tableOfRecord(table: SQLiteTable): Table {
+  const { tables } = buildCatalog({ record: local(table) })
+  return tables.get(getTableName(table)) as Table
 }
 
 /** Who may do what with each table. */
@@ -217,15 +223,23 @@ function readForeignKey(
 }
 
 /** Foreign keys between served tables, and those that views pass on, on either side. */
+/** Ends that one view may have of one key. */
+const maxEnds = 16
+
 function readEdges(drafts: ReadonlyMap<string, Draft>): Edge[] {
   const views = [...drafts.values()].filter((draft) => draft.kind === 'view')
   const endsOf = (table: string, columns: readonly string[]): End[] => {
     const ends: End[] = drafts.has(table) ? [{ table, isView: false, columns }] : []
     for (const view of views) {
-      const passed = columns.map((column) => passedOn(view.sources, table, column))
-      if (passed.every((column) => column !== undefined)) {
-        ends.push({ table: view.name, isView: true, columns: passed as string[] })
-      }
+      // A view may pass on a column under several names: each is an end of its own.
+      const combined = columns.reduce<string[][]>(
+        (lists, column) => {
+          const names = allPassedOn(view.sources, table, column)
+          return lists.flatMap((list) => names.map((name) => [...list, name])).slice(0, maxEnds)
+        },
+        [[]],
+      )
+      ends.push(...combined.map((columns) => ({ table: view.name, isView: true, columns })))
     }
     return ends
   }

@@ -65,7 +65,13 @@ function wholeKeySource(sources: ColumnSources, drafts: ReadonlyMap<string, Draf
   return []
 }
 
-/** The view's column that passes on a column of a table. */
-export function passedOn(sources: ColumnSources, table: string, column: string): string | undefined {
-  return Object.entries(sources).find(([, source]) => source[0] === table && source[1] === column)?.[0]
+/** The first of the view's columns that pass on a column of a table. */
+function passedOn(sources: ColumnSources, table: string, column: string): string | undefined {
+  return allPassedOn(sources, table, column)[0]
+}
+
+/** The view's columns that pass on a column of a table. */
+export function allPassedOn(sources: ColumnSources, table: string, column: string): string[] {
+  const own = Object.entries(sources).filter(([, source]) => source[0] === table && source[1] === column)
+  return own.map(([name]) => name)
 }

@@ -14,7 +14,7 @@ export function refuse(
   status: number,
   code: string,
   message: string,
-  rest: { details?: unknown; hint?: string } = {},
+  rest: { details?: unknown; hint?: string; headers?: Readonly<Record<string, string>> } = {},
 ) {
   return new AtollError(status, code, message, rest)
 }

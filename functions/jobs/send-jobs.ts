@@ -20,9 +20,11 @@ export function createJobs(services: Services, databases: AppDatabases): Jobs {
   const { registry, payloads } = services
   return {
     async send(job, input, options = {}) {
+      databases.checkWritable('jobs.send()')
       return sendTo(services, databases, knownJob(registry, job.name), input, options)
     },
     async sendWith(database, statements, sendings) {
+      databases.checkWritable('jobs.sendWith()')
       const name = databases.nameOf(database)
       if (name === null) throw new Error('sendWith takes a database that this request was given')
       const jobs = await Promise.all(

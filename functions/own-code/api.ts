@@ -95,6 +95,7 @@ function connect(
     if (await databases.settle()) inner.wroteByDrizzle()
     const raw = new Request(url, init)
     if (raw.method !== 'GET' && raw.method !== 'HEAD') {
+      if (databases.readOnly) return errorResponse(errors.readOnly(`${raw.method} of the data API`), raw)
       databases.transaction?.refuse(errors.notInTransaction('What api writes is committed at once.'))
     }
     const answer = visit.services.serve({ ...visit, raw, inner }).catch((error: unknown) => {

@@ -40,6 +40,10 @@ export interface AppDatabases {
   open(name: string): DrizzleD1Database
   /** The name of a database that was given out here; null for others. */
   nameOf(database: DrizzleD1Database): string | null
+  /** Whether nothing may be changed. */
+  readonly readOnly: boolean
+  /** @param what would be done: a command of SQL, say. @throws 405 25006 when nothing may be changed */
+  checkWritable(what: string): void
   /** Notes that rows were written by another way. */
   wrote(name: string): void
   /** What was reserved on a database and goes along with what is written there; null: nothing. */
@@ -65,8 +69,11 @@ export function openAppDatabases(
   catalog: Catalog,
   later: (work: Promise<unknown>) => void,
   transaction: Transaction | null = null,
-  { account, name: ownName }: RunsFor = { account: null, name: '' },
+  { account, name: ownName, readOnly = false }: RunsFor = { account: null, name: '' },
 ): AppDatabases {
+  const checkWritable = (what: string) => {
+    if (readOnly) throw errors.readOnly(what)
+  }
   const written = new Set<string>()
   let hasWritten = false
   let isFresh = true
@@ -76,6 +83,7 @@ export function openAppDatabases(
   const reservations = new Reservations(catalog)
   const writing = () => cluster.open({ reads: false, seen: new Map() })
   const guardOf = (name: string): Guard => ({
+    check: checkWritable,
     written: () => {
       if (transaction === null) written.add(name)
     },
@@ -100,6 +108,7 @@ export function openAppDatabases(
     const shard = Object.create(open(name)) as Shard
     return Object.assign(shard, {
       reserve: async (column: SQLiteColumn, value: string | number) => {
+        checkWritable('a reservation')
         transaction?.refuse(errors.notInTransaction('A reservation is made at once.'))
         await reservations.add(name, slot, column, value, writing())
       },
@@ -144,6 +153,8 @@ export function openAppDatabases(
     nameOf: (database) =>
       [...given].find(([, one]) => one === database || one === Object.getPrototypeOf(database))?.[0] ?? null,
     around: (name) => reservations.around(name),
+    readOnly,
+    checkWritable,
     wrote: (name) => void written.add(name),
     sent: (name) => {
       if (relay) later(relay.carry(name).catch(() => undefined))

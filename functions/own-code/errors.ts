@@ -29,6 +29,12 @@ export const errors = {
       details: statement === null ? details : `${details} Statement: ${clip(statement)}`,
       hint: 'Call it without Prefer: tx=rollback, max-affected and Idempotency-Key, and take its answer as application/json.',
     }),
+  /** @param what a command of SQL, or another thing that changes something */
+  readOnly: (what: string) =>
+    new AtollError(405, '25006', `cannot execute ${what} in a read-only transaction`, {
+      hint: 'Functions that change something are called with POST, and do not say that they are stable.',
+      headers: { Allow: 'OPTIONS, POST' },
+    }),
   undoneTooLarge: () =>
     new AtollError(413, 'SHARD019', 'The function reads or writes more than can be undone', {
       hint: 'In a transaction that may be undone, each statement or batch may answer with up to 1,900,000 bytes.',

@@ -18,6 +18,8 @@ export interface Around {
 }
 
 export interface Guard {
+  /** @param command of SQL that may write. @throws 405 25006 when nothing may be written */
+  check(command: string): void
   /** Is told that something may have been written. */
   written(): void
   /** Null: nothing. */
@@ -58,13 +60,22 @@ export function boundOf({
   return { text, parameters: values as BoundStatement['parameters'] }
 }
 
+/** What a statement that writes does, as PostgreSQL names it. */
+function commandOf(text: string): string {
+  return (
+    /\b(?:insert|update|delete|replace)\b|^\s*\w+/i.exec(text)?.[0].trim().toUpperCase() ?? 'the statement'
+  )
+}
+
 export function guardedBinding(database: D1Database, guard: Guard): D1Database {
   const bound = ({ text, parameters }: BoundStatement) => database.prepare(text).bind(...parameters)
 
   /** Runs statements with what goes around them. */
   const batch = async (statements: readonly Guarded[]): Promise<D1Result[]> => {
     const inner = statements.map((statement) => statement.inner)
-    if (!statements.some(({ writes }) => writes)) return guard.call(() => database.batch(inner), inner.length)
+    const writing = statements.find(({ writes }) => writes)
+    if (writing === undefined) return guard.call(() => database.batch(inner), inner.length)
+    guard.check(commandOf(writing.text))
     const around = guard.around()
     const run = async (first: readonly BoundStatement[], last: readonly BoundStatement[]) => {
       const before = [...first, ...(around?.before ?? [])]
@@ -96,6 +107,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
       taking: () => Promise<Result>,
     ): Promise<Result> => {
       if (!writes) return guard.call(plain, 1)
+      guard.check(commandOf(text))
       if (guard.around() !== null) return taking()
       try {
         return await guard.call(plain, 1)
@@ -149,6 +161,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     prepare,
     batch,
     async exec(text: string) {
+      guard.check('exec()')
       if (guard.around() !== null) {
         throw new Error('exec() takes along nothing that was reserved: prepare the statement')
       }

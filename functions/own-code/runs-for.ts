@@ -6,4 +6,6 @@ export interface RunsFor {
   readonly account: Account | null
   /** `rpc/top_tracks`, say: what its slow queries are known by. */
   readonly name: string
+  /** Whether it may change nothing. Default false. */
+  readonly readOnly?: boolean
 }

@@ -16,6 +16,8 @@ export interface RestConfig {
   readonly legacyTargetNames: boolean
   /** Whether `/rest/v1/` describes the API. Default true. */
   readonly openapi: boolean
+  /** Whether that says that a key is sent, so that pages made of it can send one. Default true. */
+  readonly openapiSecurity: boolean
   /**
    * What one request to `/rest/v1` may ask, by role, as far as it differs from the defaults in `functions/rest/ask/budget.ts`: `anon`,
    * `authenticated`, `service_role`; all other roles have what `authenticated` has. Default none.
@@ -43,6 +45,7 @@ export const restDefaults: RestConfig = {
   aggregates: true,
   legacyTargetNames: true,
   openapi: true,
+  openapiSecurity: true,
   budgets: {},
   safeUpdate: true,
   txRollback: true,

@@ -3,8 +3,8 @@
  * @module
  */
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
-import type { z } from 'zod'
+import { type SQLiteColumnBuilderBase, type SQLiteTable, sqliteTable } from 'drizzle-orm/sqlite-core'
+import { z } from 'zod'
 import type { AppEnv } from '../core/app-env.ts'
 import type { Caller } from '../core/caller.ts'
 import type { Jobs } from '../jobs/area.ts'
@@ -12,19 +12,42 @@ import type { Api, Shards } from '../own-code/area.ts'
 
 /** What a function answers with. */
 export type Returns =
-  /** One JSON value of any kind. */
-  | { readonly kind: 'scalar' }
+  /** One JSON value, or what a media type of its own holds. */
+  | { readonly kind: 'scalar'; readonly type: z.ZodType | null; readonly media: string | null }
+  /** A list of JSON values. */
+  | { readonly kind: 'scalars'; readonly type: z.ZodType | null }
   /** Nothing: 204. */
   | { readonly kind: 'nothing' }
   /** One row of a table, or null. */
   | { readonly kind: 'row'; readonly table: SQLiteTable }
   /** Rows of a table, which the client may filter, order and embed as it may the table. */
   | { readonly kind: 'rows'; readonly table: SQLiteTable }
+  /** One object, or null, of columns that belong to no table. */
+  | { readonly kind: 'record'; readonly table: SQLiteTable }
+  /** Such objects, which the client may filter and order. */
+  | { readonly kind: 'records'; readonly table: SQLiteTable }
 
-/** One JSON value. */
-export const scalar: Returns = { kind: 'scalar' }
+/** One JSON value of any kind. */
+export const scalar: Returns = { kind: 'scalar', type: null, media: null }
 
 export const nothing: Returns = { kind: 'nothing' }
+
+/**
+ * One value.
+ *
+ * @param options.type what it is, for descriptions and `npm run types`; it is not checked
+ * @param options.media what the value is text or bytes of, for whom asks for that; `*&#47;*` for any that is asked for, which the function may
+ *   name in its answer's `Content-Type`
+ * @example returns: value({ type: z.string(), media: 'text/html' })
+ */
+export function value(options: { readonly type?: z.ZodType; readonly media?: string } = {}): Returns {
+  return { kind: 'scalar', type: options.type ?? null, media: options.media ?? null }
+}
+
+/** A list of values: PostgreSQL's set of scalars. */
+export function values(type: z.ZodType | null = null): Returns {
+  return { kind: 'scalars', type }
+}
 
 export function row(table: SQLiteTable): Returns {
   return { kind: 'row', table }
@@ -33,6 +56,46 @@ export function row(table: SQLiteTable): Returns {
 export function rows(table: SQLiteTable): Returns {
   return { kind: 'rows', table }
 }
+
+type Columns = Readonly<Record<string, SQLiteColumnBuilderBase>>
+
+/**
+ * One object of columns, described as those of tables are.
+ *
+ * @example returns: record({ token: text(), expires: integer({ mode: 'timestamp' }) })
+ */
+export function record(columns: Columns): Returns {
+  return { kind: 'record', table: sqliteTable('record', { ...columns }) }
+}
+
+/** A list of such objects. */
+export function records(columns: Columns): Returns {
+  return { kind: 'records', table: sqliteTable('record', { ...columns }) }
+}
+
+/** The body of a call as it is, in the place of arguments that have names. */
+export interface WholeBody<Value = unknown> {
+  readonly body: 'json' | 'text' | 'xml' | 'bytes'
+  readonly schema: z.ZodType<Value>
+}
+
+/**
+ * A function's one argument without a name: the whole body. It is called where no other function of the name fits the arguments, and the body
+ * is of that type: `application/json`, `text/plain`, `text/xml` or `application/octet-stream`.
+ *
+ * @param schema what JSON it must be
+ */
+export function wholeBody<Value = unknown>(body: 'json', schema?: z.ZodType<Value>): WholeBody<Value>
+export function wholeBody(body: 'text' | 'xml'): WholeBody<string>
+export function wholeBody(body: 'bytes'): WholeBody<Uint8Array>
+export function wholeBody(body: WholeBody['body'], schema: z.ZodType = z.unknown()): WholeBody {
+  return { body, schema }
+}
+
+type Input = z.ZodObject | WholeBody
+
+/** What `run` is given of it. */
+type Given<Type extends Input> = Type extends WholeBody<infer Value> ? Value : z.output<Type>
 
 /** What a function says of its answer beside what it returns. When it throws, nothing of this is sent. */
 export interface FunctionResponse {
@@ -44,6 +107,7 @@ export interface FunctionResponse {
 
 /** What a function is given. */
 export interface FunctionContext<Input> {
+  /** Its arguments, or the whole body. */
   readonly input: Input
   readonly caller: Caller
   /** The primary database: reference and local tables. */
@@ -60,14 +124,20 @@ export interface FunctionContext<Input> {
   readonly response: FunctionResponse
 }
 
-export interface FunctionDefinition<Input extends z.ZodObject = z.ZodObject> {
-  readonly input: Input
+export interface FunctionDefinition<Type extends Input = Input> {
+  /** Arguments by their names, or the `wholeBody`. */
+  readonly input: Type
+  /** An argument, an array, whose elements a query or a form gives one by one: `?tags=a&tags=b`. */
+  readonly variadic?: string
   readonly returns: Returns
-  /** True when it changes nothing, so that it may be called with GET. Default false. */
+  /**
+   * True when it changes nothing: then it is offered for GET, and what it would write is refused (405 `25006`) however it is called. Default false:
+   * a GET is answered as long as it writes nothing.
+   */
   readonly stable?: boolean
   /**
    * False when what it does cannot be undone, as a payment or a mail. Then calls that may need that are refused before it runs:
-   * `Prefer: tx=rollback`, `max-affected`, exactly one row. Default true: what it writes to databases and sends as jobs is undone.
+   * `Prefer: tx=rollback`, `max-affected`, exactly one row; and GET. Default true: what it writes to databases and sends as jobs is undone.
    */
   readonly undoable?: boolean
   /** Roles that may call it; `service_role` always may. Default none. */
@@ -75,7 +145,7 @@ export interface FunctionDefinition<Input extends z.ZodObject = z.ZodObject> {
   /** Most bytes of arguments in a call's body. Default: what the caller's role may send, `bodyBytes` of its budget. */
   readonly maxBodyBytes?: number
   /** A thrown error is told to nobody: throw what `refuse` makes to tell the caller. */
-  run(context: FunctionContext<z.output<Input>>): Promise<unknown>
+  run(context: FunctionContext<Given<Type>>): Promise<unknown>
 }
 
 /** A function as the manifest holds it, whatever its input. */
@@ -83,8 +153,22 @@ export type AnyFunction = Omit<FunctionDefinition, 'run'> & {
   run(context: FunctionContext<never>): Promise<unknown>
 }
 
-/** The functions of `functions/app/rpc/`, by the names that they are called by. */
-export type FunctionManifest = Readonly<Record<string, AnyFunction>>
+/**
+ * The functions of `functions/app/rpc/`, by the names that they are called by. Several of one name are told apart by the names of the arguments
+ * that come.
+ */
+export type FunctionManifest = Readonly<Record<string, AnyFunction | readonly AnyFunction[]>>
+
+/** All functions of a name. */
+export function functionsNamed(functions: FunctionManifest, name: string): readonly AnyFunction[] {
+  const found = Object.hasOwn(functions, name) ? functions[name] : undefined
+  return found === undefined ? [] : ([found].flat() as AnyFunction[])
+}
+
+/** Its arguments by their names; none when it takes the whole body. */
+export function namedArguments({ input }: AnyFunction): Readonly<Record<string, z.ZodType>> {
+  return 'body' in input ? {} : (input.shape as Readonly<Record<string, z.ZodType>>)
+}
 
 /**
  * A function at `/rest/v1/rpc/<name>`.
@@ -98,8 +182,6 @@ export type FunctionManifest = Readonly<Record<string, AnyFunction>>
  *   run: async ({ input }) => input.a + input.b,
  * })
  */
-export function defineFunction<Input extends z.ZodObject>(
-  definition: FunctionDefinition<Input>,
-): AnyFunction {
+export function defineFunction<Type extends Input>(definition: FunctionDefinition<Type>): AnyFunction {
   return definition as unknown as AnyFunction
 }

@@ -222,6 +222,15 @@ export const errors = {
     ),
   noFunction: (message: string, details: string | null, hint: string | null) =>
     new AtollError(404, 'PGRST202', message, { details, ...(hint === null ? {} : { hint }) }),
+  ambiguousFunction: (signatures: readonly string[]) =>
+    new AtollError(
+      300,
+      'PGRST203',
+      `Could not choose the best candidate function between: ${signatures.join(', ')}`,
+      {
+        hint: 'Try renaming the parameters or the function itself in the database so function overloading can be resolved',
+      },
+    ),
   noTable: (schema: string, table: string, nearest: string | null) =>
     new AtollError(
       404,

@@ -28,22 +28,15 @@ import { readDirectives, writeCacheHeaders } from './answer/cache-headers.ts'
 import { answerAsSaid, createFunctionResponse } from './answer/function-response.ts'
 import { describeApi } from './answer/openapi.ts'
 import { answerOf, type ResponseInput, respond } from './answer/respond.ts'
-import { respondNoRow, respondValue } from './answer/respond-call.ts'
+import { respondNoRow, respondValue, respondValues } from './answer/respond-call.ts'
 import { respondWrite } from './answer/respond-write.ts'
 import { type Budget, openBudgets } from './ask/budget.ts'
 import { checkBodyOf, readBoundedBody } from './ask/check-body.ts'
 import { readKeyHeader, replayedHeader, writeKeyFor } from './ask/idempotency-key.ts'
-import { ranked } from './ask/media.ts'
+import { oneOf, ranked } from './ask/media.ts'
 import { mediaType, type Payload, type PayloadRow, parsePayload } from './ask/parse-payload.ts'
 import { parseRequest } from './ask/parse-request.ts'
-import {
-  canonicalLocation,
-  headersOf,
-  isOpenApi,
-  namesOf,
-  parametersOf,
-  singularOf,
-} from './ask/raw-request.ts'
+import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf } from './ask/raw-request.ts'
 import type { RestRequest } from './ask/request.ts'
 import { type Shape, shapeOf } from './ask/shape.ts'
 import { compileRead } from './compile/compile-read.ts'
@@ -64,6 +57,7 @@ import { checkCost, checkOperands, costOf } from './plan/check-budget.ts'
 import type { ReadPlan, WriteAction, WritePlan } from './plan/plan.ts'
 import { planRequest, planRows } from './plan/plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan/plan-write.ts'
+import { rangeOf } from './plan/range.ts'
 import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
 import type { AtollEnv, Engine, Visit } from './services.ts'
 import { CompileCache } from './shapes/compile-cache.ts'
@@ -269,11 +263,12 @@ export function createRest(
       visit.inner ? null : pending,
     )
     const { mayUndo, preferences } = called.terms
-    const isWrite = raw.method === 'POST' && !called.definition.stable && preferences.tx !== 'rollback'
+    const readOnly = raw.method !== 'POST' || called.definition.stable === true
+    const isWrite = !readOnly && preferences.tx !== 'rollback'
     const keyName = isWrite ? readKeyHeader(raw.headers) : null
     const runsFor = { account: accountOf(visit), name: `rpc/${name}` }
     if (keyName === null && !mayUndo) {
-      const databases = openAppDatabases(services, catalog, visit.later, null, runsFor)
+      const databases = openAppDatabases(services, catalog, visit.later, null, { ...runsFor, readOnly })
       const work = () => answerCall(visit, url, called, databases, createJobs(services, databases))
       return watched(runsFor, services, work)
     }
@@ -335,13 +330,21 @@ export function createRest(
       await writeInnerSession(visit, (write) => write(answer.headers), inner)
       return answer
     }
+    const { kind } = definition.returns
+    if (kind === 'scalars') {
+      const { parameters, operands } = shapeOf('', query, headersOf(raw))
+      const { root } = parseRequest('', parameters, { ...headersOf(raw), method: 'GET', accept: '' }, config)
+      const part = rangeOf(root, config.maxRows, operands)
+      return finish(respondValues(returned as readonly unknown[], terms, part, headersOnly))
+    }
     if (table === null) return finish(respondValue(returned, terms, headersOnly))
-    const one = definition.returns.kind === 'row'
+    const one = kind === 'row' || kind === 'record'
     const found = (one ? [returned].filter(Boolean) : returned) as readonly PayloadRow[]
     if (one && found.length === 0 && !terms.singular) return finish(respondNoRow(terms, headersOnly))
-    const headers = { ...headersOf(raw), method: 'GET', ...(one ? { accept: singularOf(raw) } : {}) }
+    const headers = { ...headersOf(raw), method: 'GET' }
     const shape = shapeOf(table.name, query, headers)
-    const request = parseRequest(table.name, shape.parameters, headers, config)
+    const parsed = parseRequest(table.name, shape.parameters, headers, config)
+    const request = one ? { ...parsed, media: oneOf(parsed.media) } : parsed
     const rights = new Rights(catalog, caller)
     const session = await openSession({ ...visit, inner }, true)
     const plan = planRows({ ...request, headersOnly }, table, catalog, rights, optionsFor(session))

@@ -3,28 +3,30 @@
  * @module
  */
 import { getTableName } from 'drizzle-orm'
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { z } from 'zod'
+import { tableOfRecord } from '../../db/catalog/build-catalog.ts'
 import type { Catalog, Table } from '../../db/catalog/catalog.ts'
 import type { Caller } from '../core/caller.ts'
 import type { CoreConfig } from '../core/config.ts'
-import { parseJson } from '../core/parse-json.ts'
+import { isRawNumber } from '../core/parse-json.ts'
 import type { PendingWork } from '../core/pending-work.ts'
 import type { Budget } from './ask/budget.ts'
-import { checkBodyOf, readBoundedBody } from './ask/check-body.ts'
-import { nearestName } from './ask/nearest-name.ts'
 import { parseFilter } from './ask/parse-filter.ts'
-import { mediaType, parsePayload } from './ask/parse-payload.ts'
 import { parsePreferences } from './ask/parse-preferences.ts'
-import { readLiteral, takesText } from './ask/read-literal.ts'
+import { argumentsOfBody, argumentsOfQuery, type Sent } from './ask/read-arguments.ts'
+import { readElements, readLiteral, takesText } from './ask/read-literal.ts'
 import type { RestConfig } from './config.ts'
-import type { AnyFunction, FunctionManifest } from './define-function.ts'
+import { type AnyFunction, type FunctionManifest, functionsNamed, namedArguments } from './define-function.ts'
 import { errors } from './errors.ts'
 import { type CallTerms, checkProfile, readTerms } from './plan/call-terms.ts'
+import { chooseFunction } from './plan/choose-function.ts'
 
 /** A call that is ready to be made. */
 export interface FunctionCall {
   readonly definition: AnyFunction
-  readonly input: Readonly<Record<string, unknown>>
-  /** The table whose rows it answers with, or null. */
+  readonly input: unknown
+  /** The table whose rows it answers with, or that has the columns of its records; or null. */
   readonly table: Table | null
   readonly terms: CallTerms
   /** The query's parameters that are no arguments: what to do with the rows. */
@@ -35,6 +37,9 @@ export interface FunctionCall {
 
 /** Parameters that say what to do with rows, and so are no arguments. */
 const rowParameters = /^(?:select|order|limit|offset|and|or|not\.and|not\.or)$/
+
+/** What answers with rows, which can be filtered and selected from. */
+const tableKinds: ReadonlySet<string> = new Set(['row', 'rows', 'record', 'records'])
 
 /** Finds the function, checks the caller's right to it and its arguments. */
 export async function readCall(
@@ -52,98 +57,77 @@ export async function readCall(
   checkProfile(raw, config)
   const preferences = parsePreferences(raw.headers.get('prefer') ?? '')
   const mayCall = ({ roles }: AnyFunction) => caller.role === 'service_role' || roles?.includes(caller.role)
+  const own = functionsNamed(functions, name)
+  const called = own.filter(mayCall)
   // Rights come first: of a function that the caller may not call, no argument is told.
-  if (Object.hasOwn(functions, name) && !mayCall(functions[name] as AnyFunction)) {
-    throw errors.deniedFunction(name, caller.signedIn)
-  }
-  const sent = await readArguments(name, raw, url, functions, config, budget, pending)
-  const callable = () => Object.fromEntries(Object.entries(functions).filter(([, known]) => mayCall(known)))
-  const definition = findFunction(name, sent, functions, callable, config)
-  if (raw.method !== 'POST' && !definition.stable) throw errors.rpcMethod(raw.method)
-  const parsed = definition.input.safeParse(fromText(definition, sent))
-  if (!parsed.success) throw errors.invalidArguments(name, parsed.error.issues)
+  if (own.length > 0 && called.length === 0) throw errors.deniedFunction(name, caller.signedIn)
+  const isPost = raw.method === 'POST'
+  const isArgument = isPost ? () => false : argumentsOf(called)
+  const sent = isPost
+    ? await argumentsOfBody(raw, url, bodyBytesOf(called, budget), budget, config.maxBodyBytes, pending)
+    : argumentsOfQuery(url, isArgument)
+  const definition = chooseFunction(name, sent, callableOf(functions, mayCall), config.schema)
+  // What it does beside its databases, nobody can keep it from.
+  if (!isPost && !definition.stable && definition.undoable === false) throw errors.rpcMethod(raw.method)
   return {
     definition,
-    input: parsed.data,
+    input: inputOf(name, definition, sent),
     table: tableOf(definition, catalog),
     terms: readTerms(name, definition, raw, preferences, config),
     body: sent.body,
-    query: rowQuery(url, raw.method === 'POST' ? () => false : argumentsOf(definition)),
+    query: rowQuery(url, isArgument),
   }
 }
 
-/** OPTIONS without CORS: which methods a function answers. */
+/** OPTIONS without CORS: which methods a function is offered for. */
 export function methodsOfFunction(
   name: string,
   functions: FunctionManifest,
   config: RestConfig & CoreConfig,
 ): string {
-  const definition = Object.hasOwn(functions, name) ? functions[name] : undefined
-  if (!definition)
+  const own = functionsNamed(functions, name)
+  if (own.length === 0)
     throw errors.noFunction(
       `Could not find the function ${config.schema}.${name} in the schema cache`,
       null,
       null,
     )
-  return definition.stable ? 'OPTIONS,GET,HEAD,POST' : 'OPTIONS,POST'
+  return own.some(({ stable }) => stable) ? 'OPTIONS,GET,HEAD,POST' : 'OPTIONS,POST'
 }
 
-interface Sent {
-  readonly values: Readonly<Record<string, unknown>>
-  /** True when all values are text, as from a query or a form. */
-  readonly textual: boolean
-  readonly isJson: boolean
-  readonly body: string
-}
-
-async function readArguments(
-  name: string,
-  raw: Request,
-  url: URL,
+/** The functions that a caller may call. */
+function callableOf(
   functions: FunctionManifest,
-  config: RestConfig & CoreConfig,
-  budget: Budget,
-  pending: PendingWork | null,
-): Promise<Sent> {
-  const known = Object.hasOwn(functions, name) ? functions[name] : undefined
-  if (raw.method !== 'POST') {
-    const isArgument = argumentsOf(known)
-    const values = Object.fromEntries(
-      [...url.searchParams].filter(([key, value]) => key !== 'apikey' && isArgument(key, value)),
-    )
-    return { values, textual: true, isJson: false, body: '' }
-  }
-  const type = mediaType(raw.headers.get('content-type') ?? '')
-  const bodyBytes = known?.maxBodyBytes ?? budget.bodyBytes
-  const text = await readBoundedBody(raw, { ...budget, bodyBytes }, config.maxBodyBytes, pending)
-  // Arguments are no rows: an argument may be a list of as many values as the body may hold.
-  const bounds = { ...budget, bodyRows: budget.bodyValues }
-  await checkBodyOf(raw, text, type === 'application/json', bounds, pending)
-  if (type === 'application/json') {
-    const values = text === '' ? {} : parseJson(text)
-    if (typeof values !== 'object' || values === null || Array.isArray(values)) {
-      throw errors.invalidBody('Empty or invalid json')
-    }
-    return { values: values as Record<string, unknown>, textual: false, isJson: true, body: text }
-  }
-  if (type === 'text/csv' || type === 'application/x-www-form-urlencoded') {
-    return { values: parsePayload(text, type, null).rows[0] ?? {}, textual: true, isJson: false, body: text }
-  }
-  throw errors.contentType(type)
+  mayCall: (definition: AnyFunction) => boolean | undefined,
+): FunctionManifest {
+  const entries = Object.keys(functions).map(
+    (name) => [name, functionsNamed(functions, name).filter(mayCall)] as const,
+  )
+  return Object.fromEntries(entries.filter(([, own]) => own.length > 0))
+}
+
+/** The most that a body may have: as it is read before it is known which function is meant, the most of all. */
+function bodyBytesOf(called: readonly AnyFunction[], budget: Budget): number {
+  return Math.max(
+    ...called.map(({ maxBodyBytes }) => maxBodyBytes ?? budget.bodyBytes),
+    called.length ? 0 : budget.bodyBytes,
+  )
 }
 
 /**
  * Tells a query's arguments from what is asked of the rows: filters, too, where there are rows. One that is named like an argument and
  * reads as a filter is one, unless the argument can be just that.
  */
-function argumentsOf(definition: AnyFunction | undefined): (key: string, value: string) => boolean {
-  const filters = definition && (definition.returns.kind === 'rows' || definition.returns.kind === 'row')
+function argumentsOf(called: readonly AnyFunction[]): (key: string, value: string) => boolean {
+  const filters = called.some(({ returns }) => tableKinds.has(returns.kind))
   if (!filters) return (key) => !rowParameters.test(key)
-  const { shape } = definition.input
   return (key, value) => {
-    if (rowParameters.test(key) || !Object.hasOwn(shape, key)) return false
-    const schema = shape[key]
-    return !isFilter(value) || (schema !== undefined && takesText(schema, value))
+    if (rowParameters.test(key)) return false
+    const types = called
+      .map((definition) => namedArguments(definition))
+      .filter((own) => Object.hasOwn(own, key))
+    if (types.length === 0) return !isFilter(value)
+    return !isFilter(value) || types.some((own) => takesText(own[key] as z.ZodType, value))
   }
 }
 
@@ -156,64 +140,53 @@ function isFilter(value: string): boolean {
   }
 }
 
-/** PostgREST's answer when no function has this name and these arguments. */
-function findFunction(
-  name: string,
-  sent: Sent,
-  functions: FunctionManifest,
-  callable: () => FunctionManifest,
-  config: RestConfig & CoreConfig,
-): AnyFunction {
-  const definition = Object.hasOwn(functions, name) ? functions[name] : undefined
-  const names = Object.keys(sent.values)
-  const isKnown = definition && names.every((key) => Object.hasOwn(definition.input.shape, key))
-  const lacks =
-    definition &&
-    Object.entries(definition.input.shape).some(
-      ([key, schema]) => !names.includes(key) && !schema.safeParse(undefined).success,
-    )
-  if (definition && isKnown && !lacks) return definition
-  const full = `${config.schema}.${name}`
-  const list = names.join(', ')
-  const called = names.length === 0 ? `${full} without parameters` : `${full}(${list})`
-  const searched =
-    names.length === 0
-      ? `${full} without parameters`
-      : `${full} with parameter${names.length > 1 ? 's' : ''} ${list}`
-  const orBody = sent.isJson && names.length > 0 ? ' or with a single unnamed json/jsonb parameter' : ''
-  throw errors.noFunction(
-    `Could not find the function ${called} in the schema cache`,
-    `Searched for the function ${searched}${orBody}, but no matches were found in the schema cache.`,
-    hintFor(name, names, callable(), config),
-  )
-}
-
-function hintFor(
-  name: string,
-  names: readonly string[],
-  functions: FunctionManifest,
-  config: RestConfig & CoreConfig,
-): string | null {
-  const nearest = Object.hasOwn(functions, name) ? name : nearestName(name, Object.keys(functions))
-  if (nearest === null) return null
-  const parameters = Object.keys(functions[nearest]?.input.shape ?? {})
-  const shown =
-    nearest === name && names.length > 0 && parameters.length > 0 ? `(${parameters.join(', ')})` : ''
-  return `Perhaps you meant to call the function ${config.schema}.${nearest}${shown}`
-}
-
-/** Text becomes numbers, booleans, arrays, objects where the function takes those. */
-function fromText(definition: AnyFunction, { values, textual }: Sent): Readonly<Record<string, unknown>> {
-  if (!textual) return values
-  const entries = Object.entries(values).map(([key, value]) => {
-    const schema = definition.input.shape[key]
-    return [key, schema === undefined || typeof value !== 'string' ? value : readLiteral(schema, value)]
+/** What the function is given. @throws AtollError 22023 for arguments that it does not take */
+function inputOf(name: string, definition: AnyFunction, { named, textual, whole }: Sent): unknown {
+  const { input, variadic } = definition
+  if ('body' in input) {
+    const value = whole.kind === 'json' ? plainNumbers(whole.value) : whole.value
+    const parsed = input.schema.safeParse(value)
+    if (!parsed.success) throw errors.invalidArguments(name, parsed.error.issues)
+    return parsed.data
+  }
+  const types = namedArguments(definition)
+  const entries = Object.entries(named ?? {}).map(([key, value]) => {
+    const type = types[key] as z.ZodType
+    if (!textual) return [key, numbersFor(type, value)]
+    const texts = value as readonly string[]
+    // One text may be a whole array: `{a,b}`.
+    if (key === variadic && !(texts.length === 1 && /^\s*\{/.test(texts[0] as string)))
+      return [key, readElements(type, texts)]
+    return [key, readLiteral(type, texts.at(-1) as string)]
   })
-  return Object.fromEntries(entries)
+  const parsed = input.safeParse(Object.fromEntries(entries))
+  if (!parsed.success) throw errors.invalidArguments(name, parsed.error.issues)
+  return parsed.data
 }
 
-function tableOf(definition: AnyFunction, catalog: Catalog): Table | null {
-  const { returns } = definition
+/** Numbers as JavaScript has them; whole ones with more digits than it keeps as a BigInt, where the argument takes that. */
+function numbersFor(type: z.ZodType, value: unknown): unknown {
+  if (!isRawNumber(value)) return plainNumbers(value)
+  const exact = /^-?\d+$/.test(value.rawJSON) ? BigInt(value.rawJSON) : null
+  return exact !== null && type.safeParse(exact).success ? exact : Number(value.rawJSON)
+}
+
+function plainNumbers(value: unknown): unknown {
+  if (isRawNumber(value)) return Number(value.rawJSON)
+  if (Array.isArray(value)) return value.map(plainNumbers)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainNumbers(inner)]))
+}
+
+const recordTables = new WeakMap<SQLiteTable, Table>()
+
+/** The table whose columns the rows of a function have; null when it answers with no rows. */
+function tableOf({ returns }: AnyFunction, catalog: Catalog): Table | null {
+  if (returns.kind === 'record' || returns.kind === 'records') {
+    const known = recordTables.get(returns.table) ?? tableOfRecord(returns.table)
+    recordTables.set(returns.table, known)
+    return known
+  }
   if (returns.kind !== 'row' && returns.kind !== 'rows') return null
   const name = getTableName(returns.table)
   const table = catalog.tables.get(name)
@@ -225,5 +198,7 @@ function tableOf(definition: AnyFunction, catalog: Catalog): Table | null {
 }
 
 function rowQuery(url: URL, isArgument: (key: string, value: string) => boolean): URLSearchParams {
-  return new URLSearchParams([...url.searchParams].filter(([key, value]) => !isArgument(key, value)))
+  return new URLSearchParams(
+    [...url.searchParams].filter(([key, value]) => key !== 'columns' && !isArgument(key, value)),
+  )
 }

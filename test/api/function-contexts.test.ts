@@ -24,7 +24,7 @@ import { clean, errorOf, first } from '../support/write-client.ts'
 /** What the function under test does, and with what it is given. */
 let behave: (context: FunctionContext<{ n?: number | undefined }>) => unknown = () => null
 const input = z.object({ n: z.int().optional() })
-const common = { input, roles: ['anon'], stable: true }
+const common = { input, roles: ['anon'] }
 const run = async (context: FunctionContext<{ n?: number | undefined }>) => behave(context)
 
 const functions: FunctionManifest = {

@@ -97,7 +97,7 @@ describe('a write that would show more than an answer may have', () => {
     expect(await ask('PATCH', '?id=gte.1', { title: 'new' }, shown)).toMatchObject(tooMuch)
     expect(await ask('DELETE', '?id=gte.1', undefined, shown)).toMatchObject(tooMuch)
     expect((await ask('GET', '?select=title')).said).toBe(
-      JSON.stringify(Array(5).fill({ title: 'old' })).replaceAll('},', '},\n '),
+      JSON.stringify(Array(5).fill({ title: 'old' })).replaceAll('},', '}, \n '),
     )
     // Each row has what the payload sets, too.
     expect(await ask('PATCH', '?id=gte.1&select=title', { title: 'y'.repeat(800_000) }, shown)).toMatchObject(

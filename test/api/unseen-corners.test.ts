@@ -314,7 +314,7 @@ describe('what a caller may do', () => {
       ],
     }
     const undone = await ask({ ...merge, prefer: `${full},resolution=merge-duplicates,tx=rollback` })
-    expect(undone).toContain('[{"id":1,"name":"m"},\n {"id":60,"name":"n"}]')
+    expect(undone).toContain('[{"id":1,"name":"m"}, \n {"id":60,"name":"n"}]')
     expect(undone).toMatch(/^201/)
   })
 
@@ -325,7 +325,7 @@ describe('what a caller may do', () => {
     }
     const ask = asker(tablesWith({ select: nested, update: nested }))
     await world(true)
-    expect(await ask({ path: 'people?select=id&order=id' })).toContain('[{"id":1},\n {"id":2}]')
+    expect(await ask({ path: 'people?select=id&order=id' })).toContain('[{"id":1}, \n {"id":2}]')
     expect(
       await ask({ method: 'PATCH', path: 'people?id=gte.0', body: { name: 'x' }, prefer: 'count=exact' }),
     ).toContain('0-1/2')

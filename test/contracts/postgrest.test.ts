@@ -10,7 +10,7 @@ import { declined } from './postgrest/declined.ts'
 import { spreadable } from './postgrest/spread-rows.ts'
 
 /** PostgREST's own cases are not part of this project; where they lie beside it, they are run. */
-const folder = join(root, '..', 'shared', 'conformance')
+const folder = join(root, '..', 'shared', 'postgrest')
 const present = existsSync(join(folder, 'cases.json'))
 
 interface Case {

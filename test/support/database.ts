@@ -333,6 +333,7 @@ export type Database = {
           milliseconds: number
           bytes: number | null
           unit_price: number
+          minutes: number | null
         }
         Insert: {
           id?: number
@@ -361,7 +362,7 @@ export type Database = {
     }
     Views: { [_ in never]: never }
     Functions: {
-      best_sellers: { Args: { genre_id?: number; count?: number }; Returns: Database['public']['Tables']['tracks']['Row'][] }
+      best_sellers: { Args: { genre_id?: number; count?: number }; Returns: Database['public']['Tables']['tracks']['Row'][]; SetofOptions: { from: '*'; to: 'tracks'; isOneToOne: false; isSetofReturn: true } }
       playing_time: { Args: { playlist_id: number }; Returns: Json }
     }
     Enums: { [_ in never]: never }

@@ -4,9 +4,17 @@
  */
 import { getTableName } from 'drizzle-orm'
 import { z } from 'zod'
+import { tableOfRecord } from '../../../db/catalog/build-catalog.ts'
 import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
-import type { AnyFunction, FunctionManifest } from '../define-function.ts'
+import {
+  type AnyFunction,
+  type FunctionManifest,
+  functionsNamed,
+  namedArguments,
+  type Returns,
+} from '../define-function.ts'
+import { isRequired } from '../plan/choose-function.ts'
 
 const types: Readonly<Record<ColumnType, string>> = {
   integer: 'number',
@@ -25,7 +33,12 @@ export function databaseTypes(catalog: Catalog, functions: FunctionManifest, sch
   const all = [...catalog.tables.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   const tables = all.filter((table) => table.kind === 'table').map((table) => tableType(table, true))
   const views = all.filter((table) => table.kind === 'view').map((table) => tableType(table, false))
-  const calls = Object.entries(functions).map(([name, definition]) => functionType(name, definition, schema))
+  const calls = Object.keys(functions).map((name) => {
+    const overloads = functionsNamed(functions, name).map((definition) =>
+      functionType(definition, catalog, schema),
+    )
+    return `${key(name)}: ${overloads.join(' | ')}`
+  })
   return `export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
 
 export type Database = {
@@ -43,7 +56,11 @@ export type Database = {
 
 function tableType(table: Table, writable: boolean): string {
   const columns = storedColumns(table)
-  const row = columns.map((column) => `${key(column.name)}: ${typeOf(column)}`)
+  const computed = [...table.columns.values()].filter((column) => !columns.includes(column))
+  const row = [
+    ...columns.map((column) => `${key(column.name)}: ${typeOf(column)}`),
+    ...computed.map((column) => `${key(column.name)}: ${typeOf({ ...column, nullable: true })}`),
+  ]
   const set = columns.filter((column) => !column.generated)
   const insert = set.map((column) => {
     const optional = column.nullable || column.default !== null
@@ -63,24 +80,62 @@ function tableType(table: Table, writable: boolean): string {
   return `${key(table.name)}: ${block(parts, 8)}`
 }
 
-function functionType(name: string, { input, returns }: AnyFunction, schema: string): string {
-  const args = Object.entries(input.shape).map(([argument, type]) => {
-    const optional = type.safeParse(undefined).success
-    return `${key(argument)}${optional ? '?' : ''}: ${jsonType(z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }))}`
-  })
-  const rowType = (table: Parameters<typeof getTableName>[0]) =>
-    `Database[${quote(schema)}]['Tables'][${quote(getTableName(table))}]['Row']`
-  const answers = {
-    scalar: () => 'Json',
-    nothing: () => 'undefined',
-    row: () => (returns.kind === 'row' ? `${rowType(returns.table)} | null` : 'never'),
-    rows: () => (returns.kind === 'rows' ? `${rowType(returns.table)}[]` : 'never'),
-  }
-  const taken = args.length === 0 ? 'Record<PropertyKey, never>' : `{ ${args.join('; ')} }`
-  return `${key(name)}: { Args: ${taken}; Returns: ${answers[returns.kind]()} }`
+function functionType(definition: AnyFunction, catalog: Catalog, schema: string): string {
+  const args = Object.entries(namedArguments(definition)).map(
+    ([argument, type]) => `${key(argument)}${isRequired(type) ? '' : '?'}: ${zodType(type)}`,
+  )
+  const { input, returns } = definition
+  const named = args.length === 0 ? 'Record<PropertyKey, never>' : `{ ${args.join('; ')} }`
+  const taken = 'body' in input ? (input.body === 'json' ? zodType(input.schema) : 'string') : named
+  return `{ Args: ${taken}; ${answerType(returns, catalog, schema)} }`
 }
 
-function jsonType(schema: { type?: unknown }): string {
+function answerType(returns: Returns, catalog: Catalog, schema: string): string {
+  switch (returns.kind) {
+    case 'scalar':
+      return `Returns: ${returns.type ? zodType(returns.type) : 'Json'}`
+    case 'scalars':
+      return `Returns: (${returns.type ? zodType(returns.type) : 'Json'})[]`
+    case 'nothing':
+      return 'Returns: undefined'
+    case 'record':
+    case 'records': {
+      const columns = [...tableOfRecord(returns.table).columns.values()]
+      const shown = `{ ${columns.map((column) => `${key(column.name)}: ${typeOf(column)}`).join('; ')} }`
+      return `Returns: ${shown}${returns.kind === 'records' ? '[]' : ' | null'}`
+    }
+    case 'row':
+    case 'rows': {
+      const table = getTableName(returns.table)
+      const name = quote(table)
+      const isSet = returns.kind === 'rows'
+      const where = catalog.tables.get(table)?.kind === 'view' ? 'Views' : 'Tables'
+      const row = `Database[${quote(schema)}]['${where}'][${name}]['Row']`
+      // What tells clients that the answer can be embedded from and filtered as the table is.
+      const options = `from: '*'; to: ${name}; isOneToOne: ${!isSet}; isSetofReturn: ${isSet}`
+      return `Returns: ${row}${isSet ? '[]' : ' | null'}; SetofOptions: { ${options} }`
+    }
+  }
+}
+
+function zodType(type: z.ZodType): string {
+  return jsonType(z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }) as JsonSchema)
+}
+
+interface JsonSchema {
+  readonly type?: unknown
+  readonly enum?: readonly unknown[]
+  readonly const?: unknown
+  readonly items?: unknown
+  readonly anyOf?: readonly JsonSchema[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+}
+
+function jsonType(schema: JsonSchema): string {
+  if (schema.enum) return schema.enum.map((one) => JSON.stringify(one)).join(' | ')
+  if (schema.const !== undefined) return JSON.stringify(schema.const)
+  if (schema.anyOf) return [...new Set(schema.anyOf.map(jsonType))].join(' | ')
   switch (schema.type) {
     case 'integer':
     case 'number':
@@ -89,6 +144,18 @@ function jsonType(schema: { type?: unknown }): string {
       return 'string'
     case 'boolean':
       return 'boolean'
+    case 'null':
+      return 'null'
+    case 'array':
+      return schema.items ? `(${jsonType(schema.items as JsonSchema)})[]` : 'Json[]'
+    case 'object': {
+      const named = Object.entries(schema.properties ?? {})
+      if (named.length === 0) return 'Json'
+      const fields = named.map(
+        ([name, inner]) => `${key(name)}${schema.required?.includes(name) ? '' : '?'}: ${jsonType(inner)}`,
+      )
+      return `{ ${fields.join('; ')} }`
+    }
     default:
       return 'Json'
   }

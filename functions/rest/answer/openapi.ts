@@ -4,13 +4,19 @@
  * @module
  */
 
-import { z } from 'zod'
 import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { operations as allOperations } from '../../../db/catalog/grants.ts'
 import type { Operation } from '../../../db/catalog/policy.ts'
 import type { Rights } from '../../access/area.ts'
 import type { RestConfig } from '../config.ts'
-import type { AnyFunction, FunctionManifest } from '../define-function.ts'
+import {
+  type AnyFunction,
+  type FunctionManifest,
+  functionsNamed,
+  namedArguments,
+} from '../define-function.ts'
+import { isRequired } from '../plan/choose-function.ts'
+import { argumentSchema } from './argument-schema.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -36,9 +42,10 @@ export function describeApi(
   const tables = [...catalog.tables.values()]
     .filter((table) => operationsOf(table, rights).length > 0)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-  const callable = Object.entries(functions).filter(
-    ([, { roles }]) => rights.unbounded || roles?.includes(rights.caller.role),
-  )
+  const mayCall = ({ roles }: AnyFunction) => rights.unbounded || roles?.includes(rights.caller.role)
+  const callable = Object.keys(functions)
+    .map((name): [string, AnyFunction[]] => [name, functionsNamed(functions, name).filter(mayCall)])
+    .filter(([, own]) => own.length > 0)
   return {
     swagger: '2.0',
     info: {
@@ -49,21 +56,23 @@ export function describeApi(
     basePath: '/rest/v1',
     consumes: mediaTypes,
     produces: mediaTypes,
-    securityDefinitions: { apikey: { type: 'apiKey', in: 'header', name: 'apikey' } },
-    security: [{ apikey: [] }],
+    ...(config.openapiSecurity ? security : {}),
     externalDocs: {
       description: 'PostgREST Documentation',
       url: 'https://postgrest.org/en/latest/references/api.html',
     },
     paths: {
       ...Object.fromEntries(tables.map((table) => [`/${table.name}`, operations(table, rights)])),
-      ...Object.fromEntries(
-        callable.map(([name, definition]) => [`/rpc/${name}`, functionOperations(name, definition)]),
-      ),
+      ...Object.fromEntries(callable.map(([name, own]) => [`/rpc/${name}`, functionOperations(name, own)])),
     },
     definitions: Object.fromEntries(tables.map((table) => [table.name, definition(table, rights)])),
     parameters: sharedParameters,
   }
+}
+
+const security = {
+  securityDefinitions: { apikey: { type: 'apiKey', in: 'header', name: 'apikey' } },
+  security: [{ apikey: [] }],
 }
 
 const mediaTypes = [
@@ -136,18 +145,44 @@ function operations(table: Table, rights: Rights): Schema {
   return Object.assign({}, ...granted.map((operation) => described[operation]()))
 }
 
-/** Zod describes its own JSON Schema; functions that only read can be called with GET as well. */
-function functionOperations(name: string, definition: AnyFunction): Schema {
-  const { $schema: _, ...schema } = z.toJSONSchema(definition.input, { io: 'input', unrepresentable: 'any' })
+/**
+ * A function, and which methods it is offered for. Several of one name are described as the one with the most arguments: the format has one
+ * operation for each path and method.
+ */
+function functionOperations(name: string, own: readonly AnyFunction[]): Schema {
+  const count = (definition: AnyFunction) => Object.keys(namedArguments(definition)).length
+  const widest = own.reduce((best, one) => (count(one) > count(best) ? one : best))
   const operation = (parameters: readonly Schema[]): Schema => ({
     tags: [`(rpc) ${name}`],
     summary: `Call ${name}`,
     parameters,
-    responses: { 200: { description: 'What the function answers' } },
+    produces: ['application/json', 'application/vnd.pgrst.object+json'],
+    responses: { 200: { description: 'OK' } },
   })
-  const post = operation([{ name: 'args', in: 'body', required: true, schema }])
-  const names = Object.keys(definition.input.shape)
-  return definition.stable ? { get: operation(names.map((key) => query(key, 'Argument'))), post } : { post }
+  const post = operation([{ name: 'args', in: 'body', required: true, schema: bodySchema(widest) }])
+  const stable = own.filter((definition) => definition.stable)
+  if (stable.length === 0) return { post }
+  const shown = stable.reduce((best, one) => (count(one) > count(best) ? one : best))
+  const parameters = Object.entries(namedArguments(shown)).map(([key, type]) => ({
+    ...argumentSchema(type),
+    name: key,
+    in: 'query',
+    required: isRequired(type),
+    ...(key === shown.variadic ? { collectionFormat: 'multi' } : {}),
+  }))
+  return { get: operation(parameters), post }
+}
+
+function bodySchema(definition: AnyFunction): Schema {
+  const { input } = definition
+  if ('body' in input) return argumentSchema(input.schema)
+  const types = Object.entries(namedArguments(definition))
+  const required = types.filter(([, type]) => isRequired(type)).map(([key]) => key)
+  return {
+    type: 'object',
+    ...(required.length === 0 ? {} : { required }),
+    properties: Object.fromEntries(types.map(([key, type]) => [key, argumentSchema(type)])),
+  }
 }
 
 function filters(table: Table): Schema[] {
@@ -176,11 +211,11 @@ function definition(table: Table, rights: Rights): Schema {
   const known = new Set(withColumns.flatMap((operation) => [...rights.columns(table, operation)]))
   const columns = [...table.columns.values()].filter((column) => known.has(column.name))
   const { relations } = rights.seen(table)
+  const required = columns.filter((column) => !column.nullable && column.default === null)
   return {
     type: 'object',
-    required: columns
-      .filter((column) => !column.nullable && column.default === null)
-      .map((column) => column.name),
+    // The format takes no list of none.
+    ...(required.length === 0 ? {} : { required: required.map(({ name }) => name) }),
     properties: Object.fromEntries(
       columns.map((column) => [column.name, property({ ...table, relations }, column)]),
     ),

@@ -3,7 +3,8 @@
  * @module
  */
 
-import { valueBody } from '../ask/value-media.ts'
+import { type ValueMedia, valueBody } from '../ask/value-media.ts'
+import { errors } from '../errors.ts'
 import type { CallTerms } from '../plan/call-terms.ts'
 import { appliedPreferences, contentRange } from './respond.ts'
 
@@ -28,6 +29,32 @@ export function respondValue(value: unknown, terms: CallTerms, headersOnly: bool
     'Content-Range': contentRange(0, 1, preferences.count ? 1 : null),
   }
   return new Response(headersOnly ? null : body, { headers })
+}
+
+/**
+ * A list of values, or the part of it that is asked for.
+ *
+ * @throws AtollError `PGRST103` when the range begins after the last, `PGRST116` when one value is asked for and there is not one
+ */
+export function respondValues(
+  values: readonly unknown[],
+  terms: CallTerms,
+  { offset, limit }: { readonly offset: number; readonly limit: number | null },
+  headersOnly: boolean,
+): Response {
+  const media = terms.media as ValueMedia
+  const total = terms.preferences.count ? values.length : null
+  if (total !== null && offset > total) throw errors.rangeBeyond(offset, total)
+  const shown = values.slice(offset, limit === null ? undefined : offset + limit)
+  const isOne = media.contentType.startsWith('application/vnd.pgrst.object')
+  if (isOne && shown.length !== 1) throw errors.notSingular(shown.length)
+  const headers = {
+    ...headersFor(terms),
+    'Content-Type': media.contentType,
+    'Content-Range': contentRange(offset, shown.length, total),
+  }
+  const body = headersOnly ? null : valueBody(isOne ? shown[0] : shown, media)
+  return new Response(body, { status: total !== null && shown.length < total ? 206 : 200, headers })
 }
 
 /** For a row that is not there, or that the request's filters leave out. */

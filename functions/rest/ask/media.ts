@@ -38,6 +38,11 @@ export function chooseMedia(accept: string): Media {
   throw errors.mediaType(accept)
 }
 
+/** Of a function that answers with one row, which is no array of one. */
+export function oneOf(media: Media): Media {
+  return media.kind === 'array' ? { ...media, kind: 'object' } : media
+}
+
 /** Media ranges by falling quality (RFC 9110, 12.5.1); those of quality 0 are left out. */
 export function ranked(accept: string): string[] {
   return accept

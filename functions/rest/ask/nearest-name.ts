@@ -17,6 +17,37 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best
 }
 
+/**
+ * The text most like another, with which it shares two or three characters in a row, when it is at least a third alike (PostgREST's bound for
+ * functions and their arguments), else null.
+ */
+export function closestText(text: string, candidates: readonly string[]): string | null {
+  if (text.length > 200) return null
+  for (const size of [3, 2]) {
+    const own = pieces(text, size)
+    let best: string | null = null
+    let bestLikeness = 0.33
+    for (const candidate of candidates) {
+      if (![...pieces(candidate, size)].some((piece) => own.has(piece))) continue
+      const likeness = 1 - editDistance(text, candidate) / Math.max(text.length, candidate.length)
+      if (likeness > bestLikeness) {
+        best = candidate
+        bestLikeness = likeness
+      }
+    }
+    if (best !== null) return best
+  }
+  return null
+}
+
+/** Runs of letters, digits, commas and spaces, with its ends marked. */
+function pieces(text: string, size: number): Set<string> {
+  const plain = `-${text.toLowerCase().replace(/[^\p{L}\p{N}, ]+/gu, '')}-`
+  return new Set(
+    Array.from({ length: Math.max(0, plain.length - size + 1) }, (_, i) => plain.slice(i, i + size)),
+  )
+}
+
 /** Levenshtein's distance, with one row of memory. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)

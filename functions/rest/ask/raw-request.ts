@@ -23,12 +23,6 @@ export function namesOf(raw: Request): [table: string, name?: string] {
   }
 }
 
-/** A function of one row answers with an object, as long as the client takes JSON. */
-export function singularOf(raw: Request): string {
-  const accept = raw.headers.get('accept') ?? '*/*'
-  return /json|\*\/\*/.test(accept) ? 'application/vnd.pgrst.object+json' : accept
-}
-
 export function isOpenApi(range: string): boolean {
   const [type] = range.split(';')
   return ['*/*', 'application/*', 'application/json', 'application/openapi+json'].includes(type as string)

@@ -9,10 +9,26 @@ type Schema = Pick<z.ZodType, 'safeParse'>
 
 /** @returns the text itself when the schema takes none of it */
 export function readLiteral(schema: Schema, text: string): unknown {
+  if (takesAnything(schema)) {
+    const json = parsed(text)
+    return json === undefined ? text : json
+  }
   for (const value of readings(text)) {
     if (value !== undefined && schema.safeParse(value).success) return value
   }
   return parsed(text) ?? text
+}
+
+/** The elements of an array that come one by one. */
+export function readElements(schema: Schema, texts: readonly string[]): unknown[] {
+  const asRead = (read: (text: string) => unknown) => texts.map((text) => read(text) ?? text)
+  const ways = [(text: string) => text, parsed, booleanOf].map(asRead)
+  return ways.find((elements) => schema.safeParse(elements).success) ?? [...texts]
+}
+
+/** Whether a schema is for JSON of any kind: then a text is read as such. */
+function takesAnything(schema: Schema): boolean {
+  return ['a', {}, [0], true].every((value) => schema.safeParse(value).success)
 }
 
 /** Whether an argument can be what a text says. */

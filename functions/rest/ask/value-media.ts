@@ -13,15 +13,41 @@ export interface ValueMedia {
   readonly accept: string
 }
 
-/** @throws AtollError `PGRST107` when there is none that the client takes */
-export function chooseValueMedia(accept: string): ValueMedia {
+/**
+ * @param own the media type that the function declares of its value; `*\/*` for any
+ * @throws AtollError `PGRST107` when there is none that the client takes
+ */
+export function chooseValueMedia(accept: string, own: string | null): ValueMedia {
+  if (own === '*/*') {
+    return { kind: 'bytes', nullsStripped: false, contentType: 'application/octet-stream', accept }
+  }
   if (accept === '') return json('application/json', false, accept)
   for (const range of ranked(accept)) {
-    const media = mediaFor(range, accept)
+    const media = ownMedia(range, accept, own) ?? mediaFor(range, accept)
     if (media) return media
   }
   throw errors.mediaType(accept)
 }
+
+/** A list of values has no form but JSON. */
+export function chooseListMedia(accept: string): ValueMedia {
+  if (accept === '') return json('application/json', false, accept)
+  for (const range of ranked(accept)) {
+    const media = mediaFor(range, accept)
+    if (media?.kind === 'json') return media
+  }
+  throw errors.mediaType(accept)
+}
+
+function ownMedia(range: string, accept: string, own: string | null): ValueMedia | null {
+  const [type = ''] = range.split(';')
+  if (own === null || (type !== own && type !== `${own.split('/')[0]}/*`)) return null
+  const contentType = withCharset.has(own) ? `${own}; charset=utf-8` : own
+  return { kind: 'bytes', nullsStripped: false, contentType, accept }
+}
+
+/** Types of text whose charset PostgREST names. */
+const withCharset: ReadonlySet<string> = new Set(['text/plain', 'text/csv', 'text/xml', 'application/xml'])
 
 function mediaFor(range: string, accept: string): ValueMedia | null {
   const [type = '', ...parameters] = range.split(';')

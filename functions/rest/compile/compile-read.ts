@@ -52,8 +52,8 @@ export function compileRead(plan: ReadPlan): CompiledRead {
   }
 }
 
-/** What rows of an array are joined by. */
-export const rowSeparator = ',\n '
+/** What rows of an array are joined by, as PostgreSQL's json_agg does. */
+export const rowSeparator = ', \n '
 
 /**
  * All rows in one: their texts joined in its column `r`, their number in `n`. Joining in the database is much cheaper than carrying

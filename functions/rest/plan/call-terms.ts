@@ -7,7 +7,7 @@
 import { chooseMedia } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import { headersOf } from '../ask/raw-request.ts'
-import { chooseValueMedia, type ValueMedia } from '../ask/value-media.ts'
+import { chooseListMedia, chooseValueMedia, type ValueMedia } from '../ask/value-media.ts'
 import type { RestConfig } from '../config.ts'
 import type { AnyFunction } from '../define-function.ts'
 import { errors } from '../errors.ts'
@@ -35,19 +35,25 @@ export function readTerms(
 ): CallTerms {
   const preferences = config.txRollback ? preferred : { ...preferred, tx: null }
   const { kind } = definition.returns
-  if (preferences.maxAffected !== null && kind !== 'rows') throw errors.maxAffectedOfOne()
+  const isSet = kind === 'rows' || kind === 'records'
+  if (preferences.maxAffected !== null && !isSet) throw errors.maxAffectedOfOne()
   const accept = raw.headers.get('accept') ?? ''
-  const media = kind === 'scalar' ? chooseValueMedia(accept) : null
-  const singular = (kind === 'rows' || kind === 'row') && chooseMedia(accept).kind === 'object'
+  const media = mediaOf(definition, accept)
+  const singular = (isSet || kind === 'row' || kind === 'record') && chooseMedia(accept).kind === 'object'
   const isAsked =
     preferences.tx === 'rollback' ||
     preferences.maxAffected !== null ||
     singular ||
     // Whether it fits is seen when it is there.
     (media !== null && media.kind !== 'json')
-  const mayUndo = isAsked && !definition.stable
+  const mayUndo = isAsked && raw.method === 'POST' && !definition.stable
   if (mayUndo && definition.undoable === false) throw errors.notUndoable(name)
   return { preferences, media, singular, mayUndo }
+}
+
+function mediaOf({ returns }: AnyFunction, accept: string): ValueMedia | null {
+  if (returns.kind === 'scalar') return chooseValueMedia(accept, returns.media)
+  return returns.kind === 'scalars' ? chooseListMedia(accept) : null
 }
 
 /** @throws AtollError `PGRST106` when another schema is asked for than there is */

@@ -5,7 +5,7 @@ import type { ResourcePlan } from './plan.ts'
 
 /** The range that a request asks of merged rows. */
 export function rangeOf(
-  { limit, offset }: ResourcePlan,
+  { limit, offset }: Pick<ResourcePlan, 'limit' | 'offset'>,
   maxRows: number | null,
   operands: readonly string[],
 ): { readonly offset: number; readonly limit: number | null } {

@@ -20,6 +20,7 @@ export interface SuiteConfig {
   readonly 'db-max-rows'?: number
   readonly 'url-use-legacy-target-names'?: boolean
   readonly 'openapi-mode'?: string
+  readonly 'openapi-security-active'?: boolean
   readonly 'db-plan-enabled'?: boolean
   readonly 'db-anon-role'?: string | null
   readonly 'jwt-secret'?: string | null
@@ -36,6 +37,7 @@ export function configFor(suite: SuiteConfig): Partial<AtollConfig> {
     maxRows: suite['db-max-rows'] ?? null,
     legacyTargetNames: suite['url-use-legacy-target-names'] ?? true,
     openapi: suite['openapi-mode'] !== 'disabled',
+    openapiSecurity: suite['openapi-security-active'] ?? false,
     serverTiming: suite['db-plan-enabled'] ?? false,
     anonymous: suite['db-anon-role'] !== null,
     jwtAudience: suite['jwt-aud'] ?? null,
@@ -76,7 +78,8 @@ export async function startConformance(
   const configure = async (suite: SuiteConfig) => {
     const jwtSecret = suite['jwt-secret'] === null ? '' : 'reallyreallyreallyreallyverysafe'
     const body = JSON.stringify({ config: configFor(suite), jwtSecret } satisfies Configured)
-    await fetch(new URL(configurePath, server.url), { method: 'POST', body })
+    const response = await fetch(new URL(configurePath, server.url), { method: 'POST', body })
+    if (!response.ok) throw new Error(await response.text())
   }
   await configure({})
   const databases = await server.databases()
@@ -118,8 +121,10 @@ function writeEntry(folder: string): string {
     file,
     `import * as schema from ${quote(folder, 'schema.ts')}
 import sources from ${quote(folder, 'view-sources.json')}
+import privileges from ${quote(folder, 'privileges.json')}
+import * as described from ${quote(folder, 'functions.ts')}
 import { createConformanceWorker } from ${quote(import.meta.dirname, 'conformance-worker.ts')}
-export default createConformanceWorker(schema, sources)
+export default createConformanceWorker(schema, sources, privileges, described)
 `,
   )
   return file

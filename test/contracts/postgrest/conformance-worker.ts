@@ -6,7 +6,8 @@ import type { ColumnSources } from '../../../db/define.ts'
 import type { Env } from '../../../functions/areas.ts'
 import { createGateway } from '../../../functions/gateway.ts'
 import { type Configured, configurePath } from './configured.ts'
-import { conformanceTables } from './conformance-tables.ts'
+import { conformanceFunctions, type Description } from './conformance-functions.ts'
+import { type Computed, conformanceTables, type Privileges } from './conformance-tables.ts'
 
 interface ConformanceEnv extends Env {
   /** JSON of the names of tables that lie on several databases. */
@@ -16,6 +17,8 @@ interface ConformanceEnv extends Env {
 export function createConformanceWorker(
   schema: Readonly<Record<string, unknown>>,
   sources: Readonly<Record<string, ColumnSources>>,
+  privileges: Privileges,
+  described: { readonly functions: readonly Description[]; readonly computed: readonly Computed[] },
 ) {
   let current:
     | { readonly gateway: ReturnType<typeof createGateway>; readonly env: ConformanceEnv }
@@ -24,8 +27,11 @@ export function createConformanceWorker(
     async fetch(request: Request, env: ConformanceEnv, context: ExecutionContext) {
       if (new URL(request.url).pathname === configurePath) {
         const { config, jwtSecret } = await request.json<Configured>()
+        const spread = JSON.parse(env.CONFORMANCE_SPREAD) as string[]
+        const tables = conformanceTables(schema, sources, privileges, described.computed, spread)
         const gateway = createGateway({
-          tables: conformanceTables(schema, sources, JSON.parse(env.CONFORMANCE_SPREAD) as string[]),
+          tables,
+          functions: conformanceFunctions(described.functions, tables),
           // The suite puts its rows back behind the Worker, where no change log is kept. Some of its cases change all rows.
           config: { cache: false, safeUpdate: false, ...config },
         })

@@ -1,3 +1,5 @@
+const valuesUntold = 'of a statement of a function, SQLite does not say which values it tried'
+
 /**
  * Cases that are a judgement and that Atoll decides otherwise, by the beginning of their id, with the reason. Every
  * other case must pass.
@@ -14,8 +16,6 @@ export const declined: Readonly<Record<string, string>> = {
     'SQLite has REAL, a double, for these',
   'OpenApi/OpenApiSpec/openapi/detects-default-values/enum':
     'an enum is text with a list of values, not a type',
-  'OpenApi/OpenApiSpec/openapi/security/':
-    'the description says that a key is sent, so that its page can send it',
   'OptionsSpec/allow-header/a-view/': 'views are read-only: SQLite cannot write through them',
   'Query/EmbedDisambiguationSpec/resource-embedding-disambiguation/disambiguating-requests-with-embed-hints/using-the-column-name-of-the-fk-to-specify-the-relationship/will-embed-using-a-column-that-has-uppercase-chars':
     'the schema leaves this foreign key out',
@@ -29,10 +29,10 @@ export const declined: Readonly<Record<string, string>> = {
   'Query/QuerySpec/weird-requests/will-embed-a-collection': 'the schema leaves this foreign key out',
   'Query/RelatedQueriesSpec/related-queries/related-conditions-through-null-operator-on-embed/works-with-count-estimated':
     'estimated counts are exact',
-  'Query/RpcSpec/remote-procedure-call/unknown-function/':
-    'the suite calls PL/pgSQL functions, which Atoll does not have',
-  'Query/RpcSpec/remote-procedure-call/guc-headers-on-function-calls/single-unnamed-param/will-err-when-no':
-    'functions have named arguments only',
-  'Query/RpcSpec/remote-procedure-call/guc-headers-on-function-calls/single-unnamed-param/should-fail-to-fallback':
-    'functions have named arguments only',
+  'RollbackSpec/tx-allow-override-true/prefer-tx-commit/raises-immediate': valuesUntold,
+  'RollbackSpec/tx-allow-override-true/prefer-tx-rollback/raises-immediate': valuesUntold,
+  'RollbackSpec/tx-rollback-all-false-tx-allow-override-false/without-prefer-tx/raises-deferred':
+    valuesUntold,
+  'RollbackSpec/tx-rollback-all-false-tx-allow-override-false/prefer-tx-rollback/raises-immediate':
+    valuesUntold,
 }
