@@ -81,6 +81,8 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       relations: relations.get(draft.name) ?? [],
       cache: readCache(draft.declaration),
       logValues: draft.declaration.options.logValues ?? false,
+      updatable: draft.updatable,
+      insteadOf: draft.insteadOf,
     })
   }
   return { tables, fingerprint: fingerprintOf(tables) }
@@ -155,6 +157,8 @@ function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, pro
     indexes: [...indexes, ...uniques.map((unique) => [...unique.columns])],
     foreignKeys: config.foreignKeys.map((key) => readForeignKey(config.name, key.reference())),
     sources: {},
+    updatable: null,
+    insteadOf: [],
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { TableRights } from './grants.ts'
+import type { UpdatableView } from './updatable-view.ts'
 
 /** All that is served, by name, as one schema. */
 export interface Catalog {
@@ -41,6 +42,10 @@ export interface Table {
   readonly rights: TableRights
   /** The full-text index over its searchable columns, or null. */
   readonly search: SearchIndex | null
+  /** Of a view, how its writes reach its table; null: they do not, or it is a table. */
+  readonly updatable: UpdatableView | null
+  /** Of a view, the operations that triggers of the app's carry out. */
+  readonly insteadOf: readonly ('insert' | 'update' | 'delete')[]
 }
 
 /** An FTS5 table that triggers keep in step with its table. */

@@ -65,6 +65,11 @@ export type ColumnSources = Readonly<Record<string, readonly [table: string, col
 export interface ViewOptions<V> extends TableOptions<V> {
   /** Sources of the columns that the view passes on unchanged; embedding follows their foreign keys. */
   readonly sources?: ColumnSources
+  /**
+   * Operations that a migration of the app's has INSTEAD OF triggers for. What is shown of a written row is what was sent, before the trigger made
+   * something of it. Views that are plain selections from one table need none.
+   */
+  readonly insteadOf?: readonly ('insert' | 'update' | 'delete')[]
 }
 
 /** One line of `defineTables`: a Drizzle table or view and how it is served. */

@@ -4,6 +4,7 @@ import type { Column } from './catalog.ts'
 import type { ColumnSources, TableDeclaration } from './declarations.ts'
 import type { Draft } from './draft.ts'
 import { readColumn } from './read-columns.ts'
+import { type BaseTable, updatableView } from './updatable-view.ts'
 
 /** Reads a view, whose columns know the tables that they come from, or are told by `sources`. */
 export function readView(
@@ -26,6 +27,7 @@ export function readView(
     if (origin !== null) sources[field.name] = [origin, field.name]
   }
   Object.assign(sources, declaration.options.sources)
+  const updatable = updatableView(declaration.view, [...columns.keys()], (table) => baseNamed(table, drafts))
   const base = wholeKeySource(sources, drafts)
   return {
     name,
@@ -37,6 +39,8 @@ export function readView(
     indexes: [],
     foreignKeys: [],
     search: null,
+    updatable,
+    insteadOf: declaration.options.insteadOf ?? [],
     sources,
   }
 }
@@ -52,6 +56,11 @@ function originOf(table: DrizzleTable, drafts: ReadonlyMap<string, Draft>): stri
     if (declaration.kind !== 'view' && baseOf(declaration.table) === baseOf(table)) return name
   }
   return null
+}
+
+function baseNamed(name: string, drafts: ReadonlyMap<string, Draft>): BaseTable | null {
+  const found = [...drafts.values()].find((draft) => draft.name.toLowerCase() === name.toLowerCase())
+  return found?.kind === 'table' ? found : null
 }
 
 /** The view's columns that are the whole primary key of the one table it passes on, else none. */

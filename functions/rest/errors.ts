@@ -318,7 +318,11 @@ export const errors = {
     ),
   notWritable: (view: string) =>
     new AtollError(405, '55000', `cannot write to view "${view}"`, {
-      hint: 'Write to the tables that it shows.',
+      hint: 'It is not a plain selection from one table: write to the tables that it shows.',
+    }),
+  viewColumn: (view: string, column: string) =>
+    new AtollError(400, '0A000', `cannot write to column "${clip(column)}" of view "${view}"`, {
+      details: 'View columns that are not columns of their base relation are not updatable.',
     }),
   severalShards: (shards: number) =>
     new AtollError(400, 'SHARD005', `The write touches ${shards} shards and cannot be atomic`, {

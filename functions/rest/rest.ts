@@ -58,6 +58,7 @@ import type { ReadPlan, WriteAction, WritePlan } from './plan/plan.ts'
 import { planRequest, planRows } from './plan/plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan/plan-write.ts'
 import { rangeOf } from './plan/range.ts'
+import { payloadThrough, requestThrough, throughOf } from './plan/through-view.ts'
 import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
 import type { AtollEnv, Engine, Visit } from './services.ts'
 import { CompileCache } from './shapes/compile-cache.ts'
@@ -187,20 +188,23 @@ export function createRest(
     return response
   }
 
-  async function write(request: RestRequest, asked: Asked): Promise<Response> {
+  async function write(named: RestRequest, asked: Asked): Promise<Response> {
     const { visit, raw, url, shape, rights, budget, session, timing } = asked
-    const table = catalog.tables.get(request.table)
-    if (!table) throw errors.noTable(config.schema, request.table, null)
-    requireWrite(table, request.action as WriteAction, request, rights)
+    const table = catalog.tables.get(named.table)
+    if (!table) throw errors.noTable(config.schema, named.table, null)
+    requireWrite(table, named.action as WriteAction, named, rights)
+    const through = throughOf(table, named, catalog)
+    const request = through ? requestThrough(named, through, rights) : named
     const keyName = request.preferences.tx === 'rollback' ? null : readKeyHeader(raw.headers)
     const body =
       request.action === 'delete'
         ? ''
         : await readBoundedBody(raw, budget, config.maxBodyBytes, visit.inner ? null : pending)
-    const payload = await payloadOf(request, raw, body, budget, visit.inner ? null : pending)
+    const sent = await payloadOf(named, raw, body, budget, visit.inner ? null : pending)
+    const payload = through ? payloadThrough(sent, through) : sent
     const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
     const prepare = () => {
-      const plan = planWrite(request, payload, catalog, rights, optionsFor(session))
+      const plan = planWrite(request, payload, catalog, rights, optionsFor(session), through)
       const cost = costOf(request, plan.root)
       checkCost(cost, budget)
       return { plan, cost, compiled: compileWrite(plan) }

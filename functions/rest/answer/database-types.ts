@@ -32,7 +32,9 @@ const types: Readonly<Record<ColumnType, string>> = {
 export function databaseTypes(catalog: Catalog, functions: FunctionManifest, schema: string): string {
   const all = [...catalog.tables.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   const tables = all.filter((table) => table.kind === 'table').map((table) => tableType(table, true))
-  const views = all.filter((table) => table.kind === 'view').map((table) => tableType(table, false))
+  const views = all
+    .filter((table) => table.kind === 'view')
+    .map((table) => tableType(table, table.updatable !== null || table.insteadOf.length > 0))
   const calls = Object.keys(functions).map((name) => {
     const overloads = functionsNamed(functions, name).map((definition) =>
       functionType(definition, catalog, schema),
@@ -61,7 +63,9 @@ function tableType(table: Table, writable: boolean): string {
     ...columns.map((column) => `${key(column.name)}: ${typeOf(column)}`),
     ...computed.map((column) => `${key(column.name)}: ${typeOf({ ...column, nullable: true })}`),
   ]
-  const set = columns.filter((column) => !column.generated)
+  const set = columns.filter(
+    (column) => !column.generated && (table.updatable?.columns.has(column.name) ?? true),
+  )
   const insert = set.map((column) => {
     const optional = column.nullable || column.default !== null
     return `${key(column.name)}${optional ? '?' : ''}: ${typeOf(column)}`

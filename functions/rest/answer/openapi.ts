@@ -115,7 +115,8 @@ const sharedParameters: Schema = {
 }
 
 function operationsOf(table: Table, rights: Rights): Operation[] {
-  const all: readonly Operation[] = table.kind === 'view' ? ['select'] : allOperations
+  const all: readonly Operation[] =
+    table.kind === 'view' && table.updatable === null ? ['select'] : allOperations
   return all.filter((operation) => rights.has(table, operation))
 }
 

@@ -18,7 +18,8 @@ export function respondWrite(
     headers.set('Content-Type', plan.media.contentType)
     return new Response(bodyOf(plan.media, result.rows, columns), { status, headers })
   }
-  if (plan.preferences.return === 'headers-only' && plan.action === 'insert' && result.key?.length) {
+  const isKeyed = result.key?.length && plan.keyNames.length > 0
+  if (plan.preferences.return === 'headers-only' && plan.action === 'insert' && result.key && isKeyed) {
     headers.set('Location', locationOf(plan, result.key, path))
   }
   if (status === 204) return new Response(null, { status, headers })
@@ -41,7 +42,7 @@ function rangeOf(result: WriteResult, plan: WritePlan): string {
 }
 
 function locationOf(plan: WritePlan, key: readonly string[], path: string): string {
-  const filters = plan.root.table.primaryKey.map(
+  const filters = plan.keyNames.map(
     (name, i) => `${encodeURIComponent(name)}=eq.${encodeURIComponent(key[i] as string)}`,
   )
   return `${path}?${filters.join('&')}`

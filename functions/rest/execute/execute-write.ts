@@ -64,7 +64,8 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
     return storageRows(plan, payload, numbers)
   }
   const { table, placement } = plan.root
-  const copied = placement.kind === 'reference' && session.cluster.sharded
+  // What triggers of a view write may be anything.
+  const copied = (placement.kind === 'reference' || table.kind === 'view') && session.cluster.sharded
   const known = {
     mayBeTaken: needed !== null && needed.missing > 0,
     retires: copied && plan.action === 'delete' && isReferred(bound.rights.catalog, table),

@@ -15,35 +15,45 @@ import { numberedColumn } from './numbered-column.ts'
 import { gather, routeOf } from './place.ts'
 import { type ConflictPlan, embedsOf, type ReferencePlan, type WriteAction, type WritePlan } from './plan.ts'
 import { Planner, type PlanOptions } from './plan-request.ts'
+import { filterOf, policyThrough, seenThrough, type Through } from './through-view.ts'
 
-/** Resolves a write against the catalog and the caller's rights. */
+/**
+ * Resolves a write against the catalog and the caller's rights.
+ *
+ * @param through the view that is written; request and payload are in its table's names
+ */
 export function planWrite(
   request: RestRequest,
   payload: Payload,
   catalog: Catalog,
   rights: Rights,
   options: PlanOptions,
+  through: Through | null = null,
 ): WritePlan {
   const planner = new Planner(catalog, rights, options)
   const table = planner.table(request.table)
   const action = request.action as WriteAction
   requireWrite(table, action, request, rights)
+  if (through !== null) requireThrough(through, payload, action, request, rights)
   if (options.safeUpdate) checkFiltered(action, request)
   const conflict = planConflict(table, action, request, rights)
   const columns =
     action === 'delete'
       ? []
       : payload.columns.map((name) => writableColumn(table, name, action, conflict, rights))
-  if (table.kind === 'view') throw errors.notWritable(table.name)
   if (action === 'upsert') checkKeyFilters(table, request)
-  const { policy, check } = policiesFor(table, action, conflict, rights)
+  const own = policiesFor(table, action, conflict, rights)
+  const ofView = through && policiesThrough(through, action, conflict, rights)
+  const policy = ofView ? both(own.policy, ofView.policy) : own.policy
+  const check = ofView ? both(own.check, ofView.check) : own.check
   const shows = request.preferences.return === 'representation'
   const { where, order, limit, offset } = request.root
   const chooses = where.length > 0 || order.length > 0 || limit !== null || offset !== null
   const reads = shows || (action !== 'insert' && chooses)
-  const visible = reads ? rights.rows(table, 'select') : allRows
+  const visible = reads ? both(rights.rows(table, 'select'), visibleThrough(through, rights)) : allRows
   const root = planner.resource(table, request.root, both(visible, policy), {
     alias: quoteName(table.name),
+    ...(through ? { seen: seenThrough(through, rights) } : {}),
   })
   const leavesOut = embedsOf(root.output).some(({ embed }) => embed.inner)
   // What is changed is what the table's own filters find: an answer that leaves some of it out would hide that.
@@ -73,6 +83,7 @@ export function planWrite(
     shown: shows && action !== 'delete' ? visible : allRows,
     references: action === 'delete' ? [] : planReferences(table, columns, catalog, rights),
     keyShown: keyShown(table, rights),
+    keyNames: keyNames(table, through),
     ...columnsToSet(table, action, columns, numbered),
     conflict,
     media: request.media,
@@ -164,6 +175,54 @@ function colocation(child: Table, parent: Table, on: readonly ColumnPair[]): rea
   if (child.placement.kind !== 'distributed' || parent.placement.kind !== 'distributed') return []
   const pair: ColumnPair = [child.placement.by, parent.placement.by]
   return on.some(([here, there]) => here === pair[0] && there === pair[1]) ? [] : [pair]
+}
+
+/** What must be allowed of a view beside what must be of its table. */
+function requireThrough(
+  { view, source }: Through,
+  payload: Payload,
+  action: WriteAction,
+  request: RestRequest,
+  rights: Rights,
+): void {
+  requireWrite(view, action, request, rights)
+  const names = new Map([...source.columns].map(([name, column]) => [column, name]))
+  const merges = action === 'upsert' || request.preferences.resolution === 'merge-duplicates'
+  const key = view.primaryKey.map((name) => view.columns.get(name) as Column)
+  const conflict: ConflictPlan | null = merges ? { key, resolution: 'merge' } : null
+  if (action === 'delete') return
+  for (const column of payload.columns) {
+    const name = names.get(column)
+    if (name !== undefined) writableColumn(view, name, action, conflict, rights)
+  }
+}
+
+/** A view's own rules for its rows, as rules for those of its table; and that it is those that it shows. */
+function policiesThrough(
+  through: Through,
+  action: WriteAction,
+  conflict: ConflictPlan | null,
+  rights: Rights,
+): { readonly policy: RowPolicy; readonly check: RowPolicy } {
+  const { policy, check } = policiesFor(through.view, action, conflict, rights)
+  const finds = action === 'update' || action === 'delete' || conflict?.resolution === 'merge'
+  return {
+    policy: both(policyThrough(policy, through), finds ? filterOf(through) : allRows),
+    check: policyThrough(check, through),
+  }
+}
+
+function visibleThrough(through: Through | null, rights: Rights): RowPolicy {
+  return through === null ? allRows : policyThrough(rights.rows(through.view, 'select'), through)
+}
+
+/** What the columns of the key are called in `Location`; none when the view does not show them all. */
+function keyNames({ primaryKey }: Table, through: Through | null): readonly string[] {
+  if (through === null) return primaryKey
+  const names = new Map([...through.source.columns].map(([name, column]) => [column, name]))
+  return primaryKey.every((column) => names.has(column))
+    ? primaryKey.map((column) => names.get(column) as string)
+    : []
 }
 
 /** A key is told of rows that the caller may see, if they may see its columns. */

@@ -93,6 +93,8 @@ export interface WritePlan {
   readonly references: readonly ReferencePlan[]
   /** Of which written rows the primary key may be told in `Location`; null: of none. */
   readonly keyShown: RowPolicy | null
+  /** What the key's columns are called there; of a view that does not show them, none. */
+  readonly keyNames: readonly string[]
   /** What the payload sets, in its order. */
   readonly columns: readonly Column[]
   /** Columns that the client left out and Drizzle fills in JavaScript. */

@@ -16,11 +16,11 @@ export const declined: Readonly<Record<string, string>> = {
     'SQLite has REAL, a double, for these',
   'OpenApi/OpenApiSpec/openapi/detects-default-values/enum':
     'an enum is text with a list of values, not a type',
-  'OptionsSpec/allow-header/a-view/': 'views are read-only: SQLite cannot write through them',
+  'OptionsSpec/allow-header/a-view/non-auto-updatable/': 'the schema leaves these triggers out',
   'Query/EmbedDisambiguationSpec/resource-embedding-disambiguation/disambiguating-requests-with-embed-hints/using-the-column-name-of-the-fk-to-specify-the-relationship/will-embed-using-a-column-that-has-uppercase-chars':
     'the schema leaves this foreign key out',
   'Query/InsertSpec/posting-new-record/post-with-columns-parameter/apply-defaults-on-missing-values/inserts-view-default-values':
-    'views are read-only',
+    'the schema leaves out the default that the view has of its own',
   'Query/JsonOperatorSpec/json-and-jsonb-operators/shaping-response-with-select-parameter/fails-on-bad-casting':
     'refused with 22P02 as well, but D1 does not say which value it was',
   'Query/Preferences/TimezoneSpec/': 'SQLite keeps timestamps as text or as UTC; it shows no other zone',
