@@ -74,6 +74,8 @@ export interface Column {
   readonly sqlType: string
   readonly nullable: boolean
   readonly default: ColumnDefault | null
+  /** What an update that leaves it out sets it to: Drizzle's `$onUpdate`. */
+  readonly onUpdate: Extract<ColumnDefault, { kind: 'sql' | 'function' }> | null
   /** Computed by the database: cannot be written. */
   readonly generated: boolean
   /** Allowed values, when the schema names them. */
@@ -112,7 +114,8 @@ export type ColumnType =
 
 export type ColumnDefault =
   | { readonly kind: 'value'; readonly value: string | number | boolean | null | object }
-  | { readonly kind: 'sql'; readonly text: string }
+  /** `isOurs`: the database does not know of it. */
+  | { readonly kind: 'sql'; readonly text: string; readonly isOurs?: true }
   /** Made in JavaScript for each row by Drizzle's `$defaultFn`. */
   | { readonly kind: 'function'; readonly make: () => unknown }
   /** An INTEGER PRIMARY KEY that SQLite numbers. */

@@ -1,5 +1,6 @@
-import { type Column as DrizzleColumn, is, SQL } from 'drizzle-orm'
+import { type Column as DrizzleColumn, getTableName, is, SQL } from 'drizzle-orm'
 import { SQLiteColumn, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+import { quoteName } from '../sql/quote.ts'
 import type { Column, ColumnDefault, ColumnType } from './catalog.ts'
 import type { ComputedColumn } from './declarations.ts'
 
@@ -47,6 +48,7 @@ export function readColumn(
   }
   const sqlType = column.getSQLType().toLowerCase()
   const isRowid = sqlType === 'integer' && keyColumns.length === 1 && keyColumns[0] === column.name
+  const onUpdate = readOnUpdate(column)
   const length = /\((\d+)\)$/.exec(sqlType)
   return {
     name: column.name,
@@ -54,7 +56,8 @@ export function readColumn(
     type,
     sqlType,
     nullable: !column.notNull && !keyColumns.includes(column.name),
-    default: readDefault(column, isRowid),
+    default: readDefault(column, isRowid, onUpdate),
+    onUpdate,
     generated: column.generated !== undefined,
     values: column.enumValues?.length ? column.enumValues : null,
     maxLength: type === 'text' && length ? Number(length[1]) : null,
@@ -71,6 +74,7 @@ export function computedColumn(name: string, { type, sql }: ComputedColumn): Col
     sqlType: type,
     nullable: true,
     default: null,
+    onUpdate: null,
     generated: true,
     values: null,
     maxLength: null,
@@ -85,7 +89,26 @@ function readType(column: SQLiteColumn): ColumnType | null {
   return typeOfClass[column.columnType] ?? null
 }
 
-function readDefault(column: SQLiteColumn, isRowid: boolean): ColumnDefault | null {
+/** Whether it gives SQL is known when it is asked. */
+function readOnUpdate({ onUpdateFn, table }: SQLiteColumn): Column['onUpdate'] {
+  if (onUpdateFn === undefined) return null
+  const made: unknown = (onUpdateFn as () => unknown)()
+  if (!is(made, SQL)) return { kind: 'function', make: onUpdateFn as () => unknown }
+  const text = sqlText(made)
+  // Of what stands in the row before, a new row has nothing.
+  return text.includes(`${quoteName(getTableName(table))}.`)
+    ? { kind: 'sql', text }
+    : { kind: 'sql', text, isOurs: true }
+}
+
+function readDefault(
+  column: SQLiteColumn,
+  isRowid: boolean,
+  onUpdate: Column['onUpdate'],
+): ColumnDefault | null {
+  // As Drizzle has it: what has no default of its own begins with what an update would set.
+  if (column.default === undefined && column.defaultFn === undefined && !isRowid && onUpdate !== null)
+    return onUpdate.kind === 'function' || onUpdate.isOurs ? onUpdate : null
   if (column.defaultFn) return { kind: 'function', make: column.defaultFn as () => unknown }
   if (column.default === undefined) return isRowid ? { kind: 'rowid' } : null
   if (is(column.default, SQL)) return { kind: 'sql', text: sqlText(column.default) }

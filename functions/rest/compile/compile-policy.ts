@@ -9,7 +9,7 @@ import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import type { RowPolicy } from '../../access/area.ts'
 import type { ReferencePlan, WritePlan } from '../plan/plan.ts'
 import { allOf, type Parameters } from './sql.ts'
-import { storedOrDefault } from './stored-value.ts'
+import { storedOrDefault, updatedValue } from './stored-value.ts'
 
 const marks = new RegExp(`${parameterMark}(\\d*)${parameterMark}`, 'g')
 
@@ -89,7 +89,9 @@ export function deniedProposals(
     const name = quoteName(column.name)
     const value =
       position >= 0
-        ? storedOrDefault(column, chosen === null ? 'value' : `(${rows}->0)`, position)
+        ? chosen === null
+          ? storedOrDefault(column, 'value', position)
+          : updatedValue(plan, column, `(${rows}->0)`, position)
         : chosen === null
           ? defaultSql(column)
           : `${table}.${name}`

@@ -5,7 +5,7 @@ import type { ReferencePlan, WritePlan } from '../plan/plan.ts'
 import { deniedProposals, passOrFail, policyTerms, writtenChecks } from './compile-policy.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import { allOf, type ParameterList, type Parameters, type Statement, writeStatement } from './sql.ts'
-import { storedOrDefault } from './stored-value.ts'
+import { storedOrDefault, touchedValue, updatedValue } from './stored-value.ts'
 
 /** What a write needs of the database, in one batch and so in one transaction. */
 export interface CompiledWrite {
@@ -137,8 +137,8 @@ function statementText(plan: WritePlan, compiler: ResourceCompiler, parameters: 
       return `DELETE FROM ${table}${compiler.chosen()}`
     case 'update': {
       const row = parameters.add({ kind: 'rows' })
-      const sets = plan.columns.map(
-        (column, i) => `${quoteName(column.name)} = ${storedOrDefault(column, `(${row}->0)`, i)}`,
+      const sets = [...plan.columns, ...plan.filled].map(
+        (column, i) => `${quoteName(column.name)} = ${updatedValue(plan, column, `(${row}->0)`, i)}`,
       )
       return `UPDATE ${table} SET ${sets.join(', ')}${compiler.chosen()}`
     }
@@ -160,7 +160,13 @@ function insertText(plan: WritePlan, parameters: ParameterList): string {
   const nothingToSet = plan.columns.length === 0
   if (plan.conflict.resolution === 'ignore' || nothingToSet)
     return `${insert} ON CONFLICT (${key}) DO NOTHING`
-  const sets = plan.columns.map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`)
+  const sets = [
+    ...plan.columns.map((column) => `${quoteName(column.name)} = excluded.${quoteName(column.name)}`),
+    ...plan.touched.map((column, i) => {
+      const value = touchedValue(column, `(${rows}->0)`, columns.length + i)
+      return `${quoteName(column.name)} = ${value}`
+    }),
+  ]
   const table = quoteName(plan.root.table.name)
   const guard = passOrFail(plan.policy, table, parameters)
   return `${insert} ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}${guard === null ? '' : ` WHERE ${guard}`}`

@@ -27,6 +27,8 @@ export function storageRows(
   // An update takes one row of values, and PUT the first.
   const rows = plan.action === 'insert' ? payload.rows : payload.rows.slice(0, 1)
   const columns = [...plan.columns, ...plan.filled]
+  // Whichever row comes first in its statement: they are of one moment.
+  const touched = plan.touched.map(touchOf)
   let used = 0
   return rows.map((row, index) => {
     const before = used
@@ -39,7 +41,11 @@ export function storageRows(
           throw errors.notNull(plan.root.table.name, column.name, null)
         return isUnnumbered && column === plan.numbered ? String(ids[used++]) : value
       }),
-      ...plan.filled.map((column) => (column === plan.numbered ? String(ids[used++]) : defaultOf(column))),
+      ...plan.filled.map((column) => {
+        if (plan.action === 'update') return touchOf(column)
+        return column === plan.numbered ? String(ids[used++]) : defaultOf(column)
+      }),
+      ...touched,
     ]
     const isNumbered = used > before
     const isLeftOut = (column: Column) => takesDefaults && row[column.name] === undefined
@@ -123,6 +129,11 @@ export function functionRows(columns: readonly Column[], rows: readonly PayloadR
 function storedText(column: Column, row: PayloadRow, takesDefaults: boolean, textual: boolean): string {
   if (takesDefaults && !Object.hasOwn(row, column.name)) return defaultOf(column)
   return storageValue(column, row[column.name], textual)
+}
+
+/** What `$onUpdate` makes of a column; SQL stands in the statement. */
+function touchOf(column: Column): string {
+  return column.onUpdate?.kind === 'function' ? storageDefault(column, column.onUpdate.make()) : 'null'
 }
 
 function defaultOf(column: Column): string {

@@ -85,6 +85,7 @@ export function planWrite(
     keyShown: keyShown(table, rights),
     keyNames: keyNames(table, through),
     ...columnsToSet(table, action, columns, numbered),
+    touched: conflict?.resolution === 'merge' ? touchedBy(table, columns, conflict) : [],
     conflict,
     media: request.media,
     preferences: request.preferences,
@@ -279,13 +280,30 @@ function columnsToSet(
   columns: readonly Column[],
   numbered: Column | null,
 ) {
-  if (action === 'update' || action === 'delete') return { columns, filled: [] }
+  if (action === 'delete') return { columns, filled: [] }
+  // An update of nothing changes nothing.
+  if (action === 'update')
+    return { columns, filled: columns.length === 0 ? [] : leftToUpdate(table, columns) }
   const filled = [...table.columns.values()].filter(
-    (column) => (column.default?.kind === 'function' || column === numbered) && !columns.includes(column),
+    (column) => (isFilled(column) || column === numbered) && !columns.includes(column),
   )
   if (columns.length > 0 || filled.length > 0) return { columns, filled }
   const first = [...table.columns.values()].find((column) => !column.generated)
   return { columns, filled: first ? [first] : [] }
+}
+
+/** Whether its default is not the database's. */
+function isFilled({ default: made }: Column): boolean {
+  return made?.kind === 'function' || (made?.kind === 'sql' && made.isOurs === true)
+}
+
+function leftToUpdate(table: Table, columns: readonly Column[]): Column[] {
+  return [...table.columns.values()].filter((column) => column.onUpdate !== null && !columns.includes(column))
+}
+
+/** A merge that sets nothing leaves rows that are there as they are. */
+function touchedBy(table: Table, columns: readonly Column[], { key }: ConflictPlan): Column[] {
+  return columns.length === 0 ? [] : leftToUpdate(table, columns).filter((column) => !key.includes(column))
 }
 
 function planConflict(

@@ -97,8 +97,10 @@ export interface WritePlan {
   readonly keyNames: readonly string[]
   /** What the payload sets, in its order. */
   readonly columns: readonly Column[]
-  /** Columns that the client left out and Drizzle fills in JavaScript. */
+  /** Columns that the client left out and Drizzle fills: of an update, by `$onUpdate`. */
   readonly filled: readonly Column[]
+  /** Columns that a merge sets by `$onUpdate` where a row is there already. */
+  readonly touched: readonly Column[]
   readonly conflict: ConflictPlan | null
   readonly media: Media
   readonly preferences: Preferences
