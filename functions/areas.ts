@@ -4,11 +4,13 @@
  * @module
  */
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
+import type { Catalog } from '../db/catalog/catalog.ts'
 import { IsolateBudget } from '../db/memory/isolate-budget.ts'
 import { access } from './access/area.ts'
 import { type BalancerEvent, balancer } from './balancer/area.ts'
 import { type CacheEvent, cache } from './cache/area.ts'
 import type { Area } from './core/area.ts'
+import { builtInRoles } from './core/caller.ts'
 import type { All, AppOf, Composed, ConfigOf, EnvOf, MadeOf, Stacked } from './core/compose.ts'
 import { type CoreConfig, coreDefaults } from './core/config.ts'
 import { type CoreEnv, type CoreServices, openCore } from './core/context.ts'
@@ -99,10 +101,12 @@ export function engineOf(app: App): Engine {
   if (known) return known
   const config = { ...defaultConfig, ...app.config }
   const budget = new IsolateBudget(config.isolateBytes)
+  const catalog = buildCatalog(app.tables)
   const engine: CoreEngine<AtollConfig> = {
     config,
-    catalog: buildCatalog(app.tables),
+    catalog,
     migrations: app.migrations ?? [],
+    roles: rolesOf(app, config, catalog),
     budget,
     pending: new PendingWork(config.pendingBytes, budget),
   }
@@ -112,6 +116,17 @@ export function engineOf(app: App): Engine {
   }
   read.set(app, engine as Engine)
   return engine as Engine
+}
+
+/** Roles that a token may name. */
+function rolesOf(app: App, { roles, budgets }: AtollConfig, { tables }: Catalog): ReadonlySet<string> {
+  return new Set([
+    ...builtInRoles,
+    ...roles,
+    ...Object.keys(budgets),
+    ...[...tables.values()].flatMap(({ rights }) => [...rights.keys()]),
+    ...all.flatMap((area) => [...(area.roles?.(app as never) ?? [])]),
+  ])
 }
 
 const opened = new WeakMap<Engine, WeakMap<Env, Services>>()

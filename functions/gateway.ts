@@ -127,13 +127,17 @@ function corsFor(config: CoreConfig, exposes: Area['exposes']): MiddlewareHandle
     exposeHeaders: [exposedHeaders],
     maxAge: 86_400,
     allowMethods: allMethods,
+    // Of named origins, browsers may send what they keep for this one.
+    credentials: corsOrigins !== '*',
   })
   return async (c, next) => {
     if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method')) return preflight(c, next)
     await next()
     const sent = corsOrigins === '*' ? '*' : (c.req.raw.headers.get('origin') ?? '')
     writeHeaders(c, (headers) => {
-      if (corsOrigins === '*' || corsOrigins.includes(sent)) headers.set('Access-Control-Allow-Origin', sent)
+      const isAllowed = corsOrigins === '*' || corsOrigins.includes(sent)
+      if (isAllowed) headers.set('Access-Control-Allow-Origin', sent)
+      if (isAllowed && corsOrigins !== '*') headers.set('Access-Control-Allow-Credentials', 'true')
       if (corsOrigins !== '*') headers.append('Vary', 'Origin')
       headers.set('Access-Control-Expose-Headers', always ?? exposedBy(c.res.status, headers))
     })

@@ -7,7 +7,8 @@ import type { CoreServices } from '../core/context.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import { type AccessConfig, accessDefaults } from './config.ts'
 import { errors } from './errors.ts'
-import { createIdentify } from './identify-caller.ts'
+import { createIdentify, type TokenRoles } from './identify-caller.ts'
+import { roleClaimOf } from './role-claim.ts'
 import type { AccessEnv, AccessServices, Limits } from './services.ts'
 
 // What areas above it use.
@@ -15,14 +16,28 @@ export { callerKey, callerNetwork } from './rate-limit.ts'
 export { allRows, noRows, policyCallerOf, Rights, type RowPolicy } from './rights.ts'
 export type { AccessServices } from './services.ts'
 
+/** What the area makes of an app. */
+export interface AccessEngine {
+  readonly tokenRoles: TokenRoles
+}
+
 export const access = {
   name: 'access',
   defaults: accessDefaults,
   errors,
 
-  open(env: AccessEnv, { config, budget }: CoreEngine<AccessConfig>, { keys }: CoreServices): AccessServices {
+  /** @throws Error for a path to the role that is none */
+  read: (_app: unknown, { config, roles }: CoreEngine<AccessConfig>): AccessEngine => ({
+    tokenRoles: { all: roles, of: roleClaimOf(config.jwtRoleClaim) },
+  }),
+
+  open(
+    env: AccessEnv,
+    { config, budget, tokenRoles }: CoreEngine<AccessConfig> & AccessEngine,
+    { keys }: CoreServices,
+  ): AccessServices {
     return {
-      identify: createIdentify(keys, config, budget),
+      identify: createIdentify(keys, config, tokenRoles, budget),
       limits: limitsOf(env, config),
       rateLimit: (binding) => {
         const limit = (env as unknown as Record<string, RateLimit | undefined>)[binding]

@@ -11,6 +11,13 @@ export interface AccessConfig {
   readonly jwtAudience: string | null
   /** Issuer that tokens must name; null: any. Default null. */
   readonly jwtIssuer: string | null
+  /**
+   * Where the role stands in a token's claims, as PostgREST's `jwt-role-claim-key` has it: `.role`, `.app_metadata."my role"`, `.roles[0]`,
+   * `.roles[?(@ ^== "app_")]`. Default `.role`.
+   */
+  readonly jwtRoleClaim: string
+  /** Roles that tokens may name though nothing that the app declares names them; those of tables, functions and buckets are known. Default none. */
+  readonly roles: readonly string[]
   /** Period of the rate limits in `wrangler.toml`, in seconds, for `Retry-After`. Default 60. */
   readonly rateLimitSeconds: 10 | 60
 }
@@ -19,5 +26,7 @@ export const accessDefaults: AccessConfig = {
   anonymous: true,
   jwtAudience: null,
   jwtIssuer: null,
+  jwtRoleClaim: '.role',
+  roles: [],
   rateLimitSeconds: 60,
 }

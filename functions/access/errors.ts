@@ -2,7 +2,7 @@
  * Errors of who is calling.
  * @module
  */
-import { AtollError, refusal } from '../../db/errors/atoll-error.ts'
+import { AtollError, clip, refusal } from '../../db/errors/atoll-error.ts'
 import { errors as coreErrors } from '../core/errors.ts'
 
 /** RFC 6750, 3: the header says why. */
@@ -24,6 +24,10 @@ export const errors = {
       'None of the keys was able to decode the JWT',
     ),
   badClaims: (message: string) => unauthorized('PGRST303', message, null),
+  unknownRole: (role: string) =>
+    new AtollError(401, '22023', `role "${clip(role)}" does not exist`, {
+      hint: 'Name it in a table, function or bucket, or in roles of functions/app/config.ts.',
+    }),
   tooManyRequests: (seconds: number) =>
     new AtollError(429, 'ACCESS001', 'Too many requests', {
       hint: `Ask again in ${seconds} seconds.`,

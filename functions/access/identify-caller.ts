@@ -5,6 +5,14 @@ import type { AccessConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { TokenVerifier } from './verify-token.ts'
 
+/** Roles as tokens name them. */
+export interface TokenRoles {
+  /** Those that a token may name. */
+  readonly all: ReadonlySet<string>
+  /** The role in a token's claims; null when they name none. */
+  readonly of: (claims: Readonly<Record<string, unknown>>) => string | null
+}
+
 /** Reads who is calling from a request's headers. */
 export type Identify = (headers: Headers) => Promise<Caller>
 
@@ -13,9 +21,14 @@ export type Identify = (headers: Headers) => Promise<Caller>
  * both until somebody signs in; then the bearer token is the user's. Keys may be JWTs themselves, as older projects
  * have them.
  *
- * The function that it makes throws 401 when what is sent is none of this project's.
+ * The function that it makes throws 401 when what is sent is none of this project's, or names a role that nobody has declared.
  */
-export function createIdentify(keys: Keys, config: AccessConfig, budget?: IsolateBudget): Identify {
+export function createIdentify(
+  keys: Keys,
+  config: AccessConfig,
+  roles: TokenRoles,
+  budget?: IsolateBudget,
+): Identify {
   const tokens = new TokenVerifier(keys, config, budget)
 
   async function fromKey(key: string, isBearer: boolean): Promise<Caller> {
@@ -24,7 +37,8 @@ export function createIdentify(keys: Keys, config: AccessConfig, budget?: Isolat
     if (!isBearer && key.split('.').length !== 3) throw errors.unknownKey()
     if (/^sb_(?:publishable|secret)_/.test(key)) throw errors.unknownKey()
     const claims = await tokens.verify(key)
-    const role = typeof claims.role === 'string' && claims.role !== '' ? claims.role : 'anon'
+    const role = roles.of(claims) ?? 'anon'
+    if (!roles.all.has(role)) throw errors.unknownRole(role)
     return { role, sub: subjectOf(claims), signedIn: role !== 'anon', claims, key: 'token' }
   }
 

@@ -14,6 +14,8 @@ export interface Area {
   readonly errors?: object
   /** What it makes of the app, once in an isolate: it becomes part of the engine. @throws for an app that cannot be served */
   read?(app: never, engine: never): object
+  /** Roles that the app names in what the area reads of it, beside those of tables. */
+  roles?(app: never): Iterable<string>
   /** Jobs of its own. */
   jobs?(config: never): readonly object[]
   /** What it offers to areas above it, made once for an environment. */

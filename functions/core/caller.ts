@@ -12,6 +12,9 @@ export interface Caller {
   readonly key: 'none' | 'publishable' | 'secret' | 'token'
 }
 
+/** Roles that every app has: of callers who have not signed in, who have, and of the secret key. */
+export const builtInRoles = ['anon', 'authenticated', 'service_role'] as const
+
 /** Who has the publishable key, and has not signed in. */
 export const anonymousCaller: Caller = {
   role: 'anon',

@@ -20,6 +20,8 @@ export interface CoreEngine<Config = CoreConfig> {
   readonly config: Config
   readonly catalog: Catalog
   readonly migrations: readonly string[]
+  /** All roles that the app names, and those that every app has. */
+  readonly roles: ReadonlySet<string>
   /** Of all that this isolate keeps for the app. */
   readonly budget: IsolateBudget
   /** Room for the bodies that are worked on. */

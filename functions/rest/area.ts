@@ -4,7 +4,7 @@
  */
 import type { Area } from '../core/area.ts'
 import { restDefaults } from './config.ts'
-import type { FunctionManifest } from './define-function.ts'
+import { type FunctionManifest, functionsNamed } from './define-function.ts'
 import { duties } from './duties.ts'
 import { errors } from './errors.ts'
 import { createRest, type Rest } from './rest.ts'
@@ -30,6 +30,10 @@ export interface RestEngine {
 export const rest = {
   name: 'rest',
   defaults: restDefaults,
+  roles: ({ functions = {} }: RestApp) =>
+    Object.keys(functions).flatMap((name) =>
+      functionsNamed(functions, name).flatMap(({ roles = [] }) => roles),
+    ),
   errors,
   duties,
 

@@ -26,6 +26,8 @@ export interface StorageApp {
 export const storage = {
   name: 'storage',
   defaults: storageDefaults,
+  roles: ({ storage: declared = {} }: StorageApp) =>
+    Object.values(declared).flatMap(({ access = {} }) => Object.keys(access)),
   errors,
   duties,
   jobs: () => storageJobs,

@@ -53,7 +53,7 @@ describe('who is calling', () => {
     expect((await answer({ apikey: secretKey, ...bearer(user) })).says).toEqual([1, 2])
     expect(await answer(bearer(await sign({ sub: 'mine' })))).toEqual(denied)
     const unknownRole = await answer(bearer(await sign({ role: '__proto__', sub: 'mine' })))
-    expect(unknownRole).toMatchObject({ status: 403, says: 'permission denied for table patients' })
+    expect(unknownRole).toMatchObject({ status: 401, says: 'role "__proto__" does not exist' })
   })
 
   it('is refused when what is sent is none of ours', async () => {

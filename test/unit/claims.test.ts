@@ -6,11 +6,15 @@ import { describe, expect, it } from 'vitest'
 import { createConditionCompiler } from '../../db/catalog/compile-condition.ts'
 import { parameterMark } from '../../db/catalog/grants.ts'
 import { createIdentify } from '../../functions/access/identify-caller.ts'
+import { roleClaimOf } from '../../functions/access/role-claim.ts'
 import { defaultConfig } from '../../functions/areas.ts'
 
 const jwtSecret = 'a-secret-of-claims-that-is-long-enough-for-hs256'
 const keys = { publishable: '', secret: '', jwtSecret, jwksUrl: '' }
-const identify = createIdentify(keys, defaultConfig)
+const identify = createIdentify(keys, defaultConfig, {
+  all: new Set(['anon', 'authenticated']),
+  of: roleClaimOf('.role'),
+})
 
 async function callerOf(payload: string) {
   const token = await new CompactSign(new TextEncoder().encode(payload))
