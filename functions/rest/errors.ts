@@ -295,7 +295,11 @@ export const errors = {
     }),
   searchLanguage: (language: string) =>
     new AtollError(400, '42704', `text search configuration "${clip(language)}" does not exist`, {
-      hint: 'There are english and simple.',
+      hint: 'There is english: words are kept by their stems.',
+    }),
+  searchDistance: (query: string) =>
+    new AtollError(400, '0A000', `words at a distance are not searched for: "${clip(query)}"`, {
+      hint: 'Words stand side by side (<->), or anywhere (&).',
     }),
   searchSyntax: (query: string) => new AtollError(400, '42601', `syntax error in tsquery: "${clip(query)}"`),
   /** Neither PostgreSQL's text nor an SQL statement can hold one. */

@@ -34,6 +34,8 @@ export class PredicateCompiler {
   readonly #parameters: Parameters
   readonly #exists: (predicate: Extract<Predicate, { kind: 'embed' }>) => string
   readonly #json: JsonPredicates
+  /** How many negations what is compiled stands in: only there does unknown differ from false. */
+  #negations = 0
 
   constructor(parameters: Parameters, exists: (predicate: Extract<Predicate, { kind: 'embed' }>) => string) {
     this.#parameters = parameters
@@ -42,16 +44,16 @@ export class PredicateCompiler {
   }
 
   compile(predicate: Predicate): string {
-    switch (predicate.kind) {
-      case 'embed':
-        return this.#exists(predicate)
-      case 'compare':
-        return negate(predicate.negated, this.#compare(predicate))
-      default: {
-        const terms = predicate.terms.map((term) => `(${this.compile(term)})`)
-        return negate(predicate.negated, joinBalanced(terms, predicate.kind === 'and' ? ' AND ' : ' OR '))
-      }
-    }
+    if (predicate.kind === 'embed') return this.#exists(predicate)
+    this.#negations += Number(predicate.negated)
+    const text = predicate.kind === 'compare' ? this.#compare(predicate) : this.#join(predicate)
+    this.#negations -= Number(predicate.negated)
+    return negate(predicate.negated, text)
+  }
+
+  #join({ kind, terms }: Extract<Predicate, { kind: 'and' | 'or' }>): string {
+    const texts = terms.map((term) => `(${this.compile(term)})`)
+    return joinBalanced(texts, kind === 'and' ? ' AND ' : ' OR ')
   }
 
   #compare(predicate: ComparePredicate): string {
@@ -186,11 +188,15 @@ export class PredicateCompiler {
     if (!search?.columns.includes(column.name) || field.path.length > 0) {
       throw errors.notSearchable(field.table, column.name)
     }
-    if (language !== null && language !== 'english' && language !== 'simple')
-      throw errors.searchLanguage(language)
+    if (language !== null && language !== 'english') throw errors.searchLanguage(language)
     const index = quoteName(search.index)
     const query = this.#bind(value, (text) => searchQuery(operator, text, column.name))
-    return `${alias}.rowid IN (SELECT rowid FROM ${index} WHERE ${index} MATCH ${query})`
+    const found = `SELECT rowid FROM ${index} WHERE ${index} MATCH substr(${query},2)`
+    // Null is found by nothing, nor by what it lacks. Which of both it is, SQLite asks once, and goes by the rows that were found.
+    const others = `SELECT rowid FROM ${quoteName(search.of)} WHERE ${quoteName(column.name)} IS NOT NULL AND rowid NOT IN (${found})`
+    const isFound = `${alias}.rowid IN (${found} AND ${query} LIKE '+%' UNION ALL ${others} AND ${query} LIKE '-%')`
+    // Of null, it is not known. Where that says no more than that it is not found, the index is left to find the rows.
+    return this.#negations === 0 ? isFound : `(${isFound} OR (${fieldValue(field).sql} IS NULL AND NULL))`
   }
 
   #contain(operator: 'cs' | 'cd' | 'ov', left: TypedSql, text: string): string {
