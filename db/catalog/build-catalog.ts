@@ -72,6 +72,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       columns: draft.columns,
       primaryKey: draft.primaryKey,
       uniques: draft.uniques,
+      partialUniques: draft.partialUniques,
       uniqueAcrossShards: acrossShards.get(draft.name) ?? [],
       ids: ids.get(draft.name) ?? null,
       rights: rights.get(draft.name) as TableRights,
@@ -138,14 +139,16 @@ function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, pro
       columns: unique.columns.map((column) => column.name),
     })
   }
+  const partialUniques: UniqueKey[] = []
   const indexes: string[][] = []
   for (const index of config.indexes) {
     const columns = index.config.columns.map((column) => (is(column, SQLiteColumn) ? column.name : ''))
     if (index.config.where === undefined) indexes.push(columns)
-    if (index.config.unique && index.config.where === undefined && columns.every((column) => column !== '')) {
-      uniques.push({ constraint: index.config.name, columns })
-    }
+    if (!index.config.unique || columns.includes('')) continue
+    const own = index.config.where === undefined ? uniques : partialUniques
+    own.push({ constraint: index.config.name, columns })
   }
+  if (hasQuote(config.name)) problems.push(`table ${config.name}: ${quoteRemedy}`)
   return {
     name: config.name,
     kind: 'table',
@@ -154,6 +157,7 @@ function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, pro
     search: readSearch(config.name, declaration, problems),
     primaryKey,
     uniques,
+    partialUniques,
     indexes: [...indexes, ...uniques.map((unique) => [...unique.columns])],
     foreignKeys: config.foreignKeys.map((key) => readForeignKey(config.name, key.reference())),
     sources: {},
@@ -161,6 +165,10 @@ function readTable(declaration: Exclude<TableDeclaration, { kind: 'view' }>, pro
     insteadOf: [],
   }
 }
+
+/** Migrations are files of SQL, and what divides them into statements takes a quote within a name for one that begins or ends. */
+const hasQuote = (name: string) => /["'`]/.test(name)
+const quoteRemedy = 'its name has a quote in it, which tools for SQL files stumble over; name it otherwise'
 
 function readColumns(
   name: string,
@@ -176,6 +184,8 @@ function readColumns(
         `table ${name}, column ${drizzleColumn.name}: SQLite's own rowid is hidden by it; name it otherwise`,
       )
     }
+    if (hasQuote(drizzleColumn.name))
+      problems.push(`table ${name}, column ${drizzleColumn.name}: ${quoteRemedy}`)
     if (typeof column === 'string') problems.push(`table ${name}, column ${drizzleColumn.name}: ${column}`)
     else columns.set(column.name, column)
   }

@@ -22,6 +22,8 @@ export interface Table {
   readonly primaryKey: readonly string[]
   /** Unique constraints and unique indexes, the primary key included. */
   readonly uniques: readonly UniqueKey[]
+  /** Unique indexes of some of the rows only. */
+  readonly partialUniques: readonly UniqueKey[]
   /** Columns whose values are unique over all shards, not on each of them alone; see `db/cluster/unique-values.ts`. */
   readonly uniqueAcrossShards: readonly string[]
   /**

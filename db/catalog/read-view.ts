@@ -36,6 +36,7 @@ export function readView(
     columns,
     primaryKey: base,
     uniques: [],
+    partialUniques: [],
     indexes: [],
     foreignKeys: [],
     search: null,

@@ -128,7 +128,9 @@ async function makeShardMap(databases: ClusterDatabases, catalog: Catalog): Prom
   const held = await Promise.all(
     [...catalog.tables.values()]
       .filter(({ kind, placement }) => kind === 'table' && placement.kind === 'distributed')
-      .map(({ name }) => count(primary, `SELECT count(*) AS n FROM (SELECT 1 FROM "${name}" LIMIT 1)`)),
+      .map(({ name }) =>
+        count(primary, `SELECT count(*) AS n FROM (SELECT 1 FROM ${quoteName(name)} LIMIT 1)`),
+      ),
   )
   const ranges: readonly SlotRange[] = held.some((rows) => rows > 0)
     ? [{ first: 0, last: slotCount - 1, shard: primaryName }]

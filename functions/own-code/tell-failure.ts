@@ -3,7 +3,8 @@
  * @module
  */
 import { PostgrestError } from '@supabase/postgrest-js'
-import { type Catalog, sameColumns, type Table } from '../../db/catalog/catalog.ts'
+import type { Catalog, Table } from '../../db/catalog/catalog.ts'
+import { violatedKey } from '../../db/catalog/unique-name.ts'
 import { translateDatabaseError } from '../../db/cluster/translate-error.ts'
 import { leavesOpen, writes } from '../../db/cluster/unknown-outcome.ts'
 import { AtollError } from '../../db/errors/atoll-error.ts'
@@ -110,10 +111,7 @@ function readFailure(error: unknown): Failure | null {
 }
 
 function uniqueName({ columns, subject }: ConstraintError, table: string | null, known?: Table): string {
-  // Of an index over expressions, SQLite says the name.
-  const [, index] = /^index '(.+)'$/.exec(subject) ?? []
-  if (index !== undefined) return index
-  const key = known?.uniques.find((unique) => sameColumns(unique.columns, columns))
+  const key = violatedKey(known, columns, subject)
   return key?.constraint ?? [table, ...columns, 'key'].join('_')
 }
 

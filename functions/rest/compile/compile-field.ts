@@ -44,6 +44,13 @@ export function orderValue(field: FieldPlan): string {
   return field.path.at(-1)?.asText ? fieldValue(field).sql : `(${column}->>${jsonPath(field.path)})`
 }
 
+/** A number in sixteen digits: SQLite itself takes seventeen where fifteen are too few. */
+const sixteen = (sql: string) => `printf('%!.16g',${sql})`
+
+/** Whether that is the number, and it has none of its own that is shorter. */
+const hasSixteen = (sql: string) =>
+  `typeof(${sql}) = 'real' AND abs(${sql}) < 1e308 AND ${sql} <> round(${sql}) AND CAST(${sixteen(sql)} AS REAL) = ${sql}`
+
 /** JSON of a value, for use inside `json_object` and `json_group_array`. */
 export function toJson({ sql, type }: TypedSql): string {
   switch (type) {
@@ -57,6 +64,9 @@ export function toJson({ sql, type }: TypedSql): string {
       return `strftime('%Y-%m-%dT%H:%M:%fZ',${sql}/1000.0,'unixepoch')`
     case 'blob':
       return `(CASE WHEN ${sql} IS NULL THEN NULL ELSE '\\x'||lower(hex(${sql})) END)`
+    case 'real':
+    case 'numeric':
+      return `json(CASE WHEN ${hasSixteen(sql)} THEN ${sixteen(sql)} ELSE json_quote(${sql}) END)`
     default:
       return sql
   }
@@ -74,7 +84,7 @@ export function toText({ sql, type }: TypedSql): string {
     case 'real':
     case 'numeric':
       // PostgreSQL writes whole numbers without a point.
-      return `(CASE WHEN abs(${sql}) < 9e15 AND ${sql} = CAST(${sql} AS INTEGER) THEN CAST(CAST(${sql} AS INTEGER) AS TEXT) ELSE CAST(${sql} AS TEXT) END)`
+      return `(CASE WHEN abs(${sql}) < 9e15 AND ${sql} = CAST(${sql} AS INTEGER) THEN CAST(CAST(${sql} AS INTEGER) AS TEXT) WHEN ${hasSixteen(sql)} THEN ${sixteen(sql)} ELSE CAST(${sql} AS TEXT) END)`
     default:
       return toJson({ sql, type })
   }

@@ -3,7 +3,8 @@
  * foreign keys, so those are looked for, one by one, after the failure.
  * @module
  */
-import { type Relation, sameColumns, type Table } from '../../../db/catalog/catalog.ts'
+import type { Relation, Table } from '../../../db/catalog/catalog.ts'
+import { violatedKey } from '../../../db/catalog/unique-name.ts'
 import type { AtollError } from '../../../db/errors/atoll-error.ts'
 import { type ConstraintError, PolicyViolation } from '../../../db/errors/constraint-error.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
@@ -73,13 +74,15 @@ async function explainUnique(error: ConstraintError, write: BoundWrite, ask: Ask
   if (denied !== null) {
     return errors.noParent(table.name, denied.constraint, await missingKey(write, denied, ask))
   }
-  const key = table.uniques.find((unique) => sameColumns(unique.columns, error.columns))
+  const key = violatedKey(table, error.columns, error.subject)
   const columns = key?.columns ?? error.columns
   const seesAll = rights.has(table, 'select') && rights.rows(table, 'select').kind === 'all'
   const values = columns.map((column) => sentValue(write, column))
-  const known = seesAll && values.every((value) => value !== undefined)
+  const known = seesAll && values.length > 0 && values.every((value) => value !== undefined)
   const details = known ? `Key (${columns.join(', ')})=(${values.join(', ')}) already exists.` : null
-  const told = columns.every((column) => mayName(write, column))
+  // An index over expressions may be of any column.
+  const of = columns.length > 0 ? columns : [...table.columns.keys()]
+  const told = of.every((column) => mayName(write, column))
   return errors.notUnique(told ? (key?.constraint ?? columns.join('_')) : `${table.name}_key`, details)
 }
 

@@ -34,7 +34,8 @@ function tsQuery(depth: number): string {
   const roll = random()
   if (depth === 0 || roll < 0.3) return pick(nouns)
   // Beginnings of words that say nothing are found here, and nowhere by PostgreSQL.
-  if (roll < 0.4) return `${pick(nouns.filter((noun) => !['the', 'over', 'and'].includes(noun))).slice(0, 3)}:*`
+  if (roll < 0.4)
+    return `${pick(nouns.filter((noun) => !['the', 'over', 'and'].includes(noun))).slice(0, 3)}:*`
   if (roll < 0.55) return `!(${tsQuery(depth - 1)})`
   if (roll < 0.65) return `${pick(nouns)}<->${pick(nouns)}`
   const operator = roll < 0.85 ? '&' : '|'
