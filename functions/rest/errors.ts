@@ -279,6 +279,12 @@ export const errors = {
     new AtollError(400, '22007', `invalid input syntax for type ${type}: "${clip(value)}"`),
   timestampOutOfRange: (value: string) =>
     new AtollError(400, '22008', `date/time field value out of range: "${clip(value)}"`),
+  unknownZone: (name: string) =>
+    new AtollError(400, '22023', `invalid value for parameter "TimeZone": "${clip(name)}"`),
+  leapSeconds: (name: string) =>
+    new AtollError(400, '22023', `time zone "${clip(name)}" appears to use leap seconds`, {
+      details: 'PostgreSQL does not support leap seconds.',
+    }),
   zoneOutOfRange: (value: string) =>
     new AtollError(400, '22009', `time zone displacement out of range: "${clip(value)}"`),
   invalidEnum: (name: string, value: string) =>

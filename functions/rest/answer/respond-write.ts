@@ -1,6 +1,6 @@
 import type { WriteResult } from '../execute/written.ts'
 import type { WritePlan } from '../plan/plan.ts'
-import { appliedPreferences, bodyOf } from './respond.ts'
+import { appliedPreferences, bodyOf, timesShown } from './respond.ts'
 
 /** Makes the HTTP response to a write. */
 export function respondWrite(
@@ -16,7 +16,8 @@ export function respondWrite(
   const status = statusOf(result, plan, shows)
   if (shows) {
     headers.set('Content-Type', plan.media.contentType)
-    return new Response(bodyOf(plan.media, result.rows, columns), { status, headers })
+    const body = timesShown(bodyOf(plan.media, result.rows, columns), plan.preferences)
+    return new Response(body, { status, headers })
   }
   const isKeyed = result.key?.length && plan.keyNames.length > 0
   if (plan.preferences.return === 'headers-only' && plan.action === 'insert' && result.key && isKeyed) {

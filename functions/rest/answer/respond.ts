@@ -3,9 +3,11 @@ import { csvField } from '../ask/csv-field.ts'
 import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import { rowSeparator } from '../compile/compile-read.ts'
+import { withTimes } from '../compile/marked-times.ts'
 import { errors } from '../errors.ts'
 import type { ReadResult } from '../execute/bound-read.ts'
 import type { ReadPlan, WritePlan } from '../plan/plan.ts'
+import { zoneOf } from '../plan/zones.ts'
 
 /** What of the request the answer depends on beside its plan. */
 export interface ResponseInput {
@@ -22,11 +24,11 @@ export interface ResponseInput {
  */
 export async function answerOf(
   { rows, count, total }: ReadResult,
-  { media }: ReadPlan,
+  { media, preferences }: ReadPlan,
   columns: readonly string[],
 ): Promise<CachedAnswer> {
   if (media.kind === 'object' && count !== 1) return { rows: count, total, body: null, tag: null }
-  const body = bodyOf(media, rows, columns)
+  const body = timesShown(bodyOf(media, rows, columns), preferences)
   return { rows: count, total, body, tag: await entityTag(body) }
 }
 
@@ -80,6 +82,11 @@ export function bodyOf(media: Media, rows: readonly string[], columns: readonly 
   }
 }
 
+/** An answer in which times stand as the zone that is preferred has them. */
+export function timesShown(body: string, { timezone }: Preferences): string {
+  return timezone === null ? body : withTimes(body, zoneOf(timezone))
+}
+
 /** `0-9/100`, `0-9/*`, or `*` for a range without rows. */
 export function contentRange(offset: number, rows: number, total: number | null): string {
   const range = rows === 0 ? '*' : `${offset}-${offset + rows - 1}`
@@ -97,6 +104,7 @@ export function appliedPreferences(preferences: Preferences, write: WritePlan | 
   if (write && preferences.atomicity) applied.push(`atomicity=${preferences.atomicity}`)
   if (!write && preferences.partial) applied.push(`partial=${preferences.partial}`)
   if (preferences.handling) applied.push(`handling=${preferences.handling}`)
+  if (preferences.timezone) applied.push(`timezone=${preferences.timezone}`)
   if (preferences.maxAffected !== null) applied.push(`max-affected=${preferences.maxAffected}`)
   return applied.join(', ')
 }

@@ -13,6 +13,8 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient' | null
   readonly tx: 'commit' | 'rollback' | null
   readonly maxAffected: number | null
+  /** The zone in which times are read and shown; null: UTC. */
+  readonly timezone: string | null
   /** Whether each shard may commit its part of a write by itself. */
   readonly atomicity: 'shard' | null
   /** Whether a read may leave out shards that do not answer. */
@@ -53,11 +55,12 @@ export function parsePreferences(header: string): Preferences {
     tx: (found.tx as Preferences['tx']) ?? null,
     atomicity: (found.atomicity as Preferences['atomicity']) ?? null,
     partial: (found.partial as Preferences['partial']) ?? null,
+    timezone: found.timezone ?? null,
     maxAffected: maxAffected === undefined || found.handling !== 'strict' ? null : Number(maxAffected),
   }
 }
 
-/** Preferences whose value is not one of a few words. A time zone is known and passed over. */
+/** Preferences whose value is not one of a few words. */
 function isOpen(name: string, value: string): boolean {
   return (name === 'max-affected' && /^\d{1,15}$/.test(value)) || (name === 'timezone' && value !== '')
 }

@@ -6,12 +6,16 @@ import { type ColumnType, isNumeric } from '../../../db/catalog/catalog.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { CastType } from '../ask/casts.ts'
 import type { FieldPlan } from '../plan/plan.ts'
+import type { Zone } from '../plan/zones.ts'
+import { markedTime } from './marked-times.ts'
 import { jsonPath } from './sql.ts'
 
 /** A value in SQL and how it becomes JSON. */
 export interface TypedSql {
   readonly sql: string
   readonly type: ColumnType
+  /** Of a time, where it is shown otherwise than in UTC. */
+  readonly zone?: Zone | undefined
 }
 
 function columnSql(field: FieldPlan): string {
@@ -25,7 +29,7 @@ function columnSql(field: FieldPlan): string {
 export function fieldValue(field: FieldPlan): TypedSql {
   const column = columnSql(field)
   const last = field.path.at(-1)
-  if (last === undefined) return { sql: column, type: field.column.type }
+  if (last === undefined) return { sql: column, type: field.column.type, zone: field.column.zone }
   const path = jsonPath(field.path)
   if (!last.asText) return { sql: `(${column}->${path})`, type: 'json' }
   // `->>` gives SQLite's own values; PostgreSQL's gives text, for true and false as well.
@@ -52,7 +56,9 @@ const hasSixteen = (sql: string) =>
   `typeof(${sql}) = 'real' AND abs(${sql}) < 1e308 AND ${sql} <> round(${sql}) AND CAST(${sixteen(sql)} AS REAL) = ${sql}`
 
 /** JSON of a value, for use inside `json_object` and `json_group_array`. */
-export function toJson({ sql, type }: TypedSql): string {
+export function toJson({ sql, type, zone }: TypedSql): string {
+  if (zone !== undefined && type === 'timestamp') return markedTime('s', sql)
+  if (zone !== undefined && type === 'timestamp_ms') return markedTime('m', `${sql}/1000.0`)
   switch (type) {
     case 'boolean':
       return `json(CASE WHEN ${sql} IS NULL THEN NULL WHEN ${sql} THEN 'true' ELSE 'false' END)`
@@ -73,7 +79,7 @@ export function toJson({ sql, type }: TypedSql): string {
 }
 
 /** Text of a value, for CSV and casts to text. */
-export function toText({ sql, type }: TypedSql): string {
+export function toText({ sql, type, zone }: TypedSql): string {
   switch (type) {
     case 'boolean':
       return `(CASE WHEN ${sql} IS NULL THEN NULL WHEN ${sql} THEN 'true' ELSE 'false' END)`
@@ -86,7 +92,7 @@ export function toText({ sql, type }: TypedSql): string {
       // PostgreSQL writes whole numbers without a point.
       return `(CASE WHEN abs(${sql}) < 9e15 AND ${sql} = CAST(${sql} AS INTEGER) THEN CAST(CAST(${sql} AS INTEGER) AS TEXT) WHEN ${hasSixteen(sql)} THEN ${sixteen(sql)} ELSE CAST(${sql} AS TEXT) END)`
     default:
-      return toJson({ sql, type })
+      return toJson({ sql, type, zone })
   }
 }
 
@@ -103,7 +109,7 @@ export function castTo(value: TypedSql, cast: CastType): TypedSql {
     case 'text':
       return { sql: text, type: 'text' }
     case 'date':
-      return { sql: `date(${text})`, type: 'text' }
+      return { sql: value.zone === undefined ? `date(${text})` : markedDate(value), type: 'text' }
     case 'json':
       return { sql: value.type === 'text' ? `json(${text})` : text, type: 'json' }
     case 'integer':
@@ -119,6 +125,10 @@ export function castTo(value: TypedSql, cast: CastType): TypedSql {
         type: 'boolean',
       }
   }
+}
+
+function markedDate({ sql, type }: TypedSql): string {
+  return markedTime('d', type === 'timestamp_ms' ? `${sql}/1000.0` : sql)
 }
 
 function numberFrom(text: string, type: 'INTEGER' | 'REAL'): string {

@@ -39,7 +39,11 @@ export function columnValue(item: ColumnOutput): TypedSql {
   const value = plainValue(item)
   if (!item.aggregate) return value
   const { name, cast } = item.aggregate
-  const result: TypedSql = { sql: `${name}(${value.sql})`, type: aggregateType(name, value) }
+  const result: TypedSql = {
+    sql: `${name}(${value.sql})`,
+    type: aggregateType(name, value),
+    zone: value.zone,
+  }
   return cast ? castTo(result, cast) : result
 }
 

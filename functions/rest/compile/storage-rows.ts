@@ -5,6 +5,7 @@ import type { Payload, PayloadRow } from '../ask/parse-payload.ts'
 import { errors } from '../errors.ts'
 import { canonicalText } from '../plan/place.ts'
 import type { WritePlan } from '../plan/plan.ts'
+import { type ZonedColumn, zoneOf } from '../plan/zones.ts'
 import { maxParameterBytes } from './sql.ts'
 import { defaultMark, storageDefault, storageValue } from './storage-value.ts'
 
@@ -24,6 +25,7 @@ export function storageRows(
   ids: readonly number[] = [],
 ): readonly StoredRow[] {
   const takesDefaults = plan.preferences.missing === 'default'
+  const zone = plan.preferences.timezone === null ? undefined : zoneOf(plan.preferences.timezone)
   // An update takes one row of values, and PUT the first.
   const rows = plan.action === 'insert' ? payload.rows : payload.rows.slice(0, 1)
   const columns = [...plan.columns, ...plan.filled]
@@ -34,7 +36,7 @@ export function storageRows(
     const before = used
     const values = [
       ...plan.columns.map((column) => {
-        const value = storedText(column, row, takesDefaults, payload.textual)
+        const value = storedText(zone ? { ...column, zone } : column, row, takesDefaults, payload.textual)
         // SQLite numbers a new row that has no id; an old one keeps its own.
         const isUnnumbered = value === 'null' && column.default?.kind === 'rowid'
         if (plan.action === 'update' && isUnnumbered)
@@ -126,7 +128,7 @@ export function functionRows(columns: readonly Column[], rows: readonly PayloadR
   return `[${arrays.join(',')}]`
 }
 
-function storedText(column: Column, row: PayloadRow, takesDefaults: boolean, textual: boolean): string {
+function storedText(column: ZonedColumn, row: PayloadRow, takesDefaults: boolean, textual: boolean): string {
   if (takesDefaults && !Object.hasOwn(row, column.name)) return defaultOf(column)
   return storageValue(column, row[column.name], textual)
 }

@@ -7,6 +7,7 @@ import { type Column, isNumeric } from '../../../db/catalog/catalog.ts'
 import { isRawNumber } from '../../core/parse-json.ts'
 import { errors } from '../errors.ts'
 import { convertOperand, jsonNumber, parseArrayLiteral } from '../plan/convert-operand.ts'
+import type { ZonedColumn } from '../plan/zones.ts'
 
 /** Stands for "the column's default": no value is stored as an object. */
 export const defaultMark = '{}'
@@ -16,7 +17,7 @@ export const defaultMark = '{}'
  *
  * @param textual whether the payload's format knows text only (CSV, forms)
  */
-export function storageValue(column: Column, value: unknown, textual = false): string {
+export function storageValue(column: ZonedColumn, value: unknown, textual = false): string {
   if (value === null || value === undefined) return 'null'
   // CSV and forms have no other way to leave a number, date or JSON value out.
   if (textual && value === '' && column.type !== 'text') return 'null'

@@ -11,6 +11,7 @@ import { chooseListMedia, chooseValueMedia, type ValueMedia } from '../ask/value
 import type { RestConfig } from '../config.ts'
 import type { AnyFunction } from '../define-function.ts'
 import { errors } from '../errors.ts'
+import { zoneOf } from './zones.ts'
 
 export interface CallTerms {
   readonly preferences: Preferences
@@ -34,6 +35,7 @@ export function readTerms(
   config: RestConfig,
 ): CallTerms {
   const preferences = config.txRollback ? preferred : { ...preferred, tx: null }
+  if (preferences.timezone !== null) zoneOf(preferences.timezone)
   const { kind } = definition.returns
   const isSet = kind === 'rows' || kind === 'records'
   if (preferences.maxAffected !== null && !isSet) throw errors.maxAffectedOfOne()

@@ -10,6 +10,7 @@ import { unescaped } from '../ask/scanner.ts'
 import { errors } from '../errors.ts'
 import type { Bindable } from './bindings.ts'
 import { timestampOf } from './timestamps.ts'
+import type { ZonedColumn } from './zones.ts'
 
 const truths: Readonly<Record<string, number>> = {
   true: 1,
@@ -27,7 +28,7 @@ const truths: Readonly<Record<string, number>> = {
 }
 
 /** The value of one operand for a column of this type. Integers stay text, so that no digit is lost. */
-export function convertOperand(column: Column, text: string): Bindable {
+export function convertOperand(column: ZonedColumn, text: string): Bindable {
   switch (column.type) {
     case 'integer':
       return integerText(text)
@@ -43,7 +44,7 @@ export function convertOperand(column: Column, text: string): Bindable {
     }
     case 'timestamp':
     case 'timestamp_ms':
-      return timestampOf(column.type, text)
+      return timestampOf(column.type, text, column.zone)
     case 'json':
       return canonicalJson(text)
     case 'blob':

@@ -1,8 +1,9 @@
-import type { Catalog, ColumnType, Table } from '../../../db/catalog/catalog.ts'
+import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
 import { allRows, type Rights, type RowPolicy } from '../../access/area.ts'
 import { type CastType, castTypeOf } from '../ask/casts.ts'
 import { nearestName } from '../ask/nearest-name.ts'
+import type { Preferences } from '../ask/parse-preferences.ts'
 import type {
   AggregateName,
   Condition,
@@ -30,6 +31,7 @@ import {
   type RoutePlan,
 } from './plan.ts'
 import { fieldPlan, nameOf } from './plan-field.ts'
+import { type Zone, type ZonedColumn, zoneOf } from './zones.ts'
 
 export interface PlanOptions {
   /** Whether updates and deletes must have a filter or a limit. */
@@ -49,7 +51,7 @@ export function planRequest(
   rights: Rights,
   options: PlanOptions,
 ): ReadPlan {
-  const planner = new Planner(catalog, rights, options)
+  const planner = new Planner(catalog, rights, options, request.preferences)
   const table = planner.table(request.table)
   const resource = planner.resource(table, request.root, rights.rows(table, 'select'))
   return readPlan(withWholeOrder(resource), request, options)
@@ -94,7 +96,7 @@ export function planRows(
   const seen = rights.seenInRows(table)
   // The rows are bound to the statement, where no full-text index knows them.
   const unindexed = { ...seen, search: null }
-  const planner = new Planner(catalog, rights, options)
+  const planner = new Planner(catalog, rights, options, request.preferences)
   const root = planner.resource(table, request.root, allRows, { seen: unindexed })
   const where = root.where.map(untyped)
   return readPlan({ ...root, source: 'rows', where }, request, options)
@@ -112,9 +114,11 @@ export class Planner {
   readonly #catalog: Catalog
   readonly #rights: Rights
   readonly #options: PlanOptions
+  readonly #zone: Zone | null
   #aliases = 0
 
-  constructor(catalog: Catalog, rights: Rights, options: PlanOptions) {
+  constructor(catalog: Catalog, rights: Rights, options: PlanOptions, { timezone }: Preferences) {
+    this.#zone = timezone === null ? null : zoneOf(timezone)
     this.#catalog = catalog
     this.#rights = rights
     this.#options = options
@@ -141,7 +145,8 @@ export class Planner {
     policy: RowPolicy,
     how: { readonly alias?: string; readonly seen?: Table } = {},
   ): ResourcePlan {
-    const { alias = this.#alias(), seen = this.#rights.seen(table) } = how
+    const { alias = this.#alias() } = how
+    const seen = this.#inZone(how.seen ?? this.#rights.seen(table))
     const output = request.select.flatMap((item): OutputItem[] => {
       if (item.kind === 'star') return starOutput(seen, alias)
       return [item.kind === 'field' ? this.#fieldOutput(seen, alias, item) : this.#embedOutput(seen, item)]
@@ -160,6 +165,18 @@ export class Planner {
       offset: request.offset,
       aggregated: output.some(isAggregated),
     }
+  }
+
+  /** The table with its times in the zone that is preferred. */
+  #inZone(table: Table): Table {
+    const zone = this.#zone
+    const isTime = ({ type }: Column) => type === 'timestamp' || type === 'timestamp_ms'
+    if (zone === null || ![...table.columns.values()].some(isTime)) return table
+    const columns = [...table.columns].map(([name, column]) => {
+      const zoned: ZonedColumn = isTime(column) ? { ...column, zone } : column
+      return [name, zoned] as const
+    })
+    return { ...table, columns: new Map(columns) }
   }
 
   /** A name that no table has, so that none is hidden by it. */

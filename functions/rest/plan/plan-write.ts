@@ -30,7 +30,7 @@ export function planWrite(
   options: PlanOptions,
   through: Through | null = null,
 ): WritePlan {
-  const planner = new Planner(catalog, rights, options)
+  const planner = new Planner(catalog, rights, options, request.preferences)
   const table = planner.table(request.table)
   const action = request.action as WriteAction
   requireWrite(table, action, request, rights)

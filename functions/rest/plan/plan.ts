@@ -6,6 +6,7 @@
  * compiled without saying where it runs and which rows the caller may see.
  * @module
  */
+
 import type {
   Column,
   ColumnPair,
@@ -19,6 +20,7 @@ import type { CastType } from '../ask/casts.ts'
 import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import type { AggregateName, JsonStep, Operator, Value } from '../ask/request.ts'
+import type { ZonedColumn } from './zones.ts'
 
 export interface ReadPlan {
   readonly kind: 'read'
@@ -202,7 +204,7 @@ export interface JunctionPlan {
 export interface FieldPlan {
   readonly table: string
   readonly alias: string
-  readonly column: Column
+  readonly column: ZonedColumn
   readonly path: readonly JsonStep[]
   /** True when SQLite knows no type for it (a column of a view), so that comparisons must name theirs. */
   readonly untyped: boolean

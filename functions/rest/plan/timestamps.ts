@@ -4,6 +4,7 @@
  * @module
  */
 import { errors } from '../errors.ts'
+import { offsetOfLocal, type Zone } from './zones.ts'
 
 const form =
   /^(\d{4,6})-(\d\d)-(\d\d)(?:[Tt ]+(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,15}))?)?)?\s*(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?$/
@@ -14,11 +15,11 @@ const maxOffsetHours = 15
 
 /**
  * When a text says that something was: in seconds since 1970 for `timestamp`, in milliseconds for `timestamp_ms`, with what it has of a
- * fraction. Without a zone it is UTC; a date alone is its midnight.
+ * fraction. Without a zone of its own it is in that which is given, or UTC; a date alone is its midnight.
  *
  * @throws 22007 for what is no date, 22008 for one that no calendar has or that cannot be shown, 22009 for a zone that is none
  */
-export function timestampOf(type: 'timestamp' | 'timestamp_ms', text: string): number {
+export function timestampOf(type: 'timestamp' | 'timestamp_ms', text: string, zone?: Zone): number {
   const found = form.exec(text.trim())
   if (found === null) throw errors.invalidTimestamp(typeName, text)
   const [year, month, day, hour, minute, second] = found.slice(1, 7).map((part) => Number(part ?? 0)) as [
@@ -29,7 +30,7 @@ export function timestampOf(type: 'timestamp' | 'timestamp_ms', text: string): n
     number,
     number,
   ]
-  const [fraction = '', , sign, hours, minutes] = found.slice(7)
+  const [fraction = '', utc, sign, hours, minutes] = found.slice(7)
   const isMidnight = hour === 24 && minute === 0 && second === 0 && Number(fraction) === 0
   const isReal =
     year >= 1 &&
@@ -47,7 +48,9 @@ export function timestampOf(type: 'timestamp' | 'timestamp_ms', text: string): n
   const offset = (sign === '-' ? -1 : 1) * (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60
   const at = new Date(0)
   at.setUTCFullYear(year, month - 1, day)
-  const seconds = at.getTime() / 1000 + hour * 3600 + minute * 60 + second - offset
+  const local = at.getTime() / 1000 + hour * 3600 + minute * 60 + second
+  const isOpen = utc === undefined && sign === undefined
+  const seconds = local - (isOpen && zone ? offsetOfLocal(zone, local) : offset)
   const shown = new Date(seconds * 1000).getUTCFullYear()
   if (shown < 1 || shown > lastYear) throw errors.timestampOutOfRange(text)
   if (fraction === '') return type === 'timestamp' ? seconds : seconds * 1000
