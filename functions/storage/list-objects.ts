@@ -72,11 +72,61 @@ function folderOrName(row: string, behindFolder = ''): string {
 }
 
 /** All objects that begin with a prefix, in the order of their names. */
-export function listAll({ bucket, prefix, after, limit }: Level, rule: ObjectRule): BoundStatement {
+export function listAll(
+  { bucket, prefix, after, limit, isDescending = false }: Level,
+  rule: ObjectRule,
+): BoundStatement {
+  const [from, to] = isDescending ? ['', after === '' ? prefix + last : after] : [after, prefix + last]
   return {
     text: `SELECT ${objectColumns} FROM _atoll_objects WHERE bucket = ? AND name >= ? AND name > ? AND name < ? AND (${rule.text}) <> 0
-      ORDER BY name LIMIT ${limit}`,
-    parameters: [bucket, prefix, after, prefix + last, ...rule.parameters],
+      ORDER BY name ${isDescending ? 'DESC' : 'ASC'} LIMIT ${limit}`,
+    parameters: [bucket, prefix, from, to, ...rule.parameters],
+  }
+}
+
+/** Where a listing by time goes on: behind an entry, by what it is sorted by, which is nothing of folders, and its name. */
+export type TimeCursor = readonly [time: number | null, name: string]
+
+/**
+ * Objects, or what is on one level, by time: folders come first, by their names. It looks at all that begins with the prefix.
+ *
+ * @param after null: from the beginning
+ */
+export function listByTime(
+  { bucket, prefix, limit, isDescending = false }: Omit<Level, 'after'>,
+  rule: ObjectRule,
+  column: 'created_at' | 'updated_at',
+  byFolder: boolean,
+  after: TimeCursor | null,
+): BoundStatement {
+  const time = column === 'created_at' ? 'created' : 'updated'
+  const folder = byFolder
+    ? `CASE WHEN instr(rest, '/') > 0 THEN ? || substr(rest, 1, instr(rest, '/')) END`
+    : 'NULL'
+  const sign = isDescending ? '<' : '>'
+  const [value, name] = after ?? [null, '']
+  // Of folders the names alone count, and objects come behind them all.
+  const onward =
+    after === null
+      ? '1'
+      : value === null
+        ? '(is_folder IS NULL OR is_folder > ?)'
+        : `(is_folder IS NULL AND (${time} ${sign} CAST(? AS INTEGER) OR (${time} = CAST(? AS INTEGER) AND name > ?)))`
+  return {
+    text: `SELECT is_folder, ${objectColumns} FROM (SELECT *, ${folder} AS is_folder FROM
+      (SELECT ${objectColumns}, substr(name, length(?) + 1) AS rest FROM _atoll_objects WHERE bucket = ? AND name >= ? AND name < ? AND (${rule.text}) <> 0))
+      GROUP BY ifnull(is_folder, name), is_folder IS NULL HAVING ${onward}
+      ORDER BY is_folder IS NULL, is_folder, ${time} ${isDescending ? 'DESC' : 'ASC'}, name LIMIT ?`,
+    parameters: [
+      ...(byFolder ? [prefix] : []),
+      prefix,
+      bucket,
+      prefix,
+      prefix + last,
+      ...rule.parameters,
+      ...(after === null ? [] : value === null ? [name] : [String(value), String(value), name]),
+      String(limit),
+    ],
   }
 }
 

@@ -16,19 +16,16 @@ import { createObjectRoutes } from './object-routes.ts'
 import { type StorageEnv, visitStorage } from './storage-context.ts'
 import { createTusRoutes } from './tus-routes.ts'
 
-/** What clients know errors by, beside our codes. */
+/** What older clients know errors by, beside their codes. */
 const names: Readonly<Record<string, string>> = {
-  STORE001: 'Bucket not found',
-  STORE002: 'not_found',
-  STORE003: 'Duplicate',
-  STORE004: 'Duplicate',
-  STORE005: 'Payload too large',
-  STORE006: 'invalid_mime_type',
-  STORE007: 'Invalid Input',
-  STORE008: 'InvalidKey',
-  STORE009: 'Unauthorized',
-  STORE010: 'InvalidRequest',
-  STORE012: 'InvalidSignature',
+  NoSuchBucket: 'Bucket not found',
+  NoSuchKey: 'not_found',
+  BucketAlreadyExists: 'Duplicate',
+  ResourceAlreadyExists: 'Duplicate',
+  EntityTooLarge: 'Payload too large',
+  InvalidMimeType: 'invalid_mime_type',
+  InvalidBucketName: 'Invalid Input',
+  AccessDenied: 'Unauthorized',
 }
 
 export function createStorage(declarations: StorageDeclarations, catalog: Catalog, config: StorageConfig) {

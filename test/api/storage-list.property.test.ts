@@ -6,7 +6,15 @@ import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { Cluster } from '../../db/cluster/cluster.ts'
 import { serviceCaller } from '../../functions/core/caller.ts'
 import { createBucketPolicies } from '../../functions/storage/bucket-policies.ts'
-import { cursorOf, type Entry, entryOf, listAll, listLevel } from '../../functions/storage/list-objects.ts'
+import {
+  cursorOf,
+  type Entry,
+  entryOf,
+  listAll,
+  listByTime,
+  listLevel,
+  type TimeCursor,
+} from '../../functions/storage/list-objects.ts'
 import { ObjectRights } from '../../functions/storage/object-access.ts'
 
 /** Listings of random names, page by page, against what filtering them in JavaScript gives. */
@@ -110,20 +118,67 @@ describe('a listing', () => {
         fc.uniqueArray(name, { maxLength: 25 }),
         fc.constantFrom('', 'a/', 'a', 'é'),
         fc.integer({ min: 1, max: 7 }),
-        async (names, prefix, limit) => {
+        fc.boolean(),
+        async (names, prefix, limit, isDescending) => {
           await put(names)
           const shown: string[] = []
           for (let after = ''; ; after = shown.at(-1) as string) {
             const [rows = []] = await session().primary([
-              listAll({ bucket: 'b', prefix, after, limit }, rightsOf(null).rule('b', 'select')),
+              listAll(
+                { bucket: 'b', prefix, after, limit, isDescending },
+                rightsOf(null).rule('b', 'select'),
+              ),
             ])
             shown.push(...rows.map((row) => row.name as string))
             if (rows.length < limit) break
           }
-          expect(shown).toEqual(names.filter((one) => one.startsWith(prefix)).sort(byBytes))
+          const wanted = names.filter((one) => one.startsWith(prefix)).sort(byBytes)
+          expect(shown).toEqual(isDescending ? wanted.reverse() : wanted)
         },
       ),
       { numRuns: 30 },
+    )
+  })
+
+  it('by time begins with folders, and goes on behind equal times by name, page by page', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(name, { maxLength: 25 }),
+        fc.constantFrom('', 'a/', 'a'),
+        fc.integer({ min: 1, max: 6 }),
+        fc.boolean(),
+        fc.boolean(),
+        fc.constantFrom<'created_at' | 'updated_at'>('created_at', 'updated_at'),
+        async (names, prefix, limit, isDescending, byFolder, column) => {
+          await put(names)
+          await DB.prepare(
+            'UPDATE _atoll_objects SET created = length(name) % 3, updated = length(name) % 2',
+          ).run()
+          const timeOf = (one: string) => [...one].length % (column === 'created_at' ? 3 : 2)
+          const found = names.filter((one) => one.startsWith(prefix))
+          const isInFolder = (one: string) => byFolder && one.indexOf('/', prefix.length) >= 0
+          const folders = byFolder ? levelOf(found, prefix).filter((one) => one.endsWith('/')) : []
+          const objects = found
+            .filter((one) => !isInFolder(one))
+            .sort((a, b) => (isDescending ? -1 : 1) * (timeOf(a) - timeOf(b)) || byBytes(a, b))
+          const shown: string[] = []
+          let after: TimeCursor | null = null
+          for (let page = 0; page < 40; page++) {
+            const level = { bucket: 'b', prefix, limit, isDescending }
+            const [rows = []]: Awaited<ReturnType<ReturnType<typeof session>['primary']>> =
+              await session().primary([
+                listByTime(level, rightsOf(null).rule('b', 'select'), column, byFolder, after),
+              ])
+            const entries = rows.map(entryOf)
+            shown.push(...entries.map(nameOf))
+            const last = entries.at(-1)
+            if (!last) break
+            after = last.kind === 'folder' ? [null, last.name] : [timeOf(last.object.name), last.object.name]
+          }
+          expect(shown).toEqual([...folders, ...objects])
+        },
+      ),
+      { numRuns: 60 },
     )
   })
 })

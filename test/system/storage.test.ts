@@ -212,6 +212,18 @@ const methods: readonly (readonly [method: string, run: () => Promise<unknown>, 
     () => files().copy('m/text.txt', 'copy.txt', { destinationBucket: 'open' }),
     { data: { path: 'open/copy.txt' } },
   ],
+  ['exists of what is there', () => files().exists('m/text.txt'), { data: true, error: null }],
+  [
+    'exists of nothing',
+    () => files().exists('m/none.txt'),
+    { data: false, error: { status: 404, code: 'NoSuchKey' } },
+  ],
+  [
+    'listV2 by time, descending',
+    () => files().listV2({ prefix: 'm/', limit: 1, sortBy: { column: 'created_at', order: 'desc' } }),
+    { data: { hasNext: true, objects: [{ key: expect.stringMatching(/^m\//) }] } },
+  ],
+  ['list of more than can be had', () => files().list('m', { limit: 100_000 }), { error: null }],
   ['copy of nothing', () => files().copy('m/none.txt', 'x'), { error: { status: 404 } }],
   ['move', () => files().move('c/copy.txt', 'c/moved.txt'), { data: { message: 'Successfully moved' } }],
   [
@@ -389,7 +401,10 @@ describe('an upload', () => {
     for (const header of ['Content-MD5', 'x-amz-checksum-sha256']) {
       const algorithm = header === 'Content-MD5' ? 'md5' : 'sha256'
       const wrong = await put('sum2.txt', 'other', { [header]: sums(algorithm) })
-      expect([wrong.status, ((await wrong.json()) as { code: string }).code]).toEqual([400, 'STORE013'])
+      expect([wrong.status, ((await wrong.json()) as { code: string }).code]).toEqual([
+        400,
+        'InvalidChecksum',
+      ])
       expect((await put('sum2.txt', 'other', { [header]: 'nonsense' })).status).toBe(400)
     }
     expect((await ask('GET', '/object/files/sum2.txt')).status).toBe(404)
@@ -572,7 +587,9 @@ describe('policies', () => {
     expect((await eight.list()).data).toEqual([])
     expect((await eight.list('7')).data).toEqual([])
     expect((await eight.listV2({ with_delimiter: true })).data).toMatchObject({ folders: [], objects: [] })
-    expect((await seven.listV2({ with_delimiter: true })).data).toMatchObject({ folders: [{ key: '7/' }] })
+    expect((await seven.listV2({ with_delimiter: true })).data).toMatchObject({
+      folders: [{ key: '7', name: '7/' }],
+    })
     expect((await eight.createSignedUrl('7/a/mine.txt', 60)).error).toMatchObject({ status: 404 })
     expect((await eight.createSignedUrls(['7/a/mine.txt'], 60)).data?.[0]?.signedUrl).toBeNull()
     expect((await eight.createSignedUploadUrl('7/b.txt')).error).toMatchObject({ status: 403 })

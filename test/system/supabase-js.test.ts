@@ -1,5 +1,6 @@
 import { createClient } from '@supabase/supabase-js'
 import { SignJWT } from 'jose'
+import { createClient as createOlderClient } from 'supabase-js-2.39'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Database } from '../support/database.ts'
 import { publishableKey, secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
@@ -279,10 +280,67 @@ describe('callers with supabase-js', () => {
         .select('id')
         .limit(1)
     expect((await as('service_role')).data).toHaveLength(1)
-    expect(await as('somebody')).toMatchObject({ status: 403, error: { code: '42501' } })
+    expect(await as('somebody')).toMatchObject({ status: 401, error: { code: '22023' } })
     expect(await as('service_role', 'another-secret-that-is-long-enough')).toMatchObject({
       status: 401,
       error: { code: 'PGRST301' },
     })
+  })
+})
+
+/** Apps keep their clients for years. */
+describe('a client of two years ago', () => {
+  const older = () => createOlderClient(server.address, secretKey, { auth: { persistSession: false } })
+
+  it('reads, writes, calls and is told of errors as it knows them', async () => {
+    const asked = ['title, artists(name)', { count: 'exact' }] as const
+    const old = await older()
+      .from('albums')
+      .select(...asked)
+      .order('id')
+      .limit(3)
+    const now = await client()
+      .from('albums')
+      .select(...asked)
+      .order('id')
+      .limit(3)
+    expect([old.data, old.count]).toEqual([now.data, now.count])
+    expect(old.data).toHaveLength(3)
+    const row = { id: first + 90, name: 'Older' }
+    expect((await older().from('genres').insert(row).select().single()).data).toEqual(row)
+    expect(
+      (
+        await older()
+          .from('genres')
+          .upsert({ ...row, name: 'Changed' })
+          .select()
+      ).data,
+    ).toEqual([{ ...row, name: 'Changed' }])
+    expect((await older().from('genres').insert(row)).error?.code).toBe('23505')
+    expect((await older().from('genres').delete().eq('id', row.id)).error).toBeNull()
+    expect((await older().rpc('best_sellers', { count: 2 }).select('id')).data).toHaveLength(2)
+    expect(
+      (await older().from('tracks').select('id').textSearch('name', 'salt', { type: 'websearch' })).data,
+    ).toEqual(
+      (await client().from('tracks').select('id').textSearch('name', 'salt', { type: 'websearch' })).data,
+    )
+  })
+
+  it('keeps files', async () => {
+    expect((await older().storage.createBucket('older')).error).toBeNull()
+    const files = older().storage.from('older')
+    expect((await files.upload('old/a.txt', 'text', { contentType: 'text/plain' })).data?.path).toBe(
+      'old/a.txt',
+    )
+    expect((await files.upload('old/a.txt', 'other')).error).toMatchObject({
+      error: 'Duplicate',
+      statusCode: '409',
+    })
+    expect(await (await files.download('old/a.txt')).data?.text()).toBe('text')
+    expect((await files.list('old')).data).toMatchObject([{ name: 'a.txt' }])
+    expect((await files.move('old/a.txt', 'old/b.txt')).error).toBeNull()
+    const signed = await files.createSignedUrl('old/b.txt', 60)
+    expect(await (await fetch(signed.data?.signedUrl ?? '')).text()).toBe('text')
+    expect((await files.remove(['old/b.txt'])).data).toHaveLength(1)
   })
 })

@@ -55,7 +55,7 @@ const withDisposition = (disposition: string, header = 'X-Nothing: 1') => [
   ]),
 ]
 
-const refusedAsForm = { status: 400, body: { code: 'STORE011' } }
+const refusedAsForm = { status: 400, body: { code: 'InvalidRequest' } }
 
 const sample = crlf([
   '--edge',
