@@ -54,6 +54,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       problems.push(`table ${draft.name} is declared twice in tables.ts; keep one line`)
     drafts.set(draft.name, draft)
     checkCache(draft, problems)
+    checkComments(draft, problems)
   }
   const placements = checkPlacement(drafts, problems)
   const ids = readIds(drafts, problems)
@@ -69,7 +70,8 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
     tables.set(draft.name, {
       name: draft.name,
       kind: draft.kind,
-      columns: draft.columns,
+      comment: draft.declaration.options.comment ?? null,
+      columns: commented(draft),
       primaryKey: draft.primaryKey,
       uniques: draft.uniques,
       partialUniques: draft.partialUniques,
@@ -93,6 +95,20 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
 export function tableOfRecord(table: SQLiteTable): Table {
   const { tables } = buildCatalog({ record: local(table) })
   return tables.get(getTableName(table)) as Table
+}
+
+function commented({ columns, declaration }: Draft): ReadonlyMap<string, Column> {
+  const { comments = {} } = declaration.options
+  return new Map(
+    [...columns].map(([name, column]) => [name, { ...column, comment: comments[column.key] ?? null }]),
+  )
+}
+
+function checkComments({ name, columns, declaration }: Draft, problems: string[]): void {
+  const keys = new Set([...columns.values()].map(({ key }) => key))
+  for (const key of Object.keys(declaration.options.comments ?? {})) {
+    if (!keys.has(key)) problems.push(`table ${name}, comments: there is no column ${key}; take the line out`)
+  }
 }
 
 /** Who may do what with each table. */

@@ -17,6 +17,8 @@ export interface Catalog {
 export interface Table {
   readonly name: string
   readonly kind: 'table' | 'view'
+  /** What the app says of it; null: nothing. */
+  readonly comment: string | null
   readonly columns: ReadonlyMap<string, Column>
   /** Column names; empty when there is none. */
   readonly primaryKey: readonly string[]
@@ -71,6 +73,8 @@ export interface Column {
   readonly name: string
   /** The column's name in the Drizzle table. */
   readonly key: string
+  /** What the app says of it; null: nothing. */
+  readonly comment: string | null
   readonly type: ColumnType
   /** The declared SQL type, lower case. */
   readonly sqlType: string

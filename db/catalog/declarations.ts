@@ -27,6 +27,10 @@ export interface CacheOptions {
 }
 
 export interface TableOptions<Row> {
+  /** What it is, for descriptions of the API: a line, and what else there is to say behind it. */
+  readonly comment?: string
+  /** What its columns are, by their keys in the Drizzle table; computed ones by their names. */
+  readonly comments?: Readonly<Record<string, string>>
   /** Who may do what; nothing when left out. */
   readonly access?: Access<Row>
   /** Computed columns by name. */

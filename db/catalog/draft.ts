@@ -13,6 +13,7 @@ export interface Draft
     | 'ids'
     | 'cache'
     | 'logValues'
+    | 'comment'
   > {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]

@@ -53,6 +53,7 @@ export function readColumn(
   return {
     name: column.name,
     key,
+    comment: null,
     type,
     sqlType,
     nullable: !column.notNull && !keyColumns.includes(column.name),
@@ -70,6 +71,7 @@ export function computedColumn(name: string, { type, sql }: ComputedColumn): Col
   return {
     name,
     key: name,
+    comment: null,
     type,
     sqlType: type,
     nullable: true,

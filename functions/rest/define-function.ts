@@ -125,6 +125,8 @@ export interface FunctionContext<Input> {
 }
 
 export interface FunctionDefinition<Type extends Input = Input> {
+  /** What it is, for descriptions of the API: a line, and what else there is to say behind it. */
+  readonly description?: string
   /** Arguments by their names, or the `wholeBody`. */
   readonly input: Type
   /** An argument, an array, whose elements a query or a form gives one by one: `?tags=a&tags=b`. */

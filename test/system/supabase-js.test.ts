@@ -262,6 +262,21 @@ describe('functions with supabase-js', () => {
   })
 })
 
+describe('the types that `npm run types` writes', () => {
+  it('know computed columns, and what functions answer as tables', async () => {
+    const { data } = await client().from('tracks').select('name, minutes').eq('id', 1).single()
+    const minutes: number | null | undefined = data?.minutes
+    expect(minutes).toBeGreaterThan(0)
+    const sold = await client()
+      .rpc('best_sellers', { count: 2 })
+      .select('id, albums(title)')
+      .gt('id', 0)
+      .order('id')
+    const titles: (string | undefined)[] = (sold.data ?? []).map(({ albums }) => albums?.title)
+    expect(titles).toHaveLength(2)
+  })
+})
+
 describe('callers with supabase-js', () => {
   it('are told what is wrong', async () => {
     const { data, error, status } = await client(publishableKey).from('invoices').select()

@@ -27,6 +27,26 @@ export function argumentSchema(type: z.ZodType): Schema {
   return inOpenApi(z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }) as Schema)
 }
 
+/** Parameters of a query are no objects, and have one type. */
+export function parameterSchema(type: z.ZodType): Schema {
+  const { properties: _, required: __, additionalProperties: ___, ...schema } = argumentSchema(type)
+  const { items } = schema
+  if (schema.type === 'array') return { ...schema, items: elementSchema((items ?? {}) as Schema) }
+  return schema.type === undefined || schema.type === 'object' ? { ...schema, ...textOf(schema) } : schema
+}
+
+function elementSchema(schema: Schema): Schema {
+  const { type, format, enum: only, items } = schema
+  if (type === 'array') return { type, items: elementSchema((items ?? {}) as Schema) }
+  if (type === undefined || type === 'object') return textOf(schema)
+  return { type, ...(format === undefined ? {} : { format }), ...(only === undefined ? {} : { enum: only }) }
+}
+
+/** JSON, as text. */
+function textOf({ enum: only }: Schema): Schema {
+  return { type: 'string', format: only === undefined ? 'json' : 'text' }
+}
+
 function inOpenApi(schema: Schema): Schema {
   const kept = Object.fromEntries(
     shared.filter((word) => schema[word] !== undefined).map((word) => [word, schema[word]]),

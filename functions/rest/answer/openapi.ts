@@ -16,7 +16,7 @@ import {
   namedArguments,
 } from '../define-function.ts'
 import { isRequired } from '../plan/choose-function.ts'
-import { argumentSchema } from './argument-schema.ts'
+import { argumentSchema, parameterSchema } from './argument-schema.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -97,15 +97,15 @@ const preference = (description: string, values: readonly string[]) => ({
   enum: values,
 })
 
+const returns = ['return=minimal', 'return=headers-only', 'return=representation']
+const resolutions = ['resolution=merge-duplicates', 'resolution=ignore-duplicates']
+
 const sharedParameters: Schema = {
-  return: preference('What to answer with', [
-    'return=minimal',
-    'return=headers-only',
-    'return=representation',
-  ]),
-  resolution: preference('What becomes of rows that are there already', [
-    'resolution=merge-duplicates',
-    'resolution=ignore-duplicates',
+  return: preference('What to answer with', returns),
+  // An operation has one parameter of a name.
+  insert: preference('What to answer with, or what becomes of rows that are there already', [
+    ...returns,
+    ...resolutions,
   ]),
   select: query('select', 'Columns and embedded resources: id,title,artists(name)'),
   order: query('order', 'Columns to order by: title.desc,id'),
@@ -132,13 +132,13 @@ function operations(table: Table, rights: Rights): Schema {
   const write = (summary: string, parameters: readonly Schema[], status: number): Schema => ({
     tags: [table.name],
     summary,
-    parameters: [...parameters, { $ref: '#/parameters/return' }],
+    parameters: [...parameters, { $ref: `#/parameters/${status === 201 ? 'insert' : 'return'}` }],
     responses: { [status]: { description: 'Done' } },
   })
   const described: Readonly<Record<Operation, () => Schema>> = {
     select: () => ({ get: readOperation(seen) }),
     insert: () => ({
-      post: write(`Add rows to ${table.name}`, [body, { $ref: '#/parameters/resolution' }], 201),
+      post: write(`Add rows to ${table.name}`, [body], 201),
     }),
     update: () => ({ patch: write(`Change rows of ${table.name}`, [...filters(seen), body], 204) }),
     delete: () => ({ delete: write(`Delete rows of ${table.name}`, filters(seen), 204) }),
@@ -155,7 +155,7 @@ function functionOperations(name: string, own: readonly AnyFunction[]): Schema {
   const widest = own.reduce((best, one) => (count(one) > count(best) ? one : best))
   const operation = (parameters: readonly Schema[]): Schema => ({
     tags: [`(rpc) ${name}`],
-    summary: `Call ${name}`,
+    ...saidOf(widest.description ?? null, `Call ${name}`),
     parameters,
     produces: ['application/json', 'application/vnd.pgrst.object+json'],
     responses: { 200: { description: 'OK' } },
@@ -165,7 +165,7 @@ function functionOperations(name: string, own: readonly AnyFunction[]): Schema {
   if (stable.length === 0) return { post }
   const shown = stable.reduce((best, one) => (count(one) > count(best) ? one : best))
   const parameters = Object.entries(namedArguments(shown)).map(([key, type]) => ({
-    ...argumentSchema(type),
+    ...parameterSchema(type),
     name: key,
     in: 'query',
     required: isRequired(type),
@@ -186,8 +186,19 @@ function bodySchema(definition: AnyFunction): Schema {
   }
 }
 
+/** What is said of a table or function: its first line, and the rest. */
+function saidOf(comment: string | null, otherwise: string): Schema {
+  const [summary = '', ...more] = (comment ?? otherwise).split('\n')
+  const description = more.join('\n').trim()
+  return { summary, ...(description === '' ? {} : { description }) }
+}
+
+/** Names of parameters that are for all tables. */
+const reserved = new Set(['select', 'order', 'limit', 'offset'])
+
 function filters(table: Table): Schema[] {
-  return [...table.columns.values()].map((column) =>
+  const columns = [...table.columns.values()].filter(({ name }) => !reserved.has(name))
+  return columns.map((column) =>
     query(column.name, `A filter such as eq.… on ${column.name} (${types[column.type].format})`),
   )
 }
@@ -195,7 +206,7 @@ function filters(table: Table): Schema[] {
 function readOperation(table: Table): Schema {
   return {
     tags: [table.name],
-    summary: `Rows of ${table.name}`,
+    ...saidOf(table.comment, `Rows of ${table.name}`),
     parameters: [
       ...filters(table),
       ...['select', 'order', 'limit', 'offset', 'count'].map((name) => ({ $ref: `#/parameters/${name}` })),
@@ -215,6 +226,7 @@ function definition(table: Table, rights: Rights): Schema {
   const required = columns.filter((column) => !column.nullable && column.default === null)
   return {
     type: 'object',
+    ...(table.comment === null ? {} : { description: table.comment }),
     // The format takes no list of none.
     ...(required.length === 0 ? {} : { required: required.map(({ name }) => name) }),
     properties: Object.fromEntries(
@@ -234,9 +246,13 @@ function property(table: Table, column: Column): Schema {
         return `This is a Foreign Key to \`${to}.${target}\`.<fk table='${to}' column='${target}'/>`
       }),
   ]
+  const note = notes.length === 0 ? [] : [`Note:\n${notes.join('\n')}`]
+  const said = [...(column.comment === null ? [] : [column.comment]), ...note]
+  const isWritten = !column.generated && (table.updatable?.columns.has(column.name) ?? true)
   return {
     ...types[column.type],
-    ...(notes.length === 0 ? {} : { description: `Note:\n${notes.join('\n')}` }),
+    ...(said.length === 0 ? {} : { description: said.join('\n\n') }),
+    ...(isWritten ? {} : { readOnly: true }),
     ...(column.default?.kind === 'value' ? { default: column.default.value } : {}),
     ...(column.values ? { enum: column.values } : {}),
     ...(column.maxLength === null ? {} : { maxLength: column.maxLength }),
