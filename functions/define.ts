@@ -4,6 +4,7 @@
  */
 import type { AtollConfig } from './areas.ts'
 
+export type { Before, CallerValues } from './access/area.ts'
 export {
   defineOrigins,
   type OriginDeclarations,

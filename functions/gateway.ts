@@ -52,10 +52,18 @@ export function createGateway(app: App): Gateway {
       c.executionCtx.waitUntil(services.relay.repair())
     }
     const { raw } = c.req
-    const caller = await admit(raw.headers, services)
+    const admitted = await admit(raw.headers, services)
+    const caller = await withValues(raw, admitted, c.env)
     c.set('caller', caller)
     engine.pending.sentBy(raw, callerKey(caller, raw.headers.get('cf-connecting-ip')))
     await next()
+  }
+  /** What the app wants to know before. @throws what it refuses with */
+  const withValues = async (raw: Request, caller: Caller, env: Env): Promise<Caller> => {
+    if (config.before === null || !asksBefore.has(firstSegment(raw.url))) return caller
+    const { url, method, headers } = raw
+    const values = await config.before({ request: new Request(url, { method, headers }), caller, env })
+    return values === undefined ? caller : { ...caller, values }
   }
   const measure = createMeasure(config, {
     tables: catalog.tables.keys(),
@@ -89,6 +97,9 @@ export function createGateway(app: App): Gateway {
   const others = area(undefined, ['/', new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs'))])
   return { fetch }
 }
+
+/** First segments of what `before` is asked for. */
+const asksBefore: ReadonlySet<string> = new Set(['rest', 'storage', 'functions'])
 
 /** `rest` of `https://example.com/rest/v1/albums`. */
 function firstSegment(url: string): string {

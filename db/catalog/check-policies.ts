@@ -39,7 +39,7 @@ function failureOf(rule: RowRule, role: string): string | null {
 export function failureWithoutClaims(role: string, ask: (caller: PolicyCaller) => unknown): string | null {
   const claims = new Proxy({}, { get: () => null })
   try {
-    ask({ role, sub: null, claims })
+    ask({ role, sub: null, claims, values: claims })
     return null
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)

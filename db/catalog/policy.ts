@@ -18,6 +18,8 @@ export interface PolicyCaller {
   /** The claim `sub`: who a token is about. */
   readonly sub: Claim
   readonly claims: Readonly<Record<string, Claim>>
+  /** What `before` of `functions/app/config.ts` says of the request; what it does not say is null. */
+  readonly values: Readonly<Record<string, Claim>>
 }
 
 /** What a condition is made from. */

@@ -11,6 +11,7 @@ import { createIdentify, type TokenRoles } from './identify-caller.ts'
 import { roleClaimOf } from './role-claim.ts'
 import type { AccessEnv, AccessServices, Limits } from './services.ts'
 
+export type { Before, CallerValues } from './config.ts'
 // What areas above it use.
 export { callerKey, callerNetwork } from './rate-limit.ts'
 export { allRows, noRows, policyCallerOf, Rights, type RowPolicy } from './rights.ts'

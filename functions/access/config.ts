@@ -3,8 +3,29 @@
  * @module
  */
 
+import type { AppEnv } from '../core/app-env.ts'
+import type { Caller } from '../core/caller.ts'
+
+/** A request to the data API, files or the app's routes, before anything of it is read but its address and headers. */
+export interface Before {
+  /** Its body is not there: it has not been read. */
+  readonly request: Request
+  readonly caller: Caller
+  readonly env: AppEnv
+}
+
+/** What policies see as `caller.values`, and functions and routes as well. */
+export type CallerValues = Readonly<Record<string, string | number | boolean | null>>
+
 /** Who is calling. */
 export interface AccessConfig {
+  /**
+   * Asked before each request to `/rest/v1`, `/storage/v1` and `/functions/v1`, once it is known who calls: PostgREST's `db-pre-request`. It may refuse, by
+   * throwing what `refuse` makes, and say what policies and functions are to know of the request. It is on the way of every request: keep it short.
+   *
+   * @example before: ({ request }) => ({ tenant: request.headers.get('x-tenant') })
+   */
+  readonly before: ((call: Before) => CallerValues | undefined | Promise<CallerValues | undefined>) | null
   /** Whether callers without key and token are the role `anon`. Default true. */
   readonly anonymous: boolean
   /** Audience that tokens must name when they name one; null: any. Default null. */
@@ -23,6 +44,7 @@ export interface AccessConfig {
 }
 
 export const accessDefaults: AccessConfig = {
+  before: null,
   anonymous: true,
   jwtAudience: null,
   jwtIssuer: null,

@@ -1,6 +1,6 @@
 import type { Catalog, Table } from '../../db/catalog/catalog.ts'
 import type { Grant, RowCondition, RowRule } from '../../db/catalog/grants.ts'
-import type { Operation, PolicyCaller } from '../../db/catalog/policy.ts'
+import type { Claim, Operation, PolicyCaller } from '../../db/catalog/policy.ts'
 import type { Caller } from '../core/caller.ts'
 import { errors } from './errors.ts'
 import { seenTable, seenWhole } from './seen-table.ts'
@@ -167,29 +167,37 @@ export class Rights {
 
 /** The caller as policies see them; what they read of the claims is noted by name. */
 export function policyCallerOf(caller: Caller, read = new Set<string>()): PolicyCaller {
-  const claim = (name: string) => {
-    read.add(name)
-    return Object.hasOwn(caller.claims, name) ? (caller.claims[name] ?? null) : null
-  }
-  const claims = new Proxy(caller.claims, {
-    get: (_, name) => (typeof name === 'string' ? claim(name) : undefined),
-    has: (_, name) => typeof name === 'string' && claim(name) !== null,
-    ownKeys: (all) => {
-      for (const name of Object.keys(all)) read.add(name)
-      // Which claims there are is read as well, and no one claim's value says that.
-      read.add('*')
-      return Reflect.ownKeys(all)
-    },
-    set: () => false,
-    defineProperty: () => false,
-    deleteProperty: () => false,
-  })
   return {
     role: caller.role,
     get sub() {
       read.add('sub')
       return caller.sub
     },
-    claims,
+    claims: watched(caller.claims, (name) => read.add(name)),
+    values: watched(caller.values ?? {}, (name) => read.add(`values.${name}`)),
   }
+}
+
+/** What is said of a caller, which nobody changes; it is told what is read of it. What is not there is null. */
+function watched(
+  said: Readonly<Record<string, unknown>>,
+  read: (name: string) => void,
+): Readonly<Record<string, Claim>> {
+  const one = (name: string) => {
+    read(name)
+    return Object.hasOwn(said, name) ? (said[name] ?? null) : null
+  }
+  return new Proxy(said, {
+    get: (_, name) => (typeof name === 'string' ? one(name) : undefined),
+    has: (_, name) => typeof name === 'string' && one(name) !== null,
+    ownKeys: (all) => {
+      for (const name of Object.keys(all)) read(name)
+      // Which there are is read as well, and no one's value says that.
+      read('*')
+      return Reflect.ownKeys(all)
+    },
+    set: () => false,
+    defineProperty: () => false,
+    deleteProperty: () => false,
+  }) as Readonly<Record<string, Claim>>
 }

@@ -8,6 +8,8 @@ export interface Caller {
   readonly signedIn: boolean
   /** What the caller's token says of them. */
   readonly claims: Readonly<Record<string, unknown>>
+  /** What `before` of the configuration says of the request. */
+  readonly values?: Readonly<Record<string, unknown>>
   /** The kind of key that came with the request. */
   readonly key: 'none' | 'publishable' | 'secret' | 'token'
 }

@@ -33,7 +33,7 @@ const own: Condition<Row<'owner'>> = ({ caller, row }) => eq(row.owner, caller.s
 const cheap: Condition<Row<'total'>> = ({ row }) => eq(row.total, 1)
 const ofText: ObjectCondition = ({ object }) => eq(object.mime, 'text/plain')
 
-const caller: PolicyCaller = { role: 'member', sub: 'me', claims: {} }
+const caller: PolicyCaller = { role: 'member', sub: 'me', claims: {}, values: {} }
 const context: PolicyContext<typeof orders> = { caller, row: orders, query: new QueryBuilder() }
 
 const compile = createConditionCompiler({ name: 'orders', rowName: 'orders', refusal: () => null })
