@@ -14,6 +14,11 @@ export interface RestConfig {
   readonly aggregates: boolean
   /** Whether filters may name an embedded table that has an alias by its own name. Default true. */
   readonly legacyTargetNames: boolean
+  /**
+   * Roles that may ask how a read is carried out (`application/vnd.pgrst.plan`, supabase-js's `explain()`); with `options=verbose` it tells the
+   * statement, policies included. The secret key always may. Default none.
+   */
+  readonly explain: readonly string[]
   /** Whether `/rest/v1/` describes the API. Default true. */
   readonly openapi: boolean
   /** Whether that says that a key is sent, so that pages made of it can send one. Default true. */
@@ -44,6 +49,7 @@ export const restDefaults: RestConfig = {
   maxRows: 1000,
   aggregates: true,
   legacyTargetNames: true,
+  explain: [],
   openapi: true,
   openapiSecurity: true,
   budgets: {},

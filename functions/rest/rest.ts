@@ -29,6 +29,7 @@ import { answerAsSaid, createFunctionResponse } from './answer/function-response
 import { describeApi } from './answer/openapi.ts'
 import { answerOf, type ResponseInput, respond } from './answer/respond.ts'
 import { respondNoRow, respondValue, respondValues } from './answer/respond-call.ts'
+import { respondExplain } from './answer/respond-explain.ts'
 import { respondWrite } from './answer/respond-write.ts'
 import { type Budget, openBudgets } from './ask/budget.ts'
 import { checkBodyOf, readBoundedBody } from './ask/check-body.ts'
@@ -36,17 +37,20 @@ import { readKeyHeader, replayedHeader, writeKeyFor } from './ask/idempotency-ke
 import { oneOf, ranked } from './ask/media.ts'
 import { mediaType, type Payload, type PayloadRow, parsePayload } from './ask/parse-payload.ts'
 import { parseRequest } from './ask/parse-request.ts'
+import { type PlanMedia, planMediaOf } from './ask/plan-media.ts'
 import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf } from './ask/raw-request.ts'
 import type { RestRequest } from './ask/request.ts'
 import { type Shape, shapeOf } from './ask/shape.ts'
-import { compileRead } from './compile/compile-read.ts'
+import { type CompiledRead, compileRead } from './compile/compile-read.ts'
 import { compileWrite } from './compile/compile-write.ts'
 import { functionRows } from './compile/storage-rows.ts'
 import type { FunctionManifest } from './define-function.ts'
 import { errors } from './errors.ts'
+import type { BoundRead } from './execute/bound-read.ts'
 import { executeRead } from './execute/execute.ts'
 import { aftermathOf } from './execute/execute-aftermath.ts'
 import { cacheKey, executeCached, seeLastWrites } from './execute/execute-cached.ts'
+import { executeExplain } from './execute/execute-explain.ts'
 import { executeKeyed } from './execute/execute-keyed.ts'
 import { executeWrite } from './execute/execute-write.ts'
 import { callKeyed } from './execute/keyed-call.ts'
@@ -76,6 +80,8 @@ interface Asked {
   readonly budget: Budget
   readonly session: ClusterSession
   readonly timing: Timing
+  /** Not null: how it would be carried out is asked, instead of its rows. */
+  readonly explained: PlanMedia | null
 }
 
 /** Changes when entries of the cache mean something else. */
@@ -129,7 +135,9 @@ export function createRest(
     )
     const budget = budgetFor(visit)
     const url = queryWithin(budget, raw)
-    const headers = headersOf(raw)
+    const own = headersOf(raw)
+    const explained = explainedBy(own.accept, caller)
+    const headers = explained ? { ...own, accept: explained.accept } : own
     const shape = shapeOf(table, parametersOf(url), headers)
     const rights = new Rights(catalog, caller)
     let isNew = false
@@ -143,7 +151,9 @@ export function createRest(
     const request = requests.getOrMake(shape.key, parse, () => answered.has(shape.key))
     timing.mark('parse')
     const session = await openSession(visit, request.action === 'read')
-    const asked: Asked = { visit, raw, url, shape, rights, budget, session, timing }
+    const asked: Asked = { visit, raw, url, shape, rights, budget, session, timing, explained }
+    if (explained && request.action !== 'read')
+      throw errors.notImplemented('Only reads of tables and views are explained.')
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
     if (isNew && response.status < 400) answered.note(shape.key)
     noteCost(asked, table, response)
@@ -168,6 +178,7 @@ export function createRest(
     checkOperands(cost, shape.operands, plan.root, budget)
     timing.mark('plan')
     const bindings = { operands: shape.operands, rights, budget }
+    if (asked.explained) return explain(plan, compiled, bindings, asked, asked.explained)
     const { cache } = visit.services
     if (cache === null || cachePlan === null) {
       if (readDirectives(raw.headers).onlyIfCached) throw errors.notCached()
@@ -186,6 +197,31 @@ export function createRest(
     writeCacheHeaders(response.headers, served, cache.store.name)
     visit.services.meter.count('cache_reads', { from: served.from })
     return response
+  }
+
+  /** How a read is carried out; and if that is asked as well, what it costs. */
+  async function explain(
+    plan: ReadPlan,
+    compiled: CompiledRead,
+    bindings: BoundRead,
+    { session }: Asked,
+    media: PlanMedia,
+  ): Promise<Response> {
+    const statements = await executeExplain(plan, compiled, bindings, session)
+    if (!media.analyze) return respondExplain(statements, null, media, plan.headersOnly)
+    const before = session.usage.rowsRead
+    const begun = Date.now()
+    const { count } = await executeRead(plan, compiled, bindings, session, catalog)
+    const analyzed = { ms: Date.now() - begun, rowsRead: session.usage.rowsRead - before, rows: count }
+    return respondExplain(statements, analyzed, media, plan.headersOnly)
+  }
+
+  /** @throws 406 for a plan that the caller may not see */
+  function explainedBy(accept: string, { role }: Caller): PlanMedia | null {
+    if (!accept.includes('vnd.pgrst.plan')) return null
+    const media = planMediaOf(accept)
+    if (media && role !== 'service_role' && !config.explain.includes(role)) throw errors.mediaType(accept)
+    return media
   }
 
   async function write(named: RestRequest, asked: Asked): Promise<Response> {

@@ -39,6 +39,7 @@ export function configFor(suite: SuiteConfig): Partial<AtollConfig> {
     openapi: suite['openapi-mode'] !== 'disabled',
     openapiSecurity: suite['openapi-security-active'] ?? false,
     serverTiming: suite['db-plan-enabled'] ?? false,
+    explain: suite['db-plan-enabled'] ? ['anon', 'postgrest_test_author'] : [],
     anonymous: suite['db-anon-role'] !== null,
     jwtAudience: suite['jwt-aud'] ?? null,
     txRollback: suite['db-tx-allow-override'] ?? true,
