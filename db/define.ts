@@ -8,6 +8,7 @@ export {
   type CacheOptions,
   type ColumnSources,
   type ComputedColumn,
+  type DeclaredRelation,
   type DistributedOptions,
   defineFileSeed,
   defineSeed,

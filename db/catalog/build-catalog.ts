@@ -4,6 +4,7 @@ import type { Catalog, Column, ForeignKey, Placement, SearchIndex, Table, Unique
 import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
 import { local, type TableDeclaration, type TableDeclarations } from './declarations.ts'
+import { declaredRelations } from './declared-relations.ts'
 import type { Draft } from './draft.ts'
 import type { TableRights } from './grants.ts'
 import { type AccessSource, readAccess } from './read-access.ts'
@@ -62,6 +63,9 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
     [...drafts].map(([name, draft]) => [name, uniqueAcrossShards(draft, ids.get(name) ?? null, problems)]),
   )
   const rights = readRights(drafts, placements, problems)
+  const declared = new Map(
+    [...drafts].map(([name, draft]) => [name, declaredRelations(draft, drafts, problems)]),
+  )
   if (problems.length > 0) throw new SchemaError(problems)
 
   const relations = Map.groupBy(relationsFrom(readEdges(drafts), drafts), (relation) => relation.from)
@@ -82,6 +86,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       keysElsewhere: draft.foreignKeys.filter(({ parent }) => !drafts.has(parent)),
       placement: placements.get(draft.name) as Placement,
       relations: relations.get(draft.name) ?? [],
+      declared: declared.get(draft.name) ?? [],
       cache: readCache(draft.declaration),
       logValues: draft.declaration.options.logValues ?? false,
       updatable: draft.updatable,

@@ -39,6 +39,8 @@ export interface Table {
   readonly logValues: boolean
   /** Relations that start here, in both directions of every foreign key and through join tables. */
   readonly relations: readonly Relation[]
+  /** Ways that the app declares, without foreign keys: each is meant by its name alone, which is its `constraint`. */
+  readonly declared: readonly Relation[]
   /** Foreign keys to tables that are not served. */
   readonly keysElsewhere: readonly ForeignKey[]
   readonly placement: Placement
@@ -147,6 +149,8 @@ export interface Relation {
   readonly constraint: string
   /** True when the foreign key is on this side. */
   readonly forward: boolean
+  /** Whether no foreign key says it: its rows lie anywhere. */
+  readonly isDeclared?: true
   /** Join columns; of a many-to-many relation, empty. */
   readonly on: readonly ColumnPair[]
   readonly junction: Junction | null

@@ -26,11 +26,27 @@ export interface CacheOptions {
   readonly maxStaleMs?: number
 }
 
+/** A way from a table to another that no foreign key says. */
+export interface DeclaredRelation {
+  /** The table or view; a function where it is declared further down. */
+  readonly to: SQLiteTable | SQLiteView | (() => SQLiteTable | SQLiteView)
+  /** Columns of this table, by their keys in Drizzle, and those of the other that are equal to them. */
+  readonly on: Readonly<Record<string, string>>
+  /** Whether there are several rows there for one here. Default true. */
+  readonly many?: boolean
+}
+
 export interface TableOptions<Row> {
   /** What it is, for descriptions of the API: a line, and what else there is to say behind it. */
   readonly comment?: string
   /** What its columns are, by their keys in the Drizzle table; computed ones by their names. */
   readonly comments?: Readonly<Record<string, string>>
+  /**
+   * Ways to other tables that are embedded by their names, as those of foreign keys are.
+   *
+   * @example relations: { sameCountry: { to: () => schema.customers, on: { country: 'country' } } }
+   */
+  readonly relations?: Readonly<Record<string, DeclaredRelation>>
   /** Who may do what; nothing when left out. */
   readonly access?: Access<Row>
   /** Computed columns by name. */

@@ -14,6 +14,7 @@ export interface Draft
     | 'cache'
     | 'logValues'
     | 'comment'
+    | 'declared'
   > {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]

@@ -83,7 +83,8 @@ function joinTableRelations(edges: readonly Edge[], tables: ReadonlyMap<string, 
   return relations
 }
 
-function holdsUnique(table: KeyedTable | undefined, columns: readonly string[]): boolean {
+/** Whether columns hold a unique key of a table, so that no two rows have the same. */
+export function holdsUnique(table: KeyedTable | undefined, columns: readonly string[]): boolean {
   const covers = (key: readonly string[]) => key.length > 0 && key.every((column) => columns.includes(column))
   return (
     table !== undefined &&

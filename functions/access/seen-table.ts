@@ -46,6 +46,7 @@ function make(
       role,
       catalog,
     ),
+    declared: table.declared.filter((relation) => isSeen(relation, columns, role, catalog)),
     search,
   }
 }

@@ -7,6 +7,9 @@ import { errors } from '../errors.ts'
  * relations to the same table by foreign key, column or join table.
  */
 export function findRelation(table: Table, target: string, hint: string | null, schema: string): Relation {
+  // One that the app declares is meant by its name, whatever else has it.
+  const declared = table.declared.find(({ constraint }) => constraint === target)
+  if (declared && (hint === null || hint === declared.to)) return declared
   const found = table.relations.filter((relation) =>
     hint === null ? matchesTarget(relation, target) : relation.to === target && matchesHint(relation, hint),
   )

@@ -191,7 +191,7 @@ function withEmbeds(resource: ResourcePlan, here: Here, gathers: GatherPlan[]): 
   const replaced = new Map<EmbedPlan, EmbedPlan>()
   const output = resource.output.map((item): OutputItem => {
     if (item.kind !== 'embed' && item.kind !== 'spread') return item
-    const embed = placed(item.embed, here, gathers)
+    const embed = placed(item.embed, resource.placement, here, gathers)
     replaced.set(item.embed, embed)
     return { ...item, embed }
   })
@@ -214,11 +214,11 @@ function withEmbeds(resource: ResourcePlan, here: Here, gathers: GatherPlan[]): 
   }
 }
 
-function placed(embed: EmbedPlan, here: Here, gathers: GatherPlan[]): EmbedPlan {
+function placed(embed: EmbedPlan, parent: Placement, here: Here, gathers: GatherPlan[]): EmbedPlan {
   const { resource, junction } = embed
   const junctionHere = junction === null || isHere(junction.placement, here)
   const belowJunction = junction === null ? here : below(junction.placement, here)
-  const resourceHere = isHere(resource.placement, belowJunction)
+  const resourceHere = isHere(resource.placement, belowJunction) && liesBeside(embed, parent)
   const inner = withEmbeds(
     resource,
     resourceHere ? below(resource.placement, belowJunction) : { group: here.group, own: false },
@@ -235,6 +235,18 @@ function placed(embed: EmbedPlan, here: Here, gathers: GatherPlan[]): EmbedPlan 
         ? junction
         : { ...junction, policy: allRows, source: sourceOf(asResource(junction), gathers) },
   }
+}
+
+/**
+ * Foreign keys lead to rows that lie together, where both are distributed by one value. Of a relation that is only declared, the values must be
+ * those that rows are distributed by.
+ */
+function liesBeside({ relation, resource: { placement } }: EmbedPlan, parent: Placement): boolean {
+  if (relation.isDeclared !== true || placement.kind !== 'distributed') return true
+  const { by } = placement
+  return (
+    parent.kind === 'distributed' && relation.on.some(([here, there]) => here === parent.by && there === by)
+  )
 }
 
 function isHere(placement: Placement, here: Here): boolean {

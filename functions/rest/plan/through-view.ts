@@ -169,6 +169,8 @@ export function seenThrough({ view, base, source }: Through, rights: Rights): Ta
   return {
     ...table,
     columns: new Map([...[...table.columns].filter(([name]) => shown.has(name)), ...expressions]),
+    // Those of the view are in its names.
+    declared: [],
     relations: table.relations.filter(({ constraint, to, on }) =>
       own.relations.some(
         (one) => one.constraint === constraint && one.to === to && one.on.length === on.length,

@@ -46,7 +46,14 @@ export function sizeOfWrite(catalog: Catalog): (write: PreparedWrite) => number 
 function sharedOf({ tables }: Catalog): (value: object) => boolean {
   const shared = new Set<object>()
   for (const table of tables.values()) {
-    for (const one of [table, table.placement, table.search, ...table.columns.values(), ...table.relations])
+    for (const one of [
+      table,
+      table.placement,
+      table.search,
+      ...table.columns.values(),
+      ...table.relations,
+      ...table.declared,
+    ])
       if (one !== null) shared.add(one)
   }
   return (value) => shared.has(value) || ('relations' in value && 'placement' in value)
