@@ -2,7 +2,7 @@
  * The table of contents: middleware in order, then every area, one per line.
  * @module
  */
-import { Hono, type MiddlewareHandler } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import { AtollError } from '../db/errors/atoll-error.ts'
 import { callerKey, limitRate } from './access/rate-limit.ts'
@@ -12,7 +12,7 @@ import type { Area, Mount } from './core/area.ts'
 import type { Caller } from './core/caller.ts'
 import type { CoreConfig } from './core/config.ts'
 import type { AtollEnv as AtollEnvOf } from './core/context.ts'
-import { errorResponse } from './core/error-response.ts'
+import { errorResponse, isToldBriefly } from './core/error-response.ts'
 import { errors } from './core/errors.ts'
 import { runBatch } from './jobs/run-batch.ts'
 import type { JobMessage } from './jobs/services.ts'
@@ -75,8 +75,11 @@ export function createGateway(app: App): Gateway {
   /** An area with all that stands before it. Each has a router of its own, so that none makes another's slower. */
   const area = (exposes: Area['exposes'], [path, routes]: Mount) => {
     const hono = new Hono<AtollEnv>({ strict: false })
-    hono.onError((error, c) => errorResponse(error, c.req.raw))
-    hono.notFound((c) => errorResponse(errors.invalidPath(), c.req.raw))
+    // Of who could not be told, there is no caller.
+    const told = (error: unknown, c: Context<AtollEnv>) =>
+      errorResponse(error, c.req.raw, isToldBriefly(config, c.get('caller') as Caller | undefined))
+    hono.onError(told)
+    hono.notFound((c) => told(errors.invalidPath(), c))
     for (const handler of [setServices, measure, ...balance, corsFor(config, exposes), setCaller]) {
       // Each knows the services that it needs.
       hono.use(handler as MiddlewareHandler<AtollEnv>)

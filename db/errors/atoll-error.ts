@@ -6,6 +6,7 @@
  * @module
  */
 
+/** What callers are told of an error: a code of PostgreSQL, PostgREST or ours, and what it says. */
 export interface ErrorBody {
   readonly code: string
   readonly message: string

@@ -5,6 +5,11 @@
 
 /** What all areas stand on: bodies, memory, who may call from a browser. */
 export interface CoreConfig {
+  /**
+   * What callers are told of errors: `verbose`, with details and hints; `minimal`, code and message alone, as PostgREST's `client-error-verbosity`. The secret
+   * key is told all. Default `verbose`.
+   */
+  readonly errorVerbosity: 'verbose' | 'minimal'
   /** Origins that browsers may call from; `*` for all. Default `*`. */
   readonly corsOrigins: '*' | readonly string[]
   /** Whether all answers carry `Server-Timing`, and not only those that the secret key asks it of. Default false. */
@@ -21,6 +26,7 @@ export interface CoreConfig {
 }
 
 export const coreDefaults: CoreConfig = {
+  errorVerbosity: 'verbose',
   corsOrigins: '*',
   serverTiming: false,
   maxBodyBytes: 10_000_000,

@@ -3,7 +3,7 @@
  * @module
  */
 import { Hono } from 'hono'
-import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
+import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import { Rights } from '../access/area.ts'
@@ -11,39 +11,27 @@ import { type Caller, identityOf } from '../core/caller.ts'
 import { visitOf } from '../core/context.ts'
 import type { PendingWork } from '../core/pending-work.ts'
 import { isTimed, Timing } from '../core/timing.ts'
-import { accountOf, openSession, writeInnerSession, writeSession } from '../databases/area.ts'
-import { createJobs, createQueuedJobs, type Jobs } from '../jobs/area.ts'
-import {
-  type AppDatabases,
-  type Keeping,
-  openApi,
-  openAppDatabases,
-  openTransaction,
-  type RunsFor,
-  tellFailure,
-  watched,
-} from '../own-code/area.ts'
+import { openSession, writeSession } from '../databases/area.ts'
 import { allow, allowed } from './answer/allow.ts'
 import { readDirectives, writeCacheHeaders } from './answer/cache-headers.ts'
-import { answerAsSaid, createFunctionResponse } from './answer/function-response.ts'
 import { describeApi } from './answer/openapi.ts'
-import { answerOf, type ResponseInput, respond } from './answer/respond.ts'
-import { respondNoRow, respondValue, respondValues } from './answer/respond-call.ts'
+import { answerOf, respond, responseInput } from './answer/respond.ts'
 import { respondExplain } from './answer/respond-explain.ts'
 import { respondWrite } from './answer/respond-write.ts'
 import { type Budget, openBudgets } from './ask/budget.ts'
 import { checkBodyOf, readBoundedBody } from './ask/check-body.ts'
 import { readKeyHeader, replayedHeader, writeKeyFor } from './ask/idempotency-key.ts'
-import { oneOf, ranked } from './ask/media.ts'
-import { mediaType, type Payload, type PayloadRow, parsePayload } from './ask/parse-payload.ts'
+import { ranked } from './ask/media.ts'
+import { mediaType, type Payload, parsePayload } from './ask/parse-payload.ts'
 import { parseRequest } from './ask/parse-request.ts'
 import { type PlanMedia, planMediaOf } from './ask/plan-media.ts'
-import { canonicalLocation, headersOf, isOpenApi, namesOf, parametersOf } from './ask/raw-request.ts'
+import { headersOf, isOpenApi, namesOf, parametersOf, queryWithin } from './ask/raw-request.ts'
 import type { RestRequest } from './ask/request.ts'
 import { type Shape, shapeOf } from './ask/shape.ts'
+import { createCalls } from './calls.ts'
+import { carryOnAgain } from './carry-on-again.ts'
 import { type CompiledRead, compileRead } from './compile/compile-read.ts'
 import { compileWrite } from './compile/compile-write.ts'
-import { functionRows } from './compile/storage-rows.ts'
 import type { FunctionManifest } from './define-function.ts'
 import { errors } from './errors.ts'
 import type { BoundRead } from './execute/bound-read.ts'
@@ -53,17 +41,14 @@ import { cacheKey, executeCached, seeLastWrites } from './execute/execute-cached
 import { executeExplain } from './execute/execute-explain.ts'
 import { executeKeyed } from './execute/execute-keyed.ts'
 import { executeWrite } from './execute/execute-write.ts'
-import { callKeyed } from './execute/keyed-call.ts'
 import { noteCost } from './execute/note-cost.ts'
 import type { WriteResult } from './execute/written.ts'
 import { cachePlanOf } from './plan/cache-plan.ts'
 import { checkCost, checkOperands, costOf } from './plan/check-budget.ts'
 import type { ReadPlan, WriteAction, WritePlan } from './plan/plan.ts'
-import { planRequest, planRows } from './plan/plan-request.ts'
+import { planRequest } from './plan/plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan/plan-write.ts'
-import { rangeOf } from './plan/range.ts'
 import { payloadThrough, requestThrough, throughOf } from './plan/through-view.ts'
-import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
 import type { AtollEnv, Engine, Visit } from './services.ts'
 import { CompileCache } from './shapes/compile-cache.ts'
 import { PlanCache } from './shapes/plan-cache.ts'
@@ -124,6 +109,8 @@ export function createRest(
   /** What the app's own code asks, it has written itself; of others, their role decides. */
   const budgetOf = openBudgets(config.budgets)
   const budgetFor = ({ caller, inner }: Visit) => budgetOf(inner === undefined ? caller.role : 'service_role')
+
+  const calls = createCalls({ catalog, functions, config, pending, budgetFor, optionsFor })
 
   /** The pipeline: request, plan, statements, rows, response. */
   async function answer(visit: Visit, table: string): Promise<Response> {
@@ -266,7 +253,7 @@ export function createRest(
     const writeKey = await writeKeyFor(keyName, raw, body, visit.caller, config)
     const made = await executeKeyed(bound, writeKey, config.databaseTimeoutMs, session)
     // Whoever made it may have died before copies and caches knew.
-    await carryOnAgain(visit, made.databases)
+    await carryOnAgain(visit, catalog, made.databases)
     timing.mark('transaction')
     if (isNew) answered.note(key)
     const response = respondWrite(made.result, plan, compiled.columns, url.pathname)
@@ -274,146 +261,10 @@ export function createRest(
     return response
   }
 
-  /** Before a write is answered again: it is acknowledged once more, and must be seen. */
-  async function carryOnAgain(visit: Visit, databases: readonly string[]): Promise<void> {
-    if (databases.length === 0) return
-    const written = openAppDatabases(visit.services, catalog, visit.later)
-    for (const name of databases) written.wrote(name)
-    await written.settle()
-  }
-
-  /** A function's answer; where it may have to be undone, what it wrote waits until that stands. */
-  async function call(visit: Visit, name: string): Promise<Response> {
-    const { raw, caller, services } = visit
-    if (raw.method === 'OPTIONS') {
-      const headers = { Allow: methodsOfFunction(name, functions, config) }
-      return Timing.of(new Response(null, { headers }), config.serverTiming)
-    }
-    const budget = budgetFor(visit)
-    const url = queryWithin(budget, raw)
-    const called = await readCall(
-      name,
-      raw,
-      url,
-      functions,
-      caller,
-      catalog,
-      config,
-      budget,
-      visit.inner ? null : pending,
-    )
-    const { mayUndo, preferences } = called.terms
-    const readOnly = raw.method !== 'POST' || called.definition.stable === true
-    const isWrite = !readOnly && preferences.tx !== 'rollback'
-    const keyName = isWrite ? readKeyHeader(raw.headers) : null
-    const runsFor = { account: accountOf(visit), name: `rpc/${name}` }
-    if (keyName === null && !mayUndo) {
-      const databases = openAppDatabases(services, catalog, visit.later, null, { ...runsFor, readOnly })
-      const work = () => answerCall(visit, url, called, databases, createJobs(services, databases))
-      return watched(runsFor, services, work)
-    }
-    if (keyName === null) return callUndoable(visit, url, called, runsFor)
-    if (called.definition.undoable === false) throw errors.notKeyed(name)
-    const key = await writeKeyFor(keyName, raw, called.body, caller, config)
-    const session = services.cluster.open({ reads: false, seen: new Map(), later: visit.later })
-    const { response, databases } = await callKeyed(key, config.databaseTimeoutMs, session, (keeping) =>
-      callUndoable(visit, url, called, runsFor, keeping),
-    )
-    if (databases.length === 0) return response
-    await carryOnAgain(visit, databases)
-    await writeSession(visit, (write) => write(response.headers), session)
-    return response
-  }
-
-  /** A function's answer as a transaction: nothing is committed before it stands. */
-  async function callUndoable(
-    visit: Visit,
-    url: URL,
-    called: FunctionCall,
-    runsFor: RunsFor,
-    keeping: Keeping<Response> | null = null,
-  ): Promise<Response> {
-    const { services } = visit
-    const transaction = openTransaction(services, catalog, config.databaseTimeoutMs)
-    const databases = openAppDatabases(services, catalog, visit.later, transaction, runsFor)
-    const jobs = createQueuedJobs(services, databases, transaction)
-    // What is read sees what was written, and no cache must hold it: it may be undone.
-    const seeing = { ...visit, services: { ...services, cluster: transaction.cluster, cache: null } }
-    const work = () => answerCall(seeing, url, called, databases, jobs)
-    const all = () => transaction.around(work, called.terms.preferences.tx !== 'rollback', databases, keeping)
-    return watched(runsFor, services, all)
-  }
-
-  /** Runs a function; rows go through the pipeline as a table's do. */
-  async function answerCall(
-    visit: Visit,
-    url: URL,
-    { definition, input, table, query, terms }: FunctionCall,
-    databases: AppDatabases,
-    jobs: Jobs,
-  ): Promise<Response> {
-    const { raw, caller } = visit
-    const timing = new Timing(isTimed(config, raw.headers, caller.role === 'service_role'))
-    const headersOnly = raw.method === 'HEAD'
-    const { database, shards } = databases
-    const { api, session: inner, refusals } = await openApi(visit, databases)
-    const said = createFunctionResponse()
-    const { env } = visit.services
-    const given = { caller, database, shards, jobs, api, env, request: raw, response: said }
-    const run = definition.run({ input: input as never, ...given }).catch((error) => {
-      throw tellFailure(error, catalog, refusals)
-    })
-    // What was written is carried on, whether the function then fails or not.
-    const returned = await run.finally(databases.settle)
-    const finish = async (response: Response) => {
-      const answer = answerAsSaid(response, said)
-      await writeInnerSession(visit, (write) => write(answer.headers), inner)
-      return answer
-    }
-    const { kind } = definition.returns
-    if (kind === 'scalars') {
-      const { parameters, operands } = shapeOf('', query, headersOf(raw))
-      const { root } = parseRequest('', parameters, { ...headersOf(raw), method: 'GET', accept: '' }, config)
-      const part = rangeOf(root, config.maxRows, operands)
-      return finish(respondValues(returned as readonly unknown[], terms, part, headersOnly))
-    }
-    if (table === null) return finish(respondValue(returned, terms, headersOnly))
-    const one = kind === 'row' || kind === 'record'
-    const found = (one ? [returned].filter(Boolean) : returned) as readonly PayloadRow[]
-    if (one && found.length === 0 && !terms.singular) return finish(respondNoRow(terms, headersOnly))
-    const headers = { ...headersOf(raw), method: 'GET' }
-    const shape = shapeOf(table.name, query, headers)
-    const parsed = parseRequest(table.name, shape.parameters, headers, config)
-    const request = one ? { ...parsed, media: oneOf(parsed.media) } : parsed
-    const rights = new Rights(catalog, caller)
-    const session = await openSession({ ...visit, inner }, true)
-    const plan = planRows({ ...request, headersOnly }, table, catalog, rights, optionsFor(session))
-    const budget = budgetFor(visit)
-    const cost = costOf(request, plan.root)
-    checkCost(cost, budget)
-    checkOperands(cost, shape.operands, plan.root, budget)
-    const compiled = compileRead(plan)
-    const rows = functionRows(storedColumns(table), found)
-    const bindings = { operands: shape.operands, rights, budget }
-    const result = await executeRead(plan, compiled, bindings, session, catalog, rows)
-    timing.mark('transaction')
-    const { maxAffected } = terms.preferences
-    if (maxAffected !== null && result.count > maxAffected) throw errors.tooManyAffected(result.count)
-    if (one && result.count === 0 && !terms.singular) return finish(respondNoRow(terms, headersOnly))
-    const answer = await answerOf(result, plan, compiled.columns)
-    inner.note(session.bookmarks, false)
-    const about = responseInput(raw, url, shape, plan)
-    // With a status of the function's own, there is none that says that the client has it already.
-    const ifNoneMatch = said.status === null ? about.ifNoneMatch : null
-    const response = respond(answer, result.missing, plan, { ...about, ifNoneMatch })
-    timing.write(response.headers)
-    return finish(response)
-  }
-
   async function answerAt(visit: Visit, table: string, name?: string): Promise<Response> {
     if (name !== undefined && table !== 'rpc') throw errors.invalidPath()
     try {
-      return await (name === undefined ? answer(visit, table) : call(visit, name))
+      return await (name === undefined ? answer(visit, table) : calls(visit, name))
     } finally {
       pending.done(visit.raw)
     }
@@ -450,14 +301,6 @@ export function createRest(
   return { routes, serve: async (visit) => answerAt(visit, ...namesOf(visit.raw)) }
 }
 
-/** @throws BOUND001 */
-function queryWithin({ queryLength }: Budget, raw: Request): URL {
-  const url = new URL(raw.url)
-  const { length } = url.search
-  if (length > queryLength) throw errors.beyondBudget('queryLength', length, queryLength)
-  return url
-}
-
 async function payloadOf(
   request: RestRequest,
   raw: Request,
@@ -479,13 +322,4 @@ function setsSomething(plan: WritePlan): boolean {
 function nothingWritten(plan: WritePlan): WriteResult {
   if (plan.media.kind === 'object') throw errors.notSingular(0)
   return { rows: [], affected: 0, inserted: 0, key: null }
-}
-
-function responseInput(raw: Request, url: URL, shape: Shape, plan: ReadPlan): ResponseInput {
-  const { offset } = plan.root
-  return {
-    location: canonicalLocation(url),
-    offset: offset?.kind === 'operand' ? Math.max(0, Number(shape.operands[offset.index])) : 0,
-    ifNoneMatch: raw.headers.get('if-none-match'),
-  }
 }

@@ -6,7 +6,7 @@ import { Hono } from 'hono'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { AtollError } from '../../db/errors/atoll-error.ts'
 import { visitOf } from '../core/context.ts'
-import { errorResponse } from '../core/error-response.ts'
+import { errorResponse, isToldBriefly } from '../core/error-response.ts'
 import { accountOf, writeInnerSession } from '../databases/area.ts'
 import { createJobs } from '../jobs/area.ts'
 import { writeHeaders } from '../meter/area.ts'
@@ -21,9 +21,10 @@ export function createRoutes(routes: RouteManifest, catalog: Catalog, config: En
   const area = new Hono<RouteEnv>({ strict: false })
   const refusalsOf = new WeakMap<Request, readonly AtollError[]>()
   // After the handlers' own, where they have one.
-  area.onError((error, c) =>
-    errorResponse(tellFailure(error, catalog, refusalsOf.get(c.req.raw) ?? []), c.req.raw),
-  )
+  area.onError((error, c) => {
+    const told = tellFailure(error, catalog, refusalsOf.get(c.req.raw) ?? [])
+    return errorResponse(told, c.req.raw, isToldBriefly(config, c.var.caller))
+  })
   area.use(async (c, next) => {
     const { services } = c.var
     const visit = visitOf(c)

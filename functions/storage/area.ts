@@ -9,7 +9,7 @@ import type { CoreServices } from '../core/context.ts'
 import { storageDefaults } from './config.ts'
 import { duties } from './duties.ts'
 import { errors } from './errors.ts'
-import type { Engine, StorageServices } from './services.ts'
+import type { Engine, StorageEnv, StorageServices } from './services.ts'
 import { AddressSigner } from './signed-address.ts'
 import { createStorage } from './storage.ts'
 import { storageJobs } from './storage-jobs.ts'
@@ -51,7 +51,7 @@ export const storage = {
     ['/storage/v1', createStorage(declared, catalog, config)],
   ],
 
-  open(_env: unknown, _engine: unknown, { keys }: CoreServices): StorageServices {
-    return { addresses: new AddressSigner(sealingSecretOf(keys)) }
+  open({ IMAGES = undefined }: StorageEnv, _engine: unknown, { keys }: CoreServices): StorageServices {
+    return { addresses: new AddressSigner(sealingSecretOf(keys)), images: IMAGES ?? null }
   },
 } satisfies Area

@@ -40,7 +40,10 @@ export const errors = {
     new AtollError(400, 'InvalidChecksum', `The bytes do not have the ${algorithm} checksum that was sent`),
   noFiles: () =>
     new AtollError(501, 'STORE015', 'Files need R2', { hint: 'Bind a bucket as BUCKET in wrangler.toml.' }),
-  notTransformed: () => new AtollError(501, 'STORE016', 'Images are not transformed'),
+  notTransformed: () =>
+    new AtollError(501, 'STORE016', 'Images are not transformed', {
+      hint: 'Bind Cloudflare Images as IMAGES in wrangler.toml.',
+    }),
   badRange: (size: number) =>
     new AtollError(416, 'InvalidRange', 'The range is beyond the object', {
       headers: { 'Content-Range': `bytes */${size}` },

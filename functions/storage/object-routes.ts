@@ -12,9 +12,18 @@ import { checkBucketName } from './object-name.ts'
 import { objectInfo, objectOf, readObject, type StoredObject, shownObject } from './object-rows.ts'
 import { readJson } from './read-json.ts'
 import { maxAtOnce, removeObjects } from './remove-objects.ts'
-import { downloadSigned, signDownload, signDownloads, signUpload, uploadSigned } from './sign-routes.ts'
+import { renderImage } from './render-image.ts'
+import {
+  downloadSigned,
+  renderSigned,
+  signDownload,
+  signDownloads,
+  signUpload,
+  uploadSigned,
+} from './sign-routes.ts'
 import { findBucket, type StorageEnv, type StorageVisit } from './storage-context.ts'
 import { type NewObject, storeBody } from './store-object.ts'
+import { transformOf } from './transform.ts'
 
 const naming = z.object({
   bucketId: z.string(),
@@ -72,6 +81,20 @@ export function createObjectRoutes() {
       removed.map((object) => ({ ...shownObject(object), bucket_id: bucket, owner: object.owner ?? '' })),
     )
   })
+  return area
+}
+
+/** `/storage/v1/render/image`: images in other sizes. */
+export function createRenderRoutes() {
+  const area = new Hono<StorageEnv>({ strict: false })
+  area.get('/public/:bucket/:name{[^]+}', (c) =>
+    renderImage(c, () => findPublic(c, 'image/public'), transformOf(c.req.query()), true),
+  )
+  area.get('/authenticated/:bucket/:name{[^]+}', (c) => {
+    const look = () => find(c.var.storage, ...place(c, 'image/authenticated'))
+    return renderImage(c, look, transformOf(c.req.query()), false)
+  })
+  area.get('/sign/:bucket/:name{[^]+}', renderSigned)
   return area
 }
 

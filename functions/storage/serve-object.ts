@@ -45,7 +45,7 @@ export async function serveObject(
   throw errors.noObject()
 }
 
-function headersOf(object: StoredObject, { isPublic, download }: ServeTerms): Headers {
+export function headersOf(object: StoredObject, { isPublic, download }: ServeTerms): Headers {
   const isInert = inertTypes.test(object.mime)
   const file = object.name.slice(object.name.lastIndexOf('/') + 1)
   const saved = download ?? (isInert || isPublic ? null : '')
@@ -93,6 +93,12 @@ function conditionsOf(headers: Headers, { etag, updated }: StoredObject): 200 | 
   const isSame =
     ifNoneMatch !== null ? names(ifNoneMatch, etag, true) : ifModified !== null && changed <= ifModified
   return isSame ? 304 : 200
+}
+
+/** Whether the client says that it has what has this tag. */
+export function isSameAs(headers: Headers, etag: string): boolean {
+  const ifNoneMatch = headers.get('if-none-match')
+  return ifNoneMatch !== null && names(ifNoneMatch, etag, true)
 }
 
 function names(list: string, etag: string, isWeak: boolean): boolean {

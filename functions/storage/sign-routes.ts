@@ -7,11 +7,13 @@ import { errors } from './errors.ts'
 import { find, place, serve, type Visiting } from './find-object.ts'
 import { rightsOfSigned } from './object-access.ts'
 import { checkBucketName } from './object-name.ts'
-import { objectOf, readObject } from './object-rows.ts'
+import { objectOf, readObject, type StoredObject } from './object-rows.ts'
 import { readJson } from './read-json.ts'
 import { maxAtOnce } from './remove-objects.ts'
+import { renderImage } from './render-image.ts'
 import { findBucket, type StorageVisit } from './storage-context.ts'
 import { findPlace, type NewObject, storeBody } from './store-object.ts'
+import { type Transform, transformOf } from './transform.ts'
 
 /** Seconds; a century is for ever. */
 const expiry = z.number().int().min(1).max(3_155_760_000)
@@ -24,10 +26,11 @@ export async function signDownload(c: Visiting): Promise<Response> {
     storage,
     z.object({ expiresIn: expiry, transform: z.unknown().optional() }),
   )
-  if (transform !== undefined) throw errors.notTransformed()
+  if (transform !== undefined && storage.services.images === null) throw errors.notTransformed()
   await find(storage, bucket, name)
   const { version } = await findBucket(storage, bucket)
-  return c.json({ signedURL: await downloadAddress(storage, version, bucket, name, expiresIn) })
+  const asked = transform === undefined ? null : transformOf(transform)
+  return c.json({ signedURL: await downloadAddress(storage, version, bucket, name, expiresIn, asked) })
 }
 
 export async function signDownloads(c: Visiting): Promise<Response> {
@@ -60,19 +63,21 @@ async function downloadAddress(
   bucket: string,
   name: string,
   seconds: number,
+  transform: Transform | null = null,
 ): Promise<string> {
   const path = `${bucket}/${name}`
   const exp = Math.floor(Date.now() / 1000) + seconds
   const token = await services.addresses.sign({
-    purpose: 'download',
+    purpose: transform === null ? 'download' : 'render',
     path,
     version,
     upsert: false,
     caller: null,
+    ...(transform === null ? {} : { transform }),
     exp,
   })
   // Clients encode it themselves.
-  return `/object/sign/${path}?token=${token}`
+  return `/${transform === null ? 'object' : 'render/image'}/sign/${path}?token=${token}`
 }
 
 export async function downloadSigned(c: Visiting): Promise<Response> {
@@ -81,12 +86,26 @@ export async function downloadSigned(c: Visiting): Promise<Response> {
   const token = c.req.query('token') ?? ''
   const { version } = await storage.services.addresses.verify(token, 'download', `${bucket}/${name}`)
   await checkVersion(storage, bucket, version)
-  const look = async () => {
-    const [rows = []] = await storage.session.primary([readObject(bucket, name)])
-    if (!rows[0]) throw errors.noObject()
-    return objectOf(rows[0])
-  }
-  return serve(c, look, false)
+  return serve(c, () => lookUp(storage, bucket, name), false)
+}
+
+async function lookUp({ session }: StorageVisit, bucket: string, name: string): Promise<StoredObject> {
+  const [rows = []] = await session.primary([readObject(bucket, name)])
+  if (!rows[0]) throw errors.noObject()
+  return objectOf(rows[0])
+}
+
+/** What was signed is what becomes of the image, whatever the address says beside it. */
+export async function renderSigned(c: Visiting): Promise<Response> {
+  const { storage } = c.var
+  const [bucket, name] = place(c, 'image/sign')
+  const grant = await storage.services.addresses.verify(
+    c.req.query('token') ?? '',
+    'render',
+    `${bucket}/${name}`,
+  )
+  await checkVersion(storage, bucket, grant.version)
+  return renderImage(c, () => lookUp(storage, bucket, name), transformOf(grant.transform ?? {}), false)
 }
 
 async function checkVersion(visit: StorageVisit, bucket: string, version: string): Promise<void> {

@@ -6,8 +6,9 @@
 
 import { Sealer } from '../core/sealer.ts'
 import { errors } from './errors.ts'
+import type { Transform } from './transform.ts'
 
-export type SignedPurpose = 'download' | 'upload'
+export type SignedPurpose = 'download' | 'upload' | 'render'
 
 /** Whose rights an upload has: they are asked when it comes. */
 export interface SignedCaller {
@@ -22,6 +23,8 @@ export interface AddressGrant {
   /** The bucket's version: a bucket that is made anew has another. */
   readonly version: string
   readonly upsert: boolean
+  /** Of a rendered image, what becomes of it. */
+  readonly transform?: Transform
   /** Who made it; null for downloads, whose right was found when it was made. */
   readonly caller: SignedCaller | null
   /** Seconds since 1970. */

@@ -7,12 +7,14 @@ import { Hono } from 'hono'
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
 import { AtollError } from '../../db/errors/atoll-error.ts'
+import type { CoreConfig } from '../core/config.ts'
+import { briefly, isToldBriefly } from '../core/error-response.ts'
 import { createBucketPolicies } from './bucket-policies.ts'
 import { createBucketRoutes } from './bucket-routes.ts'
 import type { StorageConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { emit } from './events.ts'
-import { createObjectRoutes } from './object-routes.ts'
+import { createObjectRoutes, createRenderRoutes } from './object-routes.ts'
 import { type StorageEnv, visitStorage } from './storage-context.ts'
 import { createTusRoutes } from './tus-routes.ts'
 
@@ -28,7 +30,11 @@ const names: Readonly<Record<string, string>> = {
   AccessDenied: 'Unauthorized',
 }
 
-export function createStorage(declarations: StorageDeclarations, catalog: Catalog, config: StorageConfig) {
+export function createStorage(
+  declarations: StorageDeclarations,
+  catalog: Catalog,
+  config: CoreConfig & StorageConfig,
+) {
   const terms = { policies: createBucketPolicies(declarations, catalog), config }
   const area = new Hono<StorageEnv>({ strict: false })
   area.onError((error, c) => {
@@ -41,7 +47,8 @@ export function createStorage(declarations: StorageDeclarations, catalog: Catalo
         error: told.cause,
       })
     }
-    const { body, status, headers } = told
+    const { status, headers } = told
+    const body = isToldBriefly(config, c.var.caller) ? briefly(told.body) : told.body
     const shown = { statusCode: String(status), error: names[body.code] ?? body.code, ...body }
     const answer = new Response(c.req.method === 'HEAD' ? null : JSON.stringify(shown), { status, headers })
     answer.headers.set('Content-Type', 'application/json; charset=utf-8')
@@ -56,9 +63,7 @@ export function createStorage(declarations: StorageDeclarations, catalog: Catalo
   area.route('/bucket', createBucketRoutes())
   area.route('/object', createObjectRoutes())
   area.route('/upload/resumable', createTusRoutes())
-  area.all('/render/*', () => {
-    throw errors.notTransformed()
-  })
+  area.route('/render/image', createRenderRoutes())
   // Nothing of ours stands in front of it that would have to be told.
   area.delete('/cdn/:bucket{.+}', (c) => {
     if (!c.var.storage.rights.unbounded) throw c.var.storage.rights.denied()

@@ -147,7 +147,7 @@ describe('folders of groups', () => {
     const folders = async (who: Who) =>
       (await (await ask(who, 'POST', '/object/list-v2/groups', level)).json<{ folders: unknown }>()).folders
     expect([await folders(guest), await folders({ sub: 'eve' })]).toEqual([
-      [{ name: 'red', key: 'red/' }],
+      [{ name: 'red/', key: 'red' }],
       [],
     ])
     const searched = await ask(bob, 'POST', '/object/list/groups', { prefix: '' })
@@ -293,6 +293,6 @@ describe('claims in subqueries', () => {
 it('a table that is named as steps of a listing are is read all the same', async () => {
   for (const name of ['hills/1.txt', 'woods/2.txt']) await ask(ada, 'POST', `/object/walks/${name}`, name)
   const listed = await ask(ada, 'POST', '/object/list-v2/walks', { with_delimiter: true })
-  expect(await listed.json()).toMatchObject({ folders: [{ key: 'hills/' }], objects: [] })
+  expect(await listed.json()).toMatchObject({ folders: [{ key: 'hills', name: 'hills/' }], objects: [] })
   expect(await names(ada, 'walks')).toEqual(['hills/1.txt'])
 })

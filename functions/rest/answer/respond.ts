@@ -2,6 +2,8 @@ import type { CachedAnswer } from '../../cache/area.ts'
 import { csvField } from '../ask/csv-field.ts'
 import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
+import { canonicalLocation } from '../ask/raw-request.ts'
+import type { Shape } from '../ask/shape.ts'
 import { rowSeparator } from '../compile/compile-read.ts'
 import { withTimes } from '../compile/marked-times.ts'
 import { errors } from '../errors.ts'
@@ -65,6 +67,16 @@ export function respond(
   headers['Content-Type'] = media.contentType
   const partial = total !== null && rows < total
   return new Response(plan.headersOnly ? null : body, { status: partial ? 206 : 200, headers })
+}
+
+/** What of a request its answer depends on beside the plan. */
+export function responseInput(raw: Request, url: URL, shape: Shape, plan: ReadPlan): ResponseInput {
+  const { offset } = plan.root
+  return {
+    location: canonicalLocation(url),
+    offset: offset?.kind === 'operand' ? Math.max(0, Number(shape.operands[offset.index])) : 0,
+    ifNoneMatch: raw.headers.get('if-none-match'),
+  }
 }
 
 /** Longest `Content-Location`, in characters; longer ones are left out. */

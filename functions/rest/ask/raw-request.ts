@@ -3,6 +3,7 @@
  * @module
  */
 import { errors } from '../errors.ts'
+import type { Budget } from './budget.ts'
 import type { ShapeHeaders } from './shape.ts'
 
 /**
@@ -21,6 +22,14 @@ export function namesOf(raw: Request): [table: string, name?: string] {
   } catch {
     throw errors.invalidPath()
   }
+}
+
+/** @throws BOUND001 */
+export function queryWithin({ queryLength }: Budget, raw: Request): URL {
+  const url = new URL(raw.url)
+  const { length } = url.search
+  if (length > queryLength) throw errors.beyondBudget('queryLength', length, queryLength)
+  return url
 }
 
 export function isOpenApi(range: string): boolean {

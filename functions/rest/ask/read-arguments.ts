@@ -20,7 +20,7 @@ export interface Sent {
   /** True when values are lists of texts, as from a query or a form. */
   readonly textual: boolean
   readonly whole: { readonly kind: WholeKind; readonly value: unknown }
-  /** As it was sent; of bytes, each as a character. */
+  /** As it was sent; of bytes, each as a character of its own. */
   readonly body: string
 }
 
@@ -60,7 +60,7 @@ export async function argumentsOfBody(
     const tooLarge = () =>
       bodyBytes < maxBytes ? errors.beyondBudget('bodyBytes', null, bodyBytes) : errors.bodyTooLarge(maxBytes)
     const bytes = await readBytes(raw, pending, most, tooLarge)
-    const body = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
+    const body = new TextDecoder('latin1').decode(bytes)
     return { named: null, textual: false, whole: { kind, value: bytes }, body }
   }
   const body = await readBoundedBody(raw, bounds, maxBytes, pending)
