@@ -202,7 +202,8 @@ describe('/jobs/v1', () => {
   })
 
   it('shows dead letters, tries one again, and discards one', async () => {
-    const { id } = await send('broken', { until: Date.now() + 3000 })
+    // Long enough for both attempts, on a machine that does other work as well.
+    const { id } = await send('broken', { until: Date.now() + 12_000 })
     const other = await send('broken', { until: Number.MAX_SAFE_INTEGER })
     const dead = await ended(id)
     expect(dead).toMatchObject({ state: 'dead', attempts: 2, error: 'Error: not before its time' })

@@ -1,4 +1,4 @@
-import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
+import type { Catalog, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
 import { allRows, type Rights, type RowPolicy } from '../../access/area.ts'
 import { type CastType, castTypeOf } from '../ask/casts.ts'
@@ -31,7 +31,7 @@ import {
   type RoutePlan,
 } from './plan.ts'
 import { fieldPlan, nameOf } from './plan-field.ts'
-import { type Zone, type ZonedColumn, zoneOf } from './zones.ts'
+import { inZone, type Zone, zoneOf } from './zones.ts'
 
 export interface PlanOptions {
   /** Whether updates and deletes must have a filter or a limit. */
@@ -146,7 +146,8 @@ export class Planner {
     how: { readonly alias?: string; readonly seen?: Table } = {},
   ): ResourcePlan {
     const { alias = this.#alias() } = how
-    const seen = this.#inZone(how.seen ?? this.#rights.seen(table))
+    const whole = how.seen ?? this.#rights.seen(table)
+    const seen = this.#zone === null ? whole : inZone(whole, this.#zone)
     const output = request.select.flatMap((item): OutputItem[] => {
       if (item.kind === 'star') return starOutput(seen, alias)
       return [item.kind === 'field' ? this.#fieldOutput(seen, alias, item) : this.#embedOutput(seen, item)]
@@ -165,18 +166,6 @@ export class Planner {
       offset: request.offset,
       aggregated: output.some(isAggregated),
     }
-  }
-
-  /** The table with its times in the zone that is preferred. */
-  #inZone(table: Table): Table {
-    const zone = this.#zone
-    const isTime = ({ type }: Column) => type === 'timestamp' || type === 'timestamp_ms'
-    if (zone === null || ![...table.columns.values()].some(isTime)) return table
-    const columns = [...table.columns].map(([name, column]) => {
-      const zoned: ZonedColumn = isTime(column) ? { ...column, zone } : column
-      return [name, zoned] as const
-    })
-    return { ...table, columns: new Map(columns) }
   }
 
   /** A name that no table has, so that none is hidden by it. */

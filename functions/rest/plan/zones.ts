@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Column } from '../../../db/catalog/catalog.ts'
+import type { Column, Table } from '../../../db/catalog/catalog.ts'
 import { RecentMap } from '../../../db/memory/recent-map.ts'
 import { errors } from '../errors.ts'
 
@@ -45,6 +45,28 @@ function fixedZone(name: string): Zone | null {
   const isEast = minutes === undefined ? sign !== '-' : sign === '-'
   const offset = isEast ? size : -size
   return { name, offsetAt: () => offset }
+}
+
+/** Tables with their times in zones, for plans to share; a table's zones are let go of when there are too many. */
+const zoned = new WeakMap<Table, Map<string, Table>>()
+const maxZones = 8
+
+/** A table whose times are in a zone. */
+export function inZone(table: Table, zone: Zone): Table {
+  const isTime = ({ type }: Column) => type === 'timestamp' || type === 'timestamp_ms'
+  if (![...table.columns.values()].some(isTime)) return table
+  const byName = zoned.get(table) ?? new Map<string, Table>()
+  zoned.set(table, byName)
+  const kept = byName.get(zone.name)
+  if (kept) return kept
+  if (byName.size >= maxZones) byName.clear()
+  const columns = [...table.columns].map(([name, column]): [string, ZonedColumn] => [
+    name,
+    isTime(column) ? { ...column, zone } : column,
+  ])
+  const made = { ...table, columns: new Map(columns) }
+  byName.set(zone.name, made)
+  return made
 }
 
 /** Zones change at quarters of hours; those that were asked for are remembered. */
