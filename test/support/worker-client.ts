@@ -24,7 +24,20 @@ export function get(
   key: string | null = secretKey,
   method = 'GET',
 ): Promise<Response> {
-  return call(path, { method, headers: { ...headers } }, key)
+  return patiently(() => call(path, { method, headers: { ...headers } }, key))
+}
+
+/**
+ * Files share an isolate and its queues: jobs that the one before has left may be under way on databases that were just made anew, and a read that
+ * meets that is told so (503 `SHARD002`). It is asked again, as clients do.
+ */
+async function patiently(ask: () => Promise<Response>): Promise<Response> {
+  for (let tries = 1; ; tries++) {
+    const response = await ask()
+    if (response.status !== 503 || tries === 3 || !(await response.clone().text()).includes('SHARD002'))
+      return response
+    await new Promise((done) => setTimeout(done, 300))
+  }
 }
 
 /** The body of a GET that must succeed. */
