@@ -257,10 +257,10 @@ function readForeignKey(
   }
 }
 
-/** Foreign keys between served tables, and those that views pass on, on either side. */
 /** Ends that one view may have of one key. */
 const maxEnds = 16
 
+/** Foreign keys between served tables, and those that views pass on, on either side. */
 function readEdges(drafts: ReadonlyMap<string, Draft>): Edge[] {
   const views = [...drafts.values()].filter((draft) => draft.kind === 'view')
   const endsOf = (table: string, columns: readonly string[]): End[] => {

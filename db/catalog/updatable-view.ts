@@ -6,6 +6,7 @@
  */
 import { is, SQL } from 'drizzle-orm'
 import { getViewConfig, SQLiteSyncDialect, type SQLiteView } from 'drizzle-orm/sqlite-core'
+import { quoteName } from '../sql/quote.ts'
 import { rowMark } from './grants.ts'
 
 /** How a view's writes reach its table. */
@@ -112,11 +113,11 @@ function readSelect(
   const from = at('from')
   if (from < 0) return null
   const where = at('where', from)
-  const ends = [where, at('order', from)].filter((position) => position >= 0)
+  const orderAt = at('order', from)
+  const ends = [where, orderAt].filter((position) => position >= 0)
   const source = tokens.slice(from + 1, Math.min(tokens.length, ...ends))
   const row = readSource(source, baseOf)
   if (row === null) return null
-  const orderAt = at('order', from)
   const filter = where < 0 ? [] : tokens.slice(where + 1, orderAt > where ? orderAt : tokens.length)
   const items = split(tokens.slice(at('all') === 1 ? 2 : 1, from))
   const columns = new Map<string, string>()
@@ -232,7 +233,7 @@ function rewritten(tokens: readonly Token[], { base, alias }: Row): string | nul
       const own = column && isName(column) ? columnNamed(base, column.value) : null
       // A subquery may call what it reads by the same name.
       if (own === null || (inside && isReadInside(tokens, selects, alias))) return null
-      text += ` ${rowMark}."${own.replaceAll('"', '""')}"`
+      text += ` ${rowMark}.${quoteName(own)}`
       i += 2
       continue
     }
@@ -243,7 +244,7 @@ function rewritten(tokens: readonly Token[], { base, alias }: Row): string | nul
     }
     const own = isValue(tokens, i) ? columnNamed(base, token.value) : null
     if (own !== null && inside) return null
-    if (own !== null) text += ` ${rowMark}."${own.replaceAll('"', '""')}"`
+    if (own !== null) text += ` ${rowMark}.${quoteName(own)}`
     // SQLite takes a quoted name that is none for text.
     else if (token.kind === 'quoted' && !inside && isValue(tokens, i)) return null
     else text += isGlued(text, token) ? token.text : ` ${token.text}`

@@ -66,7 +66,7 @@ export async function readCall(
   const sent = isPost
     ? await argumentsOfBody(raw, url, bodyBytesOf(called, budget), budget, config.maxBodyBytes, pending)
     : argumentsOfQuery(url, isArgument)
-  const definition = chooseFunction(name, sent, callableOf(functions, mayCall), config.schema)
+  const definition = chooseFunction(name, sent, called, () => callableOf(functions, mayCall), config.schema)
   // What it does beside its databases, nobody can keep it from.
   if (!isPost && !definition.stable && definition.undoable === false) throw errors.rpcMethod(raw.method)
   return {

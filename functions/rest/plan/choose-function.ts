@@ -23,22 +23,23 @@ const wholeTypes: Readonly<Record<Exclude<WholeKind, null>, string>> = {
 }
 
 /**
- * @param callable the functions that the caller may call, of all names
+ * @param known the functions of the name that the caller may call
+ * @param callable those of all names, of which hints are made when none fits
  * @throws AtollError `PGRST202` when none fits, `PGRST203` when several do
  */
 export function chooseFunction(
   name: string,
   sent: Sent,
-  callable: FunctionManifest,
+  known: readonly AnyFunction[],
+  callable: () => FunctionManifest,
   schema: string,
 ): AnyFunction {
-  const known = functionsNamed(callable, name)
   const fitting = known.filter((definition) => fits(definition, sent))
   const whole = known.filter(
     ({ input }) => 'body' in input && sent.whole.kind !== null && input.body === sent.whole.kind,
   )
   const [chosen, ...others] = fitting.length > 0 ? fitting : whole
-  if (chosen === undefined) throw notFound(name, sent, callable, schema)
+  if (chosen === undefined) throw notFound(name, sent, callable(), schema)
   if (others.length > 0) {
     throw errors.ambiguousFunction([chosen, ...others].map((one) => signature(name, one, schema)))
   }

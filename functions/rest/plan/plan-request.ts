@@ -232,7 +232,6 @@ function isAggregated(item: OutputItem): boolean {
   return item.kind === 'spread' && item.embed.resource.aggregated
 }
 
-/** `count` without parentheses counts rows, unless the table has such a column. */
 /** The type of what a field gives: of a column, or of a path into its JSON. */
 function typeOf({ column, path }: FieldPlan): ColumnType {
   const last = path.at(-1)
@@ -252,6 +251,7 @@ function checkAggregate(name: AggregateName, type: ColumnType | CastType): void 
     )
 }
 
+/** `count` without parentheses counts rows, unless the table has such a column. */
 function isBareCount(table: Table, item: FieldItem): boolean {
   const { field } = item
   return field?.name === 'count' && field.path.length === 0 && !item.aggregate && !table.columns.has('count')
