@@ -7,6 +7,7 @@
 import { is, SQL } from 'drizzle-orm'
 import { getViewConfig, SQLiteSyncDialect, type SQLiteView } from 'drizzle-orm/sqlite-core'
 import { quoteName } from '../sql/quote.ts'
+import { nameOf, tokensOf } from '../sql/sql-tokens.ts'
 import { rowMark } from './grants.ts'
 
 /** How a view's writes reach its table. */
@@ -43,7 +44,7 @@ export function updatableView(
 ): UpdatableView | null {
   const { query } = getViewConfig(view)
   if (!is(query, SQL)) return null
-  const tokens = tokensOf(dialect.sqlToQuery(query.inlineParams()).sql)
+  const tokens = readTokens(dialect.sqlToQuery(query.inlineParams()).sql)
   return tokens && readSelect(tokens, names, baseOf)
 }
 
@@ -57,32 +58,23 @@ interface Token {
   readonly depth: number
 }
 
-const pattern =
-  /(\s+|--[^\n]*|\/\*[\s\S]*?\*\/)|("(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|('(?:[^']|'')*')|([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|(\d[\w.]*|[\s\S])/y
+const kinds = { word: 'name', name: 'quoted', string: 'text', number: 'other', punctuation: 'other' } as const
 
 /** Null when parentheses do not match. */
-function tokensOf(sql: string): Token[] | null {
+function readTokens(sql: string): Token[] | null {
   const tokens: Token[] = []
   let depth = 0
-  pattern.lastIndex = 0
-  for (let found = pattern.exec(sql); found; found = pattern.exec(sql)) {
-    const [text, space, quoted, string, name] = found
-    if (space !== undefined) continue
+  for (const token of tokensOf(sql)) {
+    const { text } = token
+    const kind = kinds[token.kind]
     if (text === ')') depth--
     if (depth < 0) return null
-    if (quoted !== undefined) tokens.push({ kind: 'quoted', text, value: unquoted(quoted), depth })
-    else if (name !== undefined) tokens.push({ kind: 'name', text, value: name.toLowerCase(), depth })
-    else tokens.push({ kind: string === undefined ? 'other' : 'text', text, value: text, depth })
+    const value = kind === 'name' ? text.toLowerCase() : kind === 'quoted' ? nameOf(token) : text
+    tokens.push({ kind, text, value, depth })
     if (text === '(') depth++
   }
   if (tokens.at(-1)?.text === ';') tokens.pop()
   return depth === 0 ? tokens : null
-}
-
-function unquoted(text: string): string {
-  const mark = text[0] as string
-  const inner = text.slice(1, -1)
-  return mark === '[' ? inner : inner.replaceAll(mark + mark, mark)
 }
 
 /** Words that a SELECT over one table does not have at its own level, if it shows each row of it once, as it is. */
@@ -247,7 +239,7 @@ function rewritten(tokens: readonly Token[], { base, alias }: Row): string | nul
     if (own !== null) text += ` ${rowMark}.${quoteName(own)}`
     // SQLite takes a quoted name that is none for text.
     else if (token.kind === 'quoted' && !inside && isValue(tokens, i)) return null
-    else text += isGlued(text, token) ? token.text : ` ${token.text}`
+    else text += ` ${token.text}`
   }
   return text.trim()
 }
@@ -266,11 +258,6 @@ function isValue(tokens: readonly Token[], i: number): boolean {
   if (!isName(token) || tokens[i + 1]?.text === '(') return false
   if (token.kind === 'name' && keywords.has(token.value)) return false
   return !(before?.kind === 'name' && (before.value === 'as' || before.value === 'collate'))
-}
-
-/** Signs of two characters, which a space would part. */
-function isGlued(text: string, { kind, text: own }: Token): boolean {
-  return kind === 'other' && /[|<>=!-]$/.test(text) && /^[|<>=]$/.test(own)
 }
 
 interface Span {
