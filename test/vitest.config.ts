@@ -47,6 +47,12 @@ async function bindingsFor(
   }
 }
 
+/**
+ * Beside real processes on a busy machine a test may fail for what it is not about. It is asked once more, and the report says so (`retry x1`);
+ * pure tests are not. A random seed is chosen once for a file, so that the second try plays the same.
+ */
+const retry = 1
+
 /** Pure stages in Node, the Worker in workerd, and whole servers from outside. */
 export default defineConfig({
   root,
@@ -76,6 +82,7 @@ export default defineConfig({
         ],
         test: {
           name: 'api',
+          retry,
           root,
           include: ['test/{api,cluster}/**/*.test.ts'],
           setupFiles: ['test/support/workerd-setup.ts'],
@@ -101,6 +108,7 @@ export default defineConfig({
         test: {
           // The app's own tests: `npm test -- app`.
           name: 'app',
+          retry,
           root,
           include: ['test/app/**/*.test.ts'],
           setupFiles: ['test/support/app-setup.ts'],
@@ -112,6 +120,7 @@ export default defineConfig({
       {
         test: {
           name: 'alone',
+          retry,
           root,
           include: ['test/{migrations,contracts,browser,system}/**/*.test.ts'],
           exclude: measured,
@@ -126,6 +135,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
+          retry,
           root,
           include: measured,
           environment: 'node',
