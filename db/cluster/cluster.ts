@@ -12,15 +12,12 @@ import { byShard } from '../slots/shard-names.ts'
 import { slotOf } from '../slots/slots.ts'
 import type { BoundStatement } from '../sql/statement.ts'
 import type { ClusterOptions } from './cluster-options.ts'
-import { Database, pause } from './database.ts'
-import { fenceFor } from './fence.ts'
+import { Database } from './database.ts'
+import { fenceFor, mapPosition, positionText } from './fence.ts'
 import { openSession } from './open-session.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession, ClusterView, SessionOptions } from './session.ts'
-
-/** Times that a request follows slots that move. */
-const maxMoves = 3
 
 /** Databases asked at the same time by one request: the platform waits for six connections. */
 const maxAtOnce = 6
@@ -115,17 +112,16 @@ export class Cluster implements ClusterView {
     }
     const outcomes: Outcome[] = []
     let rest: Site = site
-    let refusedBy: ShardMap | null = null
-    for (let attempt = 0; ; attempt++) {
-      const map: ShardMap = await this.currentMap(session)
+    for (;;) {
+      const map = await this.currentMap(session)
       // Slots that are closed now open elsewhere in a moment.
-      if (refusedBy?.epoch === map.epoch) await pause(50 * 2 ** attempt)
+      await session.moves.before(map.epoch)
       const moved: Part[] = []
       const parts = partsOf(rest, map)
       // What every shard writes by itself cannot be taken back: the map is asked for before any of them begins.
       const isOld = !session.reads && rest.kind === 'everywhere' && (await this.#isOld(parts, map, session))
-      if (isOld && attempt < maxMoves) {
-        refusedBy = map
+      if (isOld && !session.moves.isOver) {
+        session.moves.refused(map.epoch)
         this.#map = null
         continue
       }
@@ -145,10 +141,13 @@ export class Cluster implements ClusterView {
         if ('error' in outcome && outcome.error instanceof MovedError) moved.push(outcome.part)
         else outcomes.push(outcome)
       }
-      if (moved.length === 0) return outcomes
-      if (attempt >= maxMoves) throw await this.whyMoved(moved, session)
-      refusedBy = map
+      if (moved.length === 0) {
+        if (this.sharded) session.note(mapPosition, positionText(map.epoch))
+        return outcomes
+      }
+      session.moves.refused(map.epoch)
       this.#map = null
+      if (session.moves.isOver) throw await this.whyMoved(moved, session)
       // What a read asks of each depends on where everything lies, and so does what was found.
       if (session.reads || rest.kind === 'found')
         throw new MovedError(moved.map(({ database }) => database).join(', '))
@@ -184,8 +183,11 @@ export class Cluster implements ClusterView {
 
   /** Which database owns which slots, as far as it is known here. */
   async currentMap(session: ClusterSession): Promise<ShardMap> {
-    if (this.#map) return this.#map
-    const [rows = []] = await this.#primary.batch([{ text: readMapText, parameters: [] }], session, true)
+    // A session that has seen slots elsewhere must not go back to a replica of where they were.
+    const seen = session.bookmarks.get(mapPosition)
+    if (this.#map && (seen === undefined || this.#map.epoch >= Number(seen))) return this.#map
+    const asking = seen === undefined ? session : session.onPrimary()
+    const [rows = []] = await this.#primary.batch([{ text: readMapText, parameters: [] }], asking, true)
     const map = parseMap(rows[0])
     if (!map) throw errors.notMigrated(this.#primary.name)
     this.#map = map

@@ -7,8 +7,8 @@ import { quoteText } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { ClusterSession } from './session.ts'
 
-/** `cache` replaces generations, `jobs` starts jobs. */
-export type Consumer = 'cache' | 'jobs'
+/** `cache` replaces generations, `jobs` starts jobs, and moves of slots carry along what changes. */
+export type Consumer = 'cache' | 'jobs' | `move:${string}`
 
 const cursorOf = (consumer: Consumer) =>
   `ifnull((SELECT sequence FROM _atoll_cursors WHERE consumer = ${quoteText(consumer)}), 0)`
@@ -89,7 +89,11 @@ export async function pruneChanges(
   const { last, first, at, cursors } = found[0] as Row
   if (last === 0) return []
   const known = JSON.parse(cursors as string) as Record<string, number>
-  const seen = consumers.map((consumer) => ({ consumer, sequence: known[consumer] ?? 0 }))
+  const moves = Object.keys(known).filter((name) => name.startsWith('move:') && !name.endsWith(':lost'))
+  const seen = [...consumers, ...(moves as Consumer[])].map((consumer) => ({
+    consumer,
+    sequence: known[consumer] ?? 0,
+  }))
   const passed = Math.min(Number(last), ...seen.map(({ sequence }) => sequence))
   const bySize = Number(last) - bounds.maxRows
   const byAge =
@@ -132,4 +136,12 @@ async function lastBefore(session: ClusterSession, database: string, at: number)
     },
   ])
   return Number(rows[0]?.sequence ?? 0)
+}
+
+/** Tells by a row that a consumer has not seen all changes up to one. Numbers of the log may lack: what only moves is taken out of it again. */
+export function isBehind(consumer: Consumer, upTo: number): BoundStatement {
+  return {
+    text: `SELECT 1 FROM _atoll_changes WHERE sequence > ${cursorOf(consumer)} AND sequence <= CAST(?1 AS INTEGER) LIMIT 1`,
+    parameters: [String(upTo)],
+  }
 }

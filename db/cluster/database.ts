@@ -3,6 +3,7 @@ import { AtollError } from '../errors/atoll-error.ts'
 import { errors } from '../errors/errors.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { ClusterOptions, DatabaseCall } from './cluster-options.ts'
+import { pause } from './pause.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession } from './session.ts'
@@ -191,9 +192,4 @@ export async function within<T>(ms: number, work: Promise<T>, database: string):
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** Waits, in milliseconds. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms))
 }

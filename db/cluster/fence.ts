@@ -24,6 +24,9 @@ const hasCopied = `SELECT CASE WHEN reference_sequence >= CAST(?1 AS INTEGER) TH
 /** Where a session keeps, beside its bookmarks, how far the log of reference tables was when it wrote one. */
 export const referencePosition = 'references'
 
+/** Where it keeps the epoch of the map that it was answered by: an older one leads to replicas that know less. */
+export const mapPosition = 'map'
+
 /** A position as text that compares like the number. */
 export function positionText(sequence: number): string {
   return String(sequence).padStart(16, '0')

@@ -1,6 +1,7 @@
 import type { Outcome, Part } from '../slots/parts.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { referencePosition } from './fence.ts'
+import { MoveWait } from './move-wait.ts'
 import { type ClusterSession, type ClusterView, noteLater, type SessionOptions } from './session.ts'
 import { Usage } from './usage.ts'
 
@@ -21,6 +22,7 @@ export function openSession(
   { reads, seen, later, primary = false, account = null }: SessionOptions,
   bookmarks = new Map(seen),
   usage = new Usage(),
+  moves = new MoveWait(),
 ): ClusterSession {
   const read = new Map([[referencePosition, seen.get(referencePosition) ?? '']])
   const background = later ? { later, account } : { account }
@@ -29,6 +31,7 @@ export function openSession(
     seen,
     read,
     cluster,
+    moves,
     usage,
     account,
     bookmarks,
@@ -37,7 +40,7 @@ export function openSession(
       later?.(settled)
     },
     constraintFor: (database) => {
-      if (!reads || primary) return 'first-primary'
+      if (!reads || primary || moves.hasBegun) return 'first-primary'
       return bookmarks.get(database) ?? 'first-unconstrained'
     },
     note(database, bookmark) {
@@ -46,9 +49,11 @@ export function openSession(
       noteLater(bookmarks, database, bookmark)
     },
     writing: () =>
-      reads ? openSession(cluster, { reads: false, seen, ...background }, bookmarks, usage) : session,
-    onPrimary: () => openSession(cluster, { reads, seen, primary: true, ...background }, bookmarks, usage),
-    toFill: (terms) => openSession(cluster, { reads: true, ...terms, ...background }, undefined, usage),
+      reads ? openSession(cluster, { reads: false, seen, ...background }, bookmarks, usage, moves) : session,
+    onPrimary: () =>
+      openSession(cluster, { reads, seen, primary: true, ...background }, bookmarks, usage, moves),
+    toFill: (terms) =>
+      openSession(cluster, { reads: true, ...terms, ...background }, undefined, usage, moves),
     run: (site, statementsOf) => cluster.run(site, statementsOf, session),
     on: (database, statements) => cluster.database(database).batch(statements, session),
     onAll: (databases, statements) =>

@@ -3,6 +3,7 @@ import type { Outcome, Part, Site } from '../slots/parts.ts'
 import type { ShardMap } from '../slots/shard-map.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { Account } from './account.ts'
+import type { MoveWait } from './move-wait.ts'
 import type { Usage } from './usage.ts'
 
 export interface SessionOptions {
@@ -30,6 +31,8 @@ export interface ClusterSession {
   /** Every bookmark seen by now, by database. */
   readonly bookmarks: ReadonlyMap<string, string>
   readonly cluster: ClusterView
+  /** How it waits for slots that change hands. */
+  readonly moves: MoveWait
   /** What this session and those made of it have cost. */
   readonly usage: Usage
   /** Null: nobody's. */

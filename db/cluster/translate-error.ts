@@ -8,7 +8,10 @@ import {
   KeyTaken,
   keyMark,
   MovedError,
+  type MoveRefusal,
+  MoveRefused,
   movedMark,
+  moveMark,
   type PolicyViolation,
   RetiringError,
   RevokedError,
@@ -36,6 +39,9 @@ const tooComplex =
 /** The bound that a statement's answer is beyond. */
 const beyondBound = new RegExp(`${boundMark}(\\w+)`)
 
+/** Why a transaction of a move was refused, and what it is about. */
+const moveRefusal = new RegExp(`${moveMark}(\\w+)/([^/:]*)`)
+
 /** What D1 says when asking again later may work. Source: https://developers.cloudflare.com/d1/observability/debug-d1/ */
 const passing =
   /Network connection lost|storage caused object to be reset|reset because its code was updated|exceeded timeout|overloaded|Cannot resolve D1 DB|Internal error/i
@@ -55,6 +61,7 @@ export function translateDatabaseError(
   | ConstraintError
   | KeyTaken
   | MovedError
+  | MoveRefused
   | PolicyViolation
   | RetiringError
   | RevokedError
@@ -65,6 +72,8 @@ export function translateDatabaseError(
   if (error instanceof AtollError) return error
   const message = error instanceof Error ? error.message : String(error)
   if (message.includes(movedMark)) return new MovedError(database)
+  const [, why, subject] = moveRefusal.exec(message) ?? []
+  if (why !== undefined) return new MoveRefused(why as MoveRefusal, subject ?? '')
   if (message.includes(revokedMark)) return new RevokedError(database)
   if (message.includes(vanishedMark)) return new VanishedError(database)
   const [, bound] = beyondBound.exec(message) ?? []

@@ -18,7 +18,7 @@ import type { Outcome, Part } from '../slots/parts.ts'
 import { keySlot, slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
-import { pause } from './database.ts'
+import { pause } from './pause.ts'
 import type { ClusterSession } from './session.ts'
 
 /** A value, and the slot of the row that is to have it. */

@@ -72,6 +72,26 @@ export class MovedError extends Error {
   }
 }
 
+/** What SQLite's message says when a transaction of a move may not be: why, follows. */
+export const moveMark = 'atoll/move/'
+
+/** Why a transaction of a move was refused: another mover has taken over, rows differ, or what it found has changed meanwhile. */
+export type MoveRefusal = 'overtaken' | 'differs' | 'changed'
+
+/** A database refused a transaction of a move. */
+export class MoveRefused extends Error {
+  readonly why: MoveRefusal
+  /** The table whose rows differ, and the like. */
+  readonly subject: string
+
+  constructor(why: MoveRefusal, subject: string) {
+    super(`the move was refused: ${why} ${subject}`.trim())
+    this.name = 'MoveRefused'
+    this.why = why
+    this.subject = subject
+  }
+}
+
 /** What SQLite's message says when a reservation of unique values no longer fits the write. */
 export const revokedMark = 'atoll/revoked'
 

@@ -6,6 +6,7 @@
 import { slotTable } from '../slots/slot-expression.ts'
 import { idempotencyObjects } from './idempotency-objects.ts'
 import { jobObjects } from './job-objects.ts'
+import { moveObjects, moveRecords } from './move-objects.ts'
 import { storageObjects } from './storage-objects.ts'
 
 /** The table that `wrangler d1 migrations` keeps, so that both tools agree on what is done. */
@@ -60,6 +61,7 @@ export const systemObjects: readonly string[] = [
    at INTEGER NOT NULL, PRIMARY KEY (kind, name, key)) WITHOUT ROWID`,
   ...jobObjects,
   ...idempotencyObjects,
+  ...moveObjects,
 ]
 
 /** Columns that tables of an older Atoll lack: table, column, type. */
@@ -80,4 +82,5 @@ export const primaryObjects: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS _atoll_reference_log (sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,
    key TEXT NOT NULL)`,
   ...storageObjects,
+  ...moveRecords,
 ]

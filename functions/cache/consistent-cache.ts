@@ -2,7 +2,7 @@
  * Answers from the cache, and fills it. `README.md` tells the protocol and argues why it is right.
  * @module
  */
-import { pause } from '../../db/cluster/database.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import { laterOf } from '../../db/cluster/session.ts'
 import { isShareTaken } from '../../db/errors/errors.ts'
 import { RecentMap } from '../../db/memory/recent-map.ts'

@@ -1,5 +1,5 @@
 import { Redis } from '@upstash/redis'
-import { pause } from '../../db/cluster/database.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
 import { generationText, generationTtlMs } from './generation.ts'
 import { StoreLags } from './trust.ts'

@@ -3,7 +3,7 @@
  * does not. There is one keeper, in a Durable Object; `README.md` argues why that is enough.
  * @module
  */
-import { pause } from '../../db/cluster/database.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import type { CacheStore, Renewal } from './cache-store.ts'
 import {
   type Delivery,

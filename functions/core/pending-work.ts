@@ -4,7 +4,7 @@
  * large ones cannot take, and one caller's leave room for those of others.
  * @module
  */
-import { pause } from '../../db/cluster/database.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import type { IsolateBudget, Keeper } from '../../db/memory/isolate-budget.ts'
 import { errors } from './errors.ts'
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { pause } from '../../db/cluster/database.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
 import type { BoundStatement } from '../../db/sql/statement.ts'
 import { type Bucket, bucketOf, readBucket } from './bucket-rows.ts'

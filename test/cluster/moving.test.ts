@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { pause } from '../../db/cluster/database.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import { firstRange, moveSlots } from '../support/move-slots.ts'
 import { askOver, databases } from '../support/one-and-many.ts'
 

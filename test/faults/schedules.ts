@@ -10,7 +10,7 @@ export const firstSeed = Number(process.env.ATOLL_SEED ?? 1)
 export function useVirtualTime(): void {
   vi.setConfig({ testTimeout: 120_000 })
   beforeEach(() => {
-    vi.useFakeTimers()
+    vi.useFakeTimers({ loopLimit: 1_000_000 })
   })
   afterEach(() => {
     vi.useRealTimers()

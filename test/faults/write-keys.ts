@@ -4,7 +4,7 @@
  * once at least when it was answered, and all its answers are the same.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { pause } from '../../db/cluster/database.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import {
   finishKey,
   type KeyRow,

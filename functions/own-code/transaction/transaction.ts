@@ -5,7 +5,7 @@
  */
 import type { Catalog } from '../../../db/catalog/catalog.ts'
 import { Cluster } from '../../../db/cluster/cluster.ts'
-import { pause } from '../../../db/cluster/database.ts'
+import { pause } from '../../../db/cluster/pause.ts'
 import { StillReferredError, whileRetired } from '../../../db/cluster/retire.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'
 import { finishKey, requireOpen, type WriteKey } from '../../../db/cluster/write-keys.ts'

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { pause } from '../../../db/cluster/database.ts'
+import { pause } from '../../../db/cluster/pause.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { beforeWriting } from '../../../db/cluster/unknown-outcome.ts'
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { pause } from '../../../db/cluster/database.ts'
+import { pause } from '../../../db/cluster/pause.ts'
 import { rowsOf } from '../../../db/cluster/rows-of.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import { isUnknown } from '../../../db/cluster/unknown-outcome.ts'

@@ -100,7 +100,10 @@ export async function executeWrite(bound: BoundWrite, session: ClusterSession): 
       } else if (error instanceof UnretiredError && attempt < maxFinds) known.retires = true
       else if (error instanceof RetiringError) {
         await waitForRetiring(error, attempt)
-      } else if (!(error instanceof VanishedError || error instanceof MovedError)) throw error
+      } else if (error instanceof MovedError) {
+        if (session.moves.isOver)
+          throw await session.cluster.whyMoved([{ database: error.database, slots: null }], session)
+      } else if (!(error instanceof VanishedError)) throw error
       else if (attempt >= maxFinds) throw errors.rowsChanging(table.name)
     }
   }

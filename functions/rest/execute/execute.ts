@@ -54,7 +54,7 @@ export async function executeRead(
       }
       // Where rows lie decides which statements are run, so all of it is decided anew.
       if (!(error instanceof MovedError)) throw error
-      if (moves >= maxMoves)
+      if (session.moves.isOver)
         throw await session.cluster.whyMoved([{ database: error.database, slots: null }], session)
     }
   }

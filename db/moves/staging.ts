@@ -1,0 +1,280 @@
+/**
+ * Rows on their way: read at the source in chunks, then wherever its change log says that one has changed, and kept in staging at the
+ * target until their slots are handed over.
+ * @module
+ */
+import type { ClusterSession } from '../cluster/session.ts'
+import { slotExpression } from '../slots/slot-expression.ts'
+import { slotOf } from '../slots/slots.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
+import { type Cargo, imageText, keyText } from './cargo.ts'
+import { isMine } from './mover-token.ts'
+import type { Move, Progress, Slots } from './moves.ts'
+
+/** Bytes of rows that are carried at once. */
+const chunkBytes = 500_000
+/** Rows that a chunk looks at, at least and at most: the slot of each is worked out, which takes up to a tenth of a millisecond. */
+const [fewest, most] = [10, 500]
+/** Changes that one look at the log takes in. */
+export const changesAtOnce = 200
+
+/** Between whom, and by whom. */
+export interface Carrier {
+  readonly session: ClusterSession
+  readonly move: Pick<Move, 'id' | 'source' | 'target' | 'ranges'>
+  readonly token: number
+}
+
+/** Where the change log is, also when it has been cut off since. */
+export const logEnd: BoundStatement = {
+  text: "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = '_atoll_changes'), 0) AS n",
+  parameters: [],
+}
+
+export const includes = (ranges: readonly Slots[], slot: number) =>
+  ranges.some(([first, last]) => first <= slot && slot <= last)
+
+interface Staged {
+  readonly name: string
+  readonly key: string
+  readonly slot: number
+  readonly value: string
+  readonly image: string
+}
+
+/** Copies the next rows of a table. What changes while they are read, the log says. */
+export async function copyChunk(carrier: Carrier, cargo: Cargo, at: Progress): Promise<Progress> {
+  const { session, move } = carrier
+  const table = quoteName(cargo.name)
+  const by = quoteName(cargo.by)
+  const wanted =
+    '_atoll_slot IS NULL OR EXISTS (SELECT 1 FROM json_each(?3) AS r WHERE _atoll_slot BETWEEN r.value ->> 0 AND r.value ->> 1)'
+  const looked = `FROM ${table} WHERE rowid > CAST(?1 AS INTEGER) ORDER BY rowid LIMIT CAST(?2 AS INTEGER)`
+  const images = `SELECT CAST(_atoll_at AS TEXT) AS at, ${keyText(cargo, '_atoll_at')} AS key, CAST(${by} AS TEXT) AS value, ${imageText(cargo)} AS image FROM (SELECT *, rowid AS _atoll_at, ${slotExpression(by)} AS _atoll_slot ${looked}) WHERE ${wanted}`
+  const [[seen] = [], rows = []] = await session.on(move.source, [
+    {
+      text: `SELECT CAST(max(at) AS TEXT) AS last, count(*) AS n FROM (SELECT rowid AS at ${looked})`,
+      parameters: [at.after, String(at.chunk)],
+    },
+    {
+      text: `SELECT * FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY CAST(at AS INTEGER)) - octet_length(image) AS before, count(*) OVER () AS wanted FROM (${images})) WHERE before <= ${chunkBytes}`,
+      parameters: [at.after, String(at.chunk), JSON.stringify(move.ranges)],
+    },
+  ])
+  if (Number(seen?.n ?? 0) === 0) return { ...at, tables: at.tables + 1, after: beforeAll }
+  const isCut = rows.length > 0 && rows.length < Number(rows[0]?.wanted)
+  const staged = rows.flatMap((row) => stagedOf(cargo, row, move.ranges))
+  if (staged.length > 0) await stage(carrier, staged, [])
+  const bytes = staged.reduce((sum, { image }) => sum + image.length, 0)
+  const fit = bytes === 0 ? most : Math.round((at.chunk * chunkBytes) / 2 / bytes)
+  return {
+    ...at,
+    after: (isCut ? rows.at(-1)?.at : seen?.last) as string,
+    chunk: Math.max(fewest, Math.min(most, fit, at.chunk * 2)),
+    rows: at.rows + staged.length,
+    bytes: at.bytes + bytes,
+  }
+}
+
+/** Below every rowid. */
+export const beforeAll = '-9223372036854775808'
+
+function stagedOf({ name }: Cargo, row: Row, ranges: readonly Slots[]): Staged[] {
+  const value = row.value as string | null
+  if (value === null) return []
+  const slot = slotOf(value)
+  return includes(ranges, slot)
+    ? [{ name, key: row.key as string, slot, value, image: row.image as string }]
+    : []
+}
+
+/** Puts rows into staging, and takes those away that are there under keys of which nothing was found. */
+async function stage(
+  { session, move, token }: Carrier,
+  rows: readonly Staged[],
+  gone: readonly (readonly [name: string, key: string])[],
+): Promise<void> {
+  const list = rows.map(
+    ({ name, key, slot, value, image }) =>
+      `${JSON.stringify([name, key, slot, value]).slice(0, -1)},${image}]`,
+  )
+  await session.on(move.target, [
+    isMine(token),
+    ...(gone.length === 0
+      ? []
+      : [
+          {
+            text: 'DELETE FROM _atoll_incoming WHERE move = ?1 AND (name, key) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?2))',
+            parameters: [move.id, JSON.stringify(gone)],
+          },
+        ]),
+    ...(rows.length === 0
+      ? []
+      : [
+          {
+            text: 'INSERT OR REPLACE INTO _atoll_incoming (move, name, key, slot, value, row) SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value -> 4 FROM json_each(?2)',
+            parameters: [move.id, `[${list.join(',')}]`],
+          },
+        ]),
+  ])
+}
+
+/** Of the log, what is past. */
+export interface CaughtUp {
+  readonly position: number
+  /** How far the log is beyond. */
+  readonly lag: number
+}
+
+/**
+ * Takes the next changes of the source's log into staging: rows are read as they are now.
+ *
+ * @returns null when the log no longer reaches back to where staging is
+ */
+export async function catchUp(
+  carrier: Carrier,
+  cargo: readonly Cargo[],
+  position: number,
+): Promise<CaughtUp | null> {
+  const { session, move } = carrier
+  const [[end] = [], [lost] = [], changes = []] = await session.on(move.source, [
+    logEnd,
+    {
+      text: 'SELECT 1 FROM _atoll_cursors WHERE consumer = ?1 AND sequence > CAST(?2 AS INTEGER)',
+      parameters: [`${cursorOf(move)}:lost`, String(position)],
+    },
+    {
+      text: `SELECT sequence, name, key, value FROM _atoll_changes WHERE sequence > CAST(?1 AS INTEGER) ORDER BY sequence LIMIT ${changesAtOnce}`,
+      parameters: [String(position)],
+    },
+  ])
+  if (lost) return null
+  const last = Number(end?.n ?? 0)
+  const upTo = changes.length < changesAtOnce ? last : Number(changes.at(-1)?.sequence)
+  const moved = changes.filter(
+    ({ name, value }) =>
+      value !== null &&
+      cargo.some((one) => one.name === name) &&
+      includes(move.ranges, slotOf(value as string)),
+  )
+  for (let from = 0; from < moved.length; ) from += await readAgain(carrier, cargo, moved.slice(from))
+  return { position: Math.max(position, upTo), lag: last - Math.max(position, upTo) }
+}
+
+/** Reads rows that have changed, as many as are not too large together. @returns how many changes are done */
+async function readAgain(
+  carrier: Carrier,
+  cargo: readonly Cargo[],
+  changes: readonly Row[],
+): Promise<number> {
+  const { session, move } = carrier
+  let count = changes.length
+  for (;;) {
+    const own = changes.slice(0, count)
+    const concerned = cargo.filter(({ name }) => own.some((change) => change.name === name))
+    const found = await session.on(
+      move.source,
+      concerned.map((one) => {
+        const keys = own.filter(({ name }) => name === one.name).map(({ key }) => key)
+        const size = count === 1 ? '' : ` AND (SELECT sum(octet_length(image)) FROM r) <= ${chunkBytes}`
+        return {
+          text: `WITH r AS MATERIALIZED (SELECT ${keyText(one)} AS key, CAST(${quoteName(one.by)} AS TEXT) AS value, ${imageText(one)} AS image FROM ${quoteName(one.name)} WHERE ${matches(one)}) SELECT key, value, image, NULL AS n FROM r WHERE 1${size} UNION ALL SELECT NULL, NULL, NULL, count(*) FROM r`,
+          parameters: [`[${keys.join(',')}]`],
+        }
+      }),
+    )
+    const isWhole = found.every((rows) => Number(rows.at(-1)?.n) === rows.length - 1)
+    if (!isWhole && count > 1) {
+      count = Math.max(1, count >> 2)
+      continue
+    }
+    const staged = concerned.flatMap((one, i) =>
+      (found[i] ?? []).filter(({ key }) => key !== null).flatMap((row) => stagedOf(one, row, move.ranges)),
+    )
+    await stage(
+      carrier,
+      staged,
+      own.map(({ name, key }) => [name as string, key as string]),
+    )
+    return count
+  }
+}
+
+function matches({ key }: Cargo): string {
+  const names = key.map(({ name }) => (name === 'rowid' ? name : quoteName(name)))
+  const values = key.map(({ isBlob }, i) => (isBlob ? `unhex(value ->> ${i})` : `value ->> ${i}`))
+  const listed = `SELECT ${values.join(', ')} FROM json_each(?1)`
+  return names.length === 1 ? `${names[0]} IN (${listed})` : `(${names.join(', ')}) IN (${listed})`
+}
+
+/** Under which the source keeps its log for a move. */
+export const cursorOf = ({ id }: Pick<Move, 'id'>) => `move:${id}`
+
+/** How many rows of staging slots have, and of how many bytes; only those that have any. */
+export async function stagedSlots({ session, move }: Carrier) {
+  const [rows = []] = await session.on(move.target, [
+    {
+      text: 'SELECT slot, count(*) AS n, sum(octet_length(row)) AS bytes FROM _atoll_incoming WHERE move = ?1 GROUP BY slot ORDER BY slot',
+      parameters: [move.id],
+    },
+  ])
+  return rows.map(({ slot, n, bytes }) => ({ slot: Number(slot), rows: Number(n), bytes: Number(bytes) }))
+}
+
+/**
+ * Compares rows of closed slots at the source with staging, all of them.
+ *
+ * @param values their distribution values
+ * @returns null when they are the same; else a table where they are not
+ */
+export async function differenceOf(
+  { session, move }: Carrier,
+  cargo: readonly Cargo[],
+  [first, last]: Slots,
+  values: readonly string[],
+): Promise<string | null> {
+  const list = JSON.stringify(values)
+  for (const one of cargo) {
+    let after = beforeAll
+    let found = 0
+    for (;;) {
+      const [rows = []] = await session.on(move.source, [
+        {
+          text: `SELECT * FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY CAST(at AS INTEGER)) - octet_length(image) AS before FROM (SELECT CAST(_atoll_at AS TEXT) AS at, ${keyText(one, '_atoll_at')} AS key, ${imageText(one)} AS image FROM (SELECT *, rowid AS _atoll_at FROM ${quoteName(one.name)} WHERE ${quoteName(one.by)} IN (SELECT value FROM json_each(?1)) AND rowid > CAST(?2 AS INTEGER) ORDER BY rowid LIMIT ${most}))) WHERE before <= ${chunkBytes}`,
+          parameters: [list, after],
+        },
+      ])
+      if (rows.length === 0) break
+      const images = rows.map(({ key, image }) => `[${JSON.stringify(key)},${image}]`)
+      const [[other] = []] = await session.on(move.target, [
+        {
+          text: `SELECT count(*) AS n FROM json_each(?1) AS j JOIN _atoll_incoming AS i ON i.move = ?2 AND i.name = ${quoteText(one.name)} AND i.key = j.value ->> 0 AND i.row = j.value -> 1`,
+          parameters: [`[${images.join(',')}]`, move.id],
+        },
+      ])
+      if (Number(other?.n) !== rows.length) return one.name
+      found += rows.length
+      after = rows.at(-1)?.at as string
+    }
+    const [[staged] = []] = await session.on(move.target, [
+      {
+        text: `SELECT count(*) AS n FROM _atoll_incoming WHERE move = ?1 AND slot BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER) AND name = ${quoteText(one.name)}`,
+        parameters: [move.id, String(first), String(last)],
+      },
+    ])
+    if (Number(staged?.n) !== found) return one.name
+  }
+  return null
+}
+
+/** The distribution values of staged rows of slots. */
+export async function stagedValues({ session, move }: Carrier, [first, last]: Slots): Promise<string[]> {
+  const [rows = []] = await session.on(move.target, [
+    {
+      text: "SELECT DISTINCT value FROM _atoll_incoming WHERE move = ?1 AND slot BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER) AND name NOT GLOB '_atoll_*'",
+      parameters: [move.id, String(first), String(last)],
+    },
+  ])
+  return rows.map(({ value }) => value as string)
+}
