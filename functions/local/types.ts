@@ -9,8 +9,11 @@ import config from '../app/config.ts'
 import functions from '../app/rpc/index.ts'
 import { defaultConfig } from '../areas.ts'
 import { databaseTypes } from '../rest/answer/database-types.ts'
+import { serveSchemas } from '../rest/plan/served-schemas.ts'
 
-const source = databaseTypes(buildCatalog(tables), functions, config.schema ?? defaultConfig.schema)
+const catalog = buildCatalog(tables)
+const schemas = serveSchemas(catalog, functions, config.schemas ?? defaultConfig.schemas)
+const source = databaseTypes(catalog, schemas)
 const [file] = process.argv.slice(2)
 if (file === undefined) process.stdout.write(source)
 else writeFileSync(file, source)

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import { readSchemas, type Schema } from '../../db/catalog/schemas.ts'
 import { Rights } from '../../functions/access/rights.ts'
 import { defaultConfig } from '../../functions/areas.ts'
 import { serviceCaller } from '../../functions/core/caller.ts'
@@ -17,14 +18,16 @@ import tables from '../fixture-app/db/app/tables.ts'
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 const catalog = buildCatalog(tables)
+const [schema] = readSchemas(catalog, defaultConfig.schemas)
 const sizeOf = sizeOfRead(catalog)
 
 function prepare(table: string, query: string, accept = 'application/json') {
-  const headers = { method: 'GET', accept, prefer: '', profile: '', range: null }
+  const headers = { method: 'GET', accept, prefer: '', schema: 'public', range: null }
   const shape = shapeOf(table, new URLSearchParams(query), headers)
   const request = parseRequest(table, shape.parameters, headers, defaultConfig)
   const plan = planRequest(request, catalog, new Rights(catalog, serviceCaller), {
     ...defaultConfig,
+    schema: schema as Schema,
     sharded: true,
   })
   const compiled = compileRead(plan)
