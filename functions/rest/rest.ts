@@ -102,7 +102,7 @@ export function createRest(
     cacheVersion,
     catalog.fingerprint,
     migrations,
-    config.schemas,
+    schemas.map(({ name }) => name),
     config.maxRows,
     config.aggregates,
   ])

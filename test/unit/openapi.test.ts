@@ -63,7 +63,7 @@ function describedFor(
   caller = serviceCaller,
 ): Described {
   const catalog = buildCatalog(tables)
-  const [schema] = serveSchemas(catalog, functions, defaultConfig.schemas)
+  const [schema] = serveSchemas(catalog, functions, null)
   return describeApi(catalog, schema, defaultConfig, new Rights(catalog, caller)) as unknown as Described
 }
 

@@ -2,7 +2,6 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { readSchemas, type Schema } from '../../db/catalog/schemas.ts'
 import { Rights } from '../../functions/access/rights.ts'
 import { defaultConfig } from '../../functions/areas.ts'
 import { serviceCaller } from '../../functions/core/caller.ts'
@@ -12,13 +11,14 @@ import { compileRead } from '../../functions/rest/compile/compile-read.ts'
 import { cachePlanOf } from '../../functions/rest/plan/cache-plan.ts'
 import { costOf } from '../../functions/rest/plan/check-budget.ts'
 import { planRequest } from '../../functions/rest/plan/plan-request.ts'
+import { serveSchemas } from '../../functions/rest/plan/served-schemas.ts'
 import { sizeOfRead } from '../../functions/rest/shapes/prepared.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 const catalog = buildCatalog(tables)
-const [schema] = readSchemas(catalog, defaultConfig.schemas)
+const [schema] = serveSchemas(catalog, {}, null)
 const sizeOf = sizeOfRead(catalog)
 
 function prepare(table: string, query: string, accept = 'application/json') {
@@ -27,7 +27,7 @@ function prepare(table: string, query: string, accept = 'application/json') {
   const request = parseRequest(table, shape.parameters, headers, defaultConfig)
   const plan = planRequest(request, catalog, new Rights(catalog, serviceCaller), {
     ...defaultConfig,
-    schema: schema as Schema,
+    schema,
     sharded: true,
   })
   const compiled = compileRead(plan)

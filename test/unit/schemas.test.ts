@@ -85,6 +85,20 @@ describe('the schemas of an app', () => {
     ])
   })
 
+  it('are public and what is named, where none are configured', () => {
+    const catalog = buildCatalog(
+      defineTables({ one: local(one), two: local(two, { schemas: ['z', 'public'], as: 'one' }) }),
+    )
+    expect(() => serveSchemas(catalog, {}, null)).toThrow('both called one')
+    const apart = buildCatalog(defineTables({ one: local(one, { schemas: ['z'] }) }))
+    const schemas = serveSchemas(apart, { f: function_(['a', 'z']) }, null)
+    expect(schemas.map(({ name, tables }) => [name, tables.size])).toEqual([
+      ['public', 0],
+      ['z', 1],
+      ['a', 0],
+    ])
+  })
+
   it('are refused with what to do', () => {
     const told = (declarations: TableDeclarations, names: readonly string[]) => {
       try {

@@ -16,19 +16,31 @@ export interface ServedSchema extends Schema {
 /** In the order of the configuration: the first is meant where a request names none. */
 export type ServedSchemas = readonly [ServedSchema, ...ServedSchema[]]
 
-/** @throws SchemaError when a table or function names a schema that is not there */
+/**
+ * @param configured null: `public`, and what tables and functions name
+ * @throws SchemaError when a table or function names a schema that is not there
+ */
 export function serveSchemas(
   catalog: Catalog,
   functions: FunctionManifest,
-  names: readonly string[],
+  configured: readonly string[] | null,
 ): ServedSchemas {
-  const schemas = readSchemas(catalog, names)
-  const problems = Object.keys(functions).flatMap((name) =>
-    functionsNamed(functions, name)
-      .flatMap(({ schemas: said = [] }) => said)
-      .filter((said) => !names.includes(said))
-      .map((said) => unknownSchema(`function ${name}`, said)),
+  const said = Object.keys(functions).flatMap((name) =>
+    functionsNamed(functions, name).flatMap(({ schemas = [] }) =>
+      schemas.map((schema) => ({ name, schema })),
+    ),
   )
+  const names = configured ?? [
+    ...new Set([
+      'public',
+      ...[...catalog.tables.values()].flatMap(({ schemas }) => schemas ?? []),
+      ...said.map(({ schema }) => schema),
+    ]),
+  ]
+  const schemas = readSchemas(catalog, names)
+  const problems = said
+    .filter(({ schema }) => !names.includes(schema))
+    .map(({ name, schema }) => unknownSchema(`function ${name}`, schema))
   if (problems.length > 0) throw new SchemaError(problems)
   const home = homeSchema(names)
   const [first, ...others] = schemas.map((schema) => ({

@@ -1,3 +1,3 @@
 import { defineConfig } from '../define.ts'
 
-export default defineConfig({ schemas: ['public', 'office'] })
+export default defineConfig({})
