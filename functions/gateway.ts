@@ -66,7 +66,7 @@ export function createGateway(app: App): Gateway {
     return values === undefined ? caller : { ...caller, values }
   }
   const measure = createMeasure(config, {
-    tables: catalog.tables.keys(),
+    tables: [...catalog.tables.values()].flatMap(({ name, shownName }) => [name, shownName]),
     functions: Object.keys(app.functions ?? {}),
     routes: Object.keys(app.routes ?? {}),
   })

@@ -73,6 +73,8 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
   for (const draft of drafts.values()) {
     tables.set(draft.name, {
       name: draft.name,
+      shownName: draft.declaration.options.as ?? draft.name,
+      schemas: draft.declaration.options.schemas ?? null,
       kind: draft.kind,
       comment: draft.declaration.options.comment ?? null,
       columns: commented(draft),

@@ -6,8 +6,9 @@
 import type { TableRights } from './grants.ts'
 import type { UpdatableView } from './updatable-view.ts'
 
-/** All that is served, by name, as one schema. */
+/** All that is served, whatever schemas it is in (`schemas.ts`). */
 export interface Catalog {
+  /** By SQL name. */
   readonly tables: ReadonlyMap<string, Table>
   /** Changes when anything in the catalog does; part of every key that outlives a request. */
   readonly fingerprint: string
@@ -15,7 +16,12 @@ export interface Catalog {
 
 /** A table or view that is served, with what is known of its rows. */
 export interface Table {
+  /** In SQL. */
   readonly name: string
+  /** What callers of the API call it. */
+  readonly shownName: string
+  /** Schemas that it is in; null: nobody says. */
+  readonly schemas: readonly string[] | null
   readonly kind: 'table' | 'view'
   /** What the app says of it; null: nothing. */
   readonly comment: string | null

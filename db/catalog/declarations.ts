@@ -47,6 +47,18 @@ export interface TableOptions<Row> {
    * @example relations: { sameCountry: { to: () => schema.customers, on: { country: 'country' } } }
    */
   readonly relations?: Readonly<Record<string, DeclaredRelation>>
+  /**
+   * Schemas that it is in, of those that `schemas` of `functions/app/config.ts` names: callers of others do not know of it. Its rights are the
+   * same in all of them. Default: `public`, or the first one where there is no `public`. An empty list: none, it is for the app's own code.
+   */
+  readonly schemas?: readonly string[]
+  /**
+   * What callers of the API call it, so that tables of several schemas can have the same name there. Default: its name in SQL, which is
+   * one for all of them.
+   *
+   * @example local(schema.personalUsers, { schemas: ['personal'], as: 'users' })
+   */
+  readonly as?: string
   /** Who may do what; nothing when left out. */
   readonly access?: Access<Row>
   /** Computed columns by name. */

@@ -15,6 +15,8 @@ export interface Draft
     | 'logValues'
     | 'comment'
     | 'declared'
+    | 'shownName'
+    | 'schemas'
   > {
   readonly declaration: TableDeclaration
   readonly foreignKeys: readonly ForeignKey[]

@@ -69,7 +69,7 @@ export class Rights {
 
   /** @throws 42501 unless the caller has the operation */
   require(table: Table, operation: Operation): void {
-    if (!this.has(table, operation)) throw errors.denied(table.name, this.caller.signedIn)
+    if (!this.has(table, operation)) throw errors.denied(table.shownName, this.caller.signedIn)
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { Schema } from '../../db/catalog/schemas.ts'
 import type { JobRegistry } from '../jobs/job-registry.ts'
 import { type Example, exampleForAnybody, exampleForSecret } from './examples.ts'
 import type { LocalKeys } from './keys.ts'
@@ -7,6 +8,8 @@ import type { Prepared } from './prepare.ts'
 /** What the banner tells of the app. */
 export interface Shown {
   readonly catalog: Catalog
+  /** What is asked for when no schema is named. */
+  readonly schema: Schema
   readonly registry: JobRegistry
   /** Names of its buckets. */
   readonly buckets: readonly string[]
@@ -18,7 +21,7 @@ export function banner(
   keys: LocalKeys,
   { migrations, seeded }: Prepared,
   hasRedis: boolean,
-  { catalog, registry: { byName, schedules }, buckets }: Shown,
+  { catalog, schema, registry: { byName, schedules }, buckets }: Shown,
 ): string {
   const url = `http://localhost:${address.port}`
   const done = [
@@ -28,8 +31,8 @@ export function banner(
     ...(seeded === null ? [] : [`seeded ${seeded} rows`]),
   ]
   const kinds = [...byName.keys()].filter((name) => !name.startsWith('atoll:')).length
-  const open = exampleForAnybody(catalog)
-  const hidden = exampleForSecret(catalog)
+  const open = exampleForAnybody(catalog, schema)
+  const hidden = exampleForSecret(catalog, schema)
   return `
   Atoll is running${done.length > 0 ? ` (${done.join(', ')})` : ''}
 

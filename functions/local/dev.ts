@@ -44,7 +44,11 @@ function readArguments() {
 async function main(): Promise<void> {
   const { port, persistTo, redis, reset } = readArguments()
   const app = await loadApp(root)
-  const { catalog, registry } = readApp(app)
+  const {
+    catalog,
+    schemas: [schema],
+    registry,
+  } = readApp(app)
   const keys = ensureLocalKeys(join(root, '.dev.vars'))
   await claimState(persistTo)
   // However it ends: Miniflare's own handler of an interrupt ends the process before ours is through.
@@ -59,7 +63,7 @@ async function main(): Promise<void> {
   await seedFiles(server, (await import('../../db/app/seed-files.ts')).default)
   const hasRedis = store !== null || 'UPSTASH_REDIS_REST_URL' in keys
   const buckets = Object.keys(app.storage ?? {})
-  console.log(banner(server.url, keys, prepared, hasRedis, { catalog, registry, buckets }))
+  console.log(banner(server.url, keys, prepared, hasRedis, { catalog, schema, registry, buckets }))
   let reloading = Promise.resolve()
   watchFolders([join(root, 'functions'), join(root, 'db')], () => {
     reloading = reloading.then(() => reload(server, persistTo))

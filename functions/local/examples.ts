@@ -3,6 +3,7 @@
  * @module
  */
 import { type Catalog, isToOne, type Table } from '../../db/catalog/catalog.ts'
+import { isWithin, type Schema } from '../../db/catalog/schemas.ts'
 import { Rights } from '../access/rights.ts'
 import { anonymousCaller, serviceCaller } from '../core/caller.ts'
 
@@ -13,25 +14,29 @@ export interface Example {
 }
 
 /** A read that anybody may ask; null when nobody may read without signing in. A table with a parent that may be read is preferred. */
-export function exampleForAnybody(catalog: Catalog): Example | null {
+export function exampleForAnybody(catalog: Catalog, schema: Schema): Example | null {
   const rights = new Rights(catalog, anonymousCaller)
-  const readable = [...catalog.tables.values()].filter((table) => rights.has(table, 'select'))
-  const examples = readable.map((table) => exampleOf(table, rights, catalog))
+  const readable = [...schema.tables.values()].filter((table) => rights.has(table, 'select'))
+  const examples = readable.map((table) => exampleOf(table, rights, catalog, schema))
   return examples.find(({ select }) => select.includes('(')) ?? examples[0] ?? null
 }
 
 /** A read that only the secret key may ask; null when everything is public, or nothing is served. */
-export function exampleForSecret(catalog: Catalog): Example | null {
+export function exampleForSecret(catalog: Catalog, schema: Schema): Example | null {
   const rights = new Rights(catalog, anonymousCaller)
-  const hidden = [...catalog.tables.values()].find((table) => !rights.has(table, 'select'))
-  return hidden ? exampleOf(hidden, new Rights(catalog, serviceCaller), catalog) : null
+  const hidden = [...schema.tables.values()].find((table) => !rights.has(table, 'select'))
+  return hidden ? exampleOf(hidden, new Rights(catalog, serviceCaller), catalog, schema) : null
 }
 
-function exampleOf(table: Table, rights: Rights, catalog: Catalog): Example {
+function exampleOf(table: Table, rights: Rights, catalog: Catalog, schema: Schema): Example {
   const own = telling(table, rights)
   const parents = table.relations.filter(
     (relation) =>
-      isToOne(relation) && relation.forward && relation.to !== relation.from && !relation.toIsView,
+      isToOne(relation) &&
+      relation.forward &&
+      relation.to !== relation.from &&
+      !relation.toIsView &&
+      isWithin(relation, schema),
   )
   // By its name alone it must mean one relation.
   const parent = parents.find(
@@ -39,9 +44,10 @@ function exampleOf(table: Table, rights: Rights, catalog: Catalog): Example {
       table.relations.filter((other) => other.to === to).length === 1 &&
       rights.has(catalog.tables.get(to) as Table, 'select'),
   )
-  const beside = parent && telling(catalog.tables.get(parent.to) as Table, rights)
-  const embedded = parent && beside ? [`${parent.to}(${beside})`] : []
-  return { table: table.name, select: [own ?? '*', ...embedded].join(',') }
+  const other = parent && (catalog.tables.get(parent.to) as Table)
+  const beside = other && telling(other, rights)
+  const embedded = other && beside ? [`${other.shownName}(${beside})`] : []
+  return { table: table.shownName, select: [own ?? '*', ...embedded].join(',') }
 }
 
 /** The column that says most of a row, of those that may be seen: its first text, else its first. */

@@ -8,6 +8,7 @@ import type { Catalog } from '../../db/catalog/catalog.ts'
 import { databaseSizes } from '../databases/area.ts'
 import { countJobs, oldestDue } from '../jobs/area.ts'
 import { steps } from '../meter/area.ts'
+import type { ServedSchemas } from '../rest/area.ts'
 import { errors } from './errors.ts'
 import { shownObjectives } from './service-levels.ts'
 import type { AtollEnv, Engine } from './services.ts'
@@ -22,7 +23,7 @@ const range = z.object({
 })
 const span = z.object({ days: z.coerce.number().int().min(1).max(8).default(7) })
 
-export function createDashboardApi({ catalog, config, origins }: Engine) {
+export function createDashboardApi({ catalog, config, origins, schemas }: Engine) {
   return new Hono<AtollEnv>({ strict: false })
     .get('/points', async (c) => {
       const asked = range.safeParse(c.req.query())
@@ -58,7 +59,7 @@ export function createDashboardApi({ catalog, config, origins }: Engine) {
         objectives: metrics ? await shownObjectives(config, metrics()) : [],
       })
     })
-    .get('/tables', (c) => c.json(shownTables(catalog)))
+    .get('/tables', (c) => c.json(shownTables(catalog, schemas)))
     .get('/shapes', async (c) => {
       const asked = span.safeParse(c.req.query())
       if (!asked.success) throw errors.invalidMonitorQuery(asked.error.issues)
@@ -82,10 +83,12 @@ export function createDashboardApi({ catalog, config, origins }: Engine) {
     .get('/events', async (c) => c.json((await c.var.services.metrics?.().events()) ?? []))
 }
 
-/** Tables as the data browser needs them. */
-function shownTables(catalog: Catalog) {
-  return [...catalog.tables.values()].map(({ name, kind, columns, primaryKey, placement }) => ({
+/** Tables as the data browser needs them, which asks for their rows in the first schema that they are in. */
+function shownTables(catalog: Catalog, schemas: ServedSchemas) {
+  return [...catalog.tables.values()].map(({ name, shownName, kind, columns, primaryKey, placement }) => ({
     name,
+    shownName,
+    schema: schemas.find(({ sqlNames }) => sqlNames.has(name))?.name ?? null,
     kind,
     placement: placement.kind,
     primaryKey,

@@ -4,7 +4,7 @@ import type { AtollEnv as AtollEnvOf, CoreEnv } from '../core/context.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import type { Sealer } from '../core/sealer.ts'
 import type { JobsConfig } from '../jobs/area.ts'
-import type { Services as RestServices } from '../rest/area.ts'
+import type { RestEngine, Services as RestServices } from '../rest/area.ts'
 import type { AdvisorAccess, AdvisorObject } from './advise/advisor.ts'
 import type { MonitorConfig } from './config.ts'
 
@@ -24,6 +24,9 @@ export interface MonitorServices {
 export interface Services extends RestServices, BalancerServices, MonitorServices {}
 
 /** What its code reads of the app. */
-export interface Engine extends CoreEngine<CoreConfig & JobsConfig & MonitorConfig>, BalancerEngine {}
+export interface Engine
+  extends CoreEngine<CoreConfig & JobsConfig & MonitorConfig>,
+    BalancerEngine,
+    Pick<RestEngine, 'schemas'> {}
 
 export type AtollEnv = AtollEnvOf<Services>

@@ -7,6 +7,7 @@ import { restDefaults } from './config.ts'
 import { type FunctionManifest, functionsNamed } from './define-function.ts'
 import { duties } from './duties.ts'
 import { errors } from './errors.ts'
+import { type ServedSchemas, serveSchemas } from './plan/served-schemas.ts'
 import { createRest, type Rest } from './rest.ts'
 import type { Engine } from './services.ts'
 
@@ -15,6 +16,7 @@ export { type Budget, openBudgets } from './ask/budget.ts'
 export { checkBodyOf } from './ask/check-body.ts'
 export { mediaType } from './ask/parse-payload.ts'
 export type { RestConfig } from './config.ts'
+export type { ServedSchemas } from './plan/served-schemas.ts'
 export type { Engine, Services } from './services.ts'
 
 /** What an app brings for it. */
@@ -25,6 +27,7 @@ export interface RestApp {
 /** What the area makes of an app. */
 export interface RestEngine {
   readonly rest: Rest
+  readonly schemas: ServedSchemas
 }
 
 export const rest = {
@@ -38,7 +41,8 @@ export const rest = {
   duties,
 
   read({ functions = {} }: RestApp, { catalog, config, migrations, budget, pending }: Engine): RestEngine {
-    return { rest: createRest(catalog, functions, config, migrations, budget, pending) }
+    const schemas = serveSchemas(catalog, functions, config.schemas)
+    return { schemas, rest: createRest(catalog, schemas, config, migrations, budget, pending) }
   },
 
   routes: ({ rest: { routes } }: RestEngine) => [['/rest/v1', routes]],

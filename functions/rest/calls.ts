@@ -3,6 +3,7 @@
  * @module
  */
 import { type Catalog, storedColumns } from '../../db/catalog/catalog.ts'
+import type { Schema } from '../../db/catalog/schemas.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { Rights } from '../access/area.ts'
 import type { PendingWork } from '../core/pending-work.ts'
@@ -32,40 +33,38 @@ import { shapeOf } from './ask/shape.ts'
 import { carryOnAgain } from './carry-on-again.ts'
 import { compileRead } from './compile/compile-read.ts'
 import { functionRows } from './compile/storage-rows.ts'
-import type { FunctionManifest } from './define-function.ts'
 import { errors } from './errors.ts'
 import { executeRead } from './execute/execute.ts'
 import { callKeyed } from './execute/keyed-call.ts'
 import { checkCost, checkOperands, costOf } from './plan/check-budget.ts'
 import { type PlanOptions, planRows } from './plan/plan-request.ts'
 import { rangeOf } from './plan/range.ts'
+import type { ServedSchema } from './plan/served-schemas.ts'
 import { type FunctionCall, methodsOfFunction, readCall } from './rpc.ts'
 import type { Engine, Visit } from './services.ts'
 
 /** What calls need of the data API. */
 export interface CallParts {
   readonly catalog: Catalog
-  readonly functions: FunctionManifest
   readonly config: Engine['config']
   readonly pending: PendingWork
   readonly budgetFor: (visit: Visit) => Budget
-  readonly optionsFor: (session: ClusterSession) => PlanOptions
+  readonly optionsFor: (session: ClusterSession, schema: Schema) => PlanOptions
 }
 
 /** Answers a call of the function of a name. */
 export function createCalls({
   catalog,
-  functions,
   config,
   pending,
   budgetFor,
   optionsFor,
-}: CallParts): (visit: Visit, name: string) => Promise<Response> {
+}: CallParts): (visit: Visit, schema: ServedSchema, name: string) => Promise<Response> {
   /** A function's answer; where it may have to be undone, what it wrote waits until that stands. */
-  async function call(visit: Visit, name: string): Promise<Response> {
+  async function call(visit: Visit, schema: ServedSchema, name: string): Promise<Response> {
     const { raw, caller, services } = visit
     if (raw.method === 'OPTIONS') {
-      const headers = { Allow: methodsOfFunction(name, functions, config) }
+      const headers = { Allow: methodsOfFunction(name, schema) }
       return Timing.of(new Response(null, { headers }), config.serverTiming)
     }
     const budget = budgetFor(visit)
@@ -74,7 +73,7 @@ export function createCalls({
       name,
       raw,
       url,
-      functions,
+      schema,
       caller,
       catalog,
       config,
@@ -88,15 +87,15 @@ export function createCalls({
     const runsFor = { account: accountOf(visit), name: `rpc/${name}` }
     if (keyName === null && !mayUndo) {
       const databases = openAppDatabases(services, catalog, visit.later, null, { ...runsFor, readOnly })
-      const work = () => answerCall(visit, url, called, databases, createJobs(services, databases))
+      const work = () => answerCall(visit, schema, url, called, databases, createJobs(services, databases))
       return watched(runsFor, services, work)
     }
-    if (keyName === null) return callUndoable(visit, url, called, runsFor)
+    if (keyName === null) return callUndoable(visit, schema, url, called, runsFor)
     if (called.definition.undoable === false) throw errors.notKeyed(name)
     const key = await writeKeyFor(keyName, raw, called.body, caller, config)
     const session = services.cluster.open({ reads: false, seen: new Map(), later: visit.later })
     const { response, databases } = await callKeyed(key, config.databaseTimeoutMs, session, (keeping) =>
-      callUndoable(visit, url, called, runsFor, keeping),
+      callUndoable(visit, schema, url, called, runsFor, keeping),
     )
     if (databases.length === 0) return response
     await carryOnAgain(visit, catalog, databases)
@@ -107,6 +106,7 @@ export function createCalls({
   /** A function's answer as a transaction: nothing is committed before it stands. */
   async function callUndoable(
     visit: Visit,
+    schema: ServedSchema,
     url: URL,
     called: FunctionCall,
     runsFor: RunsFor,
@@ -118,7 +118,7 @@ export function createCalls({
     const jobs = createQueuedJobs(services, databases, transaction)
     // What is read sees what was written, and no cache must hold it: it may be undone.
     const seeing = { ...visit, services: { ...services, cluster: transaction.cluster, cache: null } }
-    const work = () => answerCall(seeing, url, called, databases, jobs)
+    const work = () => answerCall(seeing, schema, url, called, databases, jobs)
     const all = () => transaction.around(work, called.terms.preferences.tx !== 'rollback', databases, keeping)
     return watched(runsFor, services, all)
   }
@@ -126,6 +126,7 @@ export function createCalls({
   /** Runs a function; rows go through the pipeline as a table's do. */
   async function answerCall(
     visit: Visit,
+    schema: ServedSchema,
     url: URL,
     { definition, input, table, query, terms }: FunctionCall,
     databases: AppDatabases,
@@ -151,8 +152,13 @@ export function createCalls({
     }
     const { kind } = definition.returns
     if (kind === 'scalars') {
-      const { parameters, operands } = shapeOf('', query, headersOf(raw))
-      const { root } = parseRequest('', parameters, { ...headersOf(raw), method: 'GET', accept: '' }, config)
+      const { parameters, operands } = shapeOf('', query, headersOf(raw, schema.name))
+      const { root } = parseRequest(
+        '',
+        parameters,
+        { ...headersOf(raw, schema.name), method: 'GET', accept: '' },
+        config,
+      )
       const part = rangeOf(root, config.maxRows, operands)
       return finish(respondValues(returned as readonly unknown[], terms, part, headersOnly))
     }
@@ -160,13 +166,13 @@ export function createCalls({
     const one = kind === 'row' || kind === 'record'
     const found = (one ? [returned].filter(Boolean) : returned) as readonly PayloadRow[]
     if (one && found.length === 0 && !terms.singular) return finish(respondNoRow(terms, headersOnly))
-    const headers = { ...headersOf(raw), method: 'GET' }
+    const headers = { ...headersOf(raw, schema.name), method: 'GET' }
     const shape = shapeOf(table.name, query, headers)
     const parsed = parseRequest(table.name, shape.parameters, headers, config)
     const request = one ? { ...parsed, media: oneOf(parsed.media) } : parsed
     const rights = new Rights(catalog, caller)
     const session = await openSession({ ...visit, inner }, true)
-    const plan = planRows({ ...request, headersOnly }, table, catalog, rights, optionsFor(session))
+    const plan = planRows({ ...request, headersOnly }, table, catalog, rights, optionsFor(session, schema))
     const budget = budgetFor(visit)
     const cost = costOf(request, plan.root)
     checkCost(cost, budget)

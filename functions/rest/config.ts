@@ -6,8 +6,11 @@ import type { Budgets } from './ask/budget.ts'
 
 /** The data API. */
 export interface RestConfig {
-  /** Name of the one schema, as messages and profiles call it. Default `public`. */
-  readonly schema: string
+  /**
+   * Names of the schemas that clients may name in `Accept-Profile` and `Content-Profile` (`supabase.schema('x')`); the first is meant when they name
+   * none. Tables and functions say which they are in by `schemas`. Default null: `public`, and behind it all that they name.
+   */
+  readonly schemas: readonly string[] | null
   /** Largest number of rows in an answer, and in each embedded list. Default 1000; null: no bound. */
   readonly maxRows: number | null
   /** Whether clients may ask for `sum()`, `avg()`, `count()`, `min()` and `max()`. Default true. */
@@ -45,7 +48,7 @@ export interface RestConfig {
 }
 
 export const restDefaults: RestConfig = {
-  schema: 'public',
+  schemas: null,
   maxRows: 1000,
   aggregates: true,
   legacyTargetNames: true,

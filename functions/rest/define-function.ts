@@ -142,6 +142,11 @@ export interface FunctionDefinition<Type extends Input = Input> {
    * `Prefer: tx=rollback`, `max-affected`, exactly one row; and GET. Default true: what it writes to databases and sends as jobs is undone.
    */
   readonly undoable?: boolean
+  /**
+   * Schemas that it is in. Several functions of one name in different schemas are told apart by these. Default: `public`, or the first one
+   * where there is no `public`.
+   */
+  readonly schemas?: readonly string[]
   /** Roles that may call it; `service_role` always may. Default none. */
   readonly roles?: readonly string[]
   /** Most bytes of arguments in a call's body. Default: what the caller's role may send, `bodyBytes` of its budget. */

@@ -4,6 +4,7 @@
  */
 import { Hono } from 'hono'
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { Schema } from '../../db/catalog/schemas.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import { Rights } from '../access/area.ts'
@@ -25,14 +26,13 @@ import { ranked } from './ask/media.ts'
 import { mediaType, type Payload, parsePayload } from './ask/parse-payload.ts'
 import { parseRequest } from './ask/parse-request.ts'
 import { type PlanMedia, planMediaOf } from './ask/plan-media.ts'
-import { headersOf, isOpenApi, namesOf, parametersOf, queryWithin } from './ask/raw-request.ts'
+import { headersOf, isOpenApi, namesOf, parametersOf, profileOf, queryWithin } from './ask/raw-request.ts'
 import type { RestRequest } from './ask/request.ts'
 import { type Shape, shapeOf } from './ask/shape.ts'
 import { createCalls } from './calls.ts'
 import { carryOnAgain } from './carry-on-again.ts'
 import { type CompiledRead, compileRead } from './compile/compile-read.ts'
 import { compileWrite } from './compile/compile-write.ts'
-import type { FunctionManifest } from './define-function.ts'
 import { errors } from './errors.ts'
 import type { BoundRead } from './execute/bound-read.ts'
 import { executeRead } from './execute/execute.ts'
@@ -48,6 +48,7 @@ import { checkCost, checkOperands, costOf } from './plan/check-budget.ts'
 import type { ReadPlan, WriteAction, WritePlan } from './plan/plan.ts'
 import { planRequest } from './plan/plan-request.ts'
 import { checkKeyOfPut, planWrite, requireWrite } from './plan/plan-write.ts'
+import { type ServedSchema, type ServedSchemas, schemaFor, writeProfile } from './plan/served-schemas.ts'
 import { payloadThrough, requestThrough, throughOf } from './plan/through-view.ts'
 import type { AtollEnv, Engine, Visit } from './services.ts'
 import { CompileCache } from './shapes/compile-cache.ts'
@@ -60,6 +61,7 @@ interface Asked {
   readonly visit: Visit
   readonly raw: Request
   readonly url: URL
+  readonly schema: ServedSchema
   readonly shape: Shape
   readonly rights: Rights
   readonly budget: Budget
@@ -82,7 +84,7 @@ export interface Rest {
 
 export function createRest(
   catalog: Catalog,
-  functions: FunctionManifest,
+  schemas: ServedSchemas,
   config: Engine['config'],
   migrations: readonly string[],
   budget: IsolateBudget,
@@ -100,20 +102,24 @@ export function createRest(
     cacheVersion,
     catalog.fingerprint,
     migrations,
-    config.schema,
+    schemas.map(({ name }) => name),
     config.maxRows,
     config.aggregates,
   ])
-  const optionsFor = ({ cluster }: ClusterSession) => ({ ...config, sharded: cluster.sharded })
+  const optionsFor = ({ cluster }: ClusterSession, schema: Schema) => ({
+    ...config,
+    schema,
+    sharded: cluster.sharded,
+  })
 
   /** What the app's own code asks, it has written itself; of others, their role decides. */
   const budgetOf = openBudgets(config.budgets)
   const budgetFor = ({ caller, inner }: Visit) => budgetOf(inner === undefined ? caller.role : 'service_role')
 
-  const calls = createCalls({ catalog, functions, config, pending, budgetFor, optionsFor })
+  const calls = createCalls({ catalog, config, pending, budgetFor, optionsFor })
 
   /** The pipeline: request, plan, statements, rows, response. */
-  async function answer(visit: Visit, table: string): Promise<Response> {
+  async function answer(visit: Visit, schema: ServedSchema, table: string): Promise<Response> {
     const { raw, caller } = visit
     const { spans } = visit.services
     const timing = new Timing(
@@ -122,7 +128,7 @@ export function createRest(
     )
     const budget = budgetFor(visit)
     const url = queryWithin(budget, raw)
-    const own = headersOf(raw)
+    const own = headersOf(raw, schema.name)
     const explained = explainedBy(own.accept, caller)
     const headers = explained ? { ...own, accept: explained.accept } : own
     const shape = shapeOf(table, parametersOf(url), headers)
@@ -130,20 +136,18 @@ export function createRest(
     let isNew = false
     const parse = () => {
       const parsed = parseRequest(table, shape.parameters, headers, config)
-      if (parsed.schema !== null && parsed.schema !== config.schema)
-        throw errors.unknownSchema(parsed.schema, config.schema)
       isNew = true
       return parsed
     }
     const request = requests.getOrMake(shape.key, parse, () => answered.has(shape.key))
     timing.mark('parse')
     const session = await openSession(visit, request.action === 'read')
-    const asked: Asked = { visit, raw, url, shape, rights, budget, session, timing, explained }
+    const asked: Asked = { visit, raw, url, schema, shape, rights, budget, session, timing, explained }
     if (explained && request.action !== 'read')
       throw errors.notImplemented('Only reads of tables and views are explained.')
     const response = request.action === 'read' ? await read(request, asked) : await write(request, asked)
     if (isNew && response.status < 400) answered.note(shape.key)
-    noteCost(asked, table, response)
+    noteCost(asked, schema.tables.get(table)?.name ?? table, response)
     await writeSession(visit, (write) => write(response.headers), session)
     timing.mark('response')
     timing.write(response.headers)
@@ -151,9 +155,9 @@ export function createRest(
   }
 
   async function read(request: RestRequest, asked: Asked): Promise<Response> {
-    const { visit, raw, url, shape, rights, budget, session, timing } = asked
+    const { visit, raw, url, schema, shape, rights, budget, session, timing } = asked
     const prepare = () => {
-      const plan = planRequest(request, catalog, rights, optionsFor(session))
+      const plan = planRequest(request, catalog, rights, optionsFor(session, schema))
       const cost = costOf(request, plan.root)
       checkCost(cost, budget)
       return { plan, cost, compiled: compileRead(plan), cachePlan: cachePlanOf(plan, catalog) }
@@ -212,9 +216,9 @@ export function createRest(
   }
 
   async function write(named: RestRequest, asked: Asked): Promise<Response> {
-    const { visit, raw, url, shape, rights, budget, session, timing } = asked
-    const table = catalog.tables.get(named.table)
-    if (!table) throw errors.noTable(config.schema, named.table, null)
+    const { visit, raw, url, schema, shape, rights, budget, session, timing } = asked
+    const table = schema.tables.get(named.table)
+    if (!table) throw errors.noTable(schema.name, named.table, null)
     requireWrite(table, named.action as WriteAction, named, rights)
     const through = throughOf(table, named, catalog)
     const request = through ? requestThrough(named, through, rights) : named
@@ -227,7 +231,7 @@ export function createRest(
     const payload = through ? payloadThrough(sent, through) : sent
     const key = `${shape.key}\n${JSON.stringify(payload.columns)}`
     const prepare = () => {
-      const plan = planWrite(request, payload, catalog, rights, optionsFor(session), through)
+      const plan = planWrite(request, payload, catalog, rights, optionsFor(session, schema), through)
       const cost = costOf(request, plan.root)
       checkCost(cost, budget)
       return { plan, cost, compiled: compileWrite(plan) }
@@ -264,16 +268,20 @@ export function createRest(
   async function answerAt(visit: Visit, table: string, name?: string): Promise<Response> {
     if (name !== undefined && table !== 'rpc') throw errors.invalidPath()
     try {
-      return await (name === undefined ? answer(visit, table) : calls(visit, name))
+      const profile = profileOf(visit.raw)
+      const schema = schemaFor(schemas, profile)
+      const response = await (name === undefined ? answer(visit, schema, table) : calls(visit, schema, name))
+      writeProfile(response.headers, schemas, schema, profile)
+      return response
     } finally {
       pending.done(visit.raw)
     }
   }
 
   const descriptions = new CompileCache<string>({ name: 'descriptions', maxEntries: 20, budget })
-  const describe = (caller: Caller) =>
-    descriptions.getOrMake(caller.role, () =>
-      JSON.stringify(describeApi(catalog, functions, config, new Rights(catalog, caller))),
+  const describe = (caller: Caller, schema: ServedSchema) =>
+    descriptions.getOrMake(`${caller.role}\n${schema.name}`, () =>
+      JSON.stringify(describeApi(catalog, schema, config, new Rights(catalog, caller))),
     )
 
   const routes = new Hono<AtollEnv>({ strict: false })
@@ -281,8 +289,11 @@ export function createRest(
       if (!config.openapi) throw errors.noRoot()
       const accept = c.req.header('accept') ?? '*/*'
       if (!ranked(accept).some(isOpenApi)) throw errors.mediaType(accept)
-      const headers = { 'Content-Type': 'application/openapi+json; charset=utf-8' }
-      return Timing.of(new Response(describe(c.var.caller), { headers }), config.serverTiming)
+      const profile = profileOf(c.req.raw)
+      const schema = schemaFor(schemas, profile)
+      const headers = new Headers({ 'Content-Type': 'application/openapi+json; charset=utf-8' })
+      writeProfile(headers, schemas, schema, profile)
+      return Timing.of(new Response(describe(c.var.caller, schema), { headers }), config.serverTiming)
     })
     .all('/', (c) => {
       if (c.req.method === 'OPTIONS') return allowed('', config)
@@ -292,7 +303,7 @@ export function createRest(
     .all('/:table/:name', (c) => answerAt(visitOf(c), c.req.param('table'), c.req.param('name')))
     .all('/:table', (c) => {
       const table = c.req.param('table')
-      if (c.req.method === 'OPTIONS') return allow(catalog, config, table)
+      if (c.req.method === 'OPTIONS') return allow(schemaFor(schemas, profileOf(c.req.raw)), config, table)
       return answerAt(visitOf(c), table)
     })
     .all('*', () => {

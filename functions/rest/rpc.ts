@@ -19,8 +19,9 @@ import { readElements, readLiteral, takesText } from './ask/read-literal.ts'
 import type { RestConfig } from './config.ts'
 import { type AnyFunction, type FunctionManifest, functionsNamed, namedArguments } from './define-function.ts'
 import { errors } from './errors.ts'
-import { type CallTerms, checkProfile, readTerms } from './plan/call-terms.ts'
+import { type CallTerms, readTerms } from './plan/call-terms.ts'
 import { chooseFunction } from './plan/choose-function.ts'
+import type { ServedSchema } from './plan/served-schemas.ts'
 
 /** A call that is ready to be made. */
 export interface FunctionCall {
@@ -46,7 +47,7 @@ export async function readCall(
   name: string,
   raw: Request,
   url: URL,
-  functions: FunctionManifest,
+  schema: ServedSchema,
   caller: Caller,
   catalog: Catalog,
   config: RestConfig & CoreConfig,
@@ -54,9 +55,9 @@ export async function readCall(
   pending: PendingWork | null,
 ): Promise<FunctionCall> {
   if (!['GET', 'HEAD', 'POST'].includes(raw.method)) throw errors.rpcMethod(raw.method)
-  checkProfile(raw, config)
   const preferences = parsePreferences(raw.headers.get('prefer') ?? '')
   const mayCall = ({ roles }: AnyFunction) => caller.role === 'service_role' || roles?.includes(caller.role)
+  const { functions } = schema
   const own = functionsNamed(functions, name)
   const called = own.filter(mayCall)
   // Rights come first: of a function that the caller may not call, no argument is told.
@@ -66,7 +67,7 @@ export async function readCall(
   const sent = isPost
     ? await argumentsOfBody(raw, url, bodyBytesOf(called, budget), budget, config.maxBodyBytes, pending)
     : argumentsOfQuery(url, isArgument)
-  const definition = chooseFunction(name, sent, called, () => callableOf(functions, mayCall), config.schema)
+  const definition = chooseFunction(name, sent, called, () => callableOf(functions, mayCall), schema.name)
   // What it does beside its databases, nobody can keep it from.
   if (!isPost && !definition.stable && definition.undoable === false) throw errors.rpcMethod(raw.method)
   return {
@@ -80,15 +81,11 @@ export async function readCall(
 }
 
 /** OPTIONS without CORS: which methods a function is offered for. */
-export function methodsOfFunction(
-  name: string,
-  functions: FunctionManifest,
-  config: RestConfig & CoreConfig,
-): string {
-  const own = functionsNamed(functions, name)
+export function methodsOfFunction(name: string, schema: ServedSchema): string {
+  const own = functionsNamed(schema.functions, name)
   if (own.length === 0)
     throw errors.noFunction(
-      `Could not find the function ${config.schema}.${name} in the schema cache`,
+      `Could not find the function ${schema.name}.${name} in the schema cache`,
       null,
       null,
     )

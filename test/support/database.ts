@@ -22,24 +22,6 @@ export type Database = {
         }
         Relationships: [{ foreignKeyName: 'albums_artist_id_fkey'; columns: ['artist_id']; isOneToOne: false; referencedRelation: 'artists'; referencedColumns: ['id'] }]
       }
-      artist_sales: {
-        Row: {
-          artist_id: number
-          units: number
-          cents: number
-        }
-        Insert: {
-          artist_id?: number
-          units: number
-          cents: number
-        }
-        Update: {
-          artist_id?: number
-          units?: number
-          cents?: number
-        }
-        Relationships: [{ foreignKeyName: 'artist_sales_artist_id_fkey'; columns: ['artist_id']; isOneToOne: true; referencedRelation: 'artists'; referencedColumns: ['id'] }]
-      }
       artists: {
         Row: {
           id: number
@@ -364,6 +346,88 @@ export type Database = {
     Functions: {
       best_sellers: { Args: { genre_id?: number; count?: number }; Returns: Database['public']['Tables']['tracks']['Row'][]; SetofOptions: { from: '*'; to: 'tracks'; isOneToOne: false; isSetofReturn: true } }
       playing_time: { Args: { playlist_id: number }; Returns: Json }
+    }
+    Enums: { [_ in never]: never }
+    CompositeTypes: { [_ in never]: never }
+  }
+  office: {
+    Tables: {
+      artists: {
+        Row: {
+          artist_id: number
+          units: number
+          cents: number
+        }
+        Insert: {
+          artist_id?: number
+          units: number
+          cents: number
+        }
+        Update: {
+          artist_id?: number
+          units?: number
+          cents?: number
+        }
+        Relationships: []
+      }
+      employees: {
+        Row: {
+          id: number
+          last_name: string
+          first_name: string
+          title: string | null
+          reports_to: number | null
+          birth_date: string | null
+          hire_date: string | null
+          address: string | null
+          city: string | null
+          state: string | null
+          country: string | null
+          postal_code: string | null
+          phone: string | null
+          fax: string | null
+          email: string | null
+        }
+        Insert: {
+          id?: number
+          last_name: string
+          first_name: string
+          title?: string | null
+          reports_to?: number | null
+          birth_date?: string | null
+          hire_date?: string | null
+          address?: string | null
+          city?: string | null
+          state?: string | null
+          country?: string | null
+          postal_code?: string | null
+          phone?: string | null
+          fax?: string | null
+          email?: string | null
+        }
+        Update: {
+          id?: number
+          last_name?: string
+          first_name?: string
+          title?: string | null
+          reports_to?: number | null
+          birth_date?: string | null
+          hire_date?: string | null
+          address?: string | null
+          city?: string | null
+          state?: string | null
+          country?: string | null
+          postal_code?: string | null
+          phone?: string | null
+          fax?: string | null
+          email?: string | null
+        }
+        Relationships: [{ foreignKeyName: 'employees_reports_to_fkey'; columns: ['reports_to']; isOneToOne: false; referencedRelation: 'employees'; referencedColumns: ['id'] }]
+      }
+    }
+    Views: { [_ in never]: never }
+    Functions: {
+      sold_most: { Args: { count?: number }; Returns: Database['office']['Tables']['artists']['Row'][]; SetofOptions: { from: '*'; to: 'artists'; isOneToOne: false; isSetofReturn: true } }
     }
     Enums: { [_ in never]: never }
     CompositeTypes: { [_ in never]: never }

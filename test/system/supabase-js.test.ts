@@ -277,6 +277,61 @@ describe('the types that `npm run types` writes', () => {
   })
 })
 
+describe('schemas with supabase-js', () => {
+  it('have tables and functions of their own, of types of their own', async () => {
+    const support = signedIn(await signed({ role: 'support', sub: '5' }))
+    const office = support.schema('office')
+    const sales = await office.from('artists').select('artist_id, units').order('units').limit(3)
+    const units: number[] = (sales.data ?? []).map((row) => row.units)
+    expect([sales.error, units.length]).toEqual([null, 3])
+    // The same name, another table.
+    const names: (string | null)[] = ((await support.from('artists').select('name').limit(2)).data ?? []).map(
+      ({ name }) => name,
+    )
+    expect(names).toHaveLength(2)
+    const most = await office.rpc('sold_most', { count: 5 }).gt('units', 0).order('artist_id').limit(2)
+    const cents: number | undefined = most.data?.[0]?.cents
+    expect([most.error, typeof cents]).toEqual([null, 'number'])
+    expect((await office.rpc('sold_most', { count: 1 }, { get: true })).data).toHaveLength(1)
+    const led = await client()
+      .schema('office')
+      .from('employees')
+      .select('id, reports_to(last_name)')
+      .eq('id', 5)
+    expect(led.data).toEqual([{ id: 5, reports_to: { last_name: expect.any(String) } }])
+
+    // By no way from one to the other, and for nobody who may not.
+    const embedded = await office.from('artists').select('artist_id, name:artist_id(name)' as 'artist_id')
+    expect(embedded.error?.code).toBe('PGRST200')
+    expect((await support.from('sold_most' as 'artists').select()).error?.code).toBe('PGRST205')
+    expect((await support.rpc('sold_most' as 'best_sellers')).error?.code).toBe('PGRST202')
+    const unknown = await support
+      .schema('cellar' as 'office')
+      .from('artists')
+      .select()
+    expect([unknown.status, unknown.error?.code]).toEqual([406, 'PGRST106'])
+    const anonymous = client(publishableKey).schema('office')
+    expect((await anonymous.from('artists').select()).error?.code).toBe('42501')
+    expect((await anonymous.rpc('sold_most')).error?.code).toBe('42501')
+  })
+
+  it('are written by whoever may', async () => {
+    const office = client().schema('office')
+    const { data: row } = await office.from('artists').select().limit(1).single()
+    const artist = row?.artist_id ?? 0
+    const changed = await office.from('artists').update({ cents: 1 }).eq('artist_id', artist).select('cents')
+    expect(changed.data).toEqual([{ cents: 1 }])
+    expect(
+      (
+        await office
+          .from('artists')
+          .upsert({ ...row, units: 1, cents: 2 })
+          .select('cents')
+      ).data,
+    ).toEqual([{ cents: 2 }])
+  })
+})
+
 describe('callers with supabase-js', () => {
   it('are told what is wrong', async () => {
     const { data, error, status } = await client(publishableKey).from('invoices').select()
@@ -334,6 +389,7 @@ describe('a client of two years ago', () => {
     expect((await older().from('genres').insert(row)).error?.code).toBe('23505')
     expect((await older().from('genres').delete().eq('id', row.id)).error).toBeNull()
     expect((await older().rpc('best_sellers', { count: 2 }).select('id')).data).toHaveLength(2)
+    expect((await older().schema('office').from('artists').select('units').limit(2)).data).toHaveLength(2)
     expect(
       (await older().from('tracks').select('id').textSearch('name', 'salt', { type: 'websearch' })).data,
     ).toEqual(

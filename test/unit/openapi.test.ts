@@ -32,6 +32,7 @@ import {
   wholeBody,
 } from '../../functions/define.ts'
 import { describeApi } from '../../functions/rest/answer/openapi.ts'
+import { serveSchemas } from '../../functions/rest/plan/served-schemas.ts'
 import sampleTables from '../fixture-app/db/app/tables.ts'
 import sampleFunctions from '../fixture-app/functions/app/rpc/index.ts'
 
@@ -62,7 +63,8 @@ function describedFor(
   caller = serviceCaller,
 ): Described {
   const catalog = buildCatalog(tables)
-  return describeApi(catalog, functions, defaultConfig, new Rights(catalog, caller)) as unknown as Described
+  const [schema] = serveSchemas(catalog, functions, null)
+  return describeApi(catalog, schema, defaultConfig, new Rights(catalog, caller)) as unknown as Described
 }
 
 async function validate(described: Described): Promise<void> {

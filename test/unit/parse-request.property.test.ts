@@ -12,7 +12,7 @@ import type {
 import { type ShapeHeaders, shapeOf } from '../../functions/rest/ask/shape.ts'
 import { renderRequest } from '../support/render-request.ts'
 
-const headers: ShapeHeaders = { method: 'GET', accept: '', prefer: '', profile: '', range: null }
+const headers: ShapeHeaders = { method: 'GET', accept: '', prefer: '', schema: 'public', range: null }
 const options = { legacyTargetNames: true, txRollback: true }
 
 /** Names of any characters; unlike words that the grammar keeps for itself. */

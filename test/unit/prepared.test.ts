@@ -11,20 +11,23 @@ import { compileRead } from '../../functions/rest/compile/compile-read.ts'
 import { cachePlanOf } from '../../functions/rest/plan/cache-plan.ts'
 import { costOf } from '../../functions/rest/plan/check-budget.ts'
 import { planRequest } from '../../functions/rest/plan/plan-request.ts'
+import { serveSchemas } from '../../functions/rest/plan/served-schemas.ts'
 import { sizeOfRead } from '../../functions/rest/shapes/prepared.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 const catalog = buildCatalog(tables)
+const [schema] = serveSchemas(catalog, {}, null)
 const sizeOf = sizeOfRead(catalog)
 
 function prepare(table: string, query: string, accept = 'application/json') {
-  const headers = { method: 'GET', accept, prefer: '', profile: '', range: null }
+  const headers = { method: 'GET', accept, prefer: '', schema: 'public', range: null }
   const shape = shapeOf(table, new URLSearchParams(query), headers)
   const request = parseRequest(table, shape.parameters, headers, defaultConfig)
   const plan = planRequest(request, catalog, new Rights(catalog, serviceCaller), {
     ...defaultConfig,
+    schema,
     sharded: true,
   })
   const compiled = compileRead(plan)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type ShapeHeaders, shapeOf } from '../../functions/rest/ask/shape.ts'
 
-const headers: ShapeHeaders = { method: 'GET', accept: '', prefer: '', profile: '', range: null }
+const headers: ShapeHeaders = { method: 'GET', accept: '', prefer: '', schema: 'public', range: null }
 const shape = (query: string, more: Partial<ShapeHeaders> = {}) =>
   shapeOf('t', new URLSearchParams(query), { ...headers, ...more })
 

@@ -6,7 +6,12 @@ import { Refused } from './ask.ts'
 import { h } from './dom.ts'
 
 export interface TableInfo {
+  /** In SQL. */
   readonly name: string
+  /** What the data API calls it. */
+  readonly shownName: string
+  /** A schema by which its rows can be asked for; null: there is none. */
+  readonly schema: string | null
   readonly kind: 'table' | 'view'
   readonly placement: string
   readonly primaryKey: readonly string[]

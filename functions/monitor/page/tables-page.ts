@@ -24,7 +24,10 @@ export function tablesPage([name]: readonly string[]): Page {
         [
           {
             title: 'Table',
-            cell: (one) => h('a', { href: `#/tables/${encodeURIComponent(one.name)}` }, one.name),
+            cell: (one) =>
+              one.schema === null
+                ? one.name
+                : h('a', { href: `#/tables/${encodeURIComponent(one.name)}` }, one.name),
           },
           { title: 'Lies', cell: (one) => badge(one.kind === 'view' ? 'view' : one.placement, 'plain') },
           { title: 'Columns', isNumber: true, cell: (one) => one.columns.length },
@@ -32,13 +35,14 @@ export function tablesPage([name]: readonly string[]): Page {
         tables,
         'No tables are served.',
       )
-      element.replaceChildren(table ? browser(table) : list)
+      element.replaceChildren(table && table.schema !== null ? browser(table, table.schema) : list)
       isOpen = true
     },
   }
 }
 
-function browser(table: TableInfo): HTMLElement {
+function browser(table: TableInfo, schema: string): HTMLElement {
+  const address = `/rest/v1/${encodeURIComponent(table.shownName)}`
   const [firstKey = table.columns[0]?.name ?? ''] = table.primaryKey
   const state = { offset: 0, order: firstKey, descending: false, filter: '' }
   const rows = h('div', { 'aria-live': 'polite' })
@@ -61,8 +65,9 @@ function browser(table: TableInfo): HTMLElement {
         offset: String(state.offset),
         order: `${state.order}.${state.descending ? 'desc' : 'asc'}`,
       })
-      const path = `/rest/v1/${encodeURIComponent(table.name)}?${query}${state.filter === '' ? '' : `&${state.filter}`}`
+      const path = `${address}?${query}${state.filter === '' ? '' : `&${state.filter}`}`
       const answer = await askAs('GET', path, undefined, {
+        'Accept-Profile': schema,
         Prefer: 'count=exact',
         'Cache-Control': 'no-cache',
       })
@@ -81,7 +86,7 @@ function browser(table: TableInfo): HTMLElement {
       const key = table.primaryKey.map(
         (column) => `${encodeURIComponent(column)}=eq.${encodeURIComponent(String(row[column]))}`,
       )
-      await askAs(method, `/rest/v1/${encodeURIComponent(table.name)}?${key.join('&')}`, body)
+      await askAs(method, `${address}?${key.join('&')}`, body, { 'Content-Profile': schema })
       await load()
     })
     document.body.append(dialog)

@@ -1,14 +1,13 @@
-import type { Catalog } from '../../../db/catalog/catalog.ts'
+import type { Schema } from '../../../db/catalog/schemas.ts'
 import type { CoreConfig } from '../../core/config.ts'
 import { Timing } from '../../core/timing.ts'
-import type { RestConfig } from '../config.ts'
 import { errors } from '../errors.ts'
 import { methodsOfView } from '../plan/through-view.ts'
 
 /** OPTIONS without CORS: which methods a table answers. */
-export function allow(catalog: Catalog, config: CoreConfig & RestConfig, name: string): Response {
-  const table = catalog.tables.get(name)
-  if (!table) throw errors.noTable(config.schema, name, null)
+export function allow(schema: Schema, config: CoreConfig, name: string): Response {
+  const table = schema.tables.get(name)
+  if (!table) throw errors.noTable(schema.name, name, null)
   const ofTable = ['POST', ...(table.primaryKey.length > 0 ? ['PUT'] : []), 'PATCH', 'DELETE']
   const methods = table.kind === 'table' ? ofTable : methodsOfView(table)
   const writes = methods.map((method) => `,${method}`).join('')

@@ -7,14 +7,10 @@ import { z } from 'zod'
 import { tableOfRecord } from '../../../db/catalog/build-catalog.ts'
 import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
-import {
-  type AnyFunction,
-  type FunctionManifest,
-  functionsNamed,
-  namedArguments,
-  type Returns,
-} from '../define-function.ts'
+import { isWithin } from '../../../db/catalog/schemas.ts'
+import { type AnyFunction, functionsNamed, namedArguments, type Returns } from '../define-function.ts'
 import { isRequired } from '../plan/choose-function.ts'
+import type { ServedSchema, ServedSchemas } from '../plan/served-schemas.ts'
 
 const types: Readonly<Record<ColumnType, string>> = {
   integer: 'number',
@@ -28,41 +24,49 @@ const types: Readonly<Record<ColumnType, string>> = {
   blob: 'string',
 }
 
-/** TypeScript source that declares `Database`. */
-export function databaseTypes(catalog: Catalog, functions: FunctionManifest, schema: string): string {
-  const all = [...catalog.tables.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-  const tables = all.filter((table) => table.kind === 'table').map((table) => tableType(table, true))
-  const views = all
-    .filter((table) => table.kind === 'view')
-    .map((table) => tableType(table, table.updatable !== null || table.insteadOf.length > 0))
-  const calls = Object.keys(functions).map((name) => {
-    const overloads = functionsNamed(functions, name).map((definition) =>
-      functionType(definition, catalog, schema),
-    )
-    return `${key(name)}: ${overloads.join(' | ')}`
-  })
+/** TypeScript source that declares `Database`, with every schema. */
+export function databaseTypes(catalog: Catalog, schemas: ServedSchemas): string {
+  const all = schemas.map((schema) => schemaType(schema, { catalog, schemas }))
   return `export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
 
 export type Database = {
   __InternalSupabase: { PostgrestVersion: '14' }
-  ${key(schema)}: {
+${all.join('\n')}
+}
+`
+}
+
+/** What types of one schema need of the others. */
+interface Around {
+  readonly catalog: Catalog
+  readonly schemas: ServedSchemas
+}
+
+function schemaType(schema: ServedSchema, around: Around): string {
+  const all = [...schema.tables.values()].sort((a, b) => (a.shownName < b.shownName ? -1 : 1))
+  const tables = all
+    .filter((table) => table.kind === 'table')
+    .map((table) => tableType(table, true, schema, around))
+  const views = all
+    .filter((table) => table.kind === 'view')
+    .map((table) => tableType(table, table.updatable !== null || table.insteadOf.length > 0, schema, around))
+  const calls = Object.keys(schema.functions).map((name) => {
+    const overloads = functionsNamed(schema.functions, name).map((definition) =>
+      functionType(definition, schema, around),
+    )
+    return `${key(name)}: ${overloads.join(' | ')}`
+  })
+  return `  ${key(schema.name)}: {
     Tables: ${block(tables, 6)}
     Views: ${block(views, 6)}
     Functions: ${block(calls, 6)}
     Enums: { [_ in never]: never }
     CompositeTypes: { [_ in never]: never }
-  }
-}
-`
+  }`
 }
 
-function tableType(table: Table, writable: boolean): string {
+function tableType(table: Table, writable: boolean, schema: ServedSchema, { catalog }: Around): string {
   const columns = storedColumns(table)
-  const computed = [...table.columns.values()].filter((column) => !columns.includes(column))
-  const row = [
-    ...columns.map((column) => `${key(column.name)}: ${typeOf(column)}`),
-    ...computed.map((column) => `${key(column.name)}: ${typeOf({ ...column, nullable: true })}`),
-  ]
   const set = columns.filter(
     (column) => !column.generated && (table.updatable?.columns.has(column.name) ?? true),
   )
@@ -72,29 +76,38 @@ function tableType(table: Table, writable: boolean): string {
   })
   const update = set.map((column) => `${key(column.name)}?: ${typeOf(column)}`)
   const relations = table.relations
-    .filter((relation) => relation.forward && relation.junction === null)
+    .filter((relation) => relation.forward && relation.junction === null && isWithin(relation, schema))
     .map(
       (relation) =>
         `{ foreignKeyName: ${quote(relation.constraint)}; columns: [${list(relation.on.map(([here]) => here))}]; ` +
         `isOneToOne: ${isToOne(relation) && relation.cardinality === 'one-to-one'}; ` +
-        `referencedRelation: ${quote(relation.to)}; referencedColumns: [${list(relation.on.map(([, there]) => there))}] }`,
+        `referencedRelation: ${quote(catalog.tables.get(relation.to)?.shownName ?? relation.to)}; referencedColumns: [${list(relation.on.map(([, there]) => there))}] }`,
     )
   const writes = writable ? [`Insert: ${block(insert, 10)}`, `Update: ${block(update, 10)}`] : []
-  const parts = [`Row: ${block(row, 10)}`, ...writes, `Relationships: [${relations.join(', ')}]`]
-  return `${key(table.name)}: ${block(parts, 8)}`
+  const parts = [`Row: ${block(rowFields(table), 10)}`, ...writes, `Relationships: [${relations.join(', ')}]`]
+  return `${key(table.shownName)}: ${block(parts, 8)}`
 }
 
-function functionType(definition: AnyFunction, catalog: Catalog, schema: string): string {
+function rowFields(table: Table): string[] {
+  return [
+    ...storedColumns(table).map((column) => `${key(column.name)}: ${typeOf(column)}`),
+    ...[...table.columns.values()]
+      .filter(({ expression }) => expression !== null)
+      .map((column) => `${key(column.name)}: ${typeOf({ ...column, nullable: true })}`),
+  ]
+}
+
+function functionType(definition: AnyFunction, schema: ServedSchema, around: Around): string {
   const args = Object.entries(namedArguments(definition)).map(
     ([argument, type]) => `${key(argument)}${isRequired(type) ? '' : '?'}: ${zodType(type)}`,
   )
   const { input, returns } = definition
   const named = args.length === 0 ? 'Record<PropertyKey, never>' : `{ ${args.join('; ')} }`
   const taken = 'body' in input ? (input.body === 'json' ? zodType(input.schema) : 'string') : named
-  return `{ Args: ${taken}; ${answerType(returns, catalog, schema)} }`
+  return `{ Args: ${taken}; ${answerType(returns, schema, around)} }`
 }
 
-function answerType(returns: Returns, catalog: Catalog, schema: string): string {
+function answerType(returns: Returns, schema: ServedSchema, { catalog, schemas }: Around): string {
   switch (returns.kind) {
     case 'scalar':
       return `Returns: ${returns.type ? zodType(returns.type) : 'Json'}`
@@ -110,14 +123,20 @@ function answerType(returns: Returns, catalog: Catalog, schema: string): string 
     }
     case 'row':
     case 'rows': {
-      const table = getTableName(returns.table)
-      const name = quote(table)
+      const table = catalog.tables.get(getTableName(returns.table)) ?? tableOfRecord(returns.table)
+      const name = quote(table.shownName)
       const isSet = returns.kind === 'rows'
-      const where = catalog.tables.get(table)?.kind === 'view' ? 'Views' : 'Tables'
-      const row = `Database[${quote(schema)}]['${where}'][${name}]['Row']`
+      const where = table.kind === 'view' ? 'Views' : 'Tables'
+      const home = [schema, ...schemas].find(({ sqlNames }) => sqlNames.has(table.name))
+      const row =
+        home === undefined
+          ? `{ ${rowFields(table).join('; ')} }`
+          : `Database[${quote(home.name)}]['${where}'][${name}]['Row']`
+      const answer = `Returns: ${row}${isSet ? '[]' : ' | null'}`
+      if (home !== schema) return answer
       // What tells clients that the answer can be embedded from and filtered as the table is.
       const options = `from: '*'; to: ${name}; isOneToOne: ${!isSet}; isSetofReturn: ${isSet}`
-      return `Returns: ${row}${isSet ? '[]' : ' | null'}; SetofOptions: { ${options} }`
+      return `${answer}; SetofOptions: { ${options} }`
     }
   }
 }

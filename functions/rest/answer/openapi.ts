@@ -7,15 +7,12 @@
 import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { operations as allOperations } from '../../../db/catalog/grants.ts'
 import type { Operation } from '../../../db/catalog/policy.ts'
+import { isWithin } from '../../../db/catalog/schemas.ts'
 import type { Rights } from '../../access/area.ts'
 import type { RestConfig } from '../config.ts'
-import {
-  type AnyFunction,
-  type FunctionManifest,
-  functionsNamed,
-  namedArguments,
-} from '../define-function.ts'
+import { type AnyFunction, functionsNamed, namedArguments } from '../define-function.ts'
 import { isRequired } from '../plan/choose-function.ts'
+import type { ServedSchema } from '../plan/served-schemas.ts'
 import { argumentSchema, parameterSchema } from './argument-schema.ts'
 
 type Schema = Readonly<Record<string, unknown>>
@@ -32,16 +29,17 @@ const types: Readonly<Record<ColumnType, Schema>> = {
   blob: { type: 'string', format: 'bytea' },
 }
 
-/** Describes what the caller may do, and nothing else: no table, column, operation or function that they have not. */
+/** Describes what the caller may do in a schema, and nothing else: no table, column, operation or function that they have not. */
 export function describeApi(
   catalog: Catalog,
-  functions: FunctionManifest,
+  schema: ServedSchema,
   config: RestConfig,
   rights: Rights,
 ): Schema {
-  const tables = [...catalog.tables.values()]
+  const { functions } = schema
+  const tables = [...schema.tables.values()]
     .filter((table) => operationsOf(table, rights).length > 0)
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .sort((a, b) => (a.shownName < b.shownName ? -1 : 1))
   const mayCall = ({ roles }: AnyFunction) => rights.unbounded || roles?.includes(rights.caller.role)
   const callable = Object.keys(functions)
     .map((name): [string, AnyFunction[]] => [name, functionsNamed(functions, name).filter(mayCall)])
@@ -50,7 +48,7 @@ export function describeApi(
     swagger: '2.0',
     info: {
       title: 'Data API',
-      description: `What the caller's key may do in the schema ${config.schema}, in PostgREST's dialect.`,
+      description: `What the caller's key may do in the schema ${schema.name}, in PostgREST's dialect.`,
       version: catalog.fingerprint,
     },
     basePath: '/rest/v1',
@@ -62,10 +60,12 @@ export function describeApi(
       url: 'https://postgrest.org/en/latest/references/api.html',
     },
     paths: {
-      ...Object.fromEntries(tables.map((table) => [`/${table.name}`, operations(table, rights)])),
+      ...Object.fromEntries(tables.map((table) => [`/${table.shownName}`, operations(table, rights)])),
       ...Object.fromEntries(callable.map(([name, own]) => [`/rpc/${name}`, functionOperations(name, own)])),
     },
-    definitions: Object.fromEntries(tables.map((table) => [table.name, definition(table, rights)])),
+    definitions: Object.fromEntries(
+      tables.map((table) => [table.shownName, definition(table, rights, schema)]),
+    ),
     parameters: sharedParameters,
   }
 }
@@ -124,13 +124,13 @@ function operations(table: Table, rights: Rights): Schema {
   const granted = operationsOf(table, rights)
   const seen = rights.seen(table)
   const body = {
-    name: table.name,
+    name: table.shownName,
     in: 'body',
     required: true,
-    schema: { $ref: `#/definitions/${table.name}` },
+    schema: { $ref: `#/definitions/${table.shownName}` },
   }
   const write = (summary: string, parameters: readonly Schema[], status: number): Schema => ({
-    tags: [table.name],
+    tags: [table.shownName],
     summary,
     parameters: [...parameters, { $ref: `#/parameters/${status === 201 ? 'insert' : 'return'}` }],
     responses: { [status]: { description: 'Done' } },
@@ -138,10 +138,10 @@ function operations(table: Table, rights: Rights): Schema {
   const described: Readonly<Record<Operation, () => Schema>> = {
     select: () => ({ get: readOperation(seen) }),
     insert: () => ({
-      post: write(`Add rows to ${table.name}`, [body], 201),
+      post: write(`Add rows to ${table.shownName}`, [body], 201),
     }),
-    update: () => ({ patch: write(`Change rows of ${table.name}`, [...filters(seen), body], 204) }),
-    delete: () => ({ delete: write(`Delete rows of ${table.name}`, filters(seen), 204) }),
+    update: () => ({ patch: write(`Change rows of ${table.shownName}`, [...filters(seen), body], 204) }),
+    delete: () => ({ delete: write(`Delete rows of ${table.shownName}`, filters(seen), 204) }),
   }
   return Object.assign({}, ...granted.map((operation) => described[operation]()))
 }
@@ -205,24 +205,27 @@ function filters(table: Table): Schema[] {
 
 function readOperation(table: Table): Schema {
   return {
-    tags: [table.name],
-    ...saidOf(table.comment, `Rows of ${table.name}`),
+    tags: [table.shownName],
+    ...saidOf(table.comment, `Rows of ${table.shownName}`),
     parameters: [
       ...filters(table),
       ...['select', 'order', 'limit', 'offset', 'count'].map((name) => ({ $ref: `#/parameters/${name}` })),
     ],
     responses: {
-      200: { description: 'OK', schema: { type: 'array', items: { $ref: `#/definitions/${table.name}` } } },
+      200: {
+        description: 'OK',
+        schema: { type: 'array', items: { $ref: `#/definitions/${table.shownName}` } },
+      },
       206: { description: 'Part of the rows, when they were counted' },
     },
   }
 }
 
-function definition(table: Table, rights: Rights): Schema {
+function definition(table: Table, rights: Rights, schema: ServedSchema): Schema {
   const withColumns = allOperations.filter((operation) => operation !== 'delete')
   const known = new Set(withColumns.flatMap((operation) => [...rights.columns(table, operation)]))
   const columns = [...table.columns.values()].filter((column) => known.has(column.name))
-  const { relations } = rights.seen(table)
+  const relations = rights.seen(table).relations.filter((relation) => isWithin(relation, schema))
   const required = columns.filter((column) => !column.nullable && column.default === null)
   return {
     type: 'object',
@@ -230,12 +233,12 @@ function definition(table: Table, rights: Rights): Schema {
     // The format takes no list of none.
     ...(required.length === 0 ? {} : { required: required.map(({ name }) => name) }),
     properties: Object.fromEntries(
-      columns.map((column) => [column.name, property({ ...table, relations }, column)]),
+      columns.map((column) => [column.name, property({ ...table, relations }, column, rights.catalog)]),
     ),
   }
 }
 
-function property(table: Table, column: Column): Schema {
+function property(table: Table, column: Column, { tables }: Catalog): Schema {
   const notes = [
     ...(table.primaryKey.includes(column.name) ? ['This is a Primary Key.<pk/>'] : []),
     ...table.relations
@@ -243,7 +246,8 @@ function property(table: Table, column: Column): Schema {
       .filter((relation) => relation.on[0]?.[0] === column.name)
       .map(({ to, on }) => {
         const target = on[0]?.[1]
-        return `This is a Foreign Key to \`${to}.${target}\`.<fk table='${to}' column='${target}'/>`
+        const parent = tables.get(to)?.shownName ?? to
+        return `This is a Foreign Key to \`${parent}.${target}\`.<fk table='${parent}' column='${target}'/>`
       }),
   ]
   const note = notes.length === 0 ? [] : [`Note:\n${notes.join('\n')}`]

@@ -65,7 +65,6 @@ export function parseRequest(
     preferences,
     columns,
     onConflict,
-    schema: headers.profile === '' ? null : headers.profile,
   }
 }
 

@@ -37,13 +37,20 @@ export function isOpenApi(range: string): boolean {
   return ['*/*', 'application/*', 'application/json', 'application/openapi+json'].includes(type as string)
 }
 
-export function headersOf(raw: Request): ShapeHeaders {
+/** The schema that a request names; empty for none. */
+export function profileOf({ method, headers }: Request): string {
+  const writes = ['POST', 'PATCH', 'PUT', 'DELETE'].includes(method)
+  return headers.get(writes ? 'content-profile' : 'accept-profile') ?? ''
+}
+
+/** @param schema the one that is meant, whether it is named or not */
+export function headersOf(raw: Request, schema: string): ShapeHeaders {
   const reads = raw.method === 'GET' || raw.method === 'HEAD'
   return {
     method: raw.method,
     accept: raw.headers.get('accept') ?? '',
     prefer: raw.headers.get('prefer') ?? '',
-    profile: raw.headers.get(reads ? 'accept-profile' : 'content-profile') ?? '',
+    schema,
     range: reads ? rangeOf(raw.headers.get('range')) : null,
   }
 }

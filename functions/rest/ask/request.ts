@@ -32,8 +32,6 @@ export interface RestRequest {
   /** Columns to write, when the client names them. */
   readonly columns: readonly string[] | null
   readonly onConflict: readonly string[] | null
-  /** The schema that the client names in Accept-Profile or Content-Profile. */
-  readonly schema: string | null
 }
 
 /** One resource: the table asked for, or one embedded in another. */

@@ -26,7 +26,8 @@ export interface ShapeHeaders {
   readonly method: string
   readonly accept: string
   readonly prefer: string
-  readonly profile: string
+  /** The schema that is meant. */
+  readonly schema: string
   readonly range: { readonly offset: number; readonly limit: number | null } | null
 }
 
@@ -66,7 +67,7 @@ export function shapeOf(
 ): Shape {
   const parameters: Parameter[] = []
   const operands: string[] = []
-  let key = `${headers.method}\n${table}\n${headers.accept}\n${headers.prefer}\n${headers.profile}\n`
+  let key = `${headers.method}\n${table}\n${headers.accept}\n${headers.prefer}\n${headers.schema}\n`
   // A Range header is the same as offset and limit; with named ones, what is in both.
   const named = headers.range && rangeIn(query)
   const range = headers.range && narrowed(headers.range, named)

@@ -40,7 +40,7 @@ export function storageRows(
         // SQLite numbers a new row that has no id; an old one keeps its own.
         const isUnnumbered = value === 'null' && column.default?.kind === 'rowid'
         if (plan.action === 'update' && isUnnumbered)
-          throw errors.notNull(plan.root.table.name, column.name, null)
+          throw errors.notNull(plan.root.table.shownName, column.name, null)
         return isUnnumbered && column === plan.numbered ? String(ids[used++]) : value
       }),
       ...plan.filled.map((column) => {
@@ -88,7 +88,7 @@ function slotOfRow(
   else {
     const id = JSON.parse(quotedNumber(values[key] as string)) as unknown
     if (id !== null && slotOfId(String(id), isInteger) !== slot)
-      throw errors.contradictingId(table.name, String(id))
+      throw errors.contradictingId(table.shownName, String(id))
   }
   return slot
 }

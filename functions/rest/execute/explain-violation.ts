@@ -35,22 +35,22 @@ export async function explainViolation(
   const { signedIn } = write.rights.caller
   if (error instanceof PolicyViolation) {
     const reference = error.reference === null ? undefined : write.plan.references[error.reference]
-    if (reference === undefined) return errors.deniedRow(table.name, signedIn)
-    return errors.noParent(table.name, reference.constraint, await missingKey(write, reference, ask))
+    if (reference === undefined) return errors.deniedRow(table.shownName, signedIn)
+    return errors.noParent(table.shownName, reference.constraint, await missingKey(write, reference, ask))
   }
   switch (error.kind) {
     case 'unique':
       return explainUnique(error, write, ask)
     case 'not-null': {
       const [column] = error.columns as [string]
-      if (!mayName(write, column)) return errors.deniedRow(table.name, signedIn)
-      return errors.notNull(table.name, column, failingRow(write))
+      if (!mayName(write, column)) return errors.deniedRow(table.shownName, signedIn)
+      return errors.notNull(table.shownName, column, failingRow(write))
     }
     case 'check': {
       // A constraint without a name is called by its text, which may name any column.
       const told =
         /^\w+$/.test(error.subject) || [...table.columns.keys()].every((name) => mayName(write, name))
-      return errors.checkFailed(table.name, told ? error.subject : `${table.name}_check`)
+      return errors.checkFailed(table.shownName, told ? error.subject : `${table.name}_check`)
     }
     case 'foreign-key':
       return explainForeignKey(write, ask)
@@ -70,9 +70,9 @@ async function explainUnique(error: ConstraintError, write: BoundWrite, ask: Ask
   const { plan, rights } = write
   const { table } = plan.root
   const denied = await whatDenies(write, ask)
-  if (denied === 'check') return errors.deniedRow(table.name, rights.caller.signedIn)
+  if (denied === 'check') return errors.deniedRow(table.shownName, rights.caller.signedIn)
   if (denied !== null) {
-    return errors.noParent(table.name, denied.constraint, await missingKey(write, denied, ask))
+    return errors.noParent(table.shownName, denied.constraint, await missingKey(write, denied, ask))
   }
   const key = violatedKey(table, error.columns, error.subject)
   const columns = key?.columns ?? error.columns
@@ -129,7 +129,7 @@ async function explainForeignKey(write: BoundWrite, ask: Ask): Promise<AtollErro
   for (const relation of plan.action === 'delete' ? [] : parents) {
     const { constraint, to: parent, on } = relation
     const details = await missingKey(write, { constraint, parent, on, policy: allRows }, ask)
-    if (details !== null) return errors.noParent(table.name, constraint, details)
+    if (details !== null) return errors.noParent(table.shownName, constraint, details)
   }
   // Which rows refer to this one is told of those that the caller may see.
   const children = write.rights
@@ -142,10 +142,10 @@ async function explainForeignKey(write: BoundWrite, ask: Ask): Promise<AtollErro
     const values = await firstValue(presentChild(write, relation, policy), '[]', ask)
     if (values === null) continue
     const columns = relation.on.map(([here]) => here).join(', ')
-    const details = `Key (${columns})=(${values}) is still referenced from table "${relation.to}".`
-    return errors.hasChildren(table.name, relation.constraint, relation.to, details)
+    const details = `Key (${columns})=(${values}) is still referenced from table "${child.shownName}".`
+    return errors.hasChildren(table.shownName, relation.constraint, child.shownName, details)
   }
-  return errors.foreignKey(table.name)
+  return errors.foreignKey(table.shownName)
 }
 
 async function firstValue(statement: Statement | null, rows: string, ask: Ask): Promise<string | null> {
@@ -160,7 +160,8 @@ async function missingKey(write: BoundWrite, reference: ReferencePlan, ask: Ask)
     const values = await firstValue(missingParent(write, reference), chunk, ask)
     if (values === null) continue
     const columns = reference.on.map(([here]) => here).join(', ')
-    return `Key (${columns})=(${values}) is not present in table "${reference.parent}".`
+    const parent = write.rights.catalog.tables.get(reference.parent)?.shownName ?? reference.parent
+    return `Key (${columns})=(${values}) is not present in table "${parent}".`
   }
   return null
 }

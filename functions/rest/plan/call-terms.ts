@@ -6,7 +6,6 @@
 
 import { chooseMedia } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
-import { headersOf } from '../ask/raw-request.ts'
 import { chooseListMedia, chooseValueMedia, type ValueMedia } from '../ask/value-media.ts'
 import type { RestConfig } from '../config.ts'
 import type { AnyFunction } from '../define-function.ts'
@@ -56,10 +55,4 @@ export function readTerms(
 function mediaOf({ returns }: AnyFunction, accept: string): ValueMedia | null {
   if (returns.kind === 'scalar') return chooseValueMedia(accept, returns.media)
   return returns.kind === 'scalars' ? chooseListMedia(accept) : null
-}
-
-/** @throws AtollError `PGRST106` when another schema is asked for than there is */
-export function checkProfile(raw: Request, config: RestConfig): void {
-  const { profile } = headersOf(raw)
-  if (profile !== '' && profile !== config.schema) throw errors.unknownSchema(profile, config.schema)
 }

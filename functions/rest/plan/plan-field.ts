@@ -10,7 +10,7 @@ export function nameOf(field: Field): string {
 
 export function fieldPlan(table: Table, alias: string, field: Field): FieldPlan {
   const column = table.columns.get(field.name)
-  if (column === undefined) throw errors.undefinedColumn(table.name, field.name)
+  if (column === undefined) throw errors.undefinedColumn(table.shownName, field.name)
   return {
     table: table.name,
     alias,

@@ -1,5 +1,6 @@
 import type { Catalog, ColumnType, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
+import type { Schema } from '../../../db/catalog/schemas.ts'
 import { allRows, type Rights, type RowPolicy } from '../../access/area.ts'
 import { type CastType, castTypeOf } from '../ask/casts.ts'
 import { nearestName } from '../ask/nearest-name.ts'
@@ -36,8 +37,8 @@ import { inZone, type Zone, zoneOf } from './zones.ts'
 export interface PlanOptions {
   /** Whether updates and deletes must have a filter or a limit. */
   readonly safeUpdate: boolean
-  /** Name of the one schema that clients see in messages. */
-  readonly schema: string
+  /** Where the request looks for tables. */
+  readonly schema: Schema
   readonly aggregates: boolean
   readonly maxRows: number | null
   /** Whether there are shards beside the primary database. */
@@ -124,15 +125,22 @@ export class Planner {
     this.#options = options
   }
 
+  /** The table that a request asks for. */
   table(name: string): Table {
-    const table = this.#catalog.tables.get(name)
+    const { schema } = this.#options
+    const table = schema.tables.get(name)
     if (table) return table
-    const known = [...this.#catalog.tables.values()].filter((candidate) => this.#rights.knows(candidate))
+    const known = [...schema.tables.values()].filter((candidate) => this.#rights.knows(candidate))
     const nearest = nearestName(
       name,
-      known.map((candidate) => candidate.name),
+      known.map((candidate) => candidate.shownName),
     )
-    throw errors.noTable(this.#options.schema, name, nearest)
+    throw errors.noTable(schema.name, name, nearest)
+  }
+
+  /** A table that a relation of the schema's leads to. */
+  #related(sqlName: string): Table {
+    return this.#catalog.tables.get(sqlName) as Table
   }
 
   /**
@@ -195,14 +203,14 @@ export class Planner {
   }
 
   #embedOutput(table: Table, item: EmbedItem): Embedded {
-    const relation = findRelation(table, item.target, item.hint, this.#options.schema)
-    const target = this.table(relation.to)
+    const relation = findRelation(table, item.target, item.hint, this.#options.schema, this.#catalog)
+    const target = this.#related(relation.to)
     const resource = this.resource(target, item.resource, this.#rights.rows(target, 'select'))
     const toMany = !isToOne(relation)
     if (item.spread && toMany && resource.aggregated) {
       throw errors.notImplemented('Aggregates are not implemented for one-to-many or many-to-many spreads.')
     }
-    const junctionTable = relation.junction && this.table(relation.junction.table)
+    const junctionTable = relation.junction && this.#related(relation.junction.table)
     const embed: EmbedPlan = {
       relation,
       resource,
@@ -278,13 +286,18 @@ function planCondition(
     return { kind: condition.kind, negated: condition.negated, terms }
   }
   const { kind: _, field, ...comparison } = condition
-  const embed = embeds.find((item) => item.name === field.name || item.embed.relation.to === field.name)
+  const embed = embeds.find((item) => item.name === field.name || targetOf(item) === field.name)
   if (embed && field.path.length === 0) {
     const exists = existenceOf(condition)
     if (exists !== null) return { kind: 'embed', embed: embed.embed, exists }
     if (!table.columns.has(field.name)) throw errors.embedOperator(field.name)
   }
   return { kind: 'compare', field: fieldPlan(table, alias, field), ...comparison }
+}
+
+/** What callers call the table that is embedded. */
+function targetOf({ embed }: Embedded): string {
+  return embed.resource.table.shownName
 }
 
 /** Whether `is.null` and its like ask for an embedded resource to have rows; null for any other filter. */
@@ -308,11 +321,10 @@ function planOrder(
   } as const
   if (term.embed === null) return { embed: null, field: fieldPlan(table, alias, term.field), ...direction }
   const embed =
-    embeds.find((item) => item.name === term.embed) ??
-    embeds.find((item) => item.embed.relation.to === term.embed)
+    embeds.find((item) => item.name === term.embed) ?? embeds.find((item) => targetOf(item) === term.embed)
   if (!embed) throw errors.notEmbedded(term.embed)
   const { relation, resource } = embed.embed
-  if (!isToOne(relation)) throw errors.orderToMany(table.name, term.embed)
+  if (!isToOne(relation)) throw errors.orderToMany(table.shownName, term.embed)
   const renamed = resource.output.find((item) => item.kind === 'column' && item.name === term.field.name)
   if (embed.kind === 'spread' && renamed?.kind === 'column' && term.field.path.length === 0) {
     return { embed, field: { output: renamed }, ...direction }

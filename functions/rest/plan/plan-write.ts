@@ -31,7 +31,8 @@ export function planWrite(
   through: Through | null = null,
 ): WritePlan {
   const planner = new Planner(catalog, rights, options, request.preferences)
-  const table = planner.table(request.table)
+  // The table behind a view need not be in the view's schema.
+  const table = through?.base ?? planner.table(request.table)
   const action = request.action as WriteAction
   requireWrite(table, action, request, rights)
   if (through !== null) requireThrough(through, payload, action, request, rights)
@@ -250,8 +251,8 @@ function writableColumn(
   const mayUpdate = !updates || rights.columns(table, 'update').has(name)
   if (column === undefined || !(mayInsert && mayUpdate)) {
     if (column && knowsColumn(table, name, rights))
-      throw errors.deniedColumn(table.name, name, rights.caller.signedIn)
-    throw errors.noColumn(name, table.name)
+      throw errors.deniedColumn(table.shownName, name, rights.caller.signedIn)
+    throw errors.noColumn(name, table.shownName)
   }
   if (column.generated) throw errors.generatedColumn(name)
   return column
@@ -269,7 +270,7 @@ function checkDistribution(table: Table, action: WriteAction, columns: readonly 
   const by = table.columns.get(table.placement.by) as Column
   const isFilled = by.default?.kind === 'function' || by.default?.kind === 'rowid'
   if ((action === 'insert' || action === 'upsert') && !columns.includes(by) && !isFilled) {
-    throw errors.notNull(table.name, by.name, null)
+    throw errors.notNull(table.shownName, by.name, null)
   }
 }
 
@@ -318,7 +319,7 @@ function planConflict(
     const column = table.columns.get(name)
     const isNamed = request.onConflict !== null && action !== 'upsert'
     if (column && (!isNamed || knowsColumn(table, name, rights))) return column
-    throw errors.undefinedColumn(table.name, name)
+    throw errors.undefinedColumn(table.shownName, name)
   })
   if (action === 'upsert') return { key, resolution: 'merge' }
   if (action !== 'insert' || resolution === null || key.length === 0) return null

@@ -36,7 +36,7 @@ export function throughOf(table: Table, request: RestRequest, catalog: Catalog):
   if (table.kind === 'table' || isTriggered(table, request)) return null
   const source = table.updatable
   const base = source && catalog.tables.get(source.base)
-  if (!source || !base) throw errors.notWritable(table.name)
+  if (!source || !base) throw errors.notWritable(table.shownName)
   return { view: table, base, source }
 }
 
@@ -96,8 +96,8 @@ export function payloadThrough(payload: Payload, { view, source }: Through): Pay
 function settable(name: string, view: Table, { columns }: UpdatableView): string {
   const own = columns.get(name)
   if (own !== undefined) return own
-  if (view.columns.has(name)) throw errors.viewColumn(view.name, name)
-  throw errors.noColumn(name, view.name)
+  if (view.columns.has(name)) throw errors.viewColumn(view.shownName, name)
+  throw errors.noColumn(name, view.shownName)
 }
 
 function resourceThrough(resource: ResourceRequest, view: Table, source: UpdatableView): ResourceRequest {
@@ -111,7 +111,7 @@ function resourceThrough(resource: ResourceRequest, view: Table, source: Updatab
     if (own !== undefined) return own
     if (source.expressions.has(name)) return innerName(name)
     if (embeds.has(name)) return name
-    throw errors.undefinedColumn(view.name, name)
+    throw errors.undefinedColumn(view.shownName, name)
   }
   const field = (one: Field): Field => ({ ...one, name: named(one.name) })
   const condition = (one: Condition): Condition =>
