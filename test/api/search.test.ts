@@ -85,6 +85,7 @@ describe('what a search finds', () => {
     expect(await found('fts', 'cat<1>fox')).toEqual(expect.arrayContaining([10]))
     expect(await found('fts', 'cat &')).toMatchObject({ code: '42601' })
     expect(await found('fts', 'cat<->')).toMatchObject({ code: '42601' })
+    expect(await found('fts', 'cat:dog')).toMatchObject({ code: '42601' })
     expect(await found('fts', 'cat<16385>fox')).toMatchObject({ code: '22023' })
     expect(await found('fts', 'cat<16384>fox')).toEqual([])
     expect(await found('fts', '(cat<->fox | dog)<->sea')).toMatchObject({ code: '0A000' })
@@ -117,6 +118,9 @@ describe('what a search finds', () => {
     })
     const most = Array.from({ length: 99 }, (_, i) => (i % 3 === 0 ? '!cat' : '(cat|rat)')).slice(0, 49)
     expect(await found('fts', most.join('<2>'))).toEqual([])
+    const row = Array.from({ length: 99 }, (_, i) => `w${i}`)
+    expect(await found('fts', row.join('<2>'))).toEqual([])
+    expect(await found('fts', `${row.slice(0, 98).join('<2>')} | cat`)).toEqual(await found('fts', 'cat'))
     expect(await found('fts', `${'!'.repeat(8000)}cat<2>rat`)).toEqual(await found('fts', 'cat<2>rat'))
   })
 

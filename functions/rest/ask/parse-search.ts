@@ -274,7 +274,8 @@ function tsQuery(text: string, config: SearchConfig): Written {
       depth--
       return tokens[at++] === ')' ? inner : fail()
     }
-    if (/^[&|!)]$|^<.*>$/.test(token)) fail()
+    // Behind a colon there are weights, or nothing.
+    if (/^[&|!)]$|^<.*>$|^[^'].*:(?![*A-Da-d]*$)/.test(token)) fail()
     const label = /:([*A-Da-d]+)$/.exec(token)?.[1] ?? ''
     const bare = label === '' ? token : token.slice(0, -label.length - 1)
     const found = term(bare, config, label.includes('*'))

@@ -7,7 +7,7 @@
 import type { SearchIndex } from '../../../db/catalog/catalog.ts'
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
-import { placedWords, type SearchQuery, type Word } from '../ask/parse-search.ts'
+import { type PlacedWord, placedWords, type SearchQuery, type Word } from '../ask/parse-search.ts'
 import { errors } from '../errors.ts'
 import { searchQuery } from './search-query.ts'
 import { termsOf } from './search-terms.ts'
@@ -55,7 +55,7 @@ export class PlaceSearch {
    * @throws 0A000 where the places of words are not known
    */
   condition(query: SearchQuery): string {
-    if (placedWords(query) === 0) return this.#plain(query)
+    if (placedWords(query) === 0) return this.#withoutPlaces(query)
     switch (query.kind) {
       case 'not':
         return `NOT (${this.condition(query.of)})`
@@ -64,7 +64,7 @@ export class PlaceSearch {
         const placed = query.of.filter((one) => placedWords(one) > 0)
         const plain = query.of.filter((one) => placedWords(one) === 0)
         const texts = placed.map((one) => `(${this.condition(one)})`)
-        if (plain.length > 0) texts.unshift(this.#plain({ kind: query.kind, of: plain }))
+        if (plain.length > 0) texts.unshift(this.#withoutPlaces({ kind: query.kind, of: plain }))
         return joinBalanced(texts, query.kind === 'and' ? ' AND ' : ' OR ')
       }
       default: {
@@ -75,13 +75,9 @@ export class PlaceSearch {
     }
   }
 
-  /** What FTS5 finds by itself. */
-  #plain(query: SearchQuery): string {
-    const index = quoteName(this.#index.index)
-    const [sign, text] = splitSign(searchQuery(query, this.#column))
-    const wanted = this.#parameters.add({ kind: 'constant', value: text })
-    const not = sign === '-' ? 'NOT ' : ''
-    return `${this.#rowid} ${not}IN (SELECT rowid FROM ${index} WHERE ${index} MATCH ${wanted})`
+  #withoutPlaces(query: SearchQuery): string {
+    const { rows, isNegated } = this.#matches(query)
+    return `${this.#rowid} ${isNegated ? 'NOT ' : ''}IN (${rows})`
   }
 
   #places(query: SearchQuery): Places {
@@ -153,21 +149,36 @@ export class PlaceSearch {
     return balanced(how, texts)
   }
 
-  /** All words of a list in one pass over the index: a place where as many end up as there are is one of all. */
-  #words(
-    words: readonly { readonly word: Word; readonly place: number }[],
-    how: 'UNION' | 'INTERSECT',
-  ): string {
-    const terms = words.map(({ word, place }) => [...termsOf(word, this.#index.config), place])
-    const list = this.#parameters.add({ kind: 'constant', value: JSON.stringify(terms) })
-    const rows = `SELECT _atoll_v.doc AS d, _atoll_v.offset-(_atoll_w.value->>2) AS p FROM json_each(${list}) AS _atoll_w CROSS JOIN ${quoteName(this.#index.places)} AS _atoll_v WHERE _atoll_v.term >= (_atoll_w.value->>0) AND _atoll_v.term <= (_atoll_w.value->>1) AND _atoll_v.col=${quoteText(this.#column)}`
-    const isEach = how === 'INTERSECT' && words.length > 1
-    return isEach ? `${rows} GROUP BY 1, 2 HAVING count(*)=${words.length}` : rows
+  /**
+   * All words of a list in one pass over the index, each term read once: a place where as many end up as there are is one of all. Words that no row has
+   * together are not read.
+   */
+  #words(words: readonly PlacedWord[], how: 'UNION' | 'INTERSECT'): string {
+    const byTerm = new Map<string, [from: string, to: string, places: number[]]>()
+    for (const { word, place } of words) {
+      const [from, to] = termsOf(word, this.#index.config)
+      const known = byTerm.get(to)
+      if (known) known[2].push(place)
+      else byTerm.set(to, [from, to, [place]])
+    }
+    const list = this.#parameters.add({ kind: 'constant', value: JSON.stringify([...byTerm.values()]) })
+    const rows = `json_each(${list}) AS _atoll_w CROSS JOIN ${quoteName(this.#index.places)} AS _atoll_v CROSS JOIN json_each(_atoll_w.value->2) AS _atoll_p WHERE _atoll_v.term >= (_atoll_w.value->>0) AND _atoll_v.term <= (_atoll_w.value->>1) AND _atoll_v.col=${quoteText(this.#column)}`
+    const found = 'SELECT _atoll_v.doc AS d, _atoll_v.offset-_atoll_p.value AS p FROM'
+    if (how === 'UNION' || words.length === 1) return `${found} ${rows}`
+    const together = this.#matches({ kind: 'and', of: words.map(({ word }) => word) })
+    return `${found} (SELECT 1 FROM (${together.rows}) LIMIT 1) CROSS JOIN ${rows} AND _atoll_v.doc IN (${together.rows}) GROUP BY 1, 2 HAVING count(*)=${words.length}`
   }
-}
 
-function splitSign(query: string): [sign: string, text: string] {
-  return [query.slice(0, 1), query.slice(1)]
+  /** Rows that FTS5 finds by itself, or all but which are meant. */
+  #matches(query: SearchQuery): { readonly rows: string; readonly isNegated: boolean } {
+    const index = quoteName(this.#index.index)
+    const text = searchQuery(query, this.#column)
+    const wanted = this.#parameters.add({ kind: 'constant', value: text.slice(1) })
+    return {
+      rows: `SELECT rowid FROM ${index} WHERE ${index} MATCH ${wanted}`,
+      isNegated: text.startsWith('-'),
+    }
+  }
 }
 
 function negated(places: Places): Places {
