@@ -1,6 +1,15 @@
 import { Table as DrizzleTable, getTableColumns, getTableName, is, View } from 'drizzle-orm'
 import { getTableConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
-import type { Catalog, Column, ForeignKey, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
+import {
+  type Catalog,
+  type Column,
+  type ForeignKey,
+  type Placement,
+  type SearchIndex,
+  searchConfigs,
+  type Table,
+  type UniqueKey,
+} from './catalog.ts'
 import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
 import { local, type TableDeclaration, type TableDeclarations } from './declarations.ts'
@@ -237,7 +246,18 @@ function readSearch(
       `table ${name}, column ${column}: only a text column of the table can be searchable; leave it out`,
     )
   }
-  return { index: `_atoll_search_${name}`, of: name, columns: searchable }
+  const { searchConfig: config = 'english' } = options
+  if (!searchConfigs.includes(config))
+    problems.push(
+      `table ${name}: there is no searchConfig ${config}; it is one of ${searchConfigs.join(', ')}`,
+    )
+  return {
+    index: `_atoll_search_${name}`,
+    places: `_atoll_places_${name}`,
+    config,
+    of: name,
+    columns: searchable,
+  }
 }
 
 function readForeignKey(

@@ -60,9 +60,17 @@ export interface Table {
   readonly insteadOf: readonly ('insert' | 'update' | 'delete')[]
 }
 
+/** How words are kept: by their stems and without those that say nothing, or as they are, in lower case. */
+export const searchConfigs = ['english', 'simple'] as const
+/** One of them. */
+export type SearchConfig = (typeof searchConfigs)[number]
+
 /** An FTS5 table that triggers keep in step with its table. */
 export interface SearchIndex {
   readonly index: string
+  /** A view of the index that tells where each word stands. */
+  readonly places: string
+  readonly config: SearchConfig
   /** The table that it indexes. */
   readonly of: string
   readonly columns: readonly string[]

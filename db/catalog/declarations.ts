@@ -6,7 +6,7 @@ import type { SQL } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
 import { makeRoutedId, slotCount, slotOf } from '../slots/slots.ts'
-import type { ColumnType } from './catalog.ts'
+import type { ColumnType, SearchConfig } from './catalog.ts'
 import type { Access } from './policy.ts'
 
 /** A column that is worked out from others when it is asked for by name; `*` does not show it. */
@@ -72,6 +72,11 @@ export interface TableOptions<Row> {
   readonly logValues?: boolean
   /** SQL names of the text columns that full-text search finds; their index is kept by triggers. */
   readonly searchable?: readonly string[]
+  /**
+   * PostgreSQL's configuration that they are searched in. `english`: by the stems of words, without those that say nothing; `simple`: by the words
+   * as they are, in lower case. Default `english`.
+   */
+  readonly searchConfig?: SearchConfig
 }
 
 export interface DistributedOptions<T extends SQLiteTable> extends TableOptions<T> {

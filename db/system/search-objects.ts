@@ -9,29 +9,44 @@ import { quoteName, quoteText } from '../sql/quote.ts'
 
 /** Begins the names of search indexes; the table follows. */
 export const searchPrefix = '_atoll_search_'
+/** Begins the names of what tells where words stand. Another beginning: what follows may be any table's name. */
+const placesPrefix = '_atoll_places_'
+
+/** Tokenizers of FTS5. PostgreSQL's `simple` leaves accents as they are. */
+const tokenizers = {
+  english: 'porter unicode61 remove_diacritics 2',
+  simple: 'unicode61 remove_diacritics 0',
+} as const
 
 /** Makes the indexes that the catalog wants and drops those it does not; an index of other columns is made anew. */
 export async function reconcileSearch(database: MigrationDatabase, catalog: Catalog): Promise<string[]> {
   const wanted = [...catalog.tables.values()].flatMap(({ search }) => (search ? [search] : []))
   const { results } = await database
     .prepare(
-      `SELECT name, type, sql FROM sqlite_schema WHERE name GLOB '${searchPrefix}*' AND (type = 'trigger' OR sql LIKE 'CREATE VIRTUAL%')`,
+      `SELECT name, type, sql FROM sqlite_schema WHERE (name GLOB '${searchPrefix}*' OR name GLOB '${placesPrefix}*') AND (type = 'trigger' OR sql LIKE 'CREATE VIRTUAL%')`,
     )
     .all<{ name: string; type: string; sql: string }>()
   const present = new Map(results.map(({ name, sql }) => [name, sql]))
   const done: string[] = []
   for (const { name, type } of results) {
-    if (type !== 'table') continue
+    if (type !== 'table' || name.startsWith(placesPrefix)) continue
     const search = wanted.find((candidate) => candidate.index === name)
     if (search && present.get(name) === createIndex(search)) continue
     await run(database, dropSearch(name))
     present.delete(name)
+    present.delete(placesOf(name))
     done.push(`dropped ${name}`)
   }
   for (const search of wanted) {
+    const { places } = search
+    // Indexes that an earlier version made have none.
+    if (present.has(search.index) && present.get(places) !== createPlaces(search)) {
+      await run(database, [dropTable(places), createPlaces(search)])
+      done.push(`made ${places}`)
+    }
     const triggers = searchTriggers(search)
     if (!present.has(search.index)) {
-      await run(database, createSearch(search))
+      await run(database, [dropTable(search.places), ...createSearch(search)])
       done.push(`made ${search.index}`)
     } else if ([...triggers].some(([name, sql]) => present.get(name) !== sql)) {
       // Rows have changed without it: it is filled anew.
@@ -47,8 +62,17 @@ async function run(database: MigrationDatabase, statements: readonly string[]): 
   await database.batch(statements.map((statement) => database.prepare(statement)))
 }
 
-function createIndex({ index, of, columns }: SearchIndex): string {
-  return `CREATE VIRTUAL TABLE ${quoteName(index)} USING fts5(${columns.map(quoteName).join(', ')}, content=${quoteText(of)}, content_rowid='rowid', tokenize='porter unicode61 remove_diacritics 2')`
+function createIndex({ index, of, columns, config }: SearchIndex): string {
+  return `CREATE VIRTUAL TABLE ${quoteName(index)} USING fts5(${columns.map(quoteName).join(', ')}, content=${quoteText(of)}, content_rowid='rowid', tokenize='${tokenizers[config]}')`
+}
+
+/** Keeps nothing of its own. Source: https://www.sqlite.org/fts5.html#the_fts5vocab_virtual_table_module */
+function createPlaces({ index, places }: SearchIndex): string {
+  return `CREATE VIRTUAL TABLE ${quoteName(places)} USING fts5vocab(${quoteText(index)}, 'instance')`
+}
+
+function placesOf(index: string): string {
+  return placesPrefix + index.slice(searchPrefix.length)
 }
 
 /** The triggers that keep an index in step, by name. */
@@ -71,7 +95,12 @@ export function refillSearch(index: string): string {
 
 /** Makes an index with its triggers, and fills it. */
 export function createSearch(search: SearchIndex): string[] {
-  return [createIndex(search), ...searchTriggers(search).values(), refillSearch(search.index)]
+  return [
+    createIndex(search),
+    createPlaces(search),
+    ...searchTriggers(search).values(),
+    refillSearch(search.index),
+  ]
 }
 
 /** Statements that take a search index and its triggers away. */
@@ -80,6 +109,11 @@ export function dropSearch(index: string): string[] {
     ...['insert', 'delete', 'update'].map(
       (event) => `DROP TRIGGER IF EXISTS ${quoteName(`${index}_${event}`)}`,
     ),
-    `DROP TABLE IF EXISTS ${quoteName(index)}`,
+    dropTable(placesOf(index)),
+    dropTable(index),
   ]
+}
+
+function dropTable(name: string): string {
+  return `DROP TABLE IF EXISTS ${quoteName(name)}`
 }

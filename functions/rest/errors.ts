@@ -299,14 +299,24 @@ export const errors = {
       details: `The column ${column} of ${table} is not declared searchable.`,
       hint: "Name it in the table's searchable option in tables.ts.",
     }),
-  searchLanguage: (language: string) =>
+  searchLanguage: (language: string, own: string) =>
     new AtollError(400, '42704', `text search configuration "${clip(language)}" does not exist`, {
-      hint: 'There is english: words are kept by their stems.',
+      hint: `The words of this table are kept for ${own}, as searchConfig in tables.ts says.`,
     }),
-  searchDistance: (query: string) =>
-    new AtollError(400, '0A000', `words at a distance are not searched for: "${clip(query)}"`, {
-      hint: 'Words stand side by side (<->), or anywhere (&).',
+  searchWidth: () =>
+    new AtollError(400, '0A000', 'words behind alternatives of several lengths are not searched for', {
+      hint: 'Write the phrase once for each alternative, with | between them.',
     }),
+  searchLetters: (word: string) =>
+    new AtollError(400, '0A000', `the place of this word is not searched for: "${clip(word)}"`, {
+      hint: 'It has letters that only the index itself can fold. Words stand side by side (<->), or anywhere (&).',
+    }),
+  searchTooFar: (most: number) =>
+    new AtollError(
+      400,
+      '22023',
+      `distance in phrase operator must be an integer value between zero and ${most} inclusive`,
+    ),
   searchSyntax: (query: string) => new AtollError(400, '42601', `syntax error in tsquery: "${clip(query)}"`),
   /** Neither PostgreSQL's text nor an SQL statement can hold one. */
   nullCharacter: () => new AtollError(400, '22021', 'invalid byte sequence for encoding "UTF8": 0x00'),

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
+import type { SearchConfig } from '../../db/catalog/catalog.ts'
 import { reference, type TableDeclarations } from '../../db/define.ts'
 import { makeOwnObjects } from '../../db/migrate/settle-cluster.ts'
 import { reconcileSearch } from '../../db/system/search-objects.ts'
@@ -34,12 +35,15 @@ describe('reconcileSearch', () => {
     const catalog = buildCatalog(tables)
     const tracks = catalog.tables.get('tracks')
     if (!tracks?.search) throw new Error('tracks are searchable')
-    const withSearch = (columns: readonly string[]) => ({
+    const withSearch = (columns: readonly string[], config: SearchConfig = 'english') => ({
       ...catalog,
       tables: new Map([
         [
           'tracks',
-          { ...tracks, search: columns.length ? { ...tracks.search, columns } : null } as typeof tracks,
+          {
+            ...tracks,
+            search: columns.length ? { ...tracks.search, columns, config } : null,
+          } as typeof tracks,
         ],
       ]),
     })
@@ -50,6 +54,15 @@ describe('reconcileSearch', () => {
       'made _atoll_search_tracks',
     ])
     expect((await found()).length).toBeGreaterThan(0)
+    const anew = ['dropped _atoll_search_tracks', 'made _atoll_search_tracks']
+    expect(await reconcileSearch(database, withSearch(['name'], 'simple'))).toEqual(anew)
+    const plurals = () => rows("SELECT doc FROM _atoll_places_tracks WHERE term GLOB '??*[^s]s'")
+    expect((await plurals()).length).toBeGreaterThan(0)
+    expect(await reconcileSearch(database, withSearch(['name']))).toEqual(anew)
+    expect(await plurals()).toEqual([])
+    // An index that an earlier version made.
+    await rows('DROP TABLE _atoll_places_tracks')
+    expect(await reconcileSearch(database, withSearch(['name']))).toEqual(['made _atoll_places_tracks'])
     expect(await reconcileSearch(database, withSearch([]))).toEqual(['dropped _atoll_search_tracks'])
     await expect(found()).rejects.toThrow('no such table')
     expect(await reconcileSearch(database, catalog)).toEqual(['made _atoll_search_tracks'])

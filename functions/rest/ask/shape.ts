@@ -5,6 +5,7 @@
  */
 
 import { errors } from '../errors.ts'
+import { needsPlaces, type SearchOperator } from './parse-search.ts'
 
 export interface Parameter {
   readonly name: string
@@ -36,6 +37,14 @@ const numberNames = /(?:^|\.)(?:limit|offset)$/
 /** Operators whose statement is the same whatever they compare with, unless that is an array or object. */
 const operandPrefix =
   /^(?:not\.)?(?:(?:eq|neq|gt|gte|lt|lte|isdistinct)\.(?![[{])|in\.|(?:eq|gt|gte|lt|lte)\((?:any|all)\)\.|(?:plfts|phfts|wfts|fts)(?:\([a-z_]+\))?\.|i?like\.(?=[^[?\\\x80-\uffff]{0,40}$))/i
+
+const searchPrefix = /(fts|plfts|phfts|wfts)(?:\([a-z_]+\))?\.$/i
+
+/** Whether the words that are searched for decide what the statement is. */
+function isWrittenOut(prefix: string, value: string): boolean {
+  const operator = searchPrefix.exec(prefix)?.[1]?.toLowerCase()
+  return operator !== undefined && needsPlaces(operator as SearchOperator, value.slice(prefix.length))
+}
 
 /** Those of the rows themselves, not of embedded ones. */
 const rangeNames = new Set(['limit', 'offset'])
@@ -90,7 +99,7 @@ export function shapeOf(
       operand = operands.push(value) - 1
     } else if (!wholeNames.test(name)) {
       const prefix = operandPrefix.exec(value)?.[0]
-      if (prefix !== undefined) {
+      if (prefix !== undefined && !isWrittenOut(prefix, value)) {
         text = prefix
         operand = operands.push(value.slice(prefix.length)) - 1
       }

@@ -1,6 +1,7 @@
 import type { ColumnType } from '../../../db/catalog/catalog.ts'
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
+import { parseSearch, placedWords, type SearchOperator } from '../ask/parse-search.ts'
 import type { Operator, Value } from '../ask/request.ts'
 import { errors } from '../errors.ts'
 import type { Bindable } from '../plan/bindings.ts'
@@ -16,7 +17,8 @@ import { fieldValue, type TypedSql } from './compile-field.ts'
 import { compareArray, equalsScalar, type Json, JsonPredicates, orderOfScalar } from './json-predicates.ts'
 import { parseJsonOrArray } from './parse-json-operand.ts'
 import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from './patterns.ts'
-import { type SearchOperator, searchQuery } from './search-query.ts'
+import { PlaceSearch } from './search-places.ts'
+import { searchQuery } from './search-query.ts'
 import type { Parameters } from './sql.ts'
 
 const comparisons: Readonly<Partial<Record<Operator, string>>> = {
@@ -188,15 +190,24 @@ export class PredicateCompiler {
     if (!search?.columns.includes(column.name) || field.path.length > 0) {
       throw errors.notSearchable(field.table, column.name)
     }
-    if (language !== null && language !== 'english') throw errors.searchLanguage(language)
+    const { config } = search
+    if (language !== null && language !== config) throw errors.searchLanguage(language, config)
+    // Of null, it is not known. Where that says no more than that it is not found, the index is left to find the rows.
+    const known = (isFound: string) =>
+      this.#negations === 0 ? isFound : `(${isFound} OR (${fieldValue(field).sql} IS NULL AND NULL))`
+    const written = value.kind === 'constant' ? parseSearch(operator, value.text, config) : null
+    if (written !== null && placedWords(written) > 0) {
+      const places = new PlaceSearch(this.#parameters, search, column.name, `${alias}.rowid`)
+      return known(`(${fieldValue(field).sql} IS NOT NULL AND (${places.condition(written)}))`)
+    }
     const index = quoteName(search.index)
-    const query = this.#bind(value, (text) => searchQuery(operator, text, column.name))
+    const query = this.#bind(value, (text) => searchQuery(parseSearch(operator, text, config), column.name))
     const found = `SELECT rowid FROM ${index} WHERE ${index} MATCH substr(${query},2)`
     // Null is found by nothing, nor by what it lacks. Which of both it is, SQLite asks once, and goes by the rows that were found.
     const others = `SELECT rowid FROM ${quoteName(search.of)} WHERE ${quoteName(column.name)} IS NOT NULL AND rowid NOT IN (${found})`
-    const isFound = `${alias}.rowid IN (${found} AND ${query} LIKE '+%' UNION ALL ${others} AND ${query} LIKE '-%')`
-    // Of null, it is not known. Where that says no more than that it is not found, the index is left to find the rows.
-    return this.#negations === 0 ? isFound : `(${isFound} OR (${fieldValue(field).sql} IS NULL AND NULL))`
+    return known(
+      `${alias}.rowid IN (${found} AND ${query} LIKE '+%' UNION ALL ${others} AND ${query} LIKE '-%')`,
+    )
   }
 
   #contain(operator: 'cs' | 'cd' | 'ov', left: TypedSql, text: string): string {

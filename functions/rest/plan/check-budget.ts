@@ -6,10 +6,11 @@
 import { isToOne } from '../../../db/catalog/catalog.ts'
 import type { Budget } from '../ask/budget.ts'
 import { parseList } from '../ask/parse-filter.ts'
+import { isSearchOperator, parseSearch, placedWords } from '../ask/parse-search.ts'
 import type { ResourceRequest, RestRequest } from '../ask/request.ts'
 import { textOf, type Value } from '../ask/request.ts'
 import { errors } from '../errors.ts'
-import { type EmbedPlan, embedsOf, type Predicate, type ResourcePlan } from './plan.ts'
+import { type ComparePredicate, type EmbedPlan, embedsOf, type Predicate, type ResourcePlan } from './plan.ts'
 import { rangeOf } from './range.ts'
 
 /** The bounds that a plan alone decides. */
@@ -87,7 +88,7 @@ export function costOf(request: RestRequest, root: ResourcePlan): PlanCost {
       atLeast('logicLevels', level + 1)
       return predicate.terms.flatMap((term) => ofPredicate(term, level + 1))
     }
-    bounds.filters++
+    bounds.filters += 1 + wordsToPlace(predicate)
     ofOperand(
       predicate.value,
       predicate.operator === 'in' ? 'list' : predicate.quantifier === null ? 'value' : 'array',
@@ -171,6 +172,13 @@ function namedColumns({ select, order }: ResourceRequest): number {
     (sum, item) => sum + (item.kind === 'embed' ? namedColumns(item.resource) : 1),
     order.length,
   )
+}
+
+/** Words of a search whose places are looked at: each is a reading of the index. */
+function wordsToPlace({ operator, field, value }: ComparePredicate): number {
+  if (!isSearchOperator(operator) || value.kind !== 'constant' || field.search === null) return 0
+  const query = parseSearch(operator, value.text, field.search.config)
+  return query === null ? 0 : placedWords(query)
 }
 
 function commasIn(text: string): number {

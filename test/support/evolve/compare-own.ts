@@ -6,6 +6,7 @@ import type { Catalog, SearchIndex } from '../../../db/catalog/catalog.ts'
 import { changeTriggerPrefix, changeTriggers } from '../../../db/changes/change-triggers.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import { referenceTriggerPrefix, referenceTriggers } from '../../../db/system/reference-triggers.ts'
+import { createSearch } from '../../../db/system/search-objects.ts'
 import { askOf, type Databases } from './compare.ts'
 import { type Ask, firstDifference, type Row } from './describe-schema.ts'
 import { words } from './random-values.ts'
@@ -45,10 +46,13 @@ function triggersDifference(
 async function searchDifference(ask: Ask, objects: readonly Row[], catalog: Catalog): Promise<string | null> {
   const wanted = [...catalog.tables.values()].flatMap(({ search }) => (search ? [search] : []))
   const isSearch = ({ name, sql }: Row) =>
-    String(name).startsWith('_atoll_search_') && String(sql).startsWith('CREATE VIRTUAL')
+    /^_atoll_(?:search|places)_/.test(String(name)) && String(sql).startsWith('CREATE VIRTUAL')
   const difference = firstDifference(
-    wanted.map(({ index }) => index),
-    objects.filter(isSearch).map(({ name }) => String(name)),
+    wanted.flatMap((search) => createSearch(search).slice(0, 2)).sort(),
+    objects
+      .filter(isSearch)
+      .map(({ sql }) => String(sql))
+      .sort(),
   )
   if (difference !== null) return `search indexes differ\n${difference}`
   for (const search of wanted) {

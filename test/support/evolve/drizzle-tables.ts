@@ -192,6 +192,7 @@ function declare(table: TableModel, built: Built): TableDeclaration | null {
   const [first] = table.columns
   const options = {
     searchable: table.searchable.map((id) => columnOf(table, id).name),
+    searchConfig: table.searchConfig,
     logValues: table.logValues,
     ...(table.computed && first
       ? { computed: { worked_out: { type: 'text' as const, sql: sql`typeof(${built[keyOf(first.id)]})` } } }

@@ -79,6 +79,7 @@ export interface TableModel {
   foreignKeys: ForeignKeyModel[]
   placement: PlacementModel
   searchable: number[]
+  searchConfig: 'english' | 'simple'
   logValues: boolean
   computed: boolean
   uniqueAcrossShards: number[]

@@ -60,6 +60,7 @@ export function emptyTable(model: Model, name: string, placement: PlacementModel
     foreignKeys: [],
     placement,
     searchable: [],
+    searchConfig: 'english',
     logValues: false,
     computed: false,
     uniqueAcrossShards: [],

@@ -249,6 +249,7 @@ export const tableSteps = (databases: number): Readonly<Record<string, Step>> =>
     const texts = table.columns.filter(({ kind, generated }) => kind === 'text' && !generated)
     if (texts.length === 0 || table.placement.kind === 'undeclared') return false
     table.searchable = chance.some(texts, 0, 2).map(({ id }) => id)
+    table.searchConfig = chance.maybe(0.5) ? 'english' : 'simple'
     // Nothing for drizzle-kit to see: it goes with another change.
     return true
   },

@@ -16,4 +16,10 @@ export const texts: readonly (string | null)[] = [
   'night over the sea, and salt',
   'zebras hunt',
   'dog and the fox',
+  'The fox and the cat over the sea, and the rat in the salt of the night',
+  'rat the cat; cat rat cat fox cat',
+  'hunting hunts; the hunt hunted dogs over the dogs',
+  'Salt over over salt, the SEA',
+  'fox cat rat fox',
+  'Crème de la crème; creme over the sea',
 ]
