@@ -114,6 +114,9 @@ function checkComments({ name, columns, declaration }: Draft, problems: string[]
   for (const key of Object.keys(declaration.options.comments ?? {})) {
     if (!keys.has(key)) problems.push(`table ${name}, comments: there is no column ${key}; take the line out`)
   }
+  for (const key of Object.keys(declaration.options.columns ?? {})) {
+    if (!keys.has(key)) problems.push(`table ${name}, columns: there is no column ${key}; take the line out`)
+  }
 }
 
 /** Who may do what with each table. */
@@ -199,7 +202,7 @@ function readColumns(
 ) {
   const columns = new Map<string, Column>()
   for (const [key, drizzleColumn] of Object.entries(getTableColumns(table))) {
-    const column = readColumn(key, drizzleColumn, primaryKey)
+    const column = readColumn(key, drizzleColumn, primaryKey, options.columns?.[key])
     if (drizzleColumn.name.toLowerCase() === 'rowid') {
       problems.push(
         `table ${name}, column ${drizzleColumn.name}: SQLite's own rowid is hidden by it; name it otherwise`,

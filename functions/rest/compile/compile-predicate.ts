@@ -1,4 +1,5 @@
 import type { ColumnType } from '../../../db/catalog/catalog.ts'
+import { over } from '../../../db/catalog/value-form.ts'
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { Operator, Value } from '../ask/request.ts'
@@ -12,10 +13,11 @@ import {
   parseArrayLiteral,
 } from '../plan/convert-operand.ts'
 import type { ComparePredicate, FieldPlan, Predicate } from '../plan/plan.ts'
-import { fieldValue, type TypedSql } from './compile-field.ts'
+import { fieldValue, printed, type TypedSql } from './compile-field.ts'
 import { compareArray, equalsScalar, type Json, JsonPredicates, orderOfScalar } from './json-predicates.ts'
 import { parseJsonOrArray } from './parse-json-operand.ts'
 import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from './patterns.ts'
+import { compareRanges, type RangeOperator, rangeSigns } from './range-predicates.ts'
 import { type SearchOperator, searchQuery } from './search-query.ts'
 import type { Parameters } from './sql.ts'
 
@@ -61,7 +63,7 @@ export class PredicateCompiler {
     const left = fieldValue(field)
     switch (operator) {
       case 'is':
-        return compileIs(left, constantOf(value))
+        return compileIs(printed(left), constantOf(value))
       case 'in': {
         const list = this.#bind(value, (text) => convertList(typed(field, left.type), text))
         if (left.type === 'json') {
@@ -72,14 +74,22 @@ export class PredicateCompiler {
       }
       case 'like':
       case 'ilike':
-        return this.#like(predicate, left)
+        return this.#like(predicate, patternSubject(left, '~~'))
       case 'match':
       case 'imatch':
-        return this.#match(predicate, left)
+        return this.#match(predicate, patternSubject(left, '~'))
       case 'cs':
       case 'cd':
       case 'ov':
-        return this.#contain(operator, left, constantOf(value))
+        return left.form?.range
+          ? this.#compareRange(operator, field, left, value)
+          : this.#contain(operator, left, constantOf(value))
+      case 'sl':
+      case 'sr':
+      case 'nxr':
+      case 'nxl':
+      case 'adj':
+        return this.#compareRange(operator, field, left, value)
       case 'fts':
       case 'plfts':
       case 'phfts':
@@ -96,18 +106,30 @@ export class PredicateCompiler {
     const as = typed(field, left.type)
     if (quantifier !== null) {
       const list = this.#bind(value, (text) => convertArray(as, text))
-      return quantified(
-        left.sql,
-        quantifier,
-        list,
-        (element) => `${left.sql} ${sign} ${comparable(element, left.type)}`,
+      return quantified(left.sql, quantifier, list, (element) =>
+        compareStored(operator, sign, left, comparable(element, left.type)),
       )
     }
     const right = comparable(
       this.#bind(value, (text) => convertOperand(as, text)),
       left.type,
     )
-    return `${left.sql} ${sign} ${field.untyped ? withAffinity(right, left.type) : right}`
+    return compareStored(operator, sign, left, field.untyped ? withAffinity(right, left.type) : right)
+  }
+
+  #compareRange(
+    operator: RangeOperator,
+    { column }: FieldPlan,
+    { sql, form, type }: TypedSql,
+    value: Value,
+  ): string {
+    if (!form?.range)
+      throw errors.undefinedFunction(
+        `operator does not exist: ${form?.name ?? type} ${rangeSigns[operator]} unknown`,
+        'sl, sr, nxr, nxl and adj compare ranges.',
+      )
+    const right = this.#bind(value, (text) => convertOperand(column, text))
+    return known(sql, compareRanges(operator, sql, right, form.range))
   }
 
   #compareJson(operator: Operator, sign: string, { sql: left }: TypedSql, value: Value): string {
@@ -135,7 +157,7 @@ export class PredicateCompiler {
     )
   }
 
-  #like({ field, operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
+  #like({ operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
     const text = left.type === 'text' ? left.sql : `CAST(${left.sql} AS TEXT)`
     const convert = operator === 'like' ? globPattern : likePattern
     const matches = (pattern: string) =>
@@ -161,8 +183,7 @@ export class PredicateCompiler {
           return `instr(${subject},${part}) > 0`
       }
     }
-    if (field.column.type === 'blob')
-      throw errors.undefinedFunction('operator does not exist: bytea ~~ unknown')
+    if (left.type === 'blob') throw errors.undefinedFunction('operator does not exist: bytea ~~ unknown')
     return matches(this.#bind(value, convert))
   }
 
@@ -202,8 +223,8 @@ export class PredicateCompiler {
   #contain(operator: 'cs' | 'cd' | 'ov', left: TypedSql, text: string): string {
     if (left.type !== 'json') {
       throw errors.undefinedFunction(
-        `operator does not exist: ${left.type} ${{ cs: '@>', cd: '<@', ov: '&&' }[operator]} unknown`,
-        'cs, cd and ov compare JSON columns.',
+        `operator does not exist: ${left.form?.name ?? left.type} ${rangeSigns[operator]} unknown`,
+        'cs, cd and ov compare JSON columns and ranges.',
       )
     }
     const { elements, json } = parseJsonOrArray(text)
@@ -249,9 +270,23 @@ function quantified(
   return known(left, quantifier === 'any' ? holds : `NOT ${holds}`)
 }
 
-/** The field's column, seen as the type that its path gives it. */
-function typed(field: FieldPlan, type: ColumnType) {
-  return field.path.length === 0 ? field.column : { ...field.column, type, values: null }
+/** The field's column, seen as the type that its path gives it, or its form. */
+function typed({ column, path }: FieldPlan, type: ColumnType) {
+  return path.length === 0 && type === column.type ? column : { ...column, type, form: null, values: null }
+}
+
+/** What patterns are compared with. */
+function patternSubject(left: TypedSql, sign: string): TypedSql {
+  if (left.form?.range)
+    throw errors.undefinedFunction(`operator does not exist: ${left.form.name} ${sign} unknown`)
+  return printed(left)
+}
+
+/** @param right SQL of a stored value, as `left` is */
+function compareStored(operator: Operator, sign: string, { sql, form }: TypedSql, right: string): string {
+  if (!form || form.order.length === 0 || !isOrder(operator)) return `${sql} ${sign} ${right}`
+  const values = (of: string) => form.order.map((text) => over(text, of)).join(',')
+  return `(${values(sql)}) ${sign} (${values(right)})`
 }
 
 function isOrder(operator: Operator): operator is 'lt' | 'lte' | 'gt' | 'gte' {

@@ -161,7 +161,7 @@ export class Planner {
       policy,
       output,
       where: request.where.map((condition) => planCondition(seen, alias, condition, embeds)),
-      order: request.order.map((term) => planOrder(seen, alias, term, embeds, this.#rights)),
+      order: request.order.flatMap((term) => planOrder(seen, alias, term, embeds, this.#rights)),
       limit: request.limit,
       offset: request.offset,
       aggregated: output.some(isAggregated),
@@ -184,6 +184,7 @@ export class Planner {
     const cast = item.cast === null ? null : castTypeOf(item.cast)
     if (isBareCount(table, item)) return { kind: 'count', name: item.alias ?? 'count', cast }
     const field = fieldPlan(table, alias, item.field)
+    if (aggregate && cast === null) checkFormAggregate(aggregate.name, field)
     if (aggregate) checkAggregate(aggregate.name, cast ?? typeOf(field))
     return {
       kind: 'column',
@@ -235,7 +236,19 @@ function isAggregated(item: OutputItem): boolean {
 /** The type of what a field gives: of a column, or of a path into its JSON. */
 function typeOf({ column, path }: FieldPlan): ColumnType {
   const last = path.at(-1)
-  return last === undefined ? column.type : last.asText ? 'text' : 'json'
+  const own = column.form?.isJson ? 'json' : column.type
+  return last === undefined ? own : last.asText ? 'text' : 'json'
+}
+
+/** Values of a form are counted, and have a least and a greatest one where they are ordered as they are stored. @throws 42883 */
+function checkFormAggregate(name: AggregateName, { column, path }: FieldPlan): void {
+  const { form } = column
+  if (form === null || path.length > 0 || name === 'count') return
+  if ((name === 'min' || name === 'max') && form.order.length === 0 && !form.isJson) return
+  throw errors.undefinedFunction(
+    `function ${name}(${form.name}) does not exist`,
+    'No function matches the given name and argument types. You might need to add explicit type casts.',
+  )
 }
 
 /** @throws 42883 for an aggregate that PostgreSQL does not have of the type: SQLite would make a number of anything */
@@ -301,12 +314,14 @@ function planOrder(
   term: OrderTerm,
   embeds: readonly Embedded[],
   rights: Rights,
-): OrderPlan {
+): readonly OrderPlan[] {
   const direction = {
     descending: term.descending,
     nulls: term.nulls ?? (term.descending ? 'first' : 'last'),
   } as const
-  if (term.embed === null) return { embed: null, field: fieldPlan(table, alias, term.field), ...direction }
+  const by = (embed: Embedded | null, field: FieldPlan) =>
+    orderedBy(field).map((part): OrderPlan => ({ embed, field: part, ...direction }))
+  if (term.embed === null) return by(null, fieldPlan(table, alias, term.field))
   const embed =
     embeds.find((item) => item.name === term.embed) ??
     embeds.find((item) => item.embed.relation.to === term.embed)
@@ -315,7 +330,15 @@ function planOrder(
   if (!isToOne(relation)) throw errors.orderToMany(table.name, term.embed)
   const renamed = resource.output.find((item) => item.kind === 'column' && item.name === term.field.name)
   if (embed.kind === 'spread' && renamed?.kind === 'column' && term.field.path.length === 0) {
-    return { embed, field: { output: renamed }, ...direction }
+    const { field, cast, aggregate } = renamed
+    if (cast === null && aggregate === null && field.column.form !== null) return by(embed, field)
+    return [{ embed, field: { output: renamed }, ...direction }]
   }
-  return { embed, field: fieldPlan(rights.seen(resource.table), resource.alias, term.field), ...direction }
+  return by(embed, fieldPlan(rights.seen(resource.table), resource.alias, term.field))
+}
+
+/** A field of a form that several values order, once for each. */
+function orderedBy(field: FieldPlan): readonly FieldPlan[] {
+  const parts = field.path.length === 0 ? (field.column.form?.order ?? []) : []
+  return parts.length < 2 ? [field] : parts.map((_, part) => ({ ...field, part }))
 }
