@@ -1,5 +1,5 @@
 import { Table as DrizzleTable, getTableColumns, getTableName, is, View } from 'drizzle-orm'
-import { getTableConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { getTableConfig, getViewConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Catalog, Column, ForeignKey, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
 import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
@@ -114,8 +114,13 @@ function checkComments({ name, columns, declaration }: Draft, problems: string[]
   for (const key of Object.keys(declaration.options.comments ?? {})) {
     if (!keys.has(key)) problems.push(`table ${name}, comments: there is no column ${key}; take the line out`)
   }
+  const own =
+    declaration.kind === 'view'
+      ? getViewConfig(declaration.view).selectedFields
+      : getTableColumns(declaration.table)
   for (const key of Object.keys(declaration.options.columns ?? {})) {
-    if (!keys.has(key)) problems.push(`table ${name}, columns: there is no column ${key}; take the line out`)
+    if (!Object.hasOwn(own, key))
+      problems.push(`table ${name}, columns: there is no column ${key}; take the line out`)
   }
 }
 

@@ -2,7 +2,7 @@
  * Bounds of ranges: read as PostgreSQL reads values of their types, and written so that equal ones are equal texts.
  * @module
  */
-import { AtollError, clip } from '../errors/atoll-error.ts'
+import { errors } from './errors.ts'
 
 /** How the bounds of one kind of range are read. */
 export interface BoundType {
@@ -16,27 +16,23 @@ export interface BoundType {
   readonly next: ((text: string) => string) | null
 }
 
-function invalid(type: string, text: string): AtollError {
-  return new AtollError(400, '22P02', `invalid input syntax for type ${type}: "${clip(text)}"`)
-}
-
 function integers(name: string, bits: number): BoundType {
   const [least, most] = [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n]
   const within = (value: bigint, text: string) => {
     if (value >= least && value <= most) return String(value)
-    throw new AtollError(400, '22003', `value "${clip(text)}" is out of range for type ${name}`)
+    throw errors.outOfRange(name, text)
   }
   return {
     name,
     read: (text) => {
       const digits = text.trim()
-      if (!/^[+-]?\d+$/.test(digits)) throw invalid(name, text)
+      if (!/^[+-]?\d+$/.test(digits)) throw errors.invalidText(name, text)
       return within(BigInt(digits.replace('+', '')), text)
     },
     compare: (a, b) => sign(BigInt(a), BigInt(b)),
     next: (text) => {
       if (BigInt(text) < most) return String(BigInt(text) + 1n)
-      throw new AtollError(400, '22003', `${name} out of range`)
+      throw errors.noNext(name)
     },
   }
 }
@@ -50,16 +46,14 @@ const numeric: BoundType = {
   read: (text) => {
     const found = /^\s*([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?\s*$/.exec(text)
     const [, minus = '', whole = '', part = '', exponent = '0'] = found ?? []
-    if (found === null || whole + part === '') throw invalid('numeric', text)
+    if (found === null || whole + part === '') throw errors.invalidText('numeric', text)
     const digits = (whole + part).replace(/^0+/, '').replace(/0+$/, '')
     if (digits === '') return '0'
     // Where the point stands, counted from the first digit that is not 0.
     const zeros = /^0*/.exec(whole + part)?.[0].length ?? 0
     const point = whole.length + Number(exponent) - zeros
     if (digits.length > maxDigits || Math.abs(point) > maxPlaces - maxDigits)
-      throw new AtollError(400, '22003', `value "${clip(text)}" is out of range for type numeric`, {
-        hint: `Bounds of numrange have ${maxDigits} digits at most.`,
-      })
+      throw errors.outOfRange('numeric', text, `Bounds of numrange have ${maxDigits} digits at most.`)
     const above = point <= 0 ? '0' : digits.slice(0, point).padEnd(point, '0')
     const below = point <= 0 ? '0'.repeat(-point) + digits : digits.slice(point)
     return `${minus === '-' ? '-' : ''}${above}${below === '' ? '' : `.${below}`}`
@@ -68,7 +62,7 @@ const numeric: BoundType = {
   next: null,
 }
 
-const ends: Readonly<Record<string, string>> = { infinity: 'infinity', '-infinity': '-infinity' }
+const isEnd = (text: string) => /^-?infinity$/.test(text)
 
 /** As texts: `-infinity` stands before all digits, `infinity` behind them. */
 const byText = (a: string, b: string) => sign(a, b)
@@ -88,8 +82,7 @@ interface Moment {
 
 function momentOf(type: string, text: string): Moment {
   const found = timeForm.exec(text.trim())
-  if (found === null)
-    throw new AtollError(400, '22007', `invalid input syntax for type ${type}: "${clip(text)}"`)
+  if (found === null) throw errors.invalidTime(type, text)
   const [year, month, day, hour, minute, second] = found.slice(1, 7).map((part) => Number(part ?? 0)) as [
     number,
     number,
@@ -103,9 +96,8 @@ function momentOf(type: string, text: string): Moment {
   date.setUTCFullYear(year, month - 1, day)
   const isDate = year >= 1 && year <= lastYear && date.getUTCMonth() === month - 1 && day > 0
   const isTime = (hour < 24 || (hour === 24 && minute + second === 0)) && minute < 60 && second <= 60
-  if (!isDate || !isTime) throw outOfRange(text)
-  if (Number(hours) > 15 || Number(minutes) > 59)
-    throw new AtollError(400, '22009', `time zone displacement out of range: "${clip(text)}"`)
+  if (!isDate || !isTime) throw errors.timeOutOfRange(text)
+  if (Number(hours) > 15 || Number(minutes) > 59) throw errors.zoneOutOfRange(text)
   const microseconds = Math.round(Number(`0.${fraction || '0'}`) * 1e6)
   const whole = date.getTime() + (hour * 3600 + minute * 60 + second) * 1000
   const size = Number(hours) * 60 + Number(minutes)
@@ -117,35 +109,31 @@ function momentOf(type: string, text: string): Moment {
   }
 }
 
-function outOfRange(text: string): AtollError {
-  return new AtollError(400, '22008', `date/time field value out of range: "${clip(text)}"`)
-}
-
 function dateText(at: number, text: string): string {
   const date = new Date(at)
   const year = date.getUTCFullYear()
-  if (!(year >= 1 && year <= lastYear)) throw outOfRange(text)
+  if (!(year >= 1 && year <= lastYear)) throw errors.timeOutOfRange(text)
   return date.toISOString().slice(0, 10)
 }
 
 const date: BoundType = {
   name: 'date',
   read: (text) => {
-    const end = ends[text.trim().toLowerCase()]
-    if (end !== undefined) return end
+    const end = text.trim().toLowerCase()
+    if (isEnd(end)) return end
     const { at } = momentOf('date', text)
     return dateText(Math.floor(at / millisecondsPerDay) * millisecondsPerDay, text)
   },
   compare: byText,
-  next: (text) => (text in ends ? text : dateText(Date.parse(text) + millisecondsPerDay, text)),
+  next: (text) => (isEnd(text) ? text : dateText(Date.parse(text) + millisecondsPerDay, text)),
 }
 
 function timestamps(name: string, zoned: boolean): BoundType {
   return {
     name,
     read: (text) => {
-      const end = ends[text.trim().toLowerCase()]
-      if (end !== undefined) return end
+      const end = text.trim().toLowerCase()
+      if (isEnd(end)) return end
       const { at, microseconds, offset } = momentOf(name, text)
       // Without a zone of its own, the type drops what a text says of one.
       const shown = zoned ? at - (offset ?? 0) * 60_000 : at
@@ -163,7 +151,7 @@ function sign<T extends bigint | number | string>(a: T, b: T): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** What PostgreSQL calls its ranges, and what they are of. */
+/** By what PostgreSQL calls the ranges of them. */
 export const boundTypes = {
   int4range: integers('integer', 32),
   int8range: integers('bigint', 64),
@@ -173,4 +161,5 @@ export const boundTypes = {
   tstzrange: timestamps('timestamp with time zone', true),
 } as const satisfies Record<string, BoundType>
 
+/** What PostgreSQL calls its ranges. */
 export type RangeKind = keyof typeof boundTypes

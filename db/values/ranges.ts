@@ -4,7 +4,7 @@
  * @module
  */
 import { customType } from 'drizzle-orm/sqlite-core'
-import { AtollError, clip } from '../errors/atoll-error.ts'
+import { errors } from './errors.ts'
 import { boundTypes, type RangeKind } from './range-bounds.ts'
 
 /** One bound; null: there is none. */
@@ -32,8 +32,7 @@ export function canonicalRange(kind: RangeKind, text: string): string {
     value === null ? { value, inclusive: false } : { value: type.read(value), inclusive }
   let [lower, upper] = literal.map(read) as [Bound, Bound]
   const order = compare(kind, lower, upper)
-  if (order > 0)
-    throw new AtollError(400, '22000', 'range lower bound must be less than or equal to range upper bound')
+  if (order > 0) throw errors.boundsReversed()
   if (order === 0 && !(lower.inclusive && upper.inclusive)) return 'empty'
   if (type.next !== null) {
     // Without a value that can be counted, a bound stays as it is.
@@ -59,8 +58,7 @@ function written({ value }: Bound): string {
 }
 
 function readLiteral(text: string): [Bound, Bound] | null {
-  const malformed = (details: string) =>
-    new AtollError(400, '22P02', `malformed range literal: "${clip(text)}"`, { details })
+  const malformed = (details: string) => errors.malformedRange(text, details)
   const literal = text.trim()
   if (/^empty/i.test(literal)) {
     if (literal.length === 'empty'.length) return null
