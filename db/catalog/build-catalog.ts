@@ -1,6 +1,7 @@
 import { Table as DrizzleTable, getTableColumns, getTableName, is, View } from 'drizzle-orm'
-import { getTableConfig, getViewConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { getTableConfig, SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Catalog, Column, ForeignKey, Placement, SearchIndex, Table, UniqueKey } from './catalog.ts'
+import { checkOptions } from './check-options.ts'
 import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
 import { local, type TableDeclaration, type TableDeclarations } from './declarations.ts'
@@ -55,7 +56,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       problems.push(`table ${draft.name} is declared twice in tables.ts; keep one line`)
     drafts.set(draft.name, draft)
     checkCache(draft, problems)
-    checkComments(draft, problems)
+    checkOptions(draft, problems)
   }
   const placements = checkPlacement(drafts, problems)
   const ids = readIds(drafts, problems)
@@ -107,21 +108,6 @@ function commented({ columns, declaration }: Draft): ReadonlyMap<string, Column>
   return new Map(
     [...columns].map(([name, column]) => [name, { ...column, comment: comments[column.key] ?? null }]),
   )
-}
-
-function checkComments({ name, columns, declaration }: Draft, problems: string[]): void {
-  const keys = new Set([...columns.values()].map(({ key }) => key))
-  for (const key of Object.keys(declaration.options.comments ?? {})) {
-    if (!keys.has(key)) problems.push(`table ${name}, comments: there is no column ${key}; take the line out`)
-  }
-  const own =
-    declaration.kind === 'view'
-      ? getViewConfig(declaration.view).selectedFields
-      : getTableColumns(declaration.table)
-  for (const key of Object.keys(declaration.options.columns ?? {})) {
-    if (!Object.hasOwn(own, key))
-      problems.push(`table ${name}, columns: there is no column ${key}; take the line out`)
-  }
 }
 
 /** Who may do what with each table. */

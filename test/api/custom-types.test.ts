@@ -3,8 +3,10 @@ import { eq, sql } from 'drizzle-orm'
 import { blob, customType, integer, sqliteTable, sqliteView, text } from 'drizzle-orm/sqlite-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { defineTables, type JsonForm, local, view } from '../../db/define.ts'
 import { defineFunction, rows as rowsOf } from '../../functions/define.ts'
+import { databaseTypes } from '../../functions/rest/answer/database-types.ts'
 import { gatewayOver, tokenFor } from '../support/clinic.ts'
 
 /** Money: cents in the database, a number of euros in Drizzle, text with two digits in JSON. */
@@ -101,25 +103,26 @@ const cheap = sqliteView('cheap_things', {
 
 const { DB } = env as unknown as { DB: D1Database }
 const all = { select: true, insert: true, update: true, delete: true } as const
-const ask = gatewayOver(
-  defineTables({
-    things: local(things, {
-      columns: {
-        key: { json: hex },
-        price: { json: money },
-        at: { json: point },
-        ok: { json: yesOrNo },
-        day: { json: { type: 'text' } },
-        version: { json: versions },
-      },
-      access: { anon: all, authenticated: { select: ({ caller, row }) => eq(row.owner, caller.sub) } },
-    }),
-    parts: local(parts, { columns: { thingKey: { json: hex } }, access: { anon: all } }),
-    cheap: view(cheap, {
-      sources: { id: ['things', 'key'], price: ['things', 'price'] },
-      access: { anon: all },
-    }),
+const tables = defineTables({
+  things: local(things, {
+    columns: {
+      key: { json: hex },
+      price: { json: money },
+      at: { json: point },
+      ok: { json: yesOrNo },
+      day: { json: { type: 'text' } },
+      version: { json: versions },
+    },
+    access: { anon: all, authenticated: { select: ({ caller, row }) => eq(row.owner, caller.sub) } },
   }),
+  parts: local(parts, { columns: { thingKey: { json: hex } }, access: { anon: all } }),
+  cheap: view(cheap, {
+    sources: { id: ['things', 'key'], price: ['things', 'price'] },
+    access: { anon: all },
+  }),
+})
+const ask = gatewayOver(
+  tables,
   {},
   {
     every_thing: defineFunction({
@@ -410,5 +413,14 @@ describe('columns with a JSON form', () => {
       huge: { type: 'integer', format: 'numeric' },
       doc: { format: 'json' },
     })
+    const types = databaseTypes(buildCatalog(tables), {}, 'public')
+    for (const line of [
+      'key: string',
+      'price: string | null',
+      'at: Json | null',
+      'ok: boolean | null',
+      'huge: number | null',
+    ])
+      expect(types).toContain(`          ${line}\n`)
   })
 })

@@ -1,5 +1,4 @@
 import type { ColumnType } from '../../../db/catalog/catalog.ts'
-import { over } from '../../../db/catalog/value-form.ts'
 import { joinBalanced } from '../../../db/sql/join-balanced.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { Operator, Value } from '../ask/request.ts'
@@ -13,6 +12,16 @@ import {
   parseArrayLiteral,
 } from '../plan/convert-operand.ts'
 import type { ComparePredicate, FieldPlan, Predicate } from '../plan/plan.ts'
+import {
+  comparable,
+  compareStored,
+  compileIs,
+  isOrder,
+  jsonComparison,
+  known,
+  quantified,
+  withAffinity,
+} from './comparisons.ts'
 import { fieldValue, printed, type TypedSql } from './compile-field.ts'
 import { compareArray, equalsScalar, type Json, JsonPredicates, orderOfScalar } from './json-predicates.ts'
 import { parseJsonOrArray } from './parse-json-operand.ts'
@@ -255,21 +264,6 @@ function negate(negated: boolean, sql: string): string {
   return negated ? `NOT (${sql})` : sql
 }
 
-/** Unknown where the value is null, as in PostgreSQL, and never unknown where it is not. */
-function known(value: string, sql: string): string {
-  return `(CASE WHEN ${value} IS NULL THEN NULL ELSE ifnull(${sql},0) END)`
-}
-
-function quantified(
-  left: string,
-  quantifier: 'any' | 'all',
-  list: string,
-  test: (element: string) => string,
-): string {
-  const holds = `EXISTS (SELECT 1 FROM json_each(${list}) AS _atoll_q WHERE ${quantifier === 'any' ? '' : 'NOT '}(${test('_atoll_q.value')}))`
-  return known(left, quantifier === 'any' ? holds : `NOT ${holds}`)
-}
-
 /** The field's column, seen as the type that its path gives it, or its form. */
 function typed({ column, path }: FieldPlan, type: ColumnType) {
   return path.length === 0 && type === column.type ? column : { ...column, type, form: null, values: null }
@@ -282,79 +276,7 @@ function patternSubject(left: TypedSql, sign: string): TypedSql {
   return printed(left)
 }
 
-/** @param right SQL of a stored value, as `left` is */
-function compareStored(operator: Operator, sign: string, { sql, form }: TypedSql, right: string): string {
-  if (!form || form.order.length === 0 || !isOrder(operator)) return `${sql} ${sign} ${right}`
-  const values = (of: string) => form.order.map((text) => over(text, of)).join(',')
-  return `(${values(sql)}) ${sign} (${values(right)})`
-}
-
-function isOrder(operator: Operator): operator is 'lt' | 'lte' | 'gt' | 'gte' {
-  return operator === 'lt' || operator === 'lte' || operator === 'gt' || operator === 'gte'
-}
-
-/** @param equal and order write what the operator needs of them, which may add parameters */
-function jsonComparison(
-  operator: Operator,
-  sign: string,
-  left: string,
-  equal: () => string,
-  order: () => string,
-): string {
-  if (isOrder(operator)) return known(left, `${order()}${sign}0`)
-  const isSame = equal()
-  if (operator === 'isdistinct') return `(${left} IS NULL OR NOT ifnull(${isSame},0))`
-  return known(left, operator === 'neq' ? `NOT ifnull(${isSame},0)` : isSame)
-}
-
-/** Bytes travel as their digits. */
-function comparable(value: string, type: ColumnType): string {
-  return type === 'blob' ? `unhex(${value})` : value
-}
-
-function withAffinity(parameter: string, type: ColumnType): string {
-  switch (type) {
-    case 'integer':
-    case 'boolean':
-      return `CAST(${parameter} AS INTEGER)`
-    case 'real':
-    case 'numeric':
-    case 'timestamp':
-    case 'timestamp_ms':
-      return `CAST(${parameter} AS NUMERIC)`
-    default:
-      return parameter
-  }
-}
-
 function constantOf(value: Value): string {
   if (value.kind === 'constant') return value.text
   throw new Error('this operator has no operand of its own')
-}
-
-function compileIs(left: TypedSql, word: string): string {
-  switch (word.toLowerCase()) {
-    case 'null':
-      return `${left.sql} IS NULL`
-    case 'not_null':
-      return `${left.sql} IS NOT NULL`
-    case 'true':
-      return `${booleanSql(left)} IS TRUE`
-    case 'false':
-      return `${booleanSql(left)} IS FALSE`
-    case 'unknown':
-      return `${left.sql} IS NULL`
-    default:
-      throw errors.unparsable(
-        'filter',
-        `is.${word}`,
-        4,
-        `unexpected "${word.slice(0, 1)}" expecting isVal: (null, not_null, true, false, unknown)`,
-      )
-  }
-}
-
-function booleanSql(left: TypedSql): string {
-  if (left.type === 'boolean' || left.type === 'integer') return left.sql
-  throw errors.undefinedFunction(`argument of IS must be type boolean, not type ${left.type}`)
 }

@@ -1,11 +1,10 @@
-import type { Catalog, ColumnType, Table } from '../../../db/catalog/catalog.ts'
+import type { Catalog, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
 import { allRows, type Rights, type RowPolicy } from '../../access/area.ts'
-import { type CastType, castTypeOf } from '../ask/casts.ts'
+import { castTypeOf } from '../ask/casts.ts'
 import { nearestName } from '../ask/nearest-name.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import type {
-  AggregateName,
   Condition,
   EmbedItem,
   FieldItem,
@@ -15,6 +14,7 @@ import type {
   RestRequest,
 } from '../ask/request.ts'
 import { errors } from '../errors.ts'
+import { checkAggregate } from './check-aggregate.ts'
 import { findRelation } from './find-relation.ts'
 import { gather, routeOf } from './place.ts'
 import {
@@ -184,8 +184,7 @@ export class Planner {
     const cast = item.cast === null ? null : castTypeOf(item.cast)
     if (isBareCount(table, item)) return { kind: 'count', name: item.alias ?? 'count', cast }
     const field = fieldPlan(table, alias, item.field)
-    if (aggregate && cast === null) checkFormAggregate(aggregate.name, field)
-    if (aggregate) checkAggregate(aggregate.name, cast ?? typeOf(field))
+    if (aggregate) checkAggregate(aggregate.name, cast, field)
     return {
       kind: 'column',
       name: item.alias ?? item.aggregate?.name ?? nameOf(item.field),
@@ -231,37 +230,6 @@ function isAggregated(item: OutputItem): boolean {
   if (item.kind === 'count') return true
   if (item.kind === 'column') return item.aggregate !== null
   return item.kind === 'spread' && item.embed.resource.aggregated
-}
-
-/** The type of what a field gives: of a column, or of a path into its JSON. */
-function typeOf({ column, path }: FieldPlan): ColumnType {
-  const last = path.at(-1)
-  const own = column.form?.isJson ? 'json' : column.type
-  return last === undefined ? own : last.asText ? 'text' : 'json'
-}
-
-/** Values of a form are counted, and have a least and a greatest one where they are ordered as they are stored. @throws 42883 */
-function checkFormAggregate(name: AggregateName, { column, path }: FieldPlan): void {
-  const { form } = column
-  if (form === null || path.length > 0 || name === 'count') return
-  if ((name === 'min' || name === 'max') && form.order.length === 0 && !form.isJson) return
-  throw errors.undefinedFunction(
-    `function ${name}(${form.name}) does not exist`,
-    'No function matches the given name and argument types. You might need to add explicit type casts.',
-  )
-}
-
-/** @throws 42883 for an aggregate that PostgreSQL does not have of the type: SQLite would make a number of anything */
-function checkAggregate(name: AggregateName, type: ColumnType | CastType): void {
-  const isOrdered = name === 'min' || name === 'max'
-  const isKnown = isOrdered
-    ? type !== 'json' && type !== 'boolean'
-    : name === 'count' || type === 'integer' || type === 'real' || type === 'numeric'
-  if (!isKnown)
-    throw errors.undefinedFunction(
-      `function ${name}(${type}) does not exist`,
-      'No function matches the given name and argument types. You might need to add explicit type casts.',
-    )
 }
 
 /** `count` without parentheses counts rows, unless the table has such a column. */
