@@ -2,10 +2,13 @@
  * The front door of `db/`: what an app's `db/app/tables.ts` imports.
  * @module
  */
+
+export type { StoredValue } from './catalog/catalog.ts'
 export { and, not, or } from './catalog/compose-conditions.ts'
 export {
   type AnyTableOptions,
   type CacheOptions,
+  type ColumnOptions,
   type ColumnSources,
   type ComputedColumn,
   type DeclaredRelation,
@@ -42,3 +45,5 @@ export {
   type ObjectContext,
   type StorageDeclarations,
 } from './catalog/storage-policy.ts'
+export type { JsonForm } from './catalog/value-form.ts'
+export { daterange, int4range, int8range, numrange, tsrange, tstzrange } from './values/ranges.ts'

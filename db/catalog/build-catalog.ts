@@ -10,6 +10,7 @@ import {
   type Table,
   type UniqueKey,
 } from './catalog.ts'
+import { checkOptions } from './check-options.ts'
 import { checkPlacement, whyNotBeside } from './check-placement.ts'
 import { checkViewGrants } from './check-view-grants.ts'
 import { local, type TableDeclaration, type TableDeclarations } from './declarations.ts'
@@ -64,7 +65,7 @@ export function buildCatalog(declarations: TableDeclarations): Catalog {
       problems.push(`table ${draft.name} is declared twice in tables.ts; keep one line`)
     drafts.set(draft.name, draft)
     checkCache(draft, problems)
-    checkComments(draft, problems)
+    checkOptions(draft, problems)
   }
   const placements = checkPlacement(drafts, problems)
   const ids = readIds(drafts, problems)
@@ -118,13 +119,6 @@ function commented({ columns, declaration }: Draft): ReadonlyMap<string, Column>
   return new Map(
     [...columns].map(([name, column]) => [name, { ...column, comment: comments[column.key] ?? null }]),
   )
-}
-
-function checkComments({ name, columns, declaration }: Draft, problems: string[]): void {
-  const keys = new Set([...columns.values()].map(({ key }) => key))
-  for (const key of Object.keys(declaration.options.comments ?? {})) {
-    if (!keys.has(key)) problems.push(`table ${name}, comments: there is no column ${key}; take the line out`)
-  }
 }
 
 /** Who may do what with each table. */
@@ -210,7 +204,7 @@ function readColumns(
 ) {
   const columns = new Map<string, Column>()
   for (const [key, drizzleColumn] of Object.entries(getTableColumns(table))) {
-    const column = readColumn(key, drizzleColumn, primaryKey)
+    const column = readColumn(key, drizzleColumn, primaryKey, options.columns?.[key])
     if (drizzleColumn.name.toLowerCase() === 'rowid') {
       problems.push(
         `table ${name}, column ${drizzleColumn.name}: SQLite's own rowid is hidden by it; name it otherwise`,

@@ -3,6 +3,7 @@
  * `build-catalog.ts`; nothing else walks Drizzle objects. All names are SQL names.
  * @module
  */
+import type { RangeKind } from '../values/range-bounds.ts'
 import type { TableRights } from './grants.ts'
 import type { UpdatableView } from './updatable-view.ts'
 
@@ -91,7 +92,10 @@ export interface Column {
   readonly key: string
   /** What the app says of it; null: nothing. */
   readonly comment: string | null
+  /** How its values are stored, and shown unless it has a form. */
   readonly type: ColumnType
+  /** How its values are shown and read, where its type does not say it. */
+  readonly form: ValueForm | null
   /** The declared SQL type, lower case. */
   readonly sqlType: string
   readonly nullable: boolean
@@ -133,6 +137,32 @@ export type ColumnType =
   | 'timestamp'
   | 'timestamp_ms'
   | 'blob'
+
+/** What SQLite keeps of a value. */
+export type StoredValue = string | number | bigint | boolean | Uint8Array
+
+/** How values of a column are shown and read where its type does not say it. */
+export interface ValueForm {
+  readonly name: string
+  /** What values are in JSON, and are described as. */
+  readonly type: ColumnType
+  readonly described: ColumnType
+  /** Whether they are compared as JSON, and not as what is stored. */
+  readonly isJson: boolean
+  /** SQL of the value in JSON, the stored value being where the mark is; null: the stored value itself. */
+  readonly print: string | null
+  /** SQL of what values are ordered by, none of it null unless the value is; empty: the stored value itself. */
+  readonly order: readonly string[]
+  /** The stored value of a text; null: as `type` is read. */
+  readonly parse: ((text: string) => StoredValue) | null
+  /** The stored value of one that Drizzle has. */
+  readonly toDriver: (value: unknown) => unknown
+  readonly range: RangeKind | null
+  /** Whether nobody knows what its SQL may do: declared by the app. */
+  readonly isDeclared: boolean
+  /** Of `parse`, so that the catalog's fingerprint changes with it. */
+  readonly source: string
+}
 
 export type ColumnDefault =
   | { readonly kind: 'value'; readonly value: string | number | boolean | null | object }

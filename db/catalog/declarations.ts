@@ -8,6 +8,7 @@ import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sq
 import { makeRoutedId, slotCount, slotOf } from '../slots/slots.ts'
 import type { ColumnType, SearchConfig } from './catalog.ts'
 import type { Access } from './policy.ts'
+import type { JsonForm } from './value-form.ts'
 
 /** A column that is worked out from others when it is asked for by name; `*` does not show it. */
 export interface ComputedColumn {
@@ -34,6 +35,12 @@ export interface DeclaredRelation {
   readonly on: Readonly<Record<string, string>>
   /** Whether there are several rows there for one here. Default true. */
   readonly many?: boolean
+}
+
+/** What an app says of a column beside its type. */
+export interface ColumnOptions {
+  /** How its values are shown and read; columns of a `customType` have none unless it is said. */
+  readonly json: JsonForm
 }
 
 export interface TableOptions<Row> {
@@ -63,6 +70,12 @@ export interface TableOptions<Row> {
   readonly access?: Access<Row>
   /** Computed columns by name. */
   readonly computed?: Readonly<Record<string, ComputedColumn>>
+  /**
+   * Columns by their keys in the Drizzle table. What a view passes on of a table is as it is there.
+   *
+   * @example columns: { price: { json: { type: 'text', print: (cents) => sql`printf('%.2f', ${cents} / 100.0)`, parse: centsOf } } }
+   */
+  readonly columns?: Readonly<Record<string, ColumnOptions>>
   /** How answers made from its rows are kept; `false`: not at all. Default: kept, and served only while nothing has changed. */
   readonly cache?: CacheOptions | false
   /**

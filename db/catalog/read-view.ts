@@ -20,10 +20,11 @@ export function readView(
       problems.push(`view ${name}, column ${key}: give it a type by declaring the view with its columns`)
       continue
     }
-    const column = readColumn(key, field, [])
+    const origin = originOf(field.table, drafts)
+    const passedOn = passedOnAs(field.name, origin, declaration, drafts)
+    const column = readColumn(key, field, [], declaration.options.columns?.[key], passedOn)
     if (typeof column === 'string') problems.push(`view ${name}, column ${field.name}: ${column}`)
     else columns.set(column.name, { ...column, default: null, nullable: true })
-    const origin = originOf(field.table, drafts)
     if (origin !== null) sources[field.name] = [origin, field.name]
   }
   Object.assign(sources, declaration.options.sources)
@@ -44,6 +45,17 @@ export function readView(
     insteadOf: declaration.options.insteadOf ?? [],
     sources,
   }
+}
+
+/** The column of a served table that a view's column is, as far as it is known. */
+function passedOnAs(
+  name: string,
+  origin: string | null,
+  { options }: Extract<TableDeclaration, { kind: 'view' }>,
+  drafts: ReadonlyMap<string, Draft>,
+): Column | null {
+  const [table, column] = options.sources?.[name] ?? [origin, name]
+  return (table === null ? undefined : drafts.get(table)?.columns.get(column)) ?? null
 }
 
 /**

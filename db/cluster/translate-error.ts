@@ -190,6 +190,8 @@ function readRule(message: string): AtollError | null {
       return errors.tooWideToShow(table, maxRowBytes)
     case 'json':
       return errors.unreadableJson(table)
+    case 'range':
+      return errors.foreignRange(table, column)
     default:
       return errors.notAcrossShards(`The primary key of a reference table ("${table}") cannot be changed.`)
   }

@@ -34,6 +34,15 @@ export const errors = {
     new AtollError(400, '22003', `A value of "${table}"."${column}" leaves no number for the rows after it`, {
       hint: 'Keys that the database can number may be 9000000000000000000 at most.',
     }),
+  foreignRange: (table: string, column: string) =>
+    new AtollError(
+      400,
+      '22P02',
+      `A range in the column "${column}" of "${table}" is not as PostgreSQL writes it`,
+      {
+        hint: 'Write it as the data API shows it, or by the column of the Drizzle schema, which does: [1,5), not [1,4].',
+      },
+    ),
   unreadableJson: (table: string) =>
     new AtollError(
       400,

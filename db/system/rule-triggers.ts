@@ -11,6 +11,7 @@
  * | reference-key | another key of a row that has copies |
  * | id | a key that would leave the database no next number |
  * | width, json | what could not be shown (`shown-triggers.ts`) |
+ * | range | a range that is written otherwise than it is compared (`shown-triggers.ts`) |
  *
  * And two that are no mistakes, but orders in which things must be done (`db/cluster/retire.ts`): a row of a reference table that rows on
  * shards may refer to is taken away only when the shards know that it will be; and none may begin to refer to it then.

@@ -7,6 +7,7 @@ import { type Column, storedColumns, type Table } from '../catalog/catalog.ts'
 import { ruleMark } from '../errors/constraint-error.ts'
 import { joinBalanced } from '../sql/join-balanced.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
+import { isCanonical } from '../values/range-sql.ts'
 import { abort, type Trigger, trigger } from './rule-trigger.ts'
 
 /**
@@ -36,7 +37,7 @@ export function shownTriggers(table: Table): Trigger[] {
   const long = `${joinBalanced(columns.map(leastBytes), '+')} > ${Math.floor((maxRowBytes - others) / mostEscaped)}`
   const tooLong = `${joinBalanced(columns.map(shownBytes), '+')} > ${maxRowBytes - others}`
   const width = abort(`${ruleMark}width/${table.name}/`, tooLong)
-  const documents = columns.filter(({ type }) => type === 'json')
+  const documents = columns.filter(({ type, form }) => type === 'json' || isJsonInBytes(form))
   const unreadable = joinBalanced(documents.map(isUnreadable), ' OR ')
   const json = abort(`${ruleMark}json/${table.name}/`, '1')
   const updates = (some: readonly Column[]) => {
@@ -49,15 +50,30 @@ export function shownTriggers(table: Table): Trigger[] {
     trigger(table, `${rule}_insert`, `AFTER INSERT ON ${on} WHEN ${when}`, [body]),
     ...(update === null ? [] : [trigger(table, `${rule}_update`, `${update} WHEN ${when}`, [body])]),
   ]
+  const ranges = columns.flatMap((column) => rangeRules(column, table))
   return [
+    ...ranges.flatMap(([column, when, body]) => both(`range_${column.name}`, updates([column]), when, body)),
     ...both('width', updates(columns), long, width),
     ...(documents.length === 0 ? [] : both('json', updates(documents), unreadable, json)),
   ]
 }
 
-/** Each level takes a byte: what is short is not deep. */
-function isUnreadable({ name }: Column): string {
+/** JSON and digits that Drizzle keeps as bytes. */
+function isJsonInBytes(form: Column['form']): boolean {
+  return form !== null && !form.isDeclared && form.type === 'json'
+}
+
+function rangeRules(column: Column, table: Table): [column: Column, when: string, body: string][] {
+  const { name, form } = column
+  if (!form?.range) return []
   const value = `new.${quoteName(name)}`
+  const when = `${value} IS NOT NULL AND ${isCanonical(value, form.range)} IS NOT 1`
+  return [[column, when, abort(`${ruleMark}range/${table.name}.${name}/`, '1')]]
+}
+
+/** Each level takes a byte: what is short is not deep. */
+function isUnreadable({ name, type }: Column): string {
+  const value = type === 'blob' ? `CAST(new.${quoteName(name)} AS TEXT)` : `new.${quoteName(name)}`
   const [open, close] = ['[', ']'].map((bracket) => quoteText(bracket.repeat(levelsAround)))
   const stands = `CASE WHEN octet_length(${value}) > ${1000 - levelsAround} THEN json_valid(${open}||${value}||${close}) ELSE json_valid(${value}) END`
   return `(${value} IS NOT NULL AND NOT (${stands}))`

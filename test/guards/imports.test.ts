@@ -76,6 +76,7 @@ const dbRooms = [
   'sql',
   'memory',
   'slots',
+  'values',
   'catalog',
   'changes',
   'system',

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import {
   type AnySQLiteColumn,
   blob,
@@ -15,7 +15,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import { buildCatalog, SchemaError } from '../../db/catalog/build-catalog.ts'
 import type { Relation, Table } from '../../db/catalog/catalog.ts'
-import { distributed, local, reference, type TableDeclarations, view } from '../../db/define.ts'
+import { distributed, int4range, local, reference, type TableDeclarations, view } from '../../db/define.ts'
 import recordStore from '../fixture-app/db/app/tables.ts'
 
 const problemsOf = (tables: TableDeclarations): readonly string[] => {
@@ -170,10 +170,22 @@ describe('a schema that cannot be served', () => {
 
   it('is refused for column types that have no JSON, naming the remedy', () => {
     const money = customType<{ data: string }>({ dataType: () => 'money' })
-    const odd = sqliteTable('odd', { id: blob('id', { mode: 'bigint' }), price: money('price') })
-    const problems = problemsOf({ odd: local(odd) })
-    expect(problems[0]).toMatch(/table odd, column id: .*use integer\(\)/)
-    expect(problems[1]).toMatch(/table odd, column price: .*instead of customType\(\)/)
+    const odd = sqliteTable('odd', { id: integer('id'), price: money('price') })
+    expect(problemsOf({ odd: local(odd) })[0]).toMatch(/table odd, column price: .*say it in tables\.ts/)
+    const print = (stored: SQL) => sql`${stored} / 100`
+    expect(
+      problemsOf({ odd: local(odd, { columns: { price: { json: { type: 'real', print } } } }) })[0],
+    ).toMatch(/table odd, column price: .*give its form `parse`/)
+    const json = { type: 'text' } as const
+    const misplaced = { price: { json }, id: { json }, nope: { json } }
+    const problems = problemsOf({ odd: local(odd, { columns: misplaced }) })
+    expect(problems[0]).toMatch(/table odd, column id: its JSON form is that of its type/)
+    expect(problems[1]).toMatch(/table odd, columns: there is no column nope/)
+  })
+
+  it('is refused for a default that no range is written as', () => {
+    const odd = sqliteTable('odd', { id: integer('id'), seats: int4range('seats').default('[1,4]') })
+    expect(problemsOf({ odd: local(odd) })[0]).toMatch(/column seats: its default \[1,4\] is written \[1,5\)/)
   })
 
   it('is refused when a table is declared twice', () => {

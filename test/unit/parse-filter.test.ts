@@ -27,8 +27,12 @@ describe('parseFilter', () => {
     expect(() => parseFilter(id, text, null)).toThrow(/failed to parse filter/)
   })
 
-  it('says that range operators have no type to work on', () => {
-    expect(() => parseFilter(id, 'sl.[1,2]', null)).toThrow('Feature not implemented')
+  it('reads ranges of operators that compare them within logic', () => {
+    const ranges = parseLogic('and', false, '(id.sl.[1,2),id.not.ov."[3,4]",id.cs.("a,b",c])')
+    expect(ranges.terms.map((term) => 'value' in term && term.value)).toEqual(
+      ['[1,2)', '[3,4]', '("a,b",c]'].map((text) => ({ kind: 'constant', text })),
+    )
+    expect(() => parseLogic('and', false, '(id.eq.[1,2))')).toThrow(/failed to parse logic tree/)
   })
 })
 

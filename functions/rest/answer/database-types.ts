@@ -185,7 +185,9 @@ function jsonType(schema: JsonSchema): string {
 }
 
 function typeOf(column: Column): string {
-  const type = column.values ? column.values.map(quote).join(' | ') : types[column.type]
+  const type = column.values
+    ? column.values.map(quote).join(' | ')
+    : types[column.form?.described ?? column.type]
   return column.nullable ? `${type} | null` : type
 }
 

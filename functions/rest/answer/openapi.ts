@@ -29,6 +29,11 @@ const types: Readonly<Record<ColumnType, Schema>> = {
   blob: { type: 'string', format: 'bytea' },
 }
 
+/** What a column's values are in JSON; those of a form go by its name. */
+function schemaOf({ type, form }: Column): Schema {
+  return form === null ? types[type] : { ...types[form.described], format: form.name }
+}
+
 /** Describes what the caller may do in a schema, and nothing else: no table, column, operation or function that they have not. */
 export function describeApi(
   catalog: Catalog,
@@ -199,7 +204,7 @@ const reserved = new Set(['select', 'order', 'limit', 'offset'])
 function filters(table: Table): Schema[] {
   const columns = [...table.columns.values()].filter(({ name }) => !reserved.has(name))
   return columns.map((column) =>
-    query(column.name, `A filter such as eq.… on ${column.name} (${types[column.type].format})`),
+    query(column.name, `A filter such as eq.… on ${column.name} (${schemaOf(column).format})`),
   )
 }
 
@@ -254,10 +259,12 @@ function property(table: Table, column: Column, { tables }: Catalog): Schema {
   const said = [...(column.comment === null ? [] : [column.comment]), ...note]
   const isWritten = !column.generated && (table.updatable?.columns.has(column.name) ?? true)
   return {
-    ...types[column.type],
+    ...schemaOf(column),
     ...(said.length === 0 ? {} : { description: said.join('\n\n') }),
     ...(isWritten ? {} : { readOnly: true }),
-    ...(column.default?.kind === 'value' ? { default: column.default.value } : {}),
+    ...(column.default?.kind === 'value' && !column.form?.isDeclared
+      ? { default: column.default.value }
+      : {}),
     ...(column.values ? { enum: column.values } : {}),
     ...(column.maxLength === null ? {} : { maxLength: column.maxLength }),
   }

@@ -8,7 +8,7 @@ const operatorPattern =
 
 const quantifiable = new Set(['eq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike', 'match', 'imatch'])
 const fullText = new Set(['fts', 'plfts', 'phfts', 'wfts'])
-const rangeOperators = new Set(['sl', 'sr', 'nxr', 'nxl', 'adj'])
+const rangeOperators: ReadonlySet<Operator> = new Set(['sl', 'sr', 'nxr', 'nxl', 'adj', 'ov', 'cs', 'cd'])
 
 type ParsedOperator = Pick<FilterCondition, 'negated' | 'operator' | 'quantifier' | 'language'>
 
@@ -36,9 +36,6 @@ function parseOperator(scanner: Scanner): ParsedOperator {
   if (!found || misplaced) {
     scanner.back(start)
     scanner.fail('"not" or operator (eq, gt, ...)')
-  }
-  if (rangeOperators.has(operator)) {
-    throw errors.notImplemented(`The operator ${operator} compares ranges, a type that SQLite does not have.`)
   }
   return {
     negated: not !== undefined,
@@ -95,6 +92,10 @@ function logicValue(scanner: Scanner, { operator }: ParsedOperator): string {
   if (quoted) return unescaped(quoted[0].slice(1, -1))
   const array = scanner.match(/\{[^{}]*\}(?=\s*[,)]|$)/y)
   if (array) return array[0]
+  const range = rangeOperators.has(operator)
+    ? scanner.match(/[[(](?:[^",()[\]]|"[^"]*")*,(?:[^",()[\]]|"[^"]*")*[\])](?=\s*[,)])/y)
+    : null
+  if (range) return range[0]
   return (scanner.match(/[^,)]*/y)?.[0] ?? '').trimEnd()
 }
 

@@ -36,7 +36,7 @@ const wholeNames = /(?:^|\.)(?:select|order|columns|on_conflict|and|or)$/
 const numberNames = /(?:^|\.)(?:limit|offset)$/
 /** Operators whose statement is the same whatever they compare with, unless that is an array or object. */
 const operandPrefix =
-  /^(?:not\.)?(?:(?:eq|neq|gt|gte|lt|lte|isdistinct)\.(?![[{])|in\.|(?:eq|gt|gte|lt|lte)\((?:any|all)\)\.|(?:plfts|phfts|wfts|fts)(?:\([a-z_]+\))?\.|i?like\.(?=[^[?\\\x80-\uffff]{0,40}$))/i
+  /^(?:not\.)?(?:(?:eq|neq|gt|gte|lt|lte|isdistinct)\.(?![[{])|in\.|(?:eq|gt|gte|lt|lte)\((?:any|all)\)\.|(?:sl|sr|nxr|nxl|adj)\.|(?:plfts|phfts|wfts|fts)(?:\([a-z_]+\))?\.|i?like\.(?=[^[?\\\x80-\uffff]{0,40}$))/i
 
 const searchPrefix = /(fts|plfts|phfts|wfts)(?:\([a-z_]+\))?\.$/i
 

@@ -2,7 +2,8 @@
  * A field as SQL: to compare with, to order by, and to show as JSON.
  * @module
  */
-import { type ColumnType, isNumeric } from '../../../db/catalog/catalog.ts'
+import { type Column, type ColumnType, isNumeric, type ValueForm } from '../../../db/catalog/catalog.ts'
+import { over } from '../../../db/catalog/value-form.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { CastType } from '../ask/casts.ts'
 import type { FieldPlan } from '../plan/plan.ts'
@@ -16,6 +17,15 @@ export interface TypedSql {
   readonly type: ColumnType
   /** Of a time, where it is shown otherwise than in UTC. */
   readonly zone?: Zone | undefined
+  /** Of a stored value that is shown otherwise than its type says. */
+  readonly form?: ValueForm | null
+}
+
+/** A value as it is shown. */
+export function printed(value: TypedSql): TypedSql {
+  const { sql, form } = value
+  if (!form) return value
+  return { sql: form.print === null ? sql : over(form.print, sql), type: form.type }
 }
 
 function columnSql(field: FieldPlan): string {
@@ -25,11 +35,19 @@ function columnSql(field: FieldPlan): string {
   return `${field.alias}.${quoteName(field.column.name)}`
 }
 
+/** A column of JSON is JSON, however it is stored. */
+function columnValue({ column, ...field }: FieldPlan): TypedSql {
+  const { type, zone, form } = column
+  const value: TypedSql = { sql: columnSql({ column, ...field }), type, zone, form }
+  return form?.isJson ? printed(value) : value
+}
+
 /** The field's value: of a JSON path, JSON text (`->`) or plain text (`->>`). */
 export function fieldValue(field: FieldPlan): TypedSql {
-  const column = columnSql(field)
+  const value = columnValue(field)
+  const column = value.sql
   const last = field.path.at(-1)
-  if (last === undefined) return { sql: column, type: field.column.type, zone: field.column.zone }
+  if (last === undefined) return value
   const path = jsonPath(field.path)
   if (!last.asText) return { sql: `(${column}->${path})`, type: 'json' }
   // `->>` gives SQLite's own values; PostgreSQL's gives text, for true and false as well.
@@ -43,8 +61,11 @@ export function fieldValue(field: FieldPlan): TypedSql {
 
 /** The field as something SQLite can order: JSON by the values inside it. */
 export function orderValue(field: FieldPlan): string {
-  const column = columnSql(field)
-  if (field.path.length === 0) return column
+  const column = columnValue(field).sql
+  if (field.path.length === 0) {
+    const order = field.column.form?.order[field.part ?? 0]
+    return order === undefined ? column : over(order, columnSql(field))
+  }
   return field.path.at(-1)?.asText ? fieldValue(field).sql : `(${column}->>${jsonPath(field.path)})`
 }
 
@@ -56,7 +77,8 @@ const hasSixteen = (sql: string) =>
   `typeof(${sql}) = 'real' AND abs(${sql}) < 1e308 AND ${sql} <> round(${sql}) AND CAST(${sixteen(sql)} AS REAL) = ${sql}`
 
 /** JSON of a value, for use inside `json_object` and `json_group_array`. */
-export function toJson({ sql, type, zone }: TypedSql): string {
+export function toJson(value: TypedSql): string {
+  const { sql, type, zone } = printed(value)
   if (zone !== undefined && type === 'timestamp') return markedTime('s', sql)
   if (zone !== undefined && type === 'timestamp_ms') return markedTime('m', `${sql}/1000.0`)
   switch (type) {
@@ -79,7 +101,8 @@ export function toJson({ sql, type, zone }: TypedSql): string {
 }
 
 /** Text of a value, for CSV and casts to text. */
-export function toText({ sql, type, zone }: TypedSql): string {
+export function toText(value: TypedSql): string {
+  const { sql, type, zone } = printed(value)
   switch (type) {
     case 'boolean':
       return `(CASE WHEN ${sql} IS NULL THEN NULL WHEN ${sql} THEN 'true' ELSE 'false' END)`
@@ -96,13 +119,19 @@ export function toText({ sql, type, zone }: TypedSql): string {
   }
 }
 
+/** Text of a column that a key has: as filters name it where its type has a form, else as it is stored. */
+export function keyText({ type, form }: Pick<Column, 'type' | 'form'>, sql: string): string {
+  return form === null ? `CAST(${sql} AS TEXT)` : toText({ sql, type, form })
+}
+
 const numberLike = (sql: string) => `json_valid(${sql}) AND json_type(${sql}) IN ('integer','real')`
 
 /**
  * A value as another type. Text that is no number, boolean or JSON makes the statement fail, as in PostgreSQL;
  * SQLite would make it 0. (`json()` of it is what fails; D1 has no other function that raises an error.)
  */
-export function castTo(value: TypedSql, cast: CastType): TypedSql {
+export function castTo(stored: TypedSql, cast: CastType): TypedSql {
+  const value = printed(stored)
   const text = toText(value)
   const isNumber = isNumeric(value.type)
   switch (cast) {

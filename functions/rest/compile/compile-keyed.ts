@@ -3,9 +3,11 @@
  * first answer is made of these notes as well as every later one, so that they are the same.
  * @module
  */
+import type { Column } from '../../../db/catalog/catalog.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { Bindings } from '../plan/bindings.ts'
 import type { WritePlan } from '../plan/plan.ts'
+import { keyText } from './compile-field.ts'
 import { policyTerms } from './compile-policy.ts'
 import { chosenRows, dropTriggers, noteResult, plainStatement, triggersFor } from './compile-rollback.ts'
 import type { CompiledWrite } from './compile-write.ts'
@@ -52,7 +54,8 @@ function noteOfRows(plan: WritePlan, bindings: Bindings): readonly Statement[] |
   return triggersFor(plan, bindings, (row) => {
     const seen = policyTerms(keyShown, row, quoteName(root.table.name), new LiteralList(bindings))
     const key = root.table.primaryKey.map(
-      (name) => `CASE WHEN ${allOf(seen)} THEN CAST(${row}.${quoteName(name)} AS TEXT) END`,
+      (name) =>
+        `CASE WHEN ${allOf(seen)} THEN ${keyText(root.table.columns.get(name) as Column, `${row}.${quoteName(name)}`)} END`,
     )
     return `'key', json_array(${key.join(', ')}), NULL`
   })

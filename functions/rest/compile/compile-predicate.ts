@@ -13,10 +13,21 @@ import {
   parseArrayLiteral,
 } from '../plan/convert-operand.ts'
 import type { ComparePredicate, FieldPlan, Predicate } from '../plan/plan.ts'
-import { fieldValue, type TypedSql } from './compile-field.ts'
+import {
+  comparable,
+  compareStored,
+  compileIs,
+  isOrder,
+  jsonComparison,
+  known,
+  quantified,
+  withAffinity,
+} from './comparisons.ts'
+import { fieldValue, printed, type TypedSql } from './compile-field.ts'
 import { compareArray, equalsScalar, type Json, JsonPredicates, orderOfScalar } from './json-predicates.ts'
 import { parseJsonOrArray } from './parse-json-operand.ts'
 import { globPattern, likePattern, longPattern, lowerAscii, regexPatterns } from './patterns.ts'
+import { compareRanges, type RangeOperator, rangeSigns } from './range-predicates.ts'
 import { PlaceSearch } from './search-places.ts'
 import { searchQuery } from './search-query.ts'
 import type { Parameters } from './sql.ts'
@@ -63,7 +74,7 @@ export class PredicateCompiler {
     const left = fieldValue(field)
     switch (operator) {
       case 'is':
-        return compileIs(left, constantOf(value))
+        return compileIs(printed(left), constantOf(value))
       case 'in': {
         const list = this.#bind(value, (text) => convertList(typed(field, left.type), text))
         if (left.type === 'json') {
@@ -74,14 +85,22 @@ export class PredicateCompiler {
       }
       case 'like':
       case 'ilike':
-        return this.#like(predicate, left)
+        return this.#like(predicate, patternSubject(left, '~~'))
       case 'match':
       case 'imatch':
-        return this.#match(predicate, left)
+        return this.#match(predicate, patternSubject(left, '~'))
       case 'cs':
       case 'cd':
       case 'ov':
-        return this.#contain(operator, left, constantOf(value))
+        return left.form?.range
+          ? this.#compareRange(operator, field, left, value)
+          : this.#contain(operator, left, constantOf(value))
+      case 'sl':
+      case 'sr':
+      case 'nxr':
+      case 'nxl':
+      case 'adj':
+        return this.#compareRange(operator, field, left, value)
       case 'fts':
       case 'plfts':
       case 'phfts':
@@ -98,18 +117,30 @@ export class PredicateCompiler {
     const as = typed(field, left.type)
     if (quantifier !== null) {
       const list = this.#bind(value, (text) => convertArray(as, text))
-      return quantified(
-        left.sql,
-        quantifier,
-        list,
-        (element) => `${left.sql} ${sign} ${comparable(element, left.type)}`,
+      return quantified(left.sql, quantifier, list, (element) =>
+        compareStored(operator, sign, left, comparable(element, left.type)),
       )
     }
     const right = comparable(
       this.#bind(value, (text) => convertOperand(as, text)),
       left.type,
     )
-    return `${left.sql} ${sign} ${field.untyped ? withAffinity(right, left.type) : right}`
+    return compareStored(operator, sign, left, field.untyped ? withAffinity(right, left.type) : right)
+  }
+
+  #compareRange(
+    operator: RangeOperator,
+    { column }: FieldPlan,
+    { sql, form, type }: TypedSql,
+    value: Value,
+  ): string {
+    if (!form?.range)
+      throw errors.undefinedFunction(
+        `operator does not exist: ${form?.name ?? type} ${rangeSigns[operator]} unknown`,
+        'sl, sr, nxr, nxl and adj compare ranges.',
+      )
+    const right = this.#bind(value, (text) => convertOperand(column, text))
+    return known(sql, compareRanges(operator, sql, right, form.range))
   }
 
   #compareJson(operator: Operator, sign: string, { sql: left }: TypedSql, value: Value): string {
@@ -137,7 +168,7 @@ export class PredicateCompiler {
     )
   }
 
-  #like({ field, operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
+  #like({ operator, quantifier, value }: ComparePredicate, left: TypedSql): string {
     const text = left.type === 'text' ? left.sql : `CAST(${left.sql} AS TEXT)`
     const convert = operator === 'like' ? globPattern : likePattern
     const matches = (pattern: string) =>
@@ -163,8 +194,7 @@ export class PredicateCompiler {
           return `instr(${subject},${part}) > 0`
       }
     }
-    if (field.column.type === 'blob')
-      throw errors.undefinedFunction('operator does not exist: bytea ~~ unknown')
+    if (left.type === 'blob') throw errors.undefinedFunction('operator does not exist: bytea ~~ unknown')
     return matches(this.#bind(value, convert))
   }
 
@@ -213,8 +243,8 @@ export class PredicateCompiler {
   #contain(operator: 'cs' | 'cd' | 'ov', left: TypedSql, text: string): string {
     if (left.type !== 'json') {
       throw errors.undefinedFunction(
-        `operator does not exist: ${left.type} ${{ cs: '@>', cd: '<@', ov: '&&' }[operator]} unknown`,
-        'cs, cd and ov compare JSON columns.',
+        `operator does not exist: ${left.form?.name ?? left.type} ${rangeSigns[operator]} unknown`,
+        'cs, cd and ov compare JSON columns and ranges.',
       )
     }
     const { elements, json } = parseJsonOrArray(text)
@@ -245,92 +275,19 @@ function negate(negated: boolean, sql: string): string {
   return negated ? `NOT (${sql})` : sql
 }
 
-/** Unknown where the value is null, as in PostgreSQL, and never unknown where it is not. */
-function known(value: string, sql: string): string {
-  return `(CASE WHEN ${value} IS NULL THEN NULL ELSE ifnull(${sql},0) END)`
+/** The field's column, seen as the type that its path gives it, or its form. */
+function typed({ column, path }: FieldPlan, type: ColumnType) {
+  return path.length === 0 && type === column.type ? column : { ...column, type, form: null, values: null }
 }
 
-function quantified(
-  left: string,
-  quantifier: 'any' | 'all',
-  list: string,
-  test: (element: string) => string,
-): string {
-  const holds = `EXISTS (SELECT 1 FROM json_each(${list}) AS _atoll_q WHERE ${quantifier === 'any' ? '' : 'NOT '}(${test('_atoll_q.value')}))`
-  return known(left, quantifier === 'any' ? holds : `NOT ${holds}`)
-}
-
-/** The field's column, seen as the type that its path gives it. */
-function typed(field: FieldPlan, type: ColumnType) {
-  return field.path.length === 0 ? field.column : { ...field.column, type, values: null }
-}
-
-function isOrder(operator: Operator): operator is 'lt' | 'lte' | 'gt' | 'gte' {
-  return operator === 'lt' || operator === 'lte' || operator === 'gt' || operator === 'gte'
-}
-
-/** @param equal and order write what the operator needs of them, which may add parameters */
-function jsonComparison(
-  operator: Operator,
-  sign: string,
-  left: string,
-  equal: () => string,
-  order: () => string,
-): string {
-  if (isOrder(operator)) return known(left, `${order()}${sign}0`)
-  const isSame = equal()
-  if (operator === 'isdistinct') return `(${left} IS NULL OR NOT ifnull(${isSame},0))`
-  return known(left, operator === 'neq' ? `NOT ifnull(${isSame},0)` : isSame)
-}
-
-/** Bytes travel as their digits. */
-function comparable(value: string, type: ColumnType): string {
-  return type === 'blob' ? `unhex(${value})` : value
-}
-
-function withAffinity(parameter: string, type: ColumnType): string {
-  switch (type) {
-    case 'integer':
-    case 'boolean':
-      return `CAST(${parameter} AS INTEGER)`
-    case 'real':
-    case 'numeric':
-    case 'timestamp':
-    case 'timestamp_ms':
-      return `CAST(${parameter} AS NUMERIC)`
-    default:
-      return parameter
-  }
+/** What patterns are compared with. */
+function patternSubject(left: TypedSql, sign: string): TypedSql {
+  if (left.form?.range)
+    throw errors.undefinedFunction(`operator does not exist: ${left.form.name} ${sign} unknown`)
+  return printed(left)
 }
 
 function constantOf(value: Value): string {
   if (value.kind === 'constant') return value.text
   throw new Error('this operator has no operand of its own')
-}
-
-function compileIs(left: TypedSql, word: string): string {
-  switch (word.toLowerCase()) {
-    case 'null':
-      return `${left.sql} IS NULL`
-    case 'not_null':
-      return `${left.sql} IS NOT NULL`
-    case 'true':
-      return `${booleanSql(left)} IS TRUE`
-    case 'false':
-      return `${booleanSql(left)} IS FALSE`
-    case 'unknown':
-      return `${left.sql} IS NULL`
-    default:
-      throw errors.unparsable(
-        'filter',
-        `is.${word}`,
-        4,
-        `unexpected "${word.slice(0, 1)}" expecting isVal: (null, not_null, true, false, unknown)`,
-      )
-  }
-}
-
-function booleanSql(left: TypedSql): string {
-  if (left.type === 'boolean' || left.type === 'integer') return left.sql
-  throw errors.undefinedFunction(`argument of IS must be type boolean, not type ${left.type}`)
 }

@@ -78,7 +78,8 @@ function compileGather(gather: GatherPlan, { media }: ReadPlan): CompiledGather 
   }
   const values = storedColumns(gather.table).map(({ name, type }) => {
     const column = `${gather.alias}.${quoteName(name)}`
-    return type === 'blob' ? `hex(${column})` : column
+    // Of null, hex() makes no bytes.
+    return type === 'blob' ? `iif(${column} IS NULL,NULL,hex(${column}))` : column
   })
   // Lists that nobody ordered come in the order of the key, wherever their rows lay.
   const key = gather.table.primaryKey.map((name) => `${gather.alias}.${quoteName(name)}`)

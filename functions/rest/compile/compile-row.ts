@@ -43,6 +43,7 @@ export function columnValue(item: ColumnOutput): TypedSql {
     sql: `${name}(${value.sql})`,
     type: aggregateType(name, value),
     zone: value.zone,
+    form: name === 'min' || name === 'max' ? (value.form ?? null) : null,
   }
   return cast ? castTo(result, cast) : result
 }

@@ -113,7 +113,7 @@ function partColumns(entry: Entry, i: number, { media }: ReadPlan): [name: strin
   const { aggregate: name, inner } = entry.partial ?? { aggregate: 'count', inner: null }
   if (inner === null || name === 'count') return [[`n${i}`, `count(${inner === null ? '*' : inner.sql})`]]
   const part = `${name === 'avg' ? 'sum' : name}(${inner.sql})`
-  const shown = { name: entry.name, aggregate: true, value: { sql: part, type: inner.type } }
+  const shown = { name: entry.name, aggregate: true, value: { ...inner, sql: part } }
   return [
     [
       `p${i}`,
@@ -130,6 +130,8 @@ function partColumns(entry: Entry, i: number, { media }: ReadPlan): [name: strin
 function groupColumn(entry: Entry): GroupColumn {
   if (!entry.aggregate) return { kind: 'key', name: entry.name }
   const { aggregate, cast } = entry.partial ?? { aggregate: 'count' as const, cast: null }
+  if (cast !== null && entry.partial?.inner.form && aggregate !== 'count')
+    throw errors.notAcrossShards('An aggregate of a custom type cannot be cast when several shards answer.')
   if (cast !== null && cast !== 'text' && cast !== 'integer' && cast !== 'real') {
     throw errors.notAcrossShards(`An aggregate cannot be cast to ${cast} when several shards answer.`)
   }

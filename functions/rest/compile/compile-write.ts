@@ -1,11 +1,13 @@
+import type { Column } from '../../../db/catalog/catalog.ts'
 import { denialPrefix } from '../../../db/errors/constraint-error.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import { namesOneRow } from '../plan/place.ts'
 import type { ReferencePlan, WritePlan } from '../plan/plan.ts'
+import { keyText } from './compile-field.ts'
 import { deniedProposals, passOrFail, policyTerms, writtenChecks } from './compile-policy.ts'
 import { columnNames, ResourceCompiler } from './compile-resource.ts'
 import { allOf, type ParameterList, type Parameters, type Statement, writeStatement } from './sql.ts'
-import { storedOrDefault, touchedValue, updatedValue } from './stored-value.ts'
+import { storedOrDefault, storedValue, touchedValue, updatedValue } from './stored-value.ts'
 
 /** What a write needs of the database, in one batch and so in one transaction. */
 export interface CompiledWrite {
@@ -185,7 +187,7 @@ export function existsAlready({ conflict, columns }: WritePlan, parameters: Para
   const positions = key.map((column) => columns.indexOf(column))
   if (positions.includes(-1)) return null
   const names = key.map((column) => quoteName(column.name)).join(', ')
-  const values = positions.map((position) => `value->>${position}`).join(', ')
+  const values = key.map((column, i) => storedValue(column, 'value', positions[i] as number)).join(', ')
   return `(${names}) IN (SELECT ${values} FROM json_each(${parameters.add({ kind: 'rows' })}))`
 }
 
@@ -195,9 +197,10 @@ function keyColumns(plan: WritePlan, parameters: Parameters): string {
   const { table, alias } = plan.root
   const seen = policyTerms(plan.keyShown, alias, quoteName(table.name), parameters)
   return table.primaryKey
-    .map(
-      (name, i) => `, CASE WHEN ${allOf(seen)} THEN CAST(${alias}.${quoteName(name)} AS TEXT) END AS l${i}`,
-    )
+    .map((name, i) => {
+      const text = keyText(table.columns.get(name) as Column, `${alias}.${quoteName(name)}`)
+      return `, CASE WHEN ${allOf(seen)} THEN ${text} END AS l${i}`
+    })
     .join('')
 }
 

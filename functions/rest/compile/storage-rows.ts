@@ -7,7 +7,7 @@ import { canonicalText } from '../plan/place.ts'
 import type { WritePlan } from '../plan/plan.ts'
 import { type ZonedColumn, zoneOf } from '../plan/zones.ts'
 import { maxParameterBytes } from './sql.ts'
-import { defaultMark, storageDefault, storageValue } from './storage-value.ts'
+import { defaultMark, driverDefault, storageDefault, storageValue } from './storage-value.ts'
 
 /** A row to store: JSON of its values, in the order of the plan's columns and then the filled ones. */
 export interface StoredRow {
@@ -141,7 +141,7 @@ function touchOf(column: Column): string {
 function defaultOf(column: Column): string {
   switch (column.default?.kind) {
     case 'value':
-      return storageDefault(column, column.default.value)
+      return driverDefault(column, column.default.value)
     case 'function':
       return storageDefault(column, column.default.make())
     case 'sql':

@@ -20,9 +20,10 @@ export const defaultMark = '{}'
 export function storageValue(column: ZonedColumn, value: unknown, textual = false): string {
   if (value === null || value === undefined) return 'null'
   // CSV and forms have no other way to leave a number, date or JSON value out.
-  if (textual && value === '' && column.type !== 'text') return 'null'
+  const shown = column.form?.type ?? column.type
+  if (textual && value === '' && shown !== 'text') return 'null'
   if (column.type === 'json') return JSON.stringify(shownText(jsonText(value, textual)))
-  const text = textOf(value)
+  const text = column.form?.isJson ? shownText(jsonText(value, textual)) : textOf(value)
   if (column.type === 'text' && column.maxLength !== null && [...text].length > column.maxLength) {
     throw errors.tooLong(column.maxLength)
   }
@@ -36,8 +37,15 @@ export function storageValue(column: ZonedColumn, value: unknown, textual = fals
   return isNumber ? jsonNumber(converted as string) : JSON.stringify(converted)
 }
 
-/** What a value is when it is a column's own default, made in JavaScript. */
+/** What a value is that Drizzle has of a column: made by its default, or in a row that a function answers with. */
 export function storageDefault(column: Column, value: unknown): string {
+  if (column.form === null || value === null || value === undefined) return driverDefault(column, value)
+  return driverDefault(column, column.form.toDriver(value))
+}
+
+/** What a value is as the database knows it. */
+export function driverDefault({ form: _, ...type }: Column, value: unknown): string {
+  const column = { ...type, form: null }
   if (value instanceof Date) return storageValue(column, value.toISOString())
   if (value instanceof Uint8Array) {
     return storageValue(column, `\\x${[...value].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`)

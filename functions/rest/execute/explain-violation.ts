@@ -3,17 +3,19 @@
  * foreign keys, so those are looked for, one by one, after the failure.
  * @module
  */
-import type { Relation, Table } from '../../../db/catalog/catalog.ts'
+import type { Column, Relation, Table } from '../../../db/catalog/catalog.ts'
 import { violatedKey } from '../../../db/catalog/unique-name.ts'
 import type { AtollError } from '../../../db/errors/atoll-error.ts'
 import { type ConstraintError, PolicyViolation } from '../../../db/errors/constraint-error.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { Row } from '../../../db/sql/statement.ts'
 import { allRows, type RowPolicy } from '../../access/area.ts'
+import { keyText } from '../compile/compile-field.ts'
 import { deniedProposals, policyTerms } from '../compile/compile-policy.ts'
 import { ResourceCompiler } from '../compile/compile-resource.ts'
 import { fromChosen } from '../compile/compile-write.ts'
 import { allOf, type ParameterList, type Statement, writeStatement } from '../compile/sql.ts'
+import { storedValue } from '../compile/stored-value.ts'
 import { errors } from '../errors.ts'
 import type { ReferencePlan } from '../plan/plan.ts'
 import type { BoundWrite as Bound } from './bound-write.ts'
@@ -171,12 +173,14 @@ function missingParent({ plan }: BoundWrite, relation: ReferencePlan): Statement
   const positions = relation.on.map(([here]) => plan.columns.findIndex((column) => column.name === here))
   if (positions.includes(-1)) return null
   return writeStatement((parameters: ParameterList) => {
-    const value = (position: number) => `value->>${position}`
+    const columnAt = (position: number) => plan.columns[position] as Column
+    const value = (position: number) => storedValue(columnAt(position), 'value', position)
+    const text = (position: number) => keyText(columnAt(position), value(position))
     const matches = relation.on.map(
       ([, there], i) => `_atoll_p.${quoteName(there)} = ${value(positions[i] as number)}`,
     )
     const present = positions.map((position) => `${value(position)} IS NOT NULL`)
-    const shown = positions.map((position) => `CAST(${value(position)} AS TEXT)`).join(`||', '||`)
+    const shown = positions.map(text).join(`||', '||`)
     const rows = parameters.add({ kind: 'rows' })
     const parent = quoteName(relation.parent)
     const known = [...matches, ...policyTerms(relation.policy, '_atoll_p', parent, parameters)]
@@ -194,7 +198,7 @@ function presentChild({ plan }: BoundWrite, relation: Relation, policy: RowPolic
       ([here, there]) => `_atoll_c.${quoteName(there)} = ${root.alias}.${quoteName(here)}`,
     )
     const shown = relation.on
-      .map(([here]) => `CAST(${root.alias}.${quoteName(here)} AS TEXT)`)
+      .map(([here]) => keyText(root.table.columns.get(here) as Column, `${root.alias}.${quoteName(here)}`))
       .join(`||', '||`)
     return `SELECT ${shown} AS v FROM ${root.alias}${chosen === '' ? ' WHERE 1' : chosen} AND EXISTS (SELECT 1 FROM ${child} AS _atoll_c WHERE ${allOf([...matches, ...policyTerms(policy, '_atoll_c', child, parameters)])}) LIMIT 1`
   })

@@ -81,11 +81,11 @@ function collect(
 ): boolean {
   const { table } = resource
   if (table.kind === 'view' || table.cache === null) return false
-  const isVolatile = [...table.columns.values()].some(
-    ({ expression }) => expression !== null && /\bselect\b/i.test(expression),
-  )
-  if (isVolatile || [...table.columns.values()].some(({ expression }) => volatile.test(expression ?? '')))
-    return false
+  const expressions = [...table.columns.values()].flatMap(({ expression, form }) => [
+    ...(expression === null ? [] : [expression]),
+    ...(form?.isDeclared ? [form.print ?? '', ...form.order] : []),
+  ])
+  if (expressions.some((text) => /\bselect\b/i.test(text) || volatile.test(text))) return false
   tables.add(table)
   if (!collectPolicy(resource.policy, tables, catalog)) return false
   return embedsOf(resource.output).every(({ embed }) => {

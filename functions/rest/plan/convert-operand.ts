@@ -3,7 +3,8 @@
  * functions do: what the type cannot hold is refused with the SQLSTATE that PostgreSQL gives.
  * @module
  */
-import { type Column, isNumeric } from '../../../db/catalog/catalog.ts'
+import { type Column, isNumeric, type StoredValue, type ValueForm } from '../../../db/catalog/catalog.ts'
+import { AtollError } from '../../../db/errors/atoll-error.ts'
 import { parseLosslessJson } from '../../core/parse-json.ts'
 import { parseList } from '../ask/parse-filter.ts'
 import { unescaped } from '../ask/scanner.ts'
@@ -29,6 +30,7 @@ const truths: Readonly<Record<string, number>> = {
 
 /** The value of one operand for a column of this type. Integers stay text, so that no digit is lost. */
 export function convertOperand(column: ZonedColumn, text: string): Bindable {
+  if (column.form !== null) return storedOperand(column, column.form, text)
   switch (column.type) {
     case 'integer':
       return integerText(text)
@@ -53,6 +55,26 @@ export function convertOperand(column: ZonedColumn, text: string): Bindable {
       if (column.values && !column.values.includes(text)) throw errors.invalidEnum(column.name, text)
       return text
   }
+}
+
+/** What is stored of a value in its column's form. */
+function storedOperand(column: ZonedColumn, form: ValueForm, text: string): Bindable {
+  if (form.parse === null)
+    return keptAs(column, convertOperand({ ...column, type: form.type, form: null }, text) as StoredValue)
+  let value: StoredValue
+  try {
+    value = form.parse(text)
+  } catch (error) {
+    if (error instanceof AtollError) throw error
+    throw errors.invalidText(form.name, text)
+  }
+  return keptAs(column, value)
+}
+
+function keptAs(column: ZonedColumn, value: StoredValue): Bindable {
+  if (value instanceof Uint8Array) return hexOf(value)
+  const kept = typeof value === 'boolean' ? Number(value) : value
+  return convertOperand({ ...column, form: null }, String(kept))
 }
 
 export function integerText(text: string): string {
@@ -89,7 +111,11 @@ function blobText(text: string): string {
     if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) throw errors.invalidText('bytea', text)
     return digits.toUpperCase()
   }
-  return [...new TextEncoder().encode(text)]
+  return hexOf(new TextEncoder().encode(text))
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return [...bytes]
     .map((byte) => byte.toString(16).padStart(2, '0'))
     .join('')
     .toUpperCase()

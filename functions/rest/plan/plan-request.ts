@@ -1,12 +1,11 @@
-import type { Catalog, ColumnType, Table } from '../../../db/catalog/catalog.ts'
+import type { Catalog, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
 import type { Schema } from '../../../db/catalog/schemas.ts'
 import { allRows, type Rights, type RowPolicy } from '../../access/area.ts'
-import { type CastType, castTypeOf } from '../ask/casts.ts'
+import { castTypeOf } from '../ask/casts.ts'
 import { nearestName } from '../ask/nearest-name.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
 import type {
-  AggregateName,
   Condition,
   EmbedItem,
   FieldItem,
@@ -16,6 +15,7 @@ import type {
   RestRequest,
 } from '../ask/request.ts'
 import { errors } from '../errors.ts'
+import { checkAggregate } from './check-aggregate.ts'
 import { findRelation } from './find-relation.ts'
 import { gather, routeOf } from './place.ts'
 import {
@@ -169,7 +169,7 @@ export class Planner {
       policy,
       output,
       where: request.where.map((condition) => planCondition(seen, alias, condition, embeds)),
-      order: request.order.map((term) => planOrder(seen, alias, term, embeds, this.#rights)),
+      order: request.order.flatMap((term) => planOrder(seen, alias, term, embeds, this.#rights)),
       limit: request.limit,
       offset: request.offset,
       aggregated: output.some(isAggregated),
@@ -192,7 +192,7 @@ export class Planner {
     const cast = item.cast === null ? null : castTypeOf(item.cast)
     if (isBareCount(table, item)) return { kind: 'count', name: item.alias ?? 'count', cast }
     const field = fieldPlan(table, alias, item.field)
-    if (aggregate) checkAggregate(aggregate.name, cast ?? typeOf(field))
+    if (aggregate) checkAggregate(aggregate.name, cast, field)
     return {
       kind: 'column',
       name: item.alias ?? item.aggregate?.name ?? nameOf(item.field),
@@ -238,25 +238,6 @@ function isAggregated(item: OutputItem): boolean {
   if (item.kind === 'count') return true
   if (item.kind === 'column') return item.aggregate !== null
   return item.kind === 'spread' && item.embed.resource.aggregated
-}
-
-/** The type of what a field gives: of a column, or of a path into its JSON. */
-function typeOf({ column, path }: FieldPlan): ColumnType {
-  const last = path.at(-1)
-  return last === undefined ? column.type : last.asText ? 'text' : 'json'
-}
-
-/** @throws 42883 for an aggregate that PostgreSQL does not have of the type: SQLite would make a number of anything */
-function checkAggregate(name: AggregateName, type: ColumnType | CastType): void {
-  const isOrdered = name === 'min' || name === 'max'
-  const isKnown = isOrdered
-    ? type !== 'json' && type !== 'boolean'
-    : name === 'count' || type === 'integer' || type === 'real' || type === 'numeric'
-  if (!isKnown)
-    throw errors.undefinedFunction(
-      `function ${name}(${type}) does not exist`,
-      'No function matches the given name and argument types. You might need to add explicit type casts.',
-    )
 }
 
 /** `count` without parentheses counts rows, unless the table has such a column. */
@@ -314,12 +295,14 @@ function planOrder(
   term: OrderTerm,
   embeds: readonly Embedded[],
   rights: Rights,
-): OrderPlan {
+): readonly OrderPlan[] {
   const direction = {
     descending: term.descending,
     nulls: term.nulls ?? (term.descending ? 'first' : 'last'),
   } as const
-  if (term.embed === null) return { embed: null, field: fieldPlan(table, alias, term.field), ...direction }
+  const by = (embed: Embedded | null, field: FieldPlan) =>
+    orderedBy(field).map((part): OrderPlan => ({ embed, field: part, ...direction }))
+  if (term.embed === null) return by(null, fieldPlan(table, alias, term.field))
   const embed =
     embeds.find((item) => item.name === term.embed) ?? embeds.find((item) => targetOf(item) === term.embed)
   if (!embed) throw errors.notEmbedded(term.embed)
@@ -327,7 +310,15 @@ function planOrder(
   if (!isToOne(relation)) throw errors.orderToMany(table.shownName, term.embed)
   const renamed = resource.output.find((item) => item.kind === 'column' && item.name === term.field.name)
   if (embed.kind === 'spread' && renamed?.kind === 'column' && term.field.path.length === 0) {
-    return { embed, field: { output: renamed }, ...direction }
+    const { field, cast, aggregate } = renamed
+    if (cast === null && aggregate === null && field.column.form !== null) return by(embed, field)
+    return [{ embed, field: { output: renamed }, ...direction }]
   }
-  return { embed, field: fieldPlan(rights.seen(resource.table), resource.alias, term.field), ...direction }
+  return by(embed, fieldPlan(rights.seen(resource.table), resource.alias, term.field))
+}
+
+/** A field of a form that several values order, once for each. */
+function orderedBy(field: FieldPlan): readonly FieldPlan[] {
+  const parts = field.path.length === 0 ? (field.column.form?.order ?? []) : []
+  return parts.length < 2 ? [field] : parts.map((_, part) => ({ ...field, part }))
 }

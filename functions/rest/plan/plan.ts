@@ -208,6 +208,8 @@ export interface FieldPlan {
   readonly path: readonly JsonStep[]
   /** True when SQLite knows no type for it (a column of a view), so that comparisons must name theirs. */
   readonly untyped: boolean
+  /** Which of the values that its column's form is ordered by. Default the first. */
+  readonly part?: number
   /** The table's full-text index, when it has one. */
   readonly search: SearchIndex | null
 }
