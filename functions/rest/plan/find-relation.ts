@@ -9,7 +9,8 @@ import { errors } from '../errors.ts'
 export function findRelation(table: Table, target: string, hint: string | null, schema: string): Relation {
   // One that the app declares is meant by its name, whatever else has it.
   const declared = table.declared.find(({ constraint }) => constraint === target)
-  if (declared && (hint === null || hint === declared.to)) return declared
+  // To one that is worked out of a row a hint says nothing, as in PostgREST.
+  if (declared && (hint === null || hint === declared.to || declared.rule)) return declared
   const found = table.relations.filter((relation) =>
     hint === null ? matchesTarget(relation, target) : relation.to === target && matchesHint(relation, hint),
   )

@@ -23,6 +23,7 @@ import {
   type EmbedPlan,
   embedsOf,
   type FieldPlan,
+  type JunctionPlan,
   type OrderPlan,
   type OutputItem,
   type Predicate,
@@ -202,17 +203,16 @@ export class Planner {
     if (item.spread && toMany && resource.aggregated) {
       throw errors.notImplemented('Aggregates are not implemented for one-to-many or many-to-many spreads.')
     }
-    const junctionTable = relation.junction && this.table(relation.junction.table)
+    const besides = (name: string): JunctionPlan => {
+      const table = this.table(name)
+      const policy = this.#rights.rows(table, 'select')
+      return { table, alias: this.#alias(), source: 'table', placement: table.placement, policy }
+    }
     const embed: EmbedPlan = {
       relation,
       resource,
-      junction: junctionTable && {
-        table: junctionTable,
-        alias: this.#alias(),
-        source: 'table',
-        placement: junctionTable.placement,
-        policy: this.#rights.rows(junctionTable, 'select'),
-      },
+      junction: relation.junction && besides(relation.junction.table),
+      reads: (relation.rule?.reads ?? []).map(besides),
       inner: item.join === 'inner',
     }
     const name = item.alias ?? item.target

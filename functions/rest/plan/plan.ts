@@ -188,6 +188,8 @@ export interface EmbedPlan {
   readonly resource: ResourcePlan
   /** The join table of a many-to-many relation, with the caller's rights to its rows. */
   readonly junction: JunctionPlan | null
+  /** Tables that the SQL of a declared relation reads, with the caller's rights to their rows. */
+  readonly reads: readonly JunctionPlan[]
   /** True when parents without a match are left out. */
   readonly inner: boolean
 }
