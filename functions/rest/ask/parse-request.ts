@@ -65,8 +65,16 @@ export function parseRequest(
     preferences,
     columns,
     onConflict,
+    legacyNames: legacyNamesOf(root),
     schema: headers.profile === '' ? null : headers.profile,
   }
+}
+
+function legacyNamesOf({ embeds }: Draft): RestRequest['legacyNames'] {
+  return embeds.flatMap(({ item: { target, alias }, draft }) => [
+    ...(draft.isCalledByTarget && alias !== null ? [[target, alias] as const] : []),
+    ...legacyNamesOf(draft),
+  ])
 }
 
 function parseNames(what: string, text: string): string[] {
@@ -88,6 +96,8 @@ interface Draft {
   order: ResourceRequest['order']
   limit: Value | null
   offset: Value | null
+  /** Whether a parameter means it by its target's name, although it has an alias. */
+  isCalledByTarget: boolean
   resource(): ResourceRequest
 }
 
@@ -100,6 +110,7 @@ function draftOf(select: readonly SelectItem[]): Draft {
     order: [],
     limit: null,
     offset: null,
+    isCalledByTarget: false,
     resource: () => ({
       select: select.map((item) =>
         item.kind === 'embed' ? { ...item, resource: (drafts.get(item) as Draft).resource() } : item,
@@ -164,6 +175,7 @@ function resolve(path: readonly string[], root: Draft, options: ParseOptions): D
     }
     const next = byAlias.length > 0 ? byAlias : byTarget
     if (next.length === 0) throw errors.notEmbedded(name)
+    if (byAlias.length === 0) for (const { draft } of next) draft.isCalledByTarget = true
     found = next.map(({ draft }) => draft)
   }
   return found

@@ -62,7 +62,8 @@ function readPlan(resource: ResourcePlan, request: RestRequest, options: PlanOpt
   const { media, preferences, headersOnly } = request
   const { root, gathers } = options.sharded ? gather(resource) : { root: resource, gathers: [] }
   const route: RoutePlan = options.sharded && root.source === 'table' ? routeOf(root) : { kind: 'primary' }
-  return { kind: 'read', root, route, gathers, media, preferences, headersOnly, maxRows: options.maxRows }
+  const asked = { media, preferences, legacyNames: request.legacyNames, headersOnly }
+  return { kind: 'read', root, route, gathers, ...asked, maxRows: options.maxRows }
 }
 
 /**

@@ -89,6 +89,7 @@ export function planWrite(
     conflict,
     media: request.media,
     preferences: request.preferences,
+    legacyNames: request.legacyNames,
   }
 }
 
