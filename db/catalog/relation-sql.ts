@@ -170,7 +170,10 @@ function readSources(
     inQuery.push(level.inQuery)
     let wrong: string | null = null
     if (isPunctuation(token, '(')) {
-      const isJoined = level.inSources && !isWord(tokens[i + 1], 'SELECT', 'VALUES') && !isName(tokens[i - 1])
+      const before = tokens[i - 1]
+      const begins =
+        isWord(before, 'FROM', 'JOIN') || isPunctuation(before, ',') || isPunctuation(before, '(')
+      const isJoined = level.inSources && begins && !isWord(tokens[i + 1], 'SELECT', 'VALUES')
       levels.push({ inQuery: level.inQuery, inSources: isJoined })
     } else if (isPunctuation(token, ')')) levels.pop()
     else if (isWord(token, 'SELECT')) Object.assign(level, { inQuery: true, inSources: false })

@@ -5,7 +5,7 @@
 import { getTableName } from 'drizzle-orm'
 import { z } from 'zod'
 import { tableOfRecord } from '../../../db/catalog/build-catalog.ts'
-import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
+import type { Catalog, Column, ColumnType, Relation, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
 import {
   type AnyFunction,
@@ -35,10 +35,17 @@ export function databaseTypes(catalog: Catalog, functions: FunctionManifest, sch
   const views = all
     .filter((table) => table.kind === 'view')
     .map((table) => tableType(table, table.updatable !== null || table.insteadOf.length > 0))
-  const calls = Object.keys(functions).map((name) => {
-    const overloads = functionsNamed(functions, name).map((definition) =>
-      functionType(definition, catalog, schema),
-    )
+  const declared = all.flatMap((table) => table.declared)
+  const names = new Set([...Object.keys(functions), ...declared.map(({ constraint }) => constraint)])
+  const calls = [...names].map((name) => {
+    const overloads = [
+      ...(Object.hasOwn(functions, name)
+        ? functionsNamed(functions, name).map((definition) => functionType(definition, catalog, schema))
+        : []),
+      ...declared
+        .filter(({ constraint }) => constraint === name)
+        .map((relation) => relationType(relation, catalog, schema)),
+    ]
     return `${key(name)}: ${overloads.join(' | ')}`
   })
   return `export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
@@ -94,6 +101,19 @@ function functionType(definition: AnyFunction, catalog: Catalog, schema: string)
   return `{ Args: ${taken}; ${answerType(returns, catalog, schema)} }`
 }
 
+/** A declared relation as PostgreSQL has it, and clients' types know it: a function over a row. */
+function relationType(relation: Relation, catalog: Catalog, schema: string): string {
+  const { from, to } = relation
+  const row = (table: string) => rowType(table, catalog, schema)
+  const options = `from: ${quote(from)}; to: ${quote(to)}; isOneToOne: ${isToOne(relation)}; isSetofReturn: true`
+  return `{ Args: { '': ${row(from)} }; Returns: ${row(to)}[]; SetofOptions: { ${options} } }`
+}
+
+function rowType(table: string, catalog: Catalog, schema: string): string {
+  const where = catalog.tables.get(table)?.kind === 'view' ? 'Views' : 'Tables'
+  return `Database[${quote(schema)}]['${where}'][${quote(table)}]['Row']`
+}
+
 function answerType(returns: Returns, catalog: Catalog, schema: string): string {
   switch (returns.kind) {
     case 'scalar':
@@ -113,8 +133,7 @@ function answerType(returns: Returns, catalog: Catalog, schema: string): string 
       const table = getTableName(returns.table)
       const name = quote(table)
       const isSet = returns.kind === 'rows'
-      const where = catalog.tables.get(table)?.kind === 'view' ? 'Views' : 'Tables'
-      const row = `Database[${quote(schema)}]['${where}'][${name}]['Row']`
+      const row = rowType(table, catalog, schema)
       // What tells clients that the answer can be embedded from and filtered as the table is.
       const options = `from: '*'; to: ${name}; isOneToOne: ${!isSet}; isSetofReturn: ${isSet}`
       return `Returns: ${row}${isSet ? '[]' : ' | null'}; SetofOptions: { ${options} }`

@@ -341,7 +341,9 @@ export class ResourceCompiler {
       // With its schema, the name means the table, not what is called by it here.
       const rows = read.source === 'table' ? `main.${name} AS ${read.alias}` : this.#table(read)
       const terms = this.#policy(read)
-      return `${name} AS ${canFail ? 'MATERIALIZED ' : ''}(SELECT * FROM ${rows}${terms.length === 0 ? '' : ` WHERE ${allOf(terms)}`})`
+      // Once for the statement: rows that were bound to it, and those that a failure could tell of.
+      const once = canFail || read.source !== 'table' ? 'MATERIALIZED ' : ''
+      return `${name} AS ${once}(SELECT * FROM ${rows}${terms.length === 0 ? '' : ` WHERE ${allOf(terms)}`})`
     })
     return `(WITH ${tables.join(', ')} SELECT ${condition})`
   }
