@@ -183,7 +183,9 @@ export function gather(root: ResourcePlan): {
 } {
   const gathers: GatherPlan[] = []
   const { placement } = root.table
-  const here: Here = { group: placement.kind === 'distributed' ? placement.group : null, own: true }
+  // Rows of a function are bound to a statement on the primary database, wherever their table's lie.
+  const isSpread = placement.kind === 'distributed' && root.source === 'table'
+  const here: Here = { group: isSpread ? placement.group : null, own: true }
   return { root: withEmbeds(root, here, gathers), gathers }
 }
 
