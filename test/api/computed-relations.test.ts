@@ -7,9 +7,12 @@ import { and, desc, eq, gt, sql } from 'drizzle-orm'
 import { alias, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { defineTables, local } from '../../db/define.ts'
 import { defineFunction, rows } from '../../functions/define.ts'
 import { gatewayOver, tokenFor } from '../support/clinic.ts'
+import { migrateInWorker } from '../support/migrate-in-worker.ts'
+import { secretKey } from '../support/worker-client.ts'
 
 const designers = sqliteTable('cr_designers', {
   id: integer('id').primaryKey(),
@@ -46,7 +49,7 @@ const tables = defineTables({
     access: {
       anon: everything,
       reader: { select: { columns: ['id', 'name'] } },
-      fan: { select: ({ caller, row }) => gt(row.id, caller.claims.above) },
+      fan: { select: ({ caller, row }) => gt(row.id, caller.claims.above), update: true },
     },
     relations: {
       computed_videogames: { to: videogames, where: designs },
@@ -388,5 +391,55 @@ describe('who may not see', () => {
     )
     expect(await read('cr_designers?select=id,noted!inner(id)', fan)).toEqual([{ id: 1, noted: { id: 2 } }])
     expect(await read('cr_designers?select=id,noted()&noted=is.null', fan)).toEqual([{ id: 2 }])
+  })
+})
+
+describe('an answer', () => {
+  it('to a write, undone or not, shows what the SQL finds by the caller’s rights', async () => {
+    for (const prefer of ['return=representation, tx=rollback', 'return=representation']) {
+      for (const [who, peers] of [
+        ['ann', [{ id: 2 }]],
+        ['bea', []],
+      ] as const) {
+        const sent = {
+          method: 'PATCH',
+          headers: { 'Content-Type': 'application/json', Prefer: prefer },
+          body: '{"name":"Sid"}',
+        }
+        const fan = await tokenFor({ role: 'fan', sub: who, above: 0, after: 0 })
+        expect(await answer('cr_designers?id=eq.1&select=id,peers(id)', sent, fan)).toMatchObject({
+          status: 200,
+          body: [{ id: 1, peers }],
+        })
+      }
+    }
+  })
+
+  it('that is kept is another when a row has changed that the SQL reads', async () => {
+    await migrateInWorker(new Map([['DB', DB]]), buildCatalog(tables), [])
+    const caching = gatewayOver(tables, { cache: true })
+    const asked = async (path: string) => {
+      const response = await caching(`/rest/v1/${path}`)
+      const isKept = response.headers.get('cache-status')?.includes('hit') ?? false
+      return [isKept, await response.json()]
+    }
+    const send = async (method: string, path: string, body: unknown) => {
+      const headers = { apikey: secretKey, 'Content-Type': 'application/json' }
+      const sent = { method, headers, ...(body === null ? {} : { body: JSON.stringify(body) }) }
+      expect((await caching(`/rest/v1/${path}`, sent)).status).toBeLessThan(300)
+    }
+    const peers = 'cr_designers?select=id,peers(id)&id=eq.1'
+    const latest = 'cr_designers?select=id,latest(id)&id=eq.1'
+    for (const isKept of [false, true]) {
+      expect(await asked(peers)).toEqual([isKept, [{ id: 1, peers: [{ id: 2 }] }]])
+      expect(await asked(latest)).toEqual([isKept, [{ id: 1, latest: { id: 2 } }]])
+    }
+    // A row of neither table.
+    await send('DELETE', 'cr_fans?id=eq.2', null)
+    expect(await asked(peers)).toEqual([false, [{ id: 1, peers: [] }]])
+    await send('PATCH', 'cr_videogames?id=eq.1', { year: 2001 })
+    expect(await asked(latest)).toEqual([false, [{ id: 1, latest: { id: 1 } }]])
+    await send('POST', 'cr_fans', { id: 2, who: 'bea', designer_id: 2 })
+    expect(await asked(peers)).toEqual([false, [{ id: 1, peers: [{ id: 2 }] }]])
   })
 })
