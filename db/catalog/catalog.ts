@@ -195,9 +195,29 @@ export interface Relation {
   readonly forward: boolean
   /** Whether no foreign key says it: its rows lie anywhere. */
   readonly isDeclared?: true
+  /** Of a declared one, what else holds of its rows, beside that columns are equal; left out: nothing. */
+  readonly rule?: RelationRule
   /** Join columns; of a many-to-many relation, empty. */
   readonly on: readonly ColumnPair[]
   readonly junction: Junction | null
+}
+
+/** Which rows a declared relation leads to. */
+export interface RelationRule {
+  /** SQL over both rows, which go by `hereMark` and `thereMark` in it; null: that columns are equal is all. */
+  readonly condition: string | null
+  /** How many rows are taken, and by what SQL they are sorted for that, in the same form; null: all. */
+  readonly first: { readonly limit: number; readonly order: string | null } | null
+  /** Tables that subqueries of the condition read. */
+  readonly reads: readonly string[]
+  /** Columns that the SQL reads, of the one table, of the other, and of those that it reads besides; more rather than fewer. */
+  readonly columns: {
+    readonly here: readonly string[]
+    readonly there: readonly string[]
+    readonly others: readonly (readonly [table: string, column: string])[]
+  }
+  /** Whether the condition may fail on what is in a row, rather than be true or not. */
+  readonly canFail: boolean
 }
 
 /** The table between the two ends of a many-to-many relation. */

@@ -4,7 +4,7 @@
  */
 import type { SQL } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import type { BaseSQLiteDatabase, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
+import type { BaseSQLiteDatabase, SQLiteColumn, SQLiteTable, SQLiteView } from 'drizzle-orm/sqlite-core'
 import { makeRoutedId, slotCount, slotOf } from '../slots/slots.ts'
 import type { ColumnType, SearchConfig } from './catalog.ts'
 import type { Access } from './policy.ts'
@@ -27,12 +27,26 @@ export interface CacheOptions {
   readonly maxStaleMs?: number
 }
 
-/** A way from a table to another that no foreign key says. */
+/**
+ * A way from a table to another that no foreign key says: by columns that are equal, or worked out of a row as a function over it would.
+ *
+ * @example { to: schema.tracks, where: sql`${schema.tracks.name} = ${schema.albums.title}` }
+ * @example { to: schema.invoices, on: { id: 'customerId' }, orderBy: desc(schema.invoices.total), many: false }
+ */
 export interface DeclaredRelation {
-  /** The table or view; a function where it is declared further down. */
+  /** The table or view, or an alias of it, which it must be where both are one table; a function where it is declared further down. */
   readonly to: SQLiteTable | SQLiteView | (() => SQLiteTable | SQLiteView)
   /** Columns of this table, by their keys in Drizzle, and those of the other that are equal to them. */
-  readonly on: Readonly<Record<string, string>>
+  readonly on?: Readonly<Record<string, string>>
+  /**
+   * Which rows there belong to one here: a condition over the columns of both, without parameters. Its subqueries may read other
+   * tables of tables.ts, under names of their own; of those, callers meet the rows that they may select.
+   */
+  readonly where?: SQL | undefined
+  /** Which rows come first, where not all are taken; without subqueries. Default: by their key. */
+  readonly orderBy?: SQL | SQLiteColumn | readonly (SQL | SQLiteColumn)[]
+  /** Most rows for one here. Default: all; of `many: false`, one. */
+  readonly limit?: number
   /** Whether there are several rows there for one here. Default true. */
   readonly many?: boolean
 }

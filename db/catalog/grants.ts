@@ -52,6 +52,10 @@ export const everyRow: RowRule = { kind: 'all' }
 export const parameterMark = '\u0001'
 /** Stands in a condition's text for the table of the row that it is asked of. */
 export const rowMark = `${parameterMark}${parameterMark}`
+/** Stands in the SQL of a declared relation for the row that it begins with. */
+export const hereMark = `${parameterMark}h`
+/** Stands there for a row that it leads to. */
+export const thereMark = `${parameterMark}t`
 
 /** The rights of all roles, for each operation of a table. */
 export type TableRights = ReadonlyMap<string, RoleRights>

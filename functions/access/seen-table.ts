@@ -63,7 +63,15 @@ function columnsSeen(table: Table | undefined, role: string): ReadonlySet<string
 function isSeen(relation: Relation, here: ReadonlySet<string>, role: string, catalog: Catalog): boolean {
   const mayShow = (table: string, column: string) =>
     columnsSeen(catalog.tables.get(table), role)?.has(column) ?? true
-  const { junction, to } = relation
+  const { junction, rule, to } = relation
+  if (rule) {
+    const { columns, reads } = rule
+    // What its SQL reads besides must be there for the role, as a join table must.
+    if (reads.some((table) => columnsSeen(catalog.tables.get(table), role) === null)) return false
+    if (!columns.here.every((column) => here.has(column))) return false
+    if (!columns.there.every((column) => mayShow(to, column))) return false
+    if (!columns.others.every(([table, column]) => mayShow(table, column))) return false
+  }
   if (!junction) return relation.on.every(([from, there]) => here.has(from) && mayShow(to, there))
   if (columnsSeen(catalog.tables.get(junction.table), role) === null) return false
   return (

@@ -31,6 +31,8 @@ export interface MovesMutant {
   /** What stands in the file, once, and what is put in its place. */
   readonly from: string
   readonly to: string
+  /** Whether it takes many schedules to show: looked for only when `ATOLL_MOVES` says how many. */
+  readonly isRare?: boolean
 }
 
 const root = join(import.meta.dirname, '..', '..')

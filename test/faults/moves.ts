@@ -478,6 +478,11 @@ function endOf(
       .prepare('SELECT token FROM _atoll_unique WHERE value = ?')
       .get(id)
     if (entry?.token !== String(acked)) return `the entry of ${id} says ${entry?.token} instead of ${acked}`
+    const heard = names.reduce(
+      (sum, one) => sum + Number(on(one).prepare('SELECT count(*) AS n FROM told WHERE id = ?').get(id)?.n),
+      0,
+    )
+    if (heard !== 1) return `a trigger of the app's was told ${heard} times of ${id}`
     const told = delivered.get(id) ?? []
     const should = Array.from({ length: acked }, (_, i) => i + 1)
     if (String(told) !== String(should)) return `jobs of ${id} ran as ${told} instead of ${should}`

@@ -346,6 +346,8 @@ export type Database = {
     Functions: {
       best_sellers: { Args: { genre_id?: number; count?: number }; Returns: Database['public']['Tables']['tracks']['Row'][]; SetofOptions: { from: '*'; to: 'tracks'; isOneToOne: false; isSetofReturn: true } }
       playing_time: { Args: { playlist_id: number }; Returns: Json }
+      longest_track: { Args: { '': Database['public']['Tables']['albums']['Row'] }; Returns: Database['public']['Tables']['tracks']['Row'][]; SetofOptions: { from: 'albums'; to: 'tracks'; isOneToOne: true; isSetofReturn: true } }
+      same_length: { Args: { '': Database['public']['Tables']['tracks']['Row'] }; Returns: Database['public']['Tables']['tracks']['Row'][]; SetofOptions: { from: 'tracks'; to: 'tracks'; isOneToOne: false; isSetofReturn: true } }
     }
     Enums: { [_ in never]: never }
     CompositeTypes: { [_ in never]: never }

@@ -275,6 +275,25 @@ describe('the types that `npm run types` writes', () => {
     const titles: (string | undefined)[] = (sold.data ?? []).map(({ albums }) => albums?.title)
     expect(titles).toHaveLength(2)
   })
+
+  it('know relations that are declared, to one row and to many', async () => {
+    const { data } = await client()
+      .from('albums')
+      .select('id, longest_track(name, milliseconds, same_length(id))')
+      .lt('id', 4)
+      .order('id')
+    const longest: (number | undefined)[] = (data ?? []).map((album) => album.longest_track?.milliseconds)
+    const others: number[] = (data ?? []).flatMap((album) =>
+      (album.longest_track?.same_length ?? []).map(({ id }) => id),
+    )
+    expect(others.every(Number.isInteger)).toBe(true)
+    const { data: tracks } = await client().from('tracks').select('album_id, milliseconds').lt('album_id', 4)
+    const most = (album: number) =>
+      Math.max(
+        ...(tracks ?? []).filter((track) => track.album_id === album).map((track) => track.milliseconds),
+      )
+    expect(longest).toEqual([1, 2, 3].map(most))
+  })
 })
 
 describe('schemas with supabase-js', () => {

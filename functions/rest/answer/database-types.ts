@@ -5,7 +5,7 @@
 import { getTableName } from 'drizzle-orm'
 import { z } from 'zod'
 import { tableOfRecord } from '../../../db/catalog/build-catalog.ts'
-import type { Catalog, Column, ColumnType, Table } from '../../../db/catalog/catalog.ts'
+import type { Catalog, Column, ColumnType, Relation, Table } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
 import { isWithin } from '../../../db/catalog/schemas.ts'
 import { type AnyFunction, functionsNamed, namedArguments, type Returns } from '../define-function.ts'
@@ -50,10 +50,16 @@ function schemaType(schema: ServedSchema, around: Around): string {
   const views = all
     .filter((table) => table.kind === 'view')
     .map((table) => tableType(table, table.updatable !== null || table.insteadOf.length > 0, schema, around))
-  const calls = Object.keys(schema.functions).map((name) => {
-    const overloads = functionsNamed(schema.functions, name).map((definition) =>
-      functionType(definition, schema, around),
-    )
+  const declared = all.flatMap((table) => table.declared.filter((relation) => isWithin(relation, schema)))
+  const names = new Set([...Object.keys(schema.functions), ...declared.map(({ constraint }) => constraint)])
+  const calls = [...names].map((name) => {
+    const own = Object.hasOwn(schema.functions, name) ? functionsNamed(schema.functions, name) : []
+    const overloads = [
+      ...own.map((definition) => functionType(definition, schema, around)),
+      ...declared
+        .filter(({ constraint }) => constraint === name)
+        .map((relation) => relationType(relation, schema, around)),
+    ]
     return `${key(name)}: ${overloads.join(' | ')}`
   })
   return `  ${key(schema.name)}: {
@@ -107,6 +113,19 @@ function functionType(definition: AnyFunction, schema: ServedSchema, around: Aro
   return `{ Args: ${taken}; ${answerType(returns, schema, around)} }`
 }
 
+/** A declared relation as PostgreSQL has it, and clients' types know it: a function over a row. */
+function relationType(relation: Relation, schema: ServedSchema, around: Around): string {
+  const table = (name: string) => around.catalog.tables.get(name) as Table
+  const [from, to] = [table(relation.from), table(relation.to)]
+  const row = (one: Table) => rowType(one, schema)
+  const options = `from: ${quote(from.shownName)}; to: ${quote(to.shownName)}; isOneToOne: ${isToOne(relation)}; isSetofReturn: true`
+  return `{ Args: { '': ${row(from)} }; Returns: ${row(to)}[]; SetofOptions: { ${options} } }`
+}
+
+function rowType({ kind, shownName }: Table, schema: ServedSchema): string {
+  return `Database[${quote(schema.name)}]['${kind === 'view' ? 'Views' : 'Tables'}'][${quote(shownName)}]['Row']`
+}
+
 function answerType(returns: Returns, schema: ServedSchema, { catalog, schemas }: Around): string {
   switch (returns.kind) {
     case 'scalar':
@@ -126,12 +145,8 @@ function answerType(returns: Returns, schema: ServedSchema, { catalog, schemas }
       const table = catalog.tables.get(getTableName(returns.table)) ?? tableOfRecord(returns.table)
       const name = quote(table.shownName)
       const isSet = returns.kind === 'rows'
-      const where = table.kind === 'view' ? 'Views' : 'Tables'
       const home = [schema, ...schemas].find(({ sqlNames }) => sqlNames.has(table.name))
-      const row =
-        home === undefined
-          ? `{ ${rowFields(table).join('; ')} }`
-          : `Database[${quote(home.name)}]['${where}'][${name}]['Row']`
+      const row = home === undefined ? `{ ${rowFields(table).join('; ')} }` : rowType(table, home)
       const answer = `Returns: ${row}${isSet ? '[]' : ' | null'}`
       if (home !== schema) return answer
       // What tells clients that the answer can be embedded from and filtered as the table is.

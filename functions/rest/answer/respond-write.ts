@@ -1,5 +1,6 @@
 import type { WriteResult } from '../execute/written.ts'
 import type { WritePlan } from '../plan/plan.ts'
+import { legacyWarning } from './legacy-warning.ts'
 import { appliedPreferences, bodyOf, timesShown } from './respond.ts'
 
 /** Makes the HTTP response to a write. */
@@ -13,6 +14,8 @@ export function respondWrite(
   const headers = new Headers({ 'Content-Range': rangeOf(result, plan), Vary: 'Accept, Prefer, Range' })
   const applied = appliedPreferences(plan.preferences, plan)
   if (applied !== '') headers.set('Preference-Applied', applied)
+  const warning = legacyWarning(plan.legacyNames)
+  if (warning !== null) headers.set('Warning', warning)
   const status = statusOf(result, plan, shows)
   if (shows) {
     headers.set('Content-Type', plan.media.contentType)

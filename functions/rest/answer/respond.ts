@@ -10,6 +10,7 @@ import { errors } from '../errors.ts'
 import type { ReadResult } from '../execute/bound-read.ts'
 import type { ReadPlan, WritePlan } from '../plan/plan.ts'
 import { zoneOf } from '../plan/zones.ts'
+import { legacyWarning } from './legacy-warning.ts'
 
 /** What of the request the answer depends on beside its plan. */
 export interface ResponseInput {
@@ -63,6 +64,8 @@ export function respond(
   if (missing.length > 0) headers['Atoll-Missing-Shards'] = missing.join(', ')
   const applied = appliedPreferences(plan.preferences)
   if (applied !== '') headers['Preference-Applied'] = applied
+  const warning = legacyWarning(plan.legacyNames)
+  if (warning !== null) headers.Warning = warning
   if (isSame) return new Response(null, { status: 304, headers })
   headers['Content-Type'] = media.contentType
   const partial = total !== null && rows < total

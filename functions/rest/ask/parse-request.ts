@@ -65,7 +65,15 @@ export function parseRequest(
     preferences,
     columns,
     onConflict,
+    legacyNames: legacyNamesOf(root),
   }
+}
+
+function legacyNamesOf({ embeds }: Draft): RestRequest['legacyNames'] {
+  return embeds.flatMap(({ item: { target, alias }, draft }) => [
+    ...(draft.isCalledByTarget && alias !== null ? [[target, alias] as const] : []),
+    ...legacyNamesOf(draft),
+  ])
 }
 
 function parseNames(what: string, text: string): string[] {
@@ -87,6 +95,8 @@ interface Draft {
   order: ResourceRequest['order']
   limit: Value | null
   offset: Value | null
+  /** Whether a parameter means it by its target's name, although it has an alias. */
+  isCalledByTarget: boolean
   resource(): ResourceRequest
 }
 
@@ -99,6 +109,7 @@ function draftOf(select: readonly SelectItem[]): Draft {
     order: [],
     limit: null,
     offset: null,
+    isCalledByTarget: false,
     resource: () => ({
       select: select.map((item) =>
         item.kind === 'embed' ? { ...item, resource: (drafts.get(item) as Draft).resource() } : item,
@@ -163,6 +174,7 @@ function resolve(path: readonly string[], root: Draft, options: ParseOptions): D
     }
     const next = byAlias.length > 0 ? byAlias : byTarget
     if (next.length === 0) throw errors.notEmbedded(name)
+    if (byAlias.length === 0) for (const { draft } of next) draft.isCalledByTarget = true
     found = next.map(({ draft }) => draft)
   }
   return found

@@ -32,6 +32,8 @@ export interface RestRequest {
   /** Columns to write, when the client names them. */
   readonly columns: readonly string[] | null
   readonly onConflict: readonly string[] | null
+  /** Embedded resources that have an alias and that filters, orders or limits call by their target's name, in that order. */
+  readonly legacyNames: readonly (readonly [target: string, alias: string])[]
 }
 
 /** One resource: the table asked for, or one embedded in another. */

@@ -7,12 +7,14 @@
  */
 import type { ColumnPair } from '../../../db/catalog/catalog.ts'
 import { isToOne, storedColumns } from '../../../db/catalog/catalog.ts'
+import { hereMark, thereMark } from '../../../db/catalog/grants.ts'
 import { quoteName } from '../../../db/sql/quote.ts'
 import type { Media } from '../ask/media.ts'
 import { canFail } from '../plan/can-fail.ts'
 import {
   type EmbedPlan,
   embedsOf,
+  type JunctionPlan,
   type OrderPlan,
   type OutputItem,
   type ResourcePlan,
@@ -295,12 +297,55 @@ export class ResourceCompiler {
     const parent = this.#tree.holderOf(embed).alias
     const equal = (left: string, right: string, pairs: readonly ColumnPair[]) =>
       pairs.map(([here, there]) => `${left}.${quoteName(here)} = ${right}.${quoteName(there)}`)
-    if (!junction || !relation.junction) return equal(parent, resource.alias, relation.on)
+    if (!junction || !relation.junction) return this.#related(embed, parent)
     return [
       ...equal(parent, junction.alias, relation.junction.from),
       ...equal(junction.alias, resource.alias, relation.junction.to),
       ...this.#policy(junction),
     ]
+  }
+
+  /** Conditions on the rows that a relation leads to from one that goes by `parent`; of a declared one, what its SQL says. */
+  #related(embed: EmbedPlan, parent: string): string[] {
+    const { relation, resource, reads } = embed
+    const { rule } = relation
+    const matches = (alias: string): string[] => {
+      const equal = relation.on.map(
+        ([here, there]) => `${parent}.${quoteName(here)} = ${alias}.${quoteName(there)}`,
+      )
+      if (!rule?.condition) return equal
+      const condition = this.#withReads(reads, rule.canFail, betweenRows(rule.condition, parent, alias))
+      if (!rule.canFail || !this.#tree.isGuarded(resource)) return [...equal, condition]
+      // As a filter that can fail, it is asked of no rows that policies hide.
+      const guards = [...this.#policy({ ...resource, alias }), ...this.#guards(this.#tree.holderOf(embed))]
+      return [...equal, `CASE WHEN ${allOf(guards)} THEN ${condition} END`]
+    }
+    if (!rule?.first) return matches(resource.alias)
+    // The rows that come first are chosen among those that the caller may see.
+    const chosen = { ...resource, alias: `${resource.alias}_first` }
+    const keys = (alias: string) => resource.table.primaryKey.map((name) => `${alias}.${quoteName(name)}`)
+    const { limit, order } = rule.first
+    const by = [...(order === null ? [] : [betweenRows(order, parent, chosen.alias)]), ...keys(chosen.alias)]
+    const terms = [...matches(chosen.alias), ...this.#policy(chosen)]
+    return [
+      `(${keys(resource.alias).join(', ')}) IN (SELECT ${keys(chosen.alias).join(', ')} FROM ${this.#table(chosen)} WHERE ${allOf(terms)} ORDER BY ${by.join(', ')} LIMIT ${limit})`,
+    ]
+  }
+
+  /** A condition whose subqueries find, under the names of tables, the rows of them that the caller may see. */
+  #withReads(reads: readonly JunctionPlan[], canFail: boolean, condition: string): string {
+    const narrowed = reads.filter(({ source, policy }) => source !== 'table' || policy.kind !== 'all')
+    if (narrowed.length === 0) return condition
+    const tables = narrowed.map((read) => {
+      const name = quoteName(read.table.name)
+      // With its schema, the name means the table, not what is called by it here.
+      const rows = read.source === 'table' ? `main.${name} AS ${read.alias}` : this.#table(read)
+      const terms = this.#policy(read)
+      // Once for the statement: rows that were bound to it, and those that a failure could tell of.
+      const once = canFail || read.source !== 'table' ? 'MATERIALIZED ' : ''
+      return `${name} AS ${once}(SELECT * FROM ${rows}${terms.length === 0 ? '' : ` WHERE ${allOf(terms)}`})`
+    })
+    return `(WITH ${tables.join(', ')} SELECT ${condition})`
   }
 
   #where(resource: ResourcePlan, joins: readonly string[]): string {
@@ -399,4 +444,9 @@ export class ResourceCompiler {
     const object = jsonObject(entries)
     return this.#options.media.nullsStripped ? `json_patch('{}',${object})` : object
   }
+}
+
+/** SQL of a relation, with what its two rows go by in the statement. */
+function betweenRows(sql: string, here: string, there: string): string {
+  return sql.replaceAll(hereMark, here).replaceAll(thereMark, there)
 }

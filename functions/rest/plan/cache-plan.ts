@@ -89,11 +89,13 @@ function collect(
   tables.add(table)
   if (!collectPolicy(resource.policy, tables, catalog)) return false
   return embedsOf(resource.output).every(({ embed }) => {
-    const { junction, relation } = embed
-    if (junction) {
-      if (junction.table.kind === 'view') return false
-      tables.add(junction.table)
-      if (!collectPolicy(junction.policy, tables, catalog)) return false
+    const { junction, reads, relation } = embed
+    const { condition = null, first = null } = relation.rule ?? {}
+    if (volatile.test(condition ?? '') || volatile.test(first?.order ?? '')) return false
+    for (const besides of junction ? [junction] : reads) {
+      if (besides.table.kind === 'view') return false
+      tables.add(besides.table)
+      if (!collectPolicy(besides.policy, tables, catalog)) return false
     }
     const inner = new Set<Table>()
     const together =
@@ -136,6 +138,7 @@ function readsAgain(resource: ResourcePlan, table: Table): boolean {
       embed.resource.table === table ||
       embed.junction?.table === table ||
       (embed.junction !== null && inPolicy(embed.junction.policy)) ||
+      embed.reads.some((read) => read.table === table || inPolicy(read.policy)) ||
       readsAgain(embed.resource, table),
   )
 }

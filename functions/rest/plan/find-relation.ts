@@ -20,8 +20,9 @@ export function findRelation(
   const shown: Shown = (sqlName) => tables.get(sqlName)?.shownName ?? sqlName
   // One that the app declares is meant by its name, whatever else has it.
   const declared = table.declared.find(({ constraint }) => constraint === target)
-  if (declared && isWithin(declared, schema) && (hint === null || hint === shown(declared.to)))
-    return declared
+  // To one that is worked out of a row a hint says nothing, as in PostgREST.
+  const isMeant = hint === null || declared?.rule || hint === shown(declared?.to ?? '')
+  if (declared && isMeant && isWithin(declared, schema)) return declared
   const found = table.relations.filter(
     (relation) =>
       isWithin(relation, schema) &&

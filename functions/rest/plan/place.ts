@@ -183,7 +183,9 @@ export function gather(root: ResourcePlan): {
 } {
   const gathers: GatherPlan[] = []
   const { placement } = root.table
-  const here: Here = { group: placement.kind === 'distributed' ? placement.group : null, own: true }
+  // Rows of a function are bound to a statement on the primary database, wherever their table's lie.
+  const isSpread = placement.kind === 'distributed' && root.source === 'table'
+  const here: Here = { group: isSpread ? placement.group : null, own: true }
   return { root: withEmbeds(root, here, gathers), gathers }
 }
 
@@ -224,12 +226,20 @@ function placed(embed: EmbedPlan, parent: Placement, here: Here, gathers: Gather
     resourceHere ? below(resource.placement, belowJunction) : { group: here.group, own: false },
     gathers,
   )
-  const source = resourceHere ? resource.source : sourceOf(inner, gathers)
-  const unchanged = inner === resource && resourceHere && junctionHere
+  // Of all rows that a relation leads to it takes the first: what the request leaves out of them is left out afterwards.
+  const whole = embed.relation.rule?.first != null
+  const source = resourceHere ? resource.source : sourceOf(whole ? { ...inner, where: [] } : inner, gathers)
+  const readsHere = embed.reads.every(({ placement }) => isWholeHere(placement, here))
+  const unchanged = inner === resource && resourceHere && junctionHere && readsHere
   if (unchanged) return embed
   return {
     ...embed,
-    resource: resourceHere ? inner : fromGathered(inner, source),
+    resource: resourceHere ? inner : fromGathered(inner, source, whole),
+    reads: embed.reads.map((read) =>
+      isWholeHere(read.placement, here)
+        ? read
+        : { ...read, policy: allRows, source: sourceOf(asResource(read), gathers) },
+    ),
     junction:
       junction === null || junctionHere
         ? junction
@@ -260,6 +270,11 @@ function isHere(placement: Placement, here: Here): boolean {
   }
 }
 
+/** Whether all rows of a table are here, whatever values a statement looks for. */
+function isWholeHere(placement: Placement, here: Here): boolean {
+  return placement.kind !== 'distributed' && isHere(placement, here)
+}
+
 function below(placement: Placement, here: Here): Here {
   return placement.kind === 'distributed' ? here : { ...here, own: here.group === null && here.own }
 }
@@ -279,14 +294,15 @@ function asksEmbeds(predicate: Predicate): boolean {
   return predicate.kind !== 'compare' && predicate.terms.some(asksEmbeds)
 }
 
-/** The policy and the plain filters have been asked where the rows lie; bound rows have no types of their own. */
-function fromGathered(resource: ResourcePlan, source: RowSource): ResourcePlan {
+/** The policy and, unless `whole`, the plain filters have been asked where the rows lie; bound rows have no types of their own. */
+function fromGathered(resource: ResourcePlan, source: RowSource, whole: boolean): ResourcePlan {
   const untyped = (predicate: Predicate): Predicate => {
     if (predicate.kind === 'compare') return { ...predicate, field: { ...predicate.field, untyped: true } }
     if (predicate.kind === 'embed') return predicate
     return { ...predicate, terms: predicate.terms.map(untyped) }
   }
-  return { ...resource, source, policy: allRows, where: resource.where.filter(asksEmbeds).map(untyped) }
+  const where = whole ? resource.where : resource.where.filter(asksEmbeds)
+  return { ...resource, source, policy: allRows, where: where.map(untyped) }
 }
 
 function asResource(junction: JunctionPlan) {

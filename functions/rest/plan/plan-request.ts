@@ -24,6 +24,7 @@ import {
   type EmbedPlan,
   embedsOf,
   type FieldPlan,
+  type JunctionPlan,
   type OrderPlan,
   type OutputItem,
   type Predicate,
@@ -62,7 +63,8 @@ function readPlan(resource: ResourcePlan, request: RestRequest, options: PlanOpt
   const { media, preferences, headersOnly } = request
   const { root, gathers } = options.sharded ? gather(resource) : { root: resource, gathers: [] }
   const route: RoutePlan = options.sharded && root.source === 'table' ? routeOf(root) : { kind: 'primary' }
-  return { kind: 'read', root, route, gathers, media, preferences, headersOnly, maxRows: options.maxRows }
+  const asked = { media, preferences, legacyNames: request.legacyNames, headersOnly }
+  return { kind: 'read', root, route, gathers, ...asked, maxRows: options.maxRows }
 }
 
 /**
@@ -210,17 +212,16 @@ export class Planner {
     if (item.spread && toMany && resource.aggregated) {
       throw errors.notImplemented('Aggregates are not implemented for one-to-many or many-to-many spreads.')
     }
-    const junctionTable = relation.junction && this.#related(relation.junction.table)
+    const besides = (name: string): JunctionPlan => {
+      const table = this.#related(name)
+      const policy = this.#rights.rows(table, 'select')
+      return { table, alias: this.#alias(), source: 'table', placement: table.placement, policy }
+    }
     const embed: EmbedPlan = {
       relation,
       resource,
-      junction: junctionTable && {
-        table: junctionTable,
-        alias: this.#alias(),
-        source: 'table',
-        placement: junctionTable.placement,
-        policy: this.#rights.rows(junctionTable, 'select'),
-      },
+      junction: relation.junction && besides(relation.junction.table),
+      reads: (relation.rule?.reads ?? []).map(besides),
       inner: item.join === 'inner',
     }
     const name = item.alias ?? item.target

@@ -90,6 +90,7 @@ export function planWrite(
     conflict,
     media: request.media,
     preferences: request.preferences,
+    legacyNames: request.legacyNames,
   }
 }
 

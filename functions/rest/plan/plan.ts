@@ -19,7 +19,7 @@ import type { RowPolicy } from '../../access/area.ts'
 import type { CastType } from '../ask/casts.ts'
 import type { Media } from '../ask/media.ts'
 import type { Preferences } from '../ask/parse-preferences.ts'
-import type { AggregateName, JsonStep, Operator, Value } from '../ask/request.ts'
+import type { AggregateName, JsonStep, Operator, RestRequest, Value } from '../ask/request.ts'
 import type { ZonedColumn } from './zones.ts'
 
 export interface ReadPlan {
@@ -31,6 +31,8 @@ export interface ReadPlan {
   readonly root: ResourcePlan
   readonly media: Media
   readonly preferences: Preferences
+  /** What the answer warns of: embedded resources with an alias that were called by their target's name. */
+  readonly legacyNames: RestRequest['legacyNames']
   readonly headersOnly: boolean
   /** Largest number of rows in one answer. */
   readonly maxRows: number | null
@@ -106,6 +108,8 @@ export interface WritePlan {
   readonly conflict: ConflictPlan | null
   readonly media: Media
   readonly preferences: Preferences
+  /** What the answer warns of: embedded resources with an alias that were called by their target's name. */
+  readonly legacyNames: RestRequest['legacyNames']
 }
 
 /** A foreign key of written rows: it may name only those rows of the parent that the policy is for. */
@@ -188,6 +192,8 @@ export interface EmbedPlan {
   readonly resource: ResourcePlan
   /** The join table of a many-to-many relation, with the caller's rights to its rows. */
   readonly junction: JunctionPlan | null
+  /** Tables that the SQL of a declared relation reads, with the caller's rights to their rows. */
+  readonly reads: readonly JunctionPlan[]
   /** True when parents without a match are left out. */
   readonly inner: boolean
 }

@@ -1,5 +1,5 @@
-import { eq, inArray, sql } from 'drizzle-orm'
-import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import { desc, eq, inArray, sql } from 'drizzle-orm'
+import { alias, type SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { type Access, defineTables, distributed, local, reference } from '../define.ts'
 import * as schema from './schema.ts'
 
@@ -39,13 +39,31 @@ const ofTheCustomer: Access<{ readonly customerId: SQLiteColumn }> = {
 /** The catalogue changes seldom: for a second it need not be asked whether it has. */
 const catalogue = { access: forEverybody, cache: { maxStaleMs: 1000 } } as const
 
+const otherTrack = alias(schema.tracks, 'other_track')
+
 export default defineTables({
   artists: reference(schema.artists, catalogue),
-  albums: reference(schema.albums, catalogue),
+  albums: reference(schema.albums, {
+    ...catalogue,
+    relations: {
+      longest_track: {
+        to: schema.tracks,
+        on: { id: 'albumId' },
+        orderBy: desc(schema.tracks.milliseconds),
+        many: false,
+      },
+    },
+  }),
   tracks: reference(schema.tracks, {
     ...catalogue,
     searchable: ['name', 'composer'],
     computed: { minutes: { type: 'real', sql: sql`round(${schema.tracks.milliseconds} / 60000.0, 2)` } },
+    relations: {
+      same_length: {
+        to: otherTrack,
+        where: sql`${otherTrack.milliseconds} = ${schema.tracks.milliseconds} and ${otherTrack.id} <> ${schema.tracks.id}`,
+      },
+    },
   }),
   genres: reference(schema.genres, catalogue),
   mediaTypes: reference(schema.mediaTypes, catalogue),
