@@ -26,6 +26,7 @@ import { type MonitorEvent, monitor } from './monitor/area.ts'
 import { ownCode } from './own-code/area.ts'
 import { rest } from './rest/area.ts'
 import { routes } from './routes/area.ts'
+import { type ShardsEvent, shards } from './shards/area.ts'
 import { type StorageEvent, storage } from './storage/area.ts'
 
 export const areas = [
@@ -39,6 +40,7 @@ export const areas = [
   storage,
   balancer,
   routes,
+  shards,
   monitor,
   docs,
 ] as const satisfies readonly Area[]
@@ -73,6 +75,7 @@ export type AtollEvent =
   | JobsEvent
   | StorageEvent
   | BalancerEvent
+  | ShardsEvent
   | MonitorEvent
 
 declare module './core/app-env.ts' {

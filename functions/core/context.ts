@@ -31,7 +31,12 @@ export interface RelayCalls extends Rpc.DurableObjectBranded {
   carry(database: string, inMs: number): Promise<void>
   /** Looks at once whether the database was put back in time, as a request has reason to think, or knows. */
   suspect(database: string, isCertain: boolean): Promise<void>
+  /** Goes on with moves of slots: asked of the one that has this name, which is no database's. */
+  move(): Promise<void>
 }
+
+/** The name of the relay that moves slots. */
+export const moverName = 'mover'
 
 /** What the relays are asked. */
 export interface RelayAccess {
@@ -41,6 +46,8 @@ export interface RelayAccess {
   carry(database: string, inMs?: number): Promise<void>
   /** To look at a database at once which somebody has found to be older than it was. */
   suspect(database: string, isCertain: boolean): Promise<void>
+  /** To go on with moves of slots. */
+  move(): Promise<void>
 }
 
 /** What all areas stand on, made once for an environment. */
@@ -134,6 +141,7 @@ export function relayOf({ RELAY }: CoreEnv): RelayAccess | null {
     repair: async (database = 'DB') => RELAY.getByName(database).repair(database),
     carry: async (database, inMs = 0) => RELAY.getByName(database).carry(database, inMs),
     suspect: async (database, isCertain) => RELAY.getByName(database).suspect(database, isCertain),
+    move: async () => RELAY.getByName(moverName).move(),
   }
 }
 

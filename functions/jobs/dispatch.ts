@@ -48,7 +48,7 @@ export async function dispatch(
   const free = names.filter((name) => !limited.includes(name))
   const resendMs = config.jobResendSeconds * 1000
   const sendAll = async (rows: readonly Row[]) => {
-    const refused = await send(rows, services)
+    const refused = await send(rows, database, services)
     if (refused.length === 0) return true
     refusals.until = Date.now() + refusedPauseMs * 2 ** Math.min(refusals.inARow++, maxRefusals)
     await session.on(database, [putOff(refused.map(idOf), refusals.until)])
@@ -130,7 +130,7 @@ function limitOf({ registry }: DispatchServices, name: string): number {
 }
 
 /** @returns the jobs that their queue did not take */
-async function send(rows: readonly Row[], { queues }: DispatchServices): Promise<Row[]> {
+async function send(rows: readonly Row[], database: string, { queues }: DispatchServices): Promise<Row[]> {
   const refused: Row[] = []
   for (const [name, own] of Map.groupBy(rows, ({ queue }) => queue as string)) {
     const queue = queues.get(name) ?? queues.get('default')
@@ -139,7 +139,7 @@ async function send(rows: readonly Row[], { queues }: DispatchServices): Promise
       const part = own.slice(i, i + messagesAtOnce)
       try {
         if (!queue) throw new Error(`no queue is bound for ${name}`)
-        await queue.sendBatch(part.map((row) => ({ body: { id: idOf(row) } })))
+        await queue.sendBatch(part.map((row) => ({ body: { id: idOf(row), database } })))
       } catch (error) {
         emit({ kind: 'queue-refused', queue: name, messages: part.length, error })
         refused.push(...part)

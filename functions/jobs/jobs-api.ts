@@ -15,7 +15,7 @@ import { databaseOf } from './run-batch.ts'
 import { readSchedules, shownSchedules } from './schedules.ts'
 import { knownJob, sendTo } from './send-jobs.ts'
 import type { AtollEnv, Services } from './services.ts'
-import { countJobs, listJobs, readJob, type ShownJob, shownJob } from './show-jobs.ts'
+import { countJobs, isHere, listJobs, readJob, type ShownJob, shownJob } from './show-jobs.ts'
 
 const states = ['waiting', 'held', 'sent', 'running', 'done', 'cancelled', 'dead'] as const
 
@@ -84,7 +84,7 @@ export function createJobsApi({ maxBodyBytes }: CoreConfig) {
   area.post('/jobs/:id/retry', async (c) => {
     const job = await find(c)
     if (job.state !== 'dead') throw errors.wrongJobState(job.state, 'Only dead letters can be retried.')
-    const { session, database } = at(c, job.id)
+    const { session, database } = await at(c, job.id)
     await session.on(database, revive(job.id, Date.now()))
     c.executionCtx.waitUntil(carry(c.var.services, database))
     return c.json(await find(c), 202)
@@ -95,7 +95,7 @@ export function createJobsApi({ maxBodyBytes }: CoreConfig) {
     if (['dead', 'done', 'cancelled'].includes(job.state)) {
       throw errors.wrongJobState(job.state, 'It is over: discard it.')
     }
-    const { session, database } = at(c, job.id)
+    const { session, database } = await at(c, job.id)
     const [, , [row] = []] = await session.on(database, cancel(job.id, Date.now()))
     // One that was on its way has a place that nobody else would give back.
     const { byName } = c.var.services.registry
@@ -108,7 +108,7 @@ export function createJobsApi({ maxBodyBytes }: CoreConfig) {
 
   area.delete('/jobs/:id', async (c) => {
     const job = await find(c)
-    const { session, database } = at(c, job.id)
+    const { session, database } = await at(c, job.id)
     const [ended = [], dead = []] = await session.on(database, discard(job.id))
     const gone: Row[] = [...ended, ...dead]
     if (gone.length === 0) throw errors.wrongJobState(job.state, 'Cancel it first.')
@@ -127,16 +127,24 @@ export function createJobsApi({ maxBodyBytes }: CoreConfig) {
 }
 
 /** Where a job lies, and a session that sees its latest state. */
-function at(c: Context<AtollEnv>, id: string): { session: ClusterSession; database: string } {
+async function at(c: Context<AtollEnv>, id: string): Promise<{ session: ClusterSession; database: string }> {
   const { cluster, bindings } = c.var.services
-  const database = databaseOf(id)
-  if (!bindings.has(database)) throw errors.noSuchJob(id)
-  return { session: cluster.open({ reads: false, seen: new Map() }), database }
+  const session = cluster.open({ reads: false, seen: new Map() })
+  const home = databaseOf(id)
+  const hasIt = async (databases: readonly string[]) => {
+    const outcomes = await session.onAll(databases, [isHere(id)])
+    return outcomes.find((outcome) => 'results' in outcome && (outcome.results[0]?.length ?? 0) > 0)
+  }
+  if (bindings.has(home) && (await hasIt([home]))) return { session, database: home }
+  // It may have moved along with what it is about.
+  const found = await hasIt(cluster.databases.filter((database) => database !== home))
+  if (!found) throw errors.noSuchJob(id)
+  return { session, database: found.part.database }
 }
 
 async function find(c: Context<AtollEnv>): Promise<ShownJob> {
   const id = c.req.param('id') ?? ''
-  const { session, database } = at(c, id)
+  const { session, database } = await at(c, id)
   const found = await session.on(database, readJob(id))
   const job = await shownJob(found, c.var.services.payloads)
   if (job === null) throw errors.noSuchJob(id)

@@ -32,7 +32,7 @@ export async function runBatch(
   services: Services,
   later: Later,
 ): Promise<void> {
-  const byDatabase = Map.groupBy(messages, ({ body }) => databaseOf(body.id))
+  const byDatabase = Map.groupBy(messages, ({ body }) => body.database ?? databaseOf(body.id))
   await Promise.all(
     [...byDatabase].map(async ([database, own]) => {
       // A database that was taken away took its jobs along.

@@ -11,8 +11,10 @@ import type { PayloadStore } from './payload-store.ts'
 
 /** A message on a queue. */
 export interface JobMessage {
-  /** The job's id, which begins with the name of its database. */
+  /** The job's id, which begins with the name of the database that it was put into. */
   readonly id: string
+  /** Where it is now: jobs move along with the slots of what they are about. Left out by an older Atoll: where it was put. */
+  readonly database?: string
 }
 
 export interface JobsEnv extends CoreEnv {

@@ -71,6 +71,14 @@ function listOf(database: string, { state, name, limit, after }: Listing): Bound
   }
 }
 
+/** Whether a database has a job, or its dead letter. */
+export function isHere(id: string): BoundStatement {
+  return {
+    text: 'SELECT 1 FROM _atoll_jobs WHERE id = ?1 UNION ALL SELECT 1 FROM _atoll_dead_letters WHERE id = ?1',
+    parameters: [id],
+  }
+}
+
 /** Statements that find a job, as `shownJob` reads them. */
 export function readJob(id: string): readonly BoundStatement[] {
   return [

@@ -15,11 +15,12 @@ import {
   readRedis,
   type TrustKeeper,
 } from '../cache/area.ts'
-import { databasesOf, type RelayCalls } from '../core/context.ts'
+import { databasesOf, moverName, type RelayCalls } from '../core/context.ts'
 import type { Duty, Round, Wanted } from '../core/duty.ts'
 import { emit } from '../core/events.ts'
 import { noteWentBack } from '../databases/area.ts'
 import { handOver } from '../meter/area.ts'
+import { MoverRounds } from '../shards/area.ts'
 import type { Engine, RelayEnv, Services } from './services.ts'
 
 /** What others ask of the relays: those of databases, and the one that keeps the trust in the cache's store. */
@@ -53,6 +54,7 @@ export function createRelay(
     #failures = 0
     #parts: RelayParts | undefined
     #keeper: TrustKeeper | undefined
+    readonly #mover = new MoverRounds()
 
     get #opened(): RelayParts {
       this.#parts ??= open()
@@ -99,6 +101,10 @@ export function createRelay(
       await this.#wakeAt(Date.now(), database)
     }
 
+    async move(): Promise<void> {
+      await this.#wakeAt(Date.now(), moverName)
+    }
+
     async #repairBy(at: number): Promise<void> {
       const known = await this.#readRepairAt()
       if (known > at) await this.#setRepairAt(at)
@@ -131,6 +137,14 @@ export function createRelay(
       const name = (await this.ctx.storage.get<string>('database')) ?? cluster.primary
       if (name === keeperName) {
         await this.#openKeeper()?.recover()
+        if (metrics) await handOver(meter, metrics())
+        return
+      }
+      if (name === moverName) {
+        const inMs = await this.#mover.run(services, engine, () =>
+          this.ctx.storage.setAlarm(Date.now() + pauseMs),
+        )
+        if (inMs !== null) await this.#wakeAt(Date.now() + inMs, moverName)
         if (metrics) await handOver(meter, metrics())
         return
       }

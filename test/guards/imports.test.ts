@@ -81,6 +81,7 @@ const dbRooms = [
   'changes',
   'system',
   'cluster',
+  'moves',
   'restores',
   'doors',
   'migrate',

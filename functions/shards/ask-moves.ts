@@ -1,0 +1,166 @@
+/**
+ * Moves as they are asked for: checked against the map before anything is noted.
+ * @module
+ */
+import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { ClusterSession } from '../../db/cluster/session.ts'
+import { openJobs } from '../../db/moves/beside-rows.ts'
+import { distributedTables } from '../../db/moves/cargo.ts'
+import { insertMove, listMoves, type Move, type Slots } from '../../db/moves/moves.ts'
+import { both, slotsIn } from '../../db/moves/pieces.ts'
+import { type PlannedMove, rangesOf } from '../../db/moves/plan-moves.ts'
+import { readMapRow } from '../../db/moves/slot-states.ts'
+import { parseMap, type ShardMap } from '../../db/slots/shard-map.ts'
+import { byShard } from '../../db/slots/shard-names.ts'
+import { makeUlid } from '../../db/slots/slots.ts'
+import { databaseSizes } from '../databases/area.ts'
+import { errors } from './errors.ts'
+import type { Services } from './services.ts'
+import { shownSlots } from './shown.ts'
+
+/** The map as the primary database has it. @throws 409 where there is but one database */
+export async function readShardMap({ cluster }: Services, session: ClusterSession): Promise<ShardMap> {
+  const map = cluster.sharded ? parseMap(await readMapRow(session)) : null
+  if (map === null)
+    throw errors.cannotMove('There is one database.', 'Add another one with npm run shards -- add NAME.')
+  return map
+}
+
+/** What each database bears: its bytes, as far as it has slots at all. */
+export async function bearingsOf(services: Services, only: readonly string[] | null) {
+  const sizes = await databaseSizes(services)
+  return sizes
+    .filter(({ database }) => only === null || only.includes(database))
+    .map(({ database, bytes }) => {
+      if (bytes === null) throw errors.cannotMove(`The database ${database} does not answer.`)
+      return { database, weight: bytes }
+    })
+    .sort((a, b) => byShard(a.database, b.database))
+}
+
+/** Splits slots by the databases that own them, without those that are where they are to go. */
+export function movesTo(map: ShardMap, slots: readonly Slots[], target: string): PlannedMove[] {
+  const sources = [...new Set(map.ranges.map(({ shard }) => shard))].filter((shard) => shard !== target)
+  return sources.flatMap((source) => {
+    const ranges = both(slots, rangesOf(map, source))
+    return ranges.length === 0 ? [] : [{ source, target, ranges, weight: 0 }]
+  })
+}
+
+const isOpen = ({ state }: Move) => ['waiting', 'running', 'paused', 'cancelling'].includes(state)
+
+/**
+ * Notes moves and wakes the mover.
+ *
+ * @throws 409 when slots are on the move already, or the tables cannot be moved
+ */
+export async function askFor(
+  services: Services,
+  session: ClusterSession,
+  catalog: Catalog,
+  planned: readonly PlannedMove[],
+): Promise<Move[]> {
+  const { relay, bindings } = services
+  if (relay === null) throw errors.noMover()
+  await checkTables(session, catalog)
+  const open = (await listMoves(session)).filter(isOpen)
+  for (const { source, target, ranges } of planned) {
+    for (const name of [source, target])
+      if (!bindings.has(name)) throw errors.cannotMove(`There is no database ${name}.`)
+    const taken = open.find((other) => slotsIn(both(ranges, other.ranges)) > 0)
+    if (taken)
+      throw errors.cannotMove(
+        `Slots ${shownSlots(both(ranges, taken.ranges))} are on the move already.`,
+        `Wait for ${taken.id}, or cancel it.`,
+      )
+  }
+  const now = Date.now()
+  const ids = planned.map((_, i) => makeUlid(now + i))
+  await session.primary(
+    planned.map(({ source, target, ranges }, i) =>
+      insertMove({ id: ids[i] as string, source, target, ranges, created: now + i }),
+    ),
+  )
+  await relay.move()
+  return (await listMoves(session)).filter(({ id }) => ids.includes(id)).reverse()
+}
+
+/** What would stop a move in its middle is refused before it begins. */
+async function checkTables(session: ClusterSession, catalog: Catalog): Promise<void> {
+  const tables = distributedTables(catalog)
+  const names = JSON.stringify(tables.map(({ name }) => name))
+  for (const { name, placement, columns } of tables) {
+    const type = placement.kind === 'distributed' ? columns.get(placement.by)?.type : undefined
+    if (!['text', 'integer', 'timestamp', 'timestamp_ms'].includes(type ?? ''))
+      throw errors.cannotMove(`Rows of ${name} are distributed by a column of type ${type}.`)
+  }
+  const [restricted = [], without = []] = await session.primary([
+    {
+      text: `SELECT DISTINCT t.value AS name FROM json_each(?1) AS t, pragma_foreign_key_list(t.value) AS f WHERE f."table" = t.value AND f.on_delete = 'RESTRICT'`,
+      parameters: [names],
+    },
+    {
+      text: 'SELECT l.name FROM pragma_table_list AS l WHERE l.wr = 1 AND l.name IN (SELECT value FROM json_each(?1))',
+      parameters: [names],
+    },
+  ])
+  if (restricted[0])
+    throw errors.cannotMove(
+      `${restricted[0].name} refers to itself with ON DELETE RESTRICT, which refuses to take its rows away together.`,
+      'Use NO ACTION, which is asked at the end of a statement.',
+    )
+  if (without[0])
+    throw errors.cannotMove(`${without[0].name} is WITHOUT ROWID; rows are copied in the order of theirs.`)
+  const circle = circleAmong(catalog)
+  if (circle) throw errors.cannotMove(`${circle.join(' and ')} refer to each other in a circle.`)
+}
+
+/** Tables that refer to each other in a circle of more than one: of those, none can be taken away before the other. */
+function circleAmong(catalog: Catalog): readonly string[] | null {
+  const tables = distributedTables(catalog)
+  const parents = new Map(
+    tables.map((table) => [
+      table.name,
+      table.relations
+        .filter(({ forward, junction, to }) => forward && junction === null && to !== table.name)
+        .map(({ to }) => to)
+        .filter((to) => tables.some(({ name }) => name === to)),
+    ]),
+  )
+  let left = tables.map(({ name }) => name)
+  for (;;) {
+    const next = left.filter((name) => parents.get(name)?.some((parent) => left.includes(parent)))
+    if (next.length === left.length) return left.length === 0 ? null : left
+    left = next
+  }
+}
+
+/** What is left on a database that is to be removed, in words; none when nothing is. */
+export async function leftOn(
+  services: Services,
+  session: ClusterSession,
+  catalog: Catalog,
+  database: string,
+): Promise<string[]> {
+  const map = await readShardMap(services, session)
+  const slots = slotsIn(rangesOf(map, database))
+  const jobs = await openJobs(session, database)
+  const counts = await session.on(
+    database,
+    distributedTables(catalog).map(({ name }) => ({
+      text: `SELECT count(*) AS n FROM "${name.replaceAll('"', '""')}"`,
+      parameters: [],
+    })),
+  )
+  const [[dead] = []] = await session.on(database, [
+    { text: 'SELECT count(*) AS n FROM _atoll_dead_letters', parameters: [] },
+  ])
+  const rows = counts.reduce((sum, [row]) => sum + Number(row?.n), 0)
+  const found: readonly (readonly [number, string])[] = [
+    [slots, 'slots: drain it first'],
+    [rows, 'rows of distributed tables'],
+    [jobs, 'jobs that are not over: wait for them, or cancel them'],
+    [Number(dead?.n), 'dead letters: retry or discard them'],
+  ]
+  return found.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+}

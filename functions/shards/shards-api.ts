@@ -1,0 +1,174 @@
+/**
+ * `/shards/v1`: which database has which slots, and how they move, for the secret key.
+ * @module
+ */
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import { listMoves, type MoveState, readMove, turnMove } from '../../db/moves/moves.ts'
+import { planDrain, planRebalance, rangesOf } from '../../db/moves/plan-moves.ts'
+import { slotsOwned } from '../../db/slots/shard-map.ts'
+import { slotOf } from '../../db/slots/slots.ts'
+import type { CoreConfig } from '../core/config.ts'
+import type { CoreEngine } from '../core/engine.ts'
+import { readJsonOf } from '../core/read-body.ts'
+import { databaseSizes } from '../databases/area.ts'
+import { askFor, bearingsOf, leftOn, movesTo, readShardMap } from './ask-moves.ts'
+import { errors } from './errors.ts'
+import type { AtollEnv } from './services.ts'
+import { readSlots, shownMove, shownPlan, shownSlots } from './shown.ts'
+
+const name = z.string().regex(/^(?:DB|SHARD_\d+)$/)
+const slots = z.string().transform((text, context) => {
+  const ranges = readSlots(text)
+  if (ranges === null) context.addIssue({ code: 'custom', message: 'slots are 0 to 16383, as 0-99,200' })
+  return ranges ?? []
+})
+const toMove = z.strictObject({ slots, to: name })
+const toIsolate = z.strictObject({ value: z.union([z.string(), z.number()]), to: name.optional() })
+const toDrain = z.strictObject({ database: name, to: z.array(name).min(1).optional() })
+const toRebalance = z.strictObject({
+  databases: z.array(name).min(2).optional(),
+  threshold: z.number().min(0.01).max(1).default(0.1),
+})
+const planned = z.strictObject({
+  databases: z
+    .string()
+    .transform((text) => text.split(','))
+    .optional(),
+  threshold: z.coerce.number().min(0.01).max(1).default(0.1),
+  drain: name.optional(),
+})
+
+type Handled = Context<AtollEnv>
+
+const sessionOf = (c: Handled) => c.var.services.cluster.open({ reads: false, seen: new Map() })
+
+async function bodyOf<Body>(c: Handled, shape: z.ZodType<Body>, { maxBodyBytes }: CoreConfig): Promise<Body> {
+  const text = await readJsonOf(c.req.raw, maxBodyBytes, c.var.services.pending)
+  const body = shape.safeParse(text ?? {})
+  if (!body.success) throw errors.invalidShardsRequest(body.error.issues)
+  return body.data
+}
+
+/** What may become of a move, from which states. */
+const turns: Readonly<Record<string, readonly [from: readonly MoveState[], to: MoveState]>> = {
+  pause: [['waiting', 'running'], 'paused'],
+  resume: [['paused'], 'waiting'],
+  cancel: [['waiting', 'running', 'paused'], 'cancelling'],
+}
+
+export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
+  const area = new Hono<AtollEnv>({ strict: false })
+  area.use(async ({ var: { caller } }, next) => {
+    if (caller.role !== 'service_role') throw errors.shardsNeedSecretKey(caller.signedIn)
+    await next()
+  })
+
+  area.get('/', async (c) => {
+    const { services } = c.var
+    const session = sessionOf(c)
+    const map = await services.cluster.currentMap(session)
+    const sizes = await databaseSizes(services)
+    return c.json({
+      epoch: map.epoch,
+      databases: sizes.map(({ database, bytes }) => ({
+        name: database,
+        slotCount: slotsOwned(map, database),
+        slots: shownSlots(rangesOf(map, database)),
+        bytes,
+      })),
+      moves: services.cluster.sharded ? (await listMoves(session, 20)).map(shownMove) : [],
+    })
+  })
+
+  area.get('/plan', async (c) => {
+    const { apikey: _, ...query } = c.req.query()
+    const asked = planned.safeParse(query)
+    if (!asked.success) throw errors.invalidShardsRequest(asked.error.issues)
+    const map = await readShardMap(c.var.services, sessionOf(c))
+    const { drain, databases = null, threshold } = asked.data
+    const bearings = await bearingsOf(c.var.services, databases)
+    const moves = drain ? planDrain(map, drain, bearings) : planRebalance(map, bearings, threshold)
+    return c.json({ moves: moves.map(shownPlan) })
+  })
+
+  area.post('/rebalance', async (c) => {
+    const { databases = null, threshold } = await bodyOf(c, toRebalance, config)
+    const session = sessionOf(c)
+    const map = await readShardMap(c.var.services, session)
+    const moves = planRebalance(map, await bearingsOf(c.var.services, databases), threshold)
+    return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
+  })
+
+  area.post('/drain', async (c) => {
+    const { database, to = null } = await bodyOf(c, toDrain, config)
+    const session = sessionOf(c)
+    const map = await readShardMap(c.var.services, session)
+    if (!c.var.services.bindings.has(database)) throw errors.cannotMove(`There is no database ${database}.`)
+    const bearings = await bearingsOf(c.var.services, to && [...to, database])
+    const moves = planDrain(map, database, bearings)
+    return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
+  })
+
+  area.post('/moves', async (c) => {
+    const asked = await bodyOf(c, toMove, config)
+    const session = sessionOf(c)
+    const map = await readShardMap(c.var.services, session)
+    if (!c.var.services.bindings.has(asked.to)) throw errors.cannotMove(`There is no database ${asked.to}.`)
+    const moves = movesTo(map, asked.slots, asked.to)
+    return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
+  })
+
+  area.post('/isolate', async (c) => {
+    const { value, to } = await bodyOf(c, toIsolate, config)
+    const session = sessionOf(c)
+    const map = await readShardMap(c.var.services, session)
+    const { databases } = c.var.services.cluster
+    const target = to ?? databases.find((database) => slotsOwned(map, database) === 0)
+    if (target === undefined)
+      throw errors.cannotMove(
+        'Every database has slots.',
+        'Add one with npm run shards -- add NAME, or name it.',
+      )
+    if (!databases.includes(target)) throw errors.cannotMove(`There is no database ${target}.`)
+    const slot = slotOf(String(value))
+    const moves = movesTo(map, [[slot, slot]], target)
+    return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
+  })
+
+  area.get('/moves', async (c) => c.json({ moves: (await listMoves(sessionOf(c), 1000)).map(shownMove) }))
+
+  area.get('/moves/:id', async (c) => c.json(shownMove(await find(c))))
+
+  area.post('/moves/:id/:turn{pause|resume|cancel}', async (c) => {
+    const move = await find(c)
+    const [from, to] = turns[c.req.param('turn')] as (typeof turns)[string]
+    const session = sessionOf(c)
+    const [turned = []] = await session.primary([turnMove(move.id, from, to, Date.now())])
+    if (turned.length === 0)
+      throw errors.wrongMoveState((await find(c)).state, `It must be ${from.join(' or ')}.`)
+    await c.var.services.relay?.move()
+    return c.json(shownMove(await find(c)), 202)
+  })
+
+  area.delete('/databases/:name', async (c) => {
+    const database = c.req.param('name')
+    const { services } = c.var
+    if (!services.bindings.has(database) || database === services.cluster.primary)
+      throw errors.cannotMove(`${database} is no shard that could be removed.`)
+    const session = sessionOf(c)
+    const left = await leftOn(services, session, catalog, database)
+    if (left.length > 0) throw errors.cannotMove(`${database} has ${left.join('; ')}.`)
+    await session.primary([{ text: 'DELETE FROM _atoll_shards WHERE name = ?1', parameters: [database] }])
+    return c.body(null, 204)
+  })
+
+  return area
+}
+
+async function find(c: Handled) {
+  const id = c.req.param('id') ?? ''
+  const move = await readMove(sessionOf(c), id)
+  if (move === null) throw errors.noSuchMove(id)
+  return move
+}

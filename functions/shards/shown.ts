@@ -1,0 +1,93 @@
+/**
+ * What `/shards/v1` answers with: databases, moves and plans as JSON.
+ * @module
+ */
+import type { Move, MoveState, Slots } from '../../db/moves/moves.ts'
+import { partDone, slotsIn } from '../../db/moves/pieces.ts'
+import type { PlannedMove } from '../../db/moves/plan-moves.ts'
+
+export interface ShownMove {
+  readonly id: string
+  readonly from: string
+  readonly to: string
+  /** `0-99,200` */
+  readonly slots: string
+  readonly state: MoveState
+  /** What it is at: waiting, copying, handing over; null when it is over. */
+  readonly phase: 'waiting' | 'copying' | 'handing over' | null
+  /** From 0 to 1, by slots that are handed over. */
+  readonly done: number
+  readonly rows: number
+  readonly bytes: number
+  /** Pieces that were handed over, and for how long their slots were closed. */
+  readonly pauses: { readonly count: number; readonly longestMs: number; readonly lastMs: number }
+  /** When it is expected to end, by what it has done so far; null as long as that is not known. */
+  readonly expectedEnd: string | null
+  readonly error: string | null
+  readonly created: string
+  readonly updated: string
+}
+
+export function shownSlots(ranges: readonly Slots[]): string {
+  return ranges.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(',')
+}
+
+const none = { count: 0, longestMs: 0, lastMs: 0 }
+
+export function shownMove(move: Move): ShownMove {
+  const { progress, state, created, updated } = move
+  const isOver = state === 'done' || state === 'cancelled' || state === 'failed'
+  const done = state === 'done' ? 1 : partDone(move, progress)
+  const left = done > 0 && !isOver ? ((updated - created) / done) * (1 - done) : null
+  return {
+    id: move.id,
+    from: move.source,
+    to: move.target,
+    slots: shownSlots(move.ranges),
+    state,
+    phase: isOver
+      ? null
+      : progress === null
+        ? 'waiting'
+        : progress.marksFrom === null
+          ? 'copying'
+          : 'handing over',
+    done,
+    rows: progress?.rows ?? 0,
+    bytes: progress?.bytes ?? 0,
+    pauses: progress?.pauses ?? none,
+    expectedEnd: left === null ? null : new Date(updated + left).toISOString(),
+    error: move.error,
+    created: new Date(created).toISOString(),
+    updated: new Date(updated).toISOString(),
+  }
+}
+
+export interface ShownPlan {
+  readonly from: string
+  readonly to: string
+  readonly slots: string
+  readonly slotCount: number
+  /** What is expected to go along. */
+  readonly bytes: number
+}
+
+export function shownPlan({ source, target, ranges, weight }: PlannedMove): ShownPlan {
+  return {
+    from: source,
+    to: target,
+    slots: shownSlots(ranges),
+    slotCount: slotsIn(ranges),
+    bytes: Math.round(weight),
+  }
+}
+
+/** @returns null for a text that names no slots */
+export function readSlots(text: string): Slots[] | null {
+  const ranges = text.split(',').map((part): Slots | null => {
+    const [, first, last = first] = /^\s*(\d{1,5})(?:-(\d{1,5}))?\s*$/.exec(part) ?? []
+    const range = [Number(first), Number(last)] as const
+    return first !== undefined && range[0] <= range[1] && range[1] < 16_384 ? range : null
+  })
+  return ranges.every((range) => range !== null) ? ranges : null
+}
