@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LogLevel } from 'miniflare'
 import { makeRoutedNumber, numberOfId } from '../../db/slots/slots.ts'
 import { type LocalServer, root } from '../../functions/local/serve.ts'
+import type { ShownMove } from '../../functions/shards/area.ts'
 import { killWorkers } from '../support/kill-workers.ts'
 import { prepareFixture, startFixture } from '../support/local-server.ts'
 import { routed } from '../support/routed.ts'
@@ -18,6 +19,8 @@ import { seededRandom } from '../support/seeded-random.ts'
 
 export interface KillRun {
   readonly kills: number
+  /** How many moves of slots are asked for meanwhile. */
+  readonly moves: number
   /** How likely a message is lost by its queue, and as likely doubled. */
   readonly trouble: number
   readonly seed: number
@@ -43,6 +46,14 @@ export interface KillCounts {
   readonly deadLetters: number
   /** Tries that jobs needed beyond the first. */
   readonly repeated: number
+  readonly moves: {
+    readonly done: number
+    readonly others: readonly string[]
+    /** For how long slots of a piece were closed at most, in milliseconds. */
+    readonly longestMs: number
+    /** Invoices that lie on two databases. */
+    readonly twice: number
+  }
 }
 
 const secretKey = 'sb_secret_kill_run'
@@ -51,6 +62,7 @@ const firstId = 100_000
 
 export async function runKills({
   kills,
+  moves,
   trouble,
   seed,
   drainMs,
@@ -79,6 +91,13 @@ export async function runKills({
     for (let kill = 1; kill <= kills; kill++) {
       const writing = new AbortController()
       const writers = Array.from({ length: clients }, () => write(server, log, writing.signal))
+      for (
+        let asked = Math.floor(((kill - 1) * moves) / kills);
+        asked < Math.floor((kill * moves) / kills);
+        asked++
+      ) {
+        await move(server, random)
+      }
       await sleep(100 + random() * 1500)
       killWorkers()
       writing.abort()
@@ -86,11 +105,36 @@ export async function runKills({
       await isBack(server)
       if (kill % 20 === 0) tell(`${kill} kills, ${log.acknowledged.size} writes acknowledged`)
     }
+    const moved = await settleMoves(server, drainMs)
     await drain(server, drainMs)
-    return { kills, ...(await countAll(server, log)) }
+    const counts = await countAll(server, log)
+    return { kills, ...counts, moves: { ...moved, twice: counts.twice } }
   } finally {
     await server.stop()
     rmSync(persistTo, { recursive: true, force: true })
+  }
+}
+
+/** Asks for some slots to move; where they are on the move already, that is refused. */
+async function move(server: LocalServer, random: () => number): Promise<void> {
+  const first = Math.floor(random() * 14_000)
+  const slots = `${first}-${first + Math.floor(random() * 2000)}`
+  const to = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3'][Math.floor(random() * 4)]
+  await post(server, '/shards/v1/moves', { slots, to })
+}
+
+/** Waits until all moves are over. */
+async function settleMoves(server: LocalServer, ms: number): Promise<Omit<KillCounts['moves'], 'twice'>> {
+  for (const end = Date.now() + ms; ; await sleep(300)) {
+    const answer = await fetch(new URL('/shards/v1/moves', server.url), { headers: { apikey: secretKey } })
+    const { moves } = (await answer.json()) as { moves: readonly ShownMove[] }
+    const open = moves.filter(({ phase }) => phase !== null)
+    if (open.length > 0 && Date.now() < end) continue
+    return {
+      done: moves.filter(({ state }) => state === 'done').length,
+      others: moves.filter(({ state }) => state !== 'done').map((one) => JSON.stringify(one)),
+      longestMs: Math.max(0, ...moves.map(({ pauses }) => pauses.longestMs)),
+    }
   }
 }
 
@@ -191,7 +235,10 @@ async function drain(server: LocalServer, ms: number): Promise<void> {
   }
 }
 
-async function countAll(server: LocalServer, log: WriteLog): Promise<Omit<KillCounts, 'kills'>> {
+async function countAll(
+  server: LocalServer,
+  log: WriteLog,
+): Promise<Omit<KillCounts, 'kills' | 'moves'> & { readonly twice: number }> {
   const invoices = await rowsOf<{ id: number; receipts: number; notes: number }>(
     server,
     `SELECT id, (SELECT count(*) FROM receipts WHERE invoice_id = invoices.id AND email <> 'note') AS receipts,
@@ -221,5 +268,6 @@ async function countAll(server: LocalServer, log: WriteLog): Promise<Omit<KillCo
     unitsOff: sum(summed) - sum(sold),
     deadLetters: dead.length,
     repeated: sum(tries),
+    twice: invoices.length - there.size,
   }
 }
