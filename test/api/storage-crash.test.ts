@@ -191,6 +191,7 @@ afterEach(() => vi.restoreAllMocks())
 describe('a Worker that dies', () => {
   it.each(Object.entries(scenarios))(
     'in the middle of %s leaves rows and bytes that agree',
+    { timeout: 120_000 },
     async (_, run) => {
       let died = 0
       for (let calls = 1; calls < 40; calls += calls < 12 ? 1 : 2) {

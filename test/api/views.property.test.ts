@@ -195,7 +195,7 @@ const tokenOf = async (name: keyof typeof roles) =>
   name === 'anon' ? null : tokenFor({ role: name, owner: 2 })
 
 const runs = {
-  numRuns: Number(process.env.ATOLL_VIEW_RUNS ?? 60),
+  numRuns: Number(process.env.ATOLL_VIEW_RUNS ?? 40),
   seed: Number(process.env.ATOLL_SEED ?? Date.now() % 1e6),
 }
 console.info(`views: seed ${runs.seed}`)

@@ -2,7 +2,7 @@
  * Databases of the checkers: SQLite in memory, with the engine's own objects.
  * @module
  */
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { BoundStatement, Row } from '../../db/sql/statement.ts'
 import { systemObjects } from '../../db/system/system-objects.ts'
 
@@ -11,6 +11,17 @@ export function openMemory(objects: readonly string[]): DatabaseSync {
   const database = new DatabaseSync(':memory:')
   for (const statement of [...systemObjects, ...objects]) database.exec(statement)
   return database
+}
+
+const prepared = new WeakMap<DatabaseSync, Map<string, StatementSync>>()
+
+/** A statement of a database; the engine's are long, and few. */
+function prepare(database: DatabaseSync, text: string): StatementSync {
+  const known = prepared.get(database) ?? new Map<string, StatementSync>()
+  prepared.set(database, known)
+  const statement = known.get(text) ?? database.prepare(text)
+  known.set(text, statement)
+  return statement
 }
 
 /** Runs statements as one transaction, as D1 runs a batch. @param textOf what is run in the place of a statement */
@@ -23,7 +34,7 @@ export function transact(
   try {
     const results = statements.map(({ text, parameters }) => {
       const numbers = parameters.map((value) => (typeof value === 'number' ? BigInt(value) : value))
-      return database.prepare(textOf(text)).all(...numbers) as Row[]
+      return prepare(database, textOf(text)).all(...numbers) as Row[]
     })
     database.exec('COMMIT')
     return results

@@ -7,6 +7,7 @@ export const movesMutants: readonly MovesMutant[] = [
     file: 'db/moves/hand-over.ts',
     from: 'const upTo = await followToEnd(work, position)',
     to: 'const upTo = position as number | null',
+    isRare: true,
   },
   {
     name: 'does not read again what has changed',
@@ -19,12 +20,14 @@ export const movesMutants: readonly MovesMutant[] = [
     file: 'db/moves/hand-over.ts',
     from: '!(await work.world.pass(move.source, upTo))',
     to: 'false',
+    isRare: true,
   },
   {
     name: 'opens before caches forget where rows lay',
     file: 'db/moves/hand-over.ts',
     from: 'await world.renew(Math.max(...epochs.map(([, epoch]) => epoch)))',
     to: '',
+    isRare: true,
   },
   {
     name: 'opens the target before the source lets go',
@@ -87,6 +90,7 @@ export const movesMutants: readonly MovesMutant[] = [
     file: 'db/moves/beside-rows.ts',
     from: 'return first <= slot && slot <= last',
     to: 'return false',
+    isRare: true,
   },
   {
     name: 'leaves lookup entries behind',

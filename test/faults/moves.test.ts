@@ -7,7 +7,7 @@ import { firstSeed, firstWrong, useVirtualTime } from './schedules.ts'
 useVirtualTime()
 
 /** `ATOLL_MOVES=60 npx vitest run --config test/vitest.config.ts --project unit faults/moves` looks at so many, and for mutants that are rare. */
-const runs = Number(process.env.ATOLL_MOVES ?? 3)
+const runs = Number(process.env.ATOLL_MOVES ?? 2)
 const isLong = process.env.ATOLL_MOVES !== undefined
 
 async function find(mutant: MovesMutant | null, most: number): Promise<string | null> {

@@ -239,7 +239,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
           text: "INSERT INTO _atoll_jobs (id, name, queue, state, due, payload, value, lane, created) VALUES (?1, 'told', 'default', 'waiting', 0, ?2, ?3, ?4, 0)",
           parameters: [
             `${name}.${++serial}`,
-            JSON.stringify([JSON.parse(key)[0], JSON.parse(row).n]),
+            JSON.stringify([JSON.parse(key)[0], JSON.parse(row ?? 'null')?.n ?? 0]),
             value,
             `items ${key}`,
           ],
@@ -253,11 +253,14 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
   const runJob = (name: Name) => {
     const [due] = (databases.get(name) as MemoryD1).commit([
       {
-        text: "UPDATE _atoll_jobs SET state = 'done', due = NULL, finished = 1 WHERE sequence = (SELECT sequence FROM _atoll_jobs WHERE state = 'waiting' AND due IS NOT NULL ORDER BY random() LIMIT 1) RETURNING payload",
+        text: "UPDATE _atoll_jobs SET state = 'done', due = NULL, finished = 1 WHERE sequence = (SELECT sequence FROM _atoll_jobs WHERE state = 'waiting' AND due IS NOT NULL ORDER BY random() LIMIT 1) RETURNING payload, value",
         parameters: [],
       },
-    ]) as { payload: string }[][]
-    for (const { payload } of due ?? []) {
+    ]) as { payload: string; value: string }[][]
+    for (const { payload, value } of due ?? []) {
+      const slot = slotOf(value)
+      const isHere = on(name).prepare('SELECT 1 FROM _atoll_slots WHERE first <= ?1 AND last >= ?1').get(slot)
+      if (!isHere) fail(`a job about slot ${slot} runs on ${name}, which does not have it`)
       const [id, n] = JSON.parse(payload) as [string, number]
       delivered.set(id, [...(delivered.get(id) ?? []), n])
     }
@@ -266,7 +269,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
     while (!isOver) {
       await pause(below(40))
       if (below(3) > 0) startJobs(name)
-      if (below(2) > 0) runJob(name)
+      if (below(6) === 0) runJob(name)
     }
   }
 

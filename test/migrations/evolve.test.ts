@@ -5,7 +5,7 @@ import type { Migrate } from '../support/evolve/evolve.ts'
 import { runEvolutions } from '../support/evolve/run-evolutions.ts'
 
 /** Evolutions on one database; on four, which take three times as long, it is a third. */
-const evolutions = Number(process.env.ATOLL_EVOLUTIONS ?? 8)
+const evolutions = Number(process.env.ATOLL_EVOLUTIONS ?? 6)
 const firstSeed = Number(process.env.ATOLL_EVOLUTION_SEED ?? 1)
 const pool = createDatabasePool()
 const timeoutMs = 120_000 + evolutions * 10_000
