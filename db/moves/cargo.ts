@@ -61,6 +61,7 @@ export async function readManifest(
   return { cargo, shape: JSON.stringify(cargo) }
 }
 
+/** The tables whose rows lie by slots. */
 export function distributedTables(catalog: Catalog): Table[] {
   return [...catalog.tables.values()].filter(
     ({ kind, placement }) => kind === 'table' && placement.kind === 'distributed',

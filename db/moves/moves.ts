@@ -9,6 +9,7 @@ import { isMine } from './mover-token.ts'
 /** Slots from the first to the last, both included. */
 export type Slots = readonly [first: number, last: number]
 
+/** What a move is at; the last three are its ends. */
 export type MoveState = 'waiting' | 'running' | 'paused' | 'cancelling' | 'cancelled' | 'done' | 'failed'
 
 /** Slots that are handed over together. */
@@ -52,6 +53,7 @@ export interface Progress {
   readonly restarts: number
 }
 
+/** Slots that are to move from one database to another. */
 export interface Move {
   readonly id: string
   readonly source: string

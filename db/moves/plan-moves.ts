@@ -13,6 +13,7 @@ export interface Bearing {
   readonly weight: number
 }
 
+/** A move that nobody has asked for yet. */
 export interface PlannedMove {
   readonly source: string
   readonly target: string

@@ -35,7 +35,8 @@ const { values, positionals } = parseArgs({
 const text = (name: string) => values[name] as string | undefined
 
 async function ask<Answer>(path: string, init: { method?: string; body?: object } = {}): Promise<Answer> {
-  const key = process.env.ATOLL_SECRET_KEY ?? readLocalVariables(join(root, '.dev.vars')).ATOLL_SECRET_KEY
+  const { ATOLL_SECRET_KEY: given } = process.env
+  const key = given ?? readLocalVariables(join(root, '.dev.vars')).ATOLL_SECRET_KEY
   if (key === undefined) throw new UsageError(`There is no secret key.\n${usage}`)
   const answer = await fetch(new URL(`/shards/v1${path}`, text('url') ?? 'http://localhost:8787'), {
     method: init.method ?? 'GET',

@@ -6,6 +6,7 @@ import type { Move, MoveState, Slots } from '../../db/moves/moves.ts'
 import { partDone, slotsIn } from '../../db/moves/pieces.ts'
 import type { PlannedMove } from '../../db/moves/plan-moves.ts'
 
+/** A move as `/shards/v1` and the commands show it. */
 export interface ShownMove {
   readonly id: string
   readonly from: string
@@ -63,6 +64,7 @@ export function shownMove(move: Move): ShownMove {
   }
 }
 
+/** A move that a rebalance or a drain would make. */
 export interface ShownPlan {
   readonly from: string
   readonly to: string

@@ -65,6 +65,10 @@ const tables = defineTables({
   artists: declared(sample.artists, {
     sold: { to: artistSales, where: sql`${artistSales.artistId} = ${artists.id} + 0`, many: false },
   }),
+  artistSales: {
+    ...sample.artistSales,
+    options: { ...sample.artistSales.options, schemas: ['public'], as: 'artist_sales' },
+  } as TableDeclaration,
   dailySales: declared(sample.dailySales, {
     first_bills: {
       to: invoices,
@@ -187,29 +191,24 @@ const asked = fc
   })
 
 describe('on several databases', () => {
-  it(
-    'every relation finds what it finds on one',
-    { timeout: 120_000 },
-    async () => {
-      for (const [table, all] of Object.entries(embeds)) {
-        for (const embed of all) {
-          const key = table === 'daily_sales' ? 'day' : 'id'
-          const path = `${table}?select=${key},${embed}&order=${key}${key === 'id' ? '&id=lt.8' : ''}${ordersOf(embed)}`
-          const found = await alone(path)
-          expect([path, found]).toMatchObject([path, { status: 200 }])
-          expect(await many(path), path).toEqual(found)
-        }
+  it('every relation finds what it finds on one', async () => {
+    for (const [table, all] of Object.entries(embeds)) {
+      for (const embed of all) {
+        const key = table === 'daily_sales' ? 'day' : 'id'
+        const path = `${table}?select=${key},${embed}&order=${key}${key === 'id' ? '&id=lt.8' : ''}${ordersOf(embed)}`
+        const found = await alone(path)
+        expect([path, found]).toMatchObject([path, { status: 200 }])
+        expect(await many(path), path).toEqual(found)
       }
-    },
-    120_000,
-  )
+    }
+  }, 120_000)
 
   it('and so does every question about them', async () => {
     await fc.assert(
       fc.asyncProperty(asked, async (path) => {
         expect(await many(path), path).toEqual(await alone(path))
       }),
-      { numRuns: 20 },
+      { numRuns: 8 },
     )
   }, 120_000)
 
