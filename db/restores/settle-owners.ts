@@ -110,7 +110,10 @@ const keyOf = ({ first, last }: Segment) => `${first}-${last}`
 
 /** Whether it is a move that goes on, and no trace of a restore. */
 function isMoving({ first, owners }: Segment, wentBack: string): boolean {
-  return owners.some((owner) => owner.database !== wentBack && stateOf(owner, first) === 'closed')
+  return owners.some((owner) => {
+    const state = stateOf(owner, first)
+    return state === 'arriving' || (owner.database !== wentBack && state === 'closed')
+  })
 }
 
 function ownerBefore(map: ShardMap | null, slot: number): string | undefined {

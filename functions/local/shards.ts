@@ -11,8 +11,8 @@ import { readLocalVariables } from './keys.ts'
 import { root } from './serve.ts'
 
 const usage = `npm run shards -- list | status | add NAME [--remote] [--env NAME]
-  npm run shards -- plan [--databases DB,SHARD_1] [--threshold 0.1]   what a rebalance would move
-  npm run shards -- rebalance [--databases …] [--threshold 0.1]      until databases bear about the same
+  npm run shards -- plan [--by bytes|load|both] [--databases DB,SHARD_1] [--threshold 0.1]   what a rebalance would move
+  npm run shards -- rebalance [--by …] [--databases …] [--threshold 0.1]   until databases bear about the same
   npm run shards -- move SLOTS TO                                    as move 0-99,200 SHARD_2
   npm run shards -- isolate VALUE [TO]                               the slot of a distribution value, to an empty database
   npm run shards -- drain NAME [--to SHARD_1,SHARD_2]                all slots of a database
@@ -28,6 +28,7 @@ const { values, positionals } = parseArgs({
   options: {
     url: { type: 'string' },
     databases: { type: 'string' },
+    by: { type: 'string' },
     to: { type: 'string' },
     threshold: { type: 'string' },
   },
@@ -101,14 +102,28 @@ async function run(command: string | undefined, first?: string, second?: string)
   const post = (path: string, body: object) => ask<Moves>(path, { method: 'POST', body })
   if (command === 'plan') {
     const query = new URLSearchParams()
-    for (const name of ['databases', 'threshold']) if (text(name)) query.set(name, text(name) as string)
+    for (const name of ['by', 'databases', 'threshold']) if (text(name)) query.set(name, text(name) as string)
     const { moves } = await ask<{ moves: readonly ShownPlan[] }>(`/plan?${query}`)
     if (moves.length === 0) console.log('Nothing is worth moving.')
-    for (const { from, to, slots, slotCount, bytes } of moves)
-      console.log(`${from} -> ${to}  ${slotCount} slots, about ${(bytes / 1e6).toFixed(1)} MB: ${slots}`)
+    for (const { from, to, slots, slotCount, bytes, seconds, longestPauseMs } of moves) {
+      const took =
+        seconds === null
+          ? ''
+          : `, some ${seconds} s, slots closed for ${longestPauseMs} ms at most by what moves took`
+      console.log(
+        `${from} -> ${to}  ${slotCount} slots, about ${(bytes / 1e6).toFixed(1)} MB${took}: ${slots}`,
+      )
+    }
   } else if (command === 'rebalance') {
     const databases = list('databases')
-    show(await post('/rebalance', { ...(databases ? { databases } : {}), ...threshold() }))
+    const by = text('by')
+    show(
+      await post('/rebalance', {
+        ...(databases ? { databases } : {}),
+        ...(by ? { by } : {}),
+        ...threshold(),
+      }),
+    )
   } else if (command === 'move' && first && second) show(await post('/moves', { slots: first, to: second }))
   else if (command === 'isolate' && first)
     show(await post('/isolate', { value: first, ...(second ? { to: second } : {}) }))

@@ -8,12 +8,13 @@ import { openJobs } from '../../db/moves/beside-rows.ts'
 import { distributedTables } from '../../db/moves/cargo.ts'
 import { insertMove, listMoves, type Move, type Slots } from '../../db/moves/moves.ts'
 import { both, slotsIn } from '../../db/moves/pieces.ts'
-import { type PlannedMove, rangesOf } from '../../db/moves/plan-moves.ts'
+import { type Bearing, type PlannedMove, rangesOf } from '../../db/moves/plan-moves.ts'
 import { readMapRow } from '../../db/moves/slot-states.ts'
 import { parseMap, type ShardMap } from '../../db/slots/shard-map.ts'
 import { byShard } from '../../db/slots/shard-names.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
 import { databaseSizes } from '../databases/area.ts'
+import { familyOf, labelsOf } from '../meter/area.ts'
 import { errors } from './errors.ts'
 import type { Services } from './services.ts'
 import { shownSlots } from './shown.ts'
@@ -26,16 +27,61 @@ export async function readShardMap({ cluster }: Services, session: ClusterSessio
   return map
 }
 
-/** What each database bears: its bytes, as far as it has slots at all. */
-export async function bearingsOf(services: Services, only: readonly string[] | null) {
-  const sizes = await databaseSizes(services)
-  return sizes
-    .filter(({ database }) => only === null || only.includes(database))
-    .map(({ database, bytes }) => {
-      if (bytes === null) throw errors.cannotMove(`The database ${database} does not answer.`)
-      return { database, weight: bytes }
-    })
-    .sort((a, b) => byShard(a.database, b.database))
+/** What databases are to bear alike: what they hold, how long they were busy in the last hour, or both alike. */
+export type By = 'bytes' | 'load' | 'both'
+
+/** Bytes of the databases, all of them or some. @throws 409 when one does not answer */
+export async function bytesOf(
+  services: Services,
+  only: readonly string[] | null,
+): Promise<ReadonlyMap<string, number>> {
+  const unknown = only?.find((database) => !services.bindings.has(database))
+  if (unknown) throw errors.cannotMove(`There is no database ${unknown}.`)
+  const sizes = (await databaseSizes(services)).filter(
+    ({ database }) => only === null || only.includes(database),
+  )
+  const silent = sizes.find(({ bytes }) => bytes === null)
+  if (silent) throw errors.cannotMove(`The database ${silent.database} does not answer.`)
+  return new Map(sizes.map(({ database, bytes }) => [database, bytes ?? 0]))
+}
+
+/** What each of them bears. */
+export async function bearingsOf(
+  services: Services,
+  bytes: ReadonlyMap<string, number>,
+  by: By,
+): Promise<Bearing[]> {
+  const busy = by === 'bytes' ? new Map<string, number>() : await busyTimes(services)
+  const part = (of: ReadonlyMap<string, number>, database: string) => {
+    const all = [...bytes.keys()].reduce((sum, name) => sum + (of.get(name) ?? 0), 0)
+    return all === 0 ? 0 : (of.get(database) ?? 0) / all
+  }
+  return [...bytes.keys()].sort(byShard).map((database) => ({
+    database,
+    weight: (by === 'load' ? 0 : part(bytes, database)) + (by === 'bytes' ? 0 : part(busy, database)),
+  }))
+}
+
+/** How long each database was busy in the last hour, in milliseconds. @throws 409 when nobody counts */
+async function busyTimes({ metrics }: Services): Promise<ReadonlyMap<string, number>> {
+  if (metrics === null)
+    throw errors.cannotMove('Nobody counts how busy databases are.', 'Bind METRICS, or plan by bytes.')
+  const now = Math.floor(Date.now() / 1000)
+  const minutes = await metrics().points(60, now - 3600, ['database_seconds'])
+  // The current minute is not made yet: it is in the points of ten seconds.
+  const last = minutes.at(-1)?.at ?? 0
+  const tens = (await metrics().points(10, now - 3600, ['database_seconds'])).filter(
+    ({ at }) => at >= last + 60,
+  )
+  const busy = new Map<string, number>()
+  for (const { measures } of [...minutes, ...tens]) {
+    for (const [series, { sum }] of Object.entries(measures.histograms)) {
+      const database =
+        familyOf(series) === 'database_seconds' ? /database="(\w+)"/.exec(labelsOf(series))?.[1] : undefined
+      if (database !== undefined) busy.set(database, (busy.get(database) ?? 0) + sum)
+    }
+  }
+  return busy
 }
 
 /** Splits slots by the databases that own them, without those that are where they are to go. */

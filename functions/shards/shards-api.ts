@@ -12,7 +12,7 @@ import type { CoreConfig } from '../core/config.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import { databaseSizes } from '../databases/area.ts'
-import { askFor, bearingsOf, leftOn, movesTo, readShardMap } from './ask-moves.ts'
+import { askFor, bearingsOf, bytesOf, leftOn, movesTo, readShardMap } from './ask-moves.ts'
 import { errors } from './errors.ts'
 import type { AtollEnv } from './services.ts'
 import { readSlots, shownMove, shownPlan, shownSlots } from './shown.ts'
@@ -26,11 +26,14 @@ const slots = z.string().transform((text, context) => {
 const toMove = z.strictObject({ slots, to: name })
 const toIsolate = z.strictObject({ value: z.union([z.string(), z.number()]), to: name.optional() })
 const toDrain = z.strictObject({ database: name, to: z.array(name).min(1).optional() })
+const by = z.enum(['bytes', 'load', 'both']).default('bytes')
 const toRebalance = z.strictObject({
   databases: z.array(name).min(2).optional(),
+  by,
   threshold: z.number().min(0.01).max(1).default(0.1),
 })
 const planned = z.strictObject({
+  by,
   databases: z
     .string()
     .transform((text) => text.split(','))
@@ -85,18 +88,24 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
     const { apikey: _, ...query } = c.req.query()
     const asked = planned.safeParse(query)
     if (!asked.success) throw errors.invalidShardsRequest(asked.error.issues)
-    const map = await readShardMap(c.var.services, sessionOf(c))
+    const session = sessionOf(c)
+    const map = await readShardMap(c.var.services, session)
     const { drain, databases = null, threshold } = asked.data
-    const bearings = await bearingsOf(c.var.services, databases)
+    const bytes = await bytesOf(c.var.services, databases)
+    const bearings = await bearingsOf(c.var.services, bytes, asked.data.by)
     const moves = drain ? planDrain(map, drain, bearings) : planRebalance(map, bearings, threshold)
-    return c.json({ moves: moves.map(shownPlan) })
+    const before = await listMoves(session)
+    const perSlot = (source: string) => (bytes.get(source) ?? 0) / Math.max(1, slotsOwned(map, source))
+    return c.json({ moves: moves.map((move) => shownPlan(move, perSlot(move.source), before)) })
   })
 
   area.post('/rebalance', async (c) => {
-    const { databases = null, threshold } = await bodyOf(c, toRebalance, config)
+    const asked = await bodyOf(c, toRebalance, config)
     const session = sessionOf(c)
     const map = await readShardMap(c.var.services, session)
-    const moves = planRebalance(map, await bearingsOf(c.var.services, databases), threshold)
+    const bytes = await bytesOf(c.var.services, asked.databases ?? null)
+    const bearings = await bearingsOf(c.var.services, bytes, asked.by)
+    const moves = planRebalance(map, bearings, asked.threshold)
     return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
   })
 
@@ -105,7 +114,8 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
     const session = sessionOf(c)
     const map = await readShardMap(c.var.services, session)
     if (!c.var.services.bindings.has(database)) throw errors.cannotMove(`There is no database ${database}.`)
-    const bearings = await bearingsOf(c.var.services, to && [...to, database])
+    const bytes = await bytesOf(c.var.services, to && [...to, database])
+    const bearings = await bearingsOf(c.var.services, bytes, 'bytes')
     const moves = planDrain(map, database, bearings)
     return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
   })

@@ -70,17 +70,33 @@ export interface ShownPlan {
   readonly to: string
   readonly slots: string
   readonly slotCount: number
-  /** What is expected to go along. */
+  /** What is expected to go along, as far as slots of a database are alike. */
   readonly bytes: number
+  /** How long it is expected to take, and for how long slots will be closed at most, by what earlier moves took; null when there were none. */
+  readonly seconds: number | null
+  readonly longestPauseMs: number | null
 }
 
-export function shownPlan({ source, target, ranges, weight }: PlannedMove): ShownPlan {
+/** @param bytesPerSlot of the source @param before moves that were made */
+export function shownPlan(
+  { source, target, ranges }: PlannedMove,
+  bytesPerSlot: number,
+  before: readonly Move[],
+): ShownPlan {
+  const slotCount = slotsIn(ranges)
+  const bytes = Math.round(bytesPerSlot * slotCount)
+  const done = before.filter(({ state, progress }) => state === 'done' && (progress?.bytes ?? 0) > 0)
+  const moved = done.reduce((sum, { progress }) => sum + (progress?.bytes ?? 0), 0)
+  const ms = done.reduce((sum, { created, updated }) => sum + updated - created, 0)
   return {
     from: source,
     to: target,
     slots: shownSlots(ranges),
-    slotCount: slotsIn(ranges),
-    bytes: Math.round(weight),
+    slotCount,
+    bytes,
+    seconds: moved === 0 ? null : Math.ceil((bytes * ms) / moved / 1000),
+    longestPauseMs:
+      done.length === 0 ? null : Math.max(...done.map(({ progress }) => progress?.pauses.longestMs ?? 0)),
   }
 }
 

@@ -26,7 +26,7 @@ const send = (path: string, body: object = {}, method = 'POST') =>
 
 /** Waits until nothing moves any more; the mover is the Worker's own. */
 async function settled(): Promise<readonly Shown[]> {
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < 2000; i++) {
     const { moves } = await read<{ moves: readonly Shown[] }>('/shards/v1/moves')
     if (!moves.some(({ state }) => ['waiting', 'running', 'cancelling'].includes(state))) return moves
     await pause(50)
@@ -38,7 +38,7 @@ const all = async (table: string) => (await askMany(`${table}?order=id&limit=100
 const countOn = (name: Name, table: string) =>
   databases[name].prepare(`SELECT count(*) AS n FROM ${table}`).first<number>('n')
 
-describe('moves of slots', () => {
+describe('moves of slots', { timeout: 120_000 }, () => {
   it('are for the secret key alone', async () => {
     const refused = await call('/shards/v1/', {}, publishableKey)
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([401, 'SHARD030'])
@@ -95,6 +95,16 @@ describe('moves of slots', () => {
   it('plan nothing when databases bear about the same', async () => {
     const { moves } = await read<{ moves: readonly object[] }>('/shards/v1/plan?threshold=1')
     expect(moves).toEqual([])
+    const drained = await read<{ moves: readonly object[] }>('/shards/v1/plan?drain=SHARD_1')
+    const known = {
+      from: 'SHARD_1',
+      bytes: expect.any(Number),
+      seconds: expect.any(Number),
+      longestPauseMs: expect.any(Number),
+    }
+    expect(drained.moves).toMatchObject([known, known, known])
+    // Nobody counts here.
+    expect((await call('/shards/v1/plan?by=load')).status).toBe(409)
   })
 })
 
@@ -107,7 +117,7 @@ afterAll(async () => {
     await isolates[0]?.(`${table}?id=gte.${base}`, { method: 'DELETE', headers })
 })
 
-describe('in the middle of a load', () => {
+describe('in the middle of a load', { timeout: 120_000 }, () => {
   it('slots move to and fro, and no write is lost or doubled, no read misses a row', async () => {
     let running = true
     let next = base
