@@ -101,8 +101,9 @@ export async function handOver(work: HandOver, position: number, isWanted: boole
     }
   } catch (error) {
     if (error instanceof MoveRefused && error.why === 'overtaken') throw error
-    // Of a source that has let go, though it did not say so, the next round will know.
-    await giveBack(work).catch(() => undefined)
+    // Before anything else is said of the move, its slots are open again. Of a source that has let go, though it did not say so, the next
+    // round will know.
+    await giveBack(work)
     if (error instanceof MoveRefused && error.why === 'changed') return 'not yet'
     throw error
   }
