@@ -70,7 +70,7 @@ function line({
 }: ShownMove): string {
   const parts = [
     `${id}  ${from} -> ${to}  ${slots}`,
-    phase === null ? state : `${state}, ${phase}`,
+    phase === null || phase === state ? state : `${state}, ${phase}`,
     `${Math.round(done * 100)} %`,
     `${rows} rows`,
     `${pauses.count} pieces, closed ${pauses.longestMs} ms at most`,
