@@ -4,6 +4,7 @@
  * @module
  */
 import type { Catalog, Table } from '../catalog/catalog.ts'
+import { parentsFirst } from '../catalog/parents-first.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
 import { staleCopyMark } from '../errors/constraint-error.ts'
 import { quoteName } from '../sql/quote.ts'
@@ -194,24 +195,6 @@ function matchesKeys(
   return names.length === 1 ? `${names[0]} IN (${listed})` : `(${names.join(', ')}) IN (${listed})`
 }
 
-/** Reference tables, each behind those that it refers to, as far as they do not refer to each other. */
-export function parentsFirst(catalog: Catalog): Table[] {
-  const tables = referenceTables(catalog)
-  const sorted = new Set<Table>()
-  const begun = new Set<Table>()
-  const visit = (table: Table) => {
-    if (begun.has(table)) return
-    begun.add(table)
-    for (const { forward, junction, to } of table.relations) {
-      const parent = forward && junction === null ? tables.find(({ name }) => name === to) : undefined
-      if (parent) visit(parent)
-    }
-    sorted.add(table)
-  }
-  for (const table of tables) visit(table)
-  return [...sorted]
-}
-
 /** Puts the rows that the log names as they are now, and takes away those that are gone. */
 async function statementsFor(
   log: readonly Entry[],
@@ -231,7 +214,7 @@ async function statementsFor(
     { text: 'PRAGMA defer_foreign_keys = ON', parameters: [] },
   ]
   const removals: BoundStatement[] = []
-  for (const table of parentsFirst(catalog)) {
+  for (const table of parentsFirst(referenceTables(catalog))) {
     const keys = [...new Set(log.filter(({ name }) => name === table.name).map(({ key }) => key))]
     if (keys.length === 0) continue
     const known = theirs.get(table.name)?.map(({ name }) => name) ?? []

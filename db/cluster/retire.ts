@@ -8,6 +8,7 @@
  */
 
 import type { Catalog, Table } from '../catalog/catalog.ts'
+import { parentsFirst } from '../catalog/parents-first.ts'
 import {
   ConstraintError,
   PolicyViolation,
@@ -20,9 +21,10 @@ import type { Part } from '../slots/parts.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { BoundStatement } from '../sql/statement.ts'
 import { endPermits, permitAll, permitRetired } from '../system/permits.ts'
+import { referenceTables } from '../system/reference-triggers.ts'
 import { referredColumns, referrersOf } from '../system/referrers.ts'
 import { pause } from './pause.ts'
-import { deleteCopiesText, followReferences, parentsFirst } from './reference-copies.ts'
+import { deleteCopiesText, followReferences } from './reference-copies.ts'
 import { rowsOf } from './rows-of.ts'
 import type { ClusterSession } from './session.ts'
 import { pieces } from './unique-values.ts'
@@ -221,7 +223,7 @@ async function tryOnCopies(
   session: ClusterSession,
   catalog: Catalog,
 ): Promise<void> {
-  const deletes = parentsFirst(catalog)
+  const deletes = parentsFirst(referenceTables(catalog))
     .reverse()
     .flatMap((table) => {
       const gone = leaving.filter(({ name, values }) => name === table.name && values === null)

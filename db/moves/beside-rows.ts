@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClusterSession } from '../cluster/session.ts'
+import { pieces } from '../cluster/unique-values.ts'
 import { slotExpression } from '../slots/slot-expression.ts'
 import { slotOf } from '../slots/slots.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
@@ -11,22 +12,9 @@ import { isMine, refuseUnless } from './mover-token.ts'
 import type { Slots } from './moves.ts'
 import type { Carrier } from './staging.ts'
 
-/** Bytes of one parameter. */
-const listBytes = 1_000_000
-
-/** Lists of rows as JSON arrays that are not too long each. */
+/** Rows as JSON arrays that fit into one parameter each. */
 function listsOf(rows: readonly string[]): string[] {
-  const lists: string[][] = [[]]
-  let bytes = 0
-  for (const row of rows) {
-    if (bytes + row.length > listBytes) {
-      lists.push([])
-      bytes = 0
-    }
-    lists.at(-1)?.push(row)
-    bytes += row.length
-  }
-  return lists.filter((list) => list.length > 0).map((list) => `[${list.join(',')}]`)
+  return pieces(rows, ({ length }) => length).map((list) => `[${list.join(',')}]`)
 }
 
 const jsonOf = (columns: readonly string[]) => `json_array(${columns.join(', ')})`

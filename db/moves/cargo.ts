@@ -3,6 +3,7 @@
  * @module
  */
 import type { Catalog, Table } from '../catalog/catalog.ts'
+import { parentsFirst } from '../catalog/parents-first.ts'
 import type { ClusterSession } from '../cluster/session.ts'
 import { joinBalanced } from '../sql/join-balanced.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
@@ -66,23 +67,6 @@ export function distributedTables(catalog: Catalog): Table[] {
   return [...catalog.tables.values()].filter(
     ({ kind, placement }) => kind === 'table' && placement.kind === 'distributed',
   )
-}
-
-/** Each behind those that it refers to, as far as they do not refer to each other. */
-function parentsFirst(tables: readonly Table[]): Table[] {
-  const sorted = new Set<Table>()
-  const begun = new Set<Table>()
-  const visit = (table: Table) => {
-    if (begun.has(table)) return
-    begun.add(table)
-    for (const { forward, junction, to } of table.relations) {
-      const parent = forward && junction === null ? tables.find(({ name }) => name === to) : undefined
-      if (parent) visit(parent)
-    }
-    sorted.add(table)
-  }
-  for (const table of tables) visit(table)
-  return [...sorted]
 }
 
 /** JSON holds neither blobs nor zero characters: those go as objects of hexadecimal digits. */

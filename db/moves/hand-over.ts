@@ -38,8 +38,8 @@ import {
   joinSlots,
   remap,
   setEpoch,
-  slotsHeld,
   stateParameters,
+  statesOf,
   turnSlots,
 } from './slot-states.ts'
 import { type Carrier, catchUp, differenceOf, stagedValues } from './staging.ts'
@@ -74,7 +74,7 @@ export type Handed = 'handed' | 'not yet'
 export async function handOver(work: HandOver, position: number, isWanted: boolean): Promise<Handed> {
   const { carrier, piece } = work
   const { session, move } = carrier
-  const held = await slotsHeld(session, move.source, rangeOf(piece))
+  const held = await statesOf(session, move.source, rangeOf(piece))
   // It had let go already.
   if (held.size === 0) return finish(work)
   if (!isWanted) {
@@ -94,8 +94,10 @@ export async function handOver(work: HandOver, position: number, isWanted: boole
       await giveBack(work)
       return 'not yet'
     }
-    await lay(work)
-    if (!(await letGo(work))) {
+    // Nothing of it changes any more.
+    const values = await stagedValues(carrier, rangeOf(piece))
+    await lay(work, values)
+    if (!(await letGo(work, values))) {
       await giveBack(work)
       return 'not yet'
     }
@@ -128,12 +130,11 @@ async function followToEnd({ carrier, source }: HandOver, position: number): Pro
 }
 
 /** Lays rows and what is beside them at the target, where nobody asks for them yet, and compares. @throws MoveRefused when they differ */
-async function lay(work: HandOver): Promise<void> {
+async function lay(work: HandOver, values: readonly string[]): Promise<void> {
   const { carrier, source, target, piece } = work
   const { session, move, token } = carrier
   const range = rangeOf(piece)
-  const held = await slotsHeld(session, move.target, range)
-  const values = await stagedValues(carrier, range)
+  const held = await statesOf(session, move.target, range)
   const differs = await differenceOf(carrier, source.cargo, range, values)
   if (differs !== null) throw new MoveRefused('differs', differs)
   await copyMarks(carrier, work.marksFrom)
@@ -185,11 +186,10 @@ function hasStayed(cargo: readonly Cargo[]): BoundStatement {
 }
 
 /** The source lets go of rows, entries, jobs and slots. @returns false when its jobs never hold still */
-async function letGo(work: HandOver): Promise<boolean> {
+async function letGo(work: HandOver, values: readonly string[]): Promise<boolean> {
   const { carrier, source, piece } = work
   const { session, move, token } = carrier
   const range = rangeOf(piece)
-  const values = await stagedValues(carrier, range)
   for (let round = 0; round < maxJobRounds; round++) {
     const jobs = await jobsOf(carrier, range)
     await session.on(move.target, jobs.staged)
@@ -229,7 +229,7 @@ function lettingGo(
 async function finish({ carrier, world, piece }: HandOver): Promise<'handed'> {
   const { session, move, token } = carrier
   const range = rangeOf(piece)
-  const held = await slotsHeld(session, move.target, range)
+  const held = await statesOf(session, move.target, range)
   if (!held.has('arriving')) return 'handed'
   const epochs = await Promise.all(
     [move.source, move.target].map(async (name) => [name, await epochOf(session, name)] as const),
@@ -254,8 +254,8 @@ async function finish({ carrier, world, piece }: HandOver): Promise<'handed'> {
 export async function giveBack({ carrier, target, piece }: HandOver): Promise<void> {
   const { session, move, token } = carrier
   const range = rangeOf(piece)
-  if ((await slotsHeld(session, move.source, range)).size === 0) return
-  if ((await slotsHeld(session, move.target, range)).has('arriving')) {
+  if ((await statesOf(session, move.source, range)).size === 0) return
+  if ((await statesOf(session, move.target, range)).has('arriving')) {
     const values = await stagedValues(carrier, range)
     const [[map] = []] = await session.primary([
       { text: 'SELECT epoch FROM _atoll_shards WHERE name = ?1', parameters: [move.target] },

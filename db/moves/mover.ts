@@ -126,7 +126,6 @@ export class Mover {
         rows: piece.rows,
         from: progress.epoch,
         epoch: await this.#nextEpoch(move),
-        closedAt: now(),
       },
     })
     return 'at once'

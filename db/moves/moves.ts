@@ -20,8 +20,6 @@ export interface Piece {
   /** The source's epoch before, and the map's once they are handed over. */
   readonly from: number
   readonly epoch: number
-  /** When they were closed, in milliseconds since 1970. */
-  readonly closedAt: number
 }
 
 /** How far a move has come. Every step can be made again from what is noted here. */

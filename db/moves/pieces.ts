@@ -7,7 +7,9 @@ import type { Move, Progress, Slots } from './moves.ts'
 
 /** How long slots of a piece should be closed, in milliseconds; what is measured scatters, so it is half of what may be. */
 const wantedPauseMs = 250
-export const [fewestRows, firstRows, mostRows] = [50, 500, 5000]
+/** Rows of the first piece, and of any at least and at most. */
+export const firstRows = 500
+const [fewestRows, mostRows] = [50, 5000]
 /** Bytes of a piece's rows: one transaction lays them. */
 const mostBytes = 4_000_000
 

@@ -61,19 +61,19 @@ export function addSlots(range: Slots, state: SlotState): BoundStatement {
   }
 }
 
-/** How many slots of a range a database has, by state. */
-export async function slotsHeld(
+/** In which states a database has slots of a range. */
+export async function statesOf(
   session: ClusterSession,
   database: string,
   range: Slots,
-): Promise<ReadonlyMap<string, number>> {
+): Promise<ReadonlySet<string>> {
   const [rows = []] = await session.on(database, [
     {
-      text: `SELECT state, sum(min(last, CAST(?2 AS INTEGER)) - max(first, CAST(?1 AS INTEGER)) + 1) AS n FROM _atoll_slots WHERE first <= CAST(?2 AS INTEGER) AND last >= CAST(?1 AS INTEGER) GROUP BY state`,
+      text: 'SELECT DISTINCT state FROM _atoll_slots WHERE first <= CAST(?2 AS INTEGER) AND last >= CAST(?1 AS INTEGER)',
       parameters: bounds(range),
     },
   ])
-  return new Map(rows.map(({ state, n }) => [state as string, Number(n)]))
+  return new Set(rows.map(({ state }) => state as string))
 }
 
 /** A database's slots have changed by now. */

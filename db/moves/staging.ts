@@ -17,7 +17,7 @@ const chunkBytes = 500_000
 /** Rows that a chunk looks at, at least and at most: the slot of each is worked out, which takes up to a tenth of a millisecond. */
 const [fewest, most] = [10, 500]
 /** Changes that one look at the log takes in. */
-export const changesAtOnce = 200
+const changesAtOnce = 200
 
 /** Between whom, and by whom. */
 export interface Carrier {

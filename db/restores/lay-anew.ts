@@ -5,14 +5,15 @@
  * @module
  */
 import { type Catalog, type Table, writtenColumns } from '../catalog/catalog.ts'
+import { parentsFirst } from '../catalog/parents-first.ts'
 import { layCopies } from '../cluster/lay-copies.ts'
-import { parentsFirst } from '../cluster/reference-copies.ts'
 import type { ClusterSession } from '../cluster/session.ts'
 import { staleCopyMark } from '../errors/constraint-error.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { copyText, rowArray } from '../system/copy-reference-tables.ts'
 import { permitted } from '../system/permits.ts'
+import { referenceTables } from '../system/reference-triggers.ts'
 import { noteConflict } from './conflicts.ts'
 import type { RepairNote } from './repair-note.ts'
 
@@ -40,7 +41,7 @@ export async function layAnew(
   catalog: Catalog,
   tell: (note: RepairNote) => void,
 ): Promise<void> {
-  const tables = parentsFirst(catalog)
+  const tables = parentsFirst(referenceTables(catalog))
   if (tables.length === 0) return
   for (let tries = 1; ; tries++) {
     // Whatever changes while rows are read is in the log from here on, and is applied again.

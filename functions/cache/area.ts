@@ -20,7 +20,16 @@ export type { CacheConfig } from './config.ts'
 export type { ConsistentCache } from './consistent-cache.ts'
 // What areas above it use.
 export type { CacheEvent } from './events.ts'
-export { bulkTag, generationKey, makeGeneration, mapTag, rowTag, tableTag, valueTag } from './generation.ts'
+export {
+  bulkTag,
+  generationKey,
+  makeGeneration,
+  mapTag,
+  renewalOfMap,
+  rowTag,
+  tableTag,
+  valueTag,
+} from './generation.ts'
 export { everythingOn, type Invalidator, invalidate, sweepChanges } from './invalidate.ts'
 export { LastWrites, lastWritesKey } from './last-writes.ts'
 export { openKeeper } from './open-keeper.ts'

@@ -128,6 +128,14 @@ export function bulkTag(table: string, database: string): string {
 /** The shard map: which database a value lies on. Who moves slots replaces it. */
 export const mapTag = 'map@'
 
+/** Renews the map's generation: what is read under it comes from no database that is behind the bookmarks. */
+export function renewalOfMap(
+  prefix: string,
+  bookmarks: ReadonlyMap<string, string>,
+): { readonly key: string; readonly generation: Generation } {
+  return { key: generationKey(prefix, mapTag), generation: makeGeneration(bookmarks) }
+}
+
 /** The tags of a change. */
 export function tagsOfChange({ table, key, value }: Change, database: string): string[] {
   const row = rowTag(table, key, database)

@@ -9,7 +9,7 @@ import { type Memory, noticeRestore, type Repair } from '../../db/restores/notic
 import type { Seen } from '../../db/restores/positions.ts'
 import { repairRestored, repairSteps } from '../../db/restores/repair-restored.ts'
 import { sweepConflicts } from '../../db/restores/sweep-conflicts.ts'
-import { generationKey, invalidate, makeGeneration, mapTag } from '../cache/area.ts'
+import { invalidate, renewalOfMap } from '../cache/area.ts'
 import { errors } from './errors.ts'
 import { emit } from './events.ts'
 import type { Engine, Services } from './services.ts'
@@ -66,8 +66,7 @@ export async function lookAfterRestores(
       upTo: 0,
       tables,
     }))
-    const map = { key: generationKey(cache.prefix, mapTag), generation: makeGeneration(session.bookmarks) }
-    await invalidate(cache, sets, session.bookmarks, [map])
+    await invalidate(cache, sets, session.bookmarks, [renewalOfMap(cache.prefix, session.bookmarks)])
   }
 }
 

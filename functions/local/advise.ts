@@ -2,10 +2,9 @@
  * `npm run advise`: index advice for what was asked lately, of a server that runs: this machine's, or one at `--url`.
  * @module
  */
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ShownAdvice } from '../monitor/shown.ts'
-import { readLocalVariables } from './keys.ts'
+import { readSecretKey } from './keys.ts'
 import { root } from './serve.ts'
 
 const usage =
@@ -17,11 +16,6 @@ const { values } = parseArgs({
     days: { type: 'string', default: '7' },
   },
 })
-
-function readKey(): string | undefined {
-  const { ATOLL_SECRET_KEY: given } = process.env
-  return given ?? readLocalVariables(join(root, '.dev.vars')).ATOLL_SECRET_KEY
-}
 
 function show({ indexes, unused, untried }: ShownAdvice): void {
   if (indexes.length === 0) console.log('No index would help what was asked.')
@@ -39,7 +33,7 @@ function show({ indexes, unused, untried }: ShownAdvice): void {
   if (untried > 0) console.log(`\n${untried} statements could not be tried: those that search full texts.`)
 }
 
-const key = readKey()
+const key = readSecretKey(root)
 try {
   if (key === undefined) throw new Error(`There is no secret key.\n  ${usage}`)
   const answer = await fetch(new URL(`/_atoll/api/advice?days=${values.days}`, values.url), {

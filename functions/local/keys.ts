@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** A project's keys, as `.dev.vars` has the local ones. */
 export interface LocalKeys {
@@ -16,6 +17,12 @@ const makers: Readonly<Record<keyof LocalKeys, () => string>> = {
 
 /** Rate limits are for deployed Workers. */
 const settings: Readonly<Record<string, () => string>> = { ATOLL_RATE_LIMITS: () => 'off' }
+
+/** The secret key for a server that runs: of the environment, or this project's own; undefined when there is none. */
+export function readSecretKey(folder: string): string | undefined {
+  const { ATOLL_SECRET_KEY: given } = process.env
+  return given ?? readLocalVariables(join(folder, '.dev.vars')).ATOLL_SECRET_KEY
+}
 
 /** New keys of every kind, as strong as they come: 192 bits, and 384 for the secret that signs tokens. */
 export function makeKeys(): LocalKeys {

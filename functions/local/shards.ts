@@ -3,11 +3,10 @@
  * of a server that runs, this machine's or one at `--url`: there moves go on when this command has ended.
  * @module
  */
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../db/doors/usage-error.ts'
 import type { ShownMove, ShownPlan } from '../shards/area.ts'
-import { readLocalVariables } from './keys.ts'
+import { readSecretKey } from './keys.ts'
 import { root } from './serve.ts'
 
 const usage = `npm run shards -- list | status | add NAME [--remote] [--env NAME]
@@ -36,8 +35,7 @@ const { values, positionals } = parseArgs({
 const text = (name: string) => values[name] as string | undefined
 
 async function ask<Answer>(path: string, init: { method?: string; body?: object } = {}): Promise<Answer> {
-  const { ATOLL_SECRET_KEY: given } = process.env
-  const key = given ?? readLocalVariables(join(root, '.dev.vars')).ATOLL_SECRET_KEY
+  const key = readSecretKey(root)
   if (key === undefined) throw new UsageError(`There is no secret key.\n${usage}`)
   const answer = await fetch(new URL(`/shards/v1${path}`, text('url') ?? 'http://localhost:8787'), {
     method: init.method ?? 'GET',

@@ -11,7 +11,7 @@ import { MoveRefused } from '../../db/errors/constraint-error.ts'
 import { Mover } from '../../db/moves/mover.ts'
 import type { MoverWorld } from '../../db/moves/mover-world.ts'
 import { nextMove } from '../../db/moves/moves.ts'
-import { generationKey, invalidate, makeGeneration, mapTag } from '../cache/area.ts'
+import { invalidate, renewalOfMap } from '../cache/area.ts'
 import { emit } from './events.ts'
 import type { Engine, Services } from './services.ts'
 
@@ -77,8 +77,7 @@ function worldOf(services: Services, { catalog }: Engine): MoverWorld {
       if (cache === null) return
       // What is read under it comes from no replica that knows less than this.
       const seen = laterOf(session.bookmarks, new Map([[mapPosition, positionText(epoch)]]))
-      const map = { key: generationKey(cache.prefix, mapTag), generation: makeGeneration(seen) }
-      await invalidate(cache, [], seen, [map])
+      await invalidate(cache, [], seen, [renewalOfMap(cache.prefix, seen)])
     },
     async landed(database) {
       await relay?.carry(database).catch(() => undefined)

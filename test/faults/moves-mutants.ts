@@ -32,8 +32,8 @@ export const movesMutants: readonly MovesMutant[] = [
   {
     name: 'opens the target before the source lets go',
     file: 'db/moves/hand-over.ts',
-    from: 'if (!(await letGo(work))) {',
-    to: 'await finish(work)\n    if (!(await letGo(work))) {',
+    from: 'if (!(await letGo(work, values))) {',
+    to: 'await finish(work)\n    if (!(await letGo(work, values))) {',
   },
   {
     name: 'goes back to replicas of where slots were',

@@ -2,22 +2,11 @@
  * The cache's code, as it is, or with one rule of its protocol broken on purpose.
  * @module
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
+import { type CodeMutant, loadMutant } from './load-mutant.ts'
 import type { Fault } from './simulated-store.ts'
 import type { CacheCode } from './simulation.ts'
 
-const root = join(import.meta.dirname, '..', '..')
-
-export interface Mutant {
-  readonly name: string
-  readonly file: string
-  /** What stands in the file, once, and what is put in its place. */
-  readonly from: string
-  readonly to: string
+export interface Mutant extends CodeMutant {
   /** Faults that show it soon; left out: all. */
   readonly faults?: readonly Fault[]
   /** Whether it takes many histories to show: looked for only when `ATOLL_HISTORIES` says how many. */
@@ -138,41 +127,15 @@ export const mutants: readonly Mutant[] = [
 ]
 
 /** Loads the code with a rule broken; as it is for null. */
-export async function loadCache(mutant: Mutant | null): Promise<CacheCode> {
-  const folder = mkdtempSync(join(tmpdir(), 'atoll-mutant-'))
-  const outfile = join(folder, 'cache.mjs')
-  try {
-    await build({
-      stdin: {
-        contents: `export { ConsistentCache } from './functions/cache/consistent-cache.ts'
+export function loadCache(mutant: Mutant | null): Promise<CacheCode> {
+  return loadMutant(
+    `export { ConsistentCache } from './functions/cache/consistent-cache.ts'
 export { FirstLevel } from './functions/cache/first-level.ts'
 export { invalidate, sweepChanges } from './functions/cache/invalidate.ts'
 export { StoreLags } from './functions/cache/trust.ts'
 export { TrustedStore } from './functions/cache/trusted-store.ts'
 export { TrustKeeper } from './functions/cache/trust-keeper.ts'`,
-        resolveDir: root,
-      },
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      outfile,
-      plugins: [
-        {
-          name: 'mutant',
-          setup(building) {
-            building.onLoad({ filter: /functions\/cache\/.*\.ts$/ }, ({ path }) => {
-              const text = readFileSync(path, 'utf8')
-              if (mutant === null || !path.endsWith(mutant.file)) return { contents: text, loader: 'ts' }
-              if (text.split(mutant.from).length !== 2)
-                throw new Error(`${mutant.name}: ${mutant.from} is not there once`)
-              return { contents: text.replace(mutant.from, () => mutant.to), loader: 'ts' }
-            })
-          },
-        },
-      ],
-    })
-    return (await import(pathToFileURL(outfile).href)) as CacheCode
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+    /functions\/cache\/.*\.ts$/,
+    mutant,
+  )
 }
