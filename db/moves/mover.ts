@@ -7,6 +7,7 @@ import { bringUpCopies } from '../cluster/bring-up-copies.ts'
 import { ConstraintError, MoveRefused } from '../errors/constraint-error.ts'
 import { parseMap } from '../slots/shard-map.ts'
 import { copyMarks, indexEntries, unindexEntries } from './beside-rows.ts'
+import { endCancelled } from './cancel-move.ts'
 import { type Manifest, plain } from './cargo.ts'
 import { type HandOver, handOver, manifestsOf } from './hand-over.ts'
 import { isMine, showToken, takeToken } from './mover-token.ts'
@@ -78,7 +79,7 @@ export class Mover {
     if (progress?.piece) return this.#handOver(move, progress, carrier, source, target)
     if (move.state === 'cancelling') {
       await leave(carrier)
-      await session.primary([isMine(token), turnMove(move.id, ['cancelling'], 'cancelled', now())])
+      await session.primary([isMine(token), ...endCancelled(move, now())])
       return 'at once'
     }
     if (progress === null || progress.shape !== source.shape) {

@@ -20,6 +20,7 @@ export const moveObjects: readonly string[] = [
  *
  * | column | says |
  * | --- | --- |
+ * | id | a ULID; `<id>-back` brings back what another one had handed over before it was cancelled |
  * | ranges | JSON array of `[first, last]`, slots that the source owned when it was asked for |
  * | state | `waiting` its turn, `running`, `paused`, `cancelling`, and in the end `cancelled`, `done` or `failed` |
  * | progress | JSON of `Progress` (`db/moves/moves.ts`) |

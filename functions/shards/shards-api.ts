@@ -4,7 +4,8 @@
  */
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import { listMoves, type MoveState, readMove, turnMove } from '../../db/moves/moves.ts'
+import { backOf } from '../../db/moves/cancel-move.ts'
+import { listMoves, type Move, type MoveState, readMove, turnMove } from '../../db/moves/moves.ts'
 import { planDrain, planRebalance, rangesOf } from '../../db/moves/plan-moves.ts'
 import { slotsOwned } from '../../db/slots/shard-map.ts'
 import { slotOf } from '../../db/slots/slots.ts'
@@ -15,7 +16,7 @@ import { databaseSizes } from '../databases/area.ts'
 import { askFor, bearingsOf, bytesOf, leftOn, movesTo, readShardMap } from './ask-moves.ts'
 import { errors } from './errors.ts'
 import type { AtollEnv } from './services.ts'
-import { readSlots, shownMove, shownPlan, shownSlots } from './shown.ts'
+import { readSlots, shownMoves, shownPlan, shownSlots } from './shown.ts'
 
 const name = z.string().regex(/^(?:DB|SHARD_\d+)$/)
 const slots = z.string().transform((text, context) => {
@@ -54,7 +55,8 @@ async function bodyOf<Body>(c: Handled, shape: z.ZodType<Body>, { maxBodyBytes }
 }
 
 /** What may become of a move, from which states. */
-const turns: Readonly<Record<string, readonly [from: readonly MoveState[], to: MoveState]>> = {
+type Turn = readonly [from: readonly MoveState[], to: MoveState]
+const turns: Readonly<Record<'pause' | 'resume' | 'cancel', Turn>> = {
   pause: [['waiting', 'running'], 'paused'],
   resume: [['paused'], 'waiting'],
   cancel: [['waiting', 'running', 'paused'], 'cancelling'],
@@ -80,7 +82,7 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
         slots: shownSlots(rangesOf(map, database)),
         bytes,
       })),
-      moves: services.cluster.sharded ? (await listMoves(session, 20)).map(shownMove) : [],
+      moves: services.cluster.sharded ? shownMoves(await listMoves(session, 20)) : [],
     })
   })
 
@@ -106,7 +108,7 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
     const bytes = await bytesOf(c.var.services, asked.databases ?? null)
     const bearings = await bearingsOf(c.var.services, bytes, asked.by)
     const moves = planRebalance(map, bearings, asked.threshold)
-    return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
+    return c.json({ moves: shownMoves(await askFor(c.var.services, session, catalog, moves)) }, 202)
   })
 
   area.post('/drain', async (c) => {
@@ -117,7 +119,7 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
     const bytes = await bytesOf(c.var.services, to && [...to, database])
     const bearings = await bearingsOf(c.var.services, bytes, 'bytes')
     const moves = planDrain(map, database, bearings)
-    return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
+    return c.json({ moves: shownMoves(await askFor(c.var.services, session, catalog, moves)) }, 202)
   })
 
   area.post('/moves', async (c) => {
@@ -126,7 +128,7 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
     const map = await readShardMap(c.var.services, session)
     if (!c.var.services.bindings.has(asked.to)) throw errors.cannotMove(`There is no database ${asked.to}.`)
     const moves = movesTo(map, asked.slots, asked.to)
-    return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
+    return c.json({ moves: shownMoves(await askFor(c.var.services, session, catalog, moves)) }, 202)
   })
 
   area.post('/isolate', async (c) => {
@@ -143,22 +145,33 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
     if (!databases.includes(target)) throw errors.cannotMove(`There is no database ${target}.`)
     const slot = slotOf(String(value))
     const moves = movesTo(map, [[slot, slot]], target)
-    return c.json({ moves: (await askFor(c.var.services, session, catalog, moves)).map(shownMove) }, 202)
+    return c.json({ moves: shownMoves(await askFor(c.var.services, session, catalog, moves)) }, 202)
   })
 
-  area.get('/moves', async (c) => c.json({ moves: (await listMoves(sessionOf(c), 1000)).map(shownMove) }))
+  area.get('/moves', async (c) => c.json({ moves: shownMoves(await listMoves(sessionOf(c), 1000)) }))
 
-  area.get('/moves/:id', async (c) => c.json(shownMove(await find(c))))
+  area.get('/moves/:id', async (c) => c.json(shownMoves(await find(c))[0]))
 
   area.post('/moves/:id/:turn{pause|resume|cancel}', async (c) => {
-    const move = await find(c)
-    const [from, to] = turns[c.req.param('turn')] as (typeof turns)[string]
+    const [move, ...backs] = await find(c)
+    const turn = c.req.param('turn') as keyof typeof turns
+    // What is cancelled already is going back, which may rest.
+    if (turn === 'cancel' && backs.length > 0)
+      throw errors.wrongMoveState(
+        shownMoves([move, ...backs])[0]?.state ?? move.state,
+        'It goes back, or is.',
+      )
+    const { id } = backs.at(-1) ?? move
+    const [from, to] = turns[turn]
     const session = sessionOf(c)
-    const [turned = []] = await session.primary([turnMove(move.id, from, to, Date.now())])
+    const [turned = []] = await session.primary([turnMove(id, from, to, Date.now())])
     if (turned.length === 0)
-      throw errors.wrongMoveState((await find(c)).state, `It must be ${from.join(' or ')}.`)
+      throw errors.wrongMoveState(
+        (await find(c)).at(-1)?.state ?? move.state,
+        `It must be ${from.join(' or ')}.`,
+      )
     await c.var.services.relay?.move()
-    return c.json(shownMove(await find(c)), 202)
+    return c.json(shownMoves(await find(c))[0], 202)
   })
 
   area.delete('/databases/:name', async (c) => {
@@ -176,9 +189,12 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
   return area
 }
 
-async function find(c: Handled) {
+/** A move, and what brings it back if it was cancelled; of that as well. */
+async function find(c: Handled): Promise<readonly [Move, ...Move[]]> {
   const id = c.req.param('id') ?? ''
-  const move = await readMove(sessionOf(c), id)
+  const session = sessionOf(c)
+  const move = await readMove(session, id)
   if (move === null) throw errors.noSuchMove(id)
-  return move
+  const back = await readMove(session, backOf(id))
+  return back === null ? [move] : [move, back]
 }

@@ -2,6 +2,7 @@
  * What `/shards/v1` answers with: databases, moves and plans as JSON.
  * @module
  */
+import { backOf } from '../../db/moves/cancel-move.ts'
 import type { Move, MoveState, Slots } from '../../db/moves/moves.ts'
 import { partDone, slotsIn } from '../../db/moves/pieces.ts'
 import type { PlannedMove } from '../../db/moves/plan-moves.ts'
@@ -14,8 +15,8 @@ export interface ShownMove {
   /** `0-99,200` */
   readonly slots: string
   readonly state: MoveState
-  /** What it is at: waiting, copying, handing over; null when it is over. */
-  readonly phase: 'waiting' | 'copying' | 'handing over' | null
+  /** What it is at: waiting, copying, handing over, or cancelled and going back; null when it is over. */
+  readonly phase: 'waiting' | 'copying' | 'handing over' | 'going back' | null
   /** From 0 to 1, by slots that are handed over. */
   readonly done: number
   readonly rows: number
@@ -25,6 +26,8 @@ export interface ShownMove {
   /** When it is expected to end, by what it has done so far; null as long as that is not known. */
   readonly expectedEnd: string | null
   readonly error: string | null
+  /** Of a move that was cancelled: the one that brings back what was handed over; null when nothing was. */
+  readonly back: ShownMove | null
   readonly created: string
   readonly updated: string
 }
@@ -35,7 +38,7 @@ export function shownSlots(ranges: readonly Slots[]): string {
 
 const none = { count: 0, longestMs: 0, lastMs: 0 }
 
-export function shownMove(move: Move): ShownMove {
+function shownMove(move: Move): ShownMove {
   const { progress, state, created, updated } = move
   const isOver = state === 'done' || state === 'cancelled' || state === 'failed'
   const done = state === 'done' ? 1 : partDone(move, progress)
@@ -59,8 +62,40 @@ export function shownMove(move: Move): ShownMove {
     pauses: progress?.pauses ?? none,
     expectedEnd: left === null ? null : new Date(updated + left).toISOString(),
     error: move.error,
+    back: null,
     created: new Date(created).toISOString(),
     updated: new Date(updated).toISOString(),
+  }
+}
+
+/** Moves, each with what brings it back as one thing. */
+export function shownMoves(moves: readonly Move[]): ShownMove[] {
+  const shown = new Map(moves.map((move) => [move.id, shownMove(move)]))
+  const backs = new Set([...shown.keys()].map(backOf))
+  const whole = (move: ShownMove): ShownMove => {
+    const back = shown.get(backOf(move.id))
+    return back === undefined ? move : withBack(move, whole(back))
+  }
+  return [...shown.values()].filter(({ id }) => !backs.has(id)).map(whole)
+}
+
+/** A move that is cancelled is over when what was handed over is back. */
+function withBack(move: ShownMove, back: ShownMove): ShownMove {
+  const isOver = back.phase === null
+  return {
+    ...move,
+    state: isOver ? (back.state === 'done' ? 'cancelled' : 'failed') : 'cancelling',
+    phase: isOver ? null : 'going back',
+    done: back.state === 'done' ? 0 : move.done * (1 - back.done),
+    pauses: {
+      count: move.pauses.count + back.pauses.count,
+      longestMs: Math.max(move.pauses.longestMs, back.pauses.longestMs),
+      lastMs: back.pauses.lastMs || move.pauses.lastMs,
+    },
+    expectedEnd: back.expectedEnd,
+    error: back.error ?? move.error,
+    updated: back.updated,
+    back,
   }
 }
 

@@ -82,6 +82,31 @@ describe('moves of slots', { timeout: 120_000 }, () => {
     expect(await found.json()).toEqual([{ id: row?.id }])
   })
 
+  it('go back when they are cancelled, with what was handed over', async () => {
+    const owners = async () => {
+      const { databases: found } = await read<{ databases: { name: string; slots: string }[] }>('/shards/v1/')
+      return found.map(({ name, slots }) => [name, slots])
+    }
+    const before = await owners()
+    const range = await firstRange('SHARD_2')
+    // Ranges beside each other are pieces of their own: time to cancel between them.
+    const slots = Array.from({ length: 60 }, (_, i) => range.first + i).join(',')
+    const asked = (await (await send('/moves', { slots, to: 'SHARD_1' })).json()) as {
+      moves: readonly Shown[]
+    }
+    const id = asked.moves[0]?.id
+    const now = () => read<Shown>(`/shards/v1/moves/${id}`)
+    while ((await now()).pauses.count === 0) await pause(5)
+    expect((await send(`/moves/${id}/cancel`)).status).toBe(202)
+    expect((await settled()).find((one) => one.id === id)).toMatchObject({
+      state: 'cancelled',
+      back: { state: 'done' },
+    })
+    expect(await owners()).toEqual(before)
+    // Once is enough.
+    expect((await send(`/moves/${id}/cancel`)).status).toBe(409)
+  })
+
   it('refuse what cannot be, with the reason', async () => {
     const code = async (answer: Response) => [answer.status, ((await answer.json()) as { code: string }).code]
     expect(await code(await send('/moves', { slots: '0-99999', to: 'SHARD_1' }))).toEqual([400, 'SHARD031'])
@@ -181,7 +206,8 @@ describe('in the middle of a load', { timeout: 120_000 }, () => {
         // Another mover at the same time: the younger one's writes count.
         const engine = engineOf(app)
         await new MoverRounds().run(servicesFor(engine)(env as never), engine, async () => undefined)
-        for (const { state, error, pauses } of await settled()) {
+        const moves = (await settled()).filter(({ state }) => state !== 'cancelled')
+        for (const { state, error, pauses } of moves) {
           expect([state, error]).toEqual(['done', null])
           longest = Math.max(longest, pauses.longestMs)
         }

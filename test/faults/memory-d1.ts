@@ -27,6 +27,8 @@ export class MemoryD1 {
   /** Transactions that wrote. */
   readonly #log: (readonly BoundStatement[])[] = []
   #applied = 0
+  /** When the last of them will have come to the replica. */
+  #appliedAt = 0
   #isClosed = false
 
   constructor(open: () => DatabaseSync, options: MemoryD1Options) {
@@ -48,7 +50,9 @@ export class MemoryD1 {
     if (this.#changes() !== before || statements.some(({ text }) => /^(?:CREATE|DROP)/.test(text))) {
       this.#log.push(statements)
       const upTo = this.#log.length
-      void pause(this.#options.lagMs()).then(() => this.#apply(upTo))
+      // In order: what one transaction waits for, those behind it wait for as well.
+      this.#appliedAt = Math.max(this.#appliedAt, Date.now() + this.#options.lagMs())
+      void pause(this.#appliedAt - Date.now()).then(() => this.#apply(upTo))
     }
     return results
   }

@@ -113,6 +113,12 @@ export const movesMutants: readonly MovesMutant[] = [
     isRare: true,
   },
   {
+    name: 'leaves at the target what a cancelled move has handed over',
+    file: 'db/moves/cancel-move.ts',
+    from: '[...(handed.length === 0 ? [] : [goBack]), ',
+    to: '[',
+  },
+  {
     name: 'lets paused moves keep slots closed',
     file: 'db/moves/moves.ts',
     from: " OR (state = 'paused' AND progress ->> 'piece' IS NOT NULL)",

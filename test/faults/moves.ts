@@ -105,7 +105,8 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
         ]
       : [{ text: 'UPDATE items SET n = ?2, note = ?3 WHERE id = ?1', parameters: [row.id, n, `note ${n}`] }]
     let database: string | null = null
-    for (let tries = 0; tries < 60 && wrong === null; tries++) {
+    // Not given up: a half of it may be there.
+    while (wrong === null) {
       try {
         if (database === null) {
           const [outcome] = await session.run(site, () => one)
@@ -321,9 +322,9 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
       landed: async () => undefined,
     }
   }
-  const mover = async (dies: number) => {
+  const mover = async (dies: number, isEnough = () => false) => {
     const own = new code.Mover(openWorld(dies))
-    for (let failures = 0; failures < 8 && !isOver; ) {
+    for (let failures = 0; failures < 8 && !isOver && !isEnough(); ) {
       try {
         const left = await own.step()
         if (left === 'nothing') return
@@ -352,16 +353,23 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
         : below(2) === 0
           ? [range.first, middle]
           : [middle, range.last]
+    const [first, last] = slots as [number, number]
+    const cut = first + below(last - first + 1)
+    // Ranges beside each other are pieces of their own.
+    const ranges: [number, number][] =
+      below(2) === 0 || cut === last
+        ? [[first, last]]
+        : [
+            [first, cut],
+            [cut + 1, last],
+          ]
+    const id = `m${++serial}`
     await operator.primary([
-      code.insertMove({
-        id: `m${++serial}`,
-        source: range.shard,
-        target,
-        ranges: [slots as [number, number]],
-        created: Date.now(),
-      }),
+      code.insertMove({ id, source: range.shard, target, ranges, created: Date.now() }),
     ])
+    return id
   }
+  let clients = 3
   const client = async () => {
     for (let i = 0; i < steps && wrong === null; i++) {
       await pause(below(150))
@@ -378,6 +386,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
       else if (kind < 16) await readInSession(row)
       else await readAll()
     }
+    clients--
   }
   const operations = async () => {
     for (let i = 0; i < 6 && wrong === null; i++) {
@@ -399,6 +408,8 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
         )
       }
     }
+    // What the dead have left closed, clients do not wait for in vain.
+    for (; clients > 0 && wrong === null; await pause(500)) await mover(1_000_000)
   }
   const consumers = names.map(consumer)
   await Promise.all([client(), client(), client(), operations()]).catch((error) =>
@@ -412,18 +423,34 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
   ])
   isOver = true
   await Promise.all(consumers)
-  for (let i = 0; i < 3; i++) {
+  const finish = async (isEnough = () => false) => {
     // Consumers go on while the last moves are made.
     isOver = false
     const again = names.map(consumer)
-    await mover(1_000_000)
+    await mover(1_000_000, isEnough)
     isOver = true
     await Promise.all(again)
   }
+  for (let i = 0; i < 3; i++) await finish()
+  // Between two pieces, or when the last one is handed over: the map is in the end what it was.
+  const ownersBefore = ownersOf(on('DB'))
+  const cancelled = await askForMove()
+  const handed = on('DB').prepare("SELECT progress ->> '$.handed[0]' AS n FROM _atoll_moves WHERE id = ?")
+  await finish(() => handed.get(cancelled)?.n != null)
+  await operator.primary([code.turnMove(cancelled, ['running'], 'cancelling', Date.now())])
+  for (let i = 0; i < 3; i++) await finish()
+  if (ownersOf(on('DB')) !== ownersBefore)
+    wrong ??= `a cancelled move leaves the map as ${ownersOf(on('DB'))} instead of ${ownersBefore}`
   for (let i = 0; i < 400; i++) for (const name of names) [startJobs(name), runJob(name)]
   wrong ??= endOf(rows, on, delivered)
   for (const database of databases.values()) database.close()
   return wrong
+}
+
+/** The map, as text. */
+function ownersOf(primary: DatabaseSync): string {
+  const ranges = primary.prepare('SELECT first, last, shard FROM _atoll_shard_map ORDER BY first').all()
+  return ranges.map(({ first, last, shard }) => `${first}-${last} ${shard}`).join(', ')
 }
 
 /** What is not as it should be when all is done. */

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Slots } from '../../db/moves/moves.ts'
+import type { Move, Slots } from '../../db/moves/moves.ts'
 import { both, nextPiece, rowsAfter, slotsIn, without } from '../../db/moves/pieces.ts'
 import { planDrain, planRebalance, rangesOf } from '../../db/moves/plan-moves.ts'
 import { evenRanges, type ShardMap } from '../../db/slots/shard-map.ts'
-import { readSlots, shownSlots } from '../../functions/shards/shown.ts'
+import { readSlots, shownMoves, shownSlots } from '../../functions/shards/shown.ts'
 
 const mapOf = (shards: readonly string[]): ShardMap => ({
   epoch: 1,
@@ -122,5 +122,34 @@ describe('a plan', () => {
     const ranges = moves.flatMap((move) => move.ranges)
     expect(without(rangesOf(map, 'SHARD_1'), ranges)).toEqual([])
     expect(slotsIn(ranges)).toBe(slotsIn(rangesOf(map, 'SHARD_1')))
+  })
+})
+
+describe('moves that are shown', () => {
+  const move: Move = {
+    id: 'M',
+    source: 'DB',
+    target: 'SHARD_1',
+    ranges: [[0, 99]],
+    state: 'cancelled',
+    progress: null,
+    error: null,
+    created: 0,
+    updated: 1000,
+  }
+  const back: Move = { ...move, id: 'M-back', source: 'SHARD_1', target: 'DB', state: 'running' }
+  const states = (moves: readonly Move[]) =>
+    shownMoves(moves).map(({ id, state, phase }) => [id, state, phase])
+
+  it('are one thing with what brings them back', () => {
+    expect(states([back, move])).toEqual([['M', 'cancelling', 'going back']])
+    expect(states([{ ...back, state: 'done' }, move])).toEqual([['M', 'cancelled', null]])
+    expect(states([{ ...back, state: 'failed' }, move])).toEqual([['M', 'failed', null]])
+    expect(shownMoves([back, move])[0]?.back).toMatchObject({ from: 'SHARD_1', to: 'DB' })
+  })
+
+  it('are themselves where nothing goes back', () => {
+    expect(states([move])).toEqual([['M', 'cancelled', null]])
+    expect(states([back])).toEqual([['M-back', 'running', 'waiting']])
   })
 })
