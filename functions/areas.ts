@@ -5,6 +5,7 @@
  */
 import { buildCatalog } from '../db/catalog/build-catalog.ts'
 import type { Catalog } from '../db/catalog/catalog.ts'
+import { declaredAsNoted } from '../db/catalog/noted-placements.ts'
 import { IsolateBudget } from '../db/memory/isolate-budget.ts'
 import { access } from './access/area.ts'
 import { type BalancerEvent, balancer } from './balancer/area.ts'
@@ -104,10 +105,12 @@ export function engineOf(app: App): Engine {
   if (known) return known
   const config = { ...defaultConfig, ...app.config }
   const budget = new IsolateBudget(config.isolateBytes)
-  const catalog = buildCatalog(app.tables)
+  const declared = buildCatalog(app.tables)
+  const catalog = app.placed ? buildCatalog(declaredAsNoted(app.tables, app.placed)) : declared
   const engine: CoreEngine<AtollConfig> = {
     config,
     catalog,
+    declared,
     migrations: app.migrations ?? [],
     roles: rolesOf(app, config, catalog),
     budget,

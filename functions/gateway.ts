@@ -17,6 +17,7 @@ import { errors } from './core/errors.ts'
 import { runBatch } from './jobs/run-batch.ts'
 import type { JobMessage } from './jobs/services.ts'
 import { createMeasure, writeHeaders } from './meter/measure.ts'
+import { PlacedApps } from './placed-app.ts'
 
 /** Headers that browser code may read. */
 const exposedHeaders =
@@ -171,17 +172,29 @@ const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /** What the platform calls: requests, batches of a queue, and the schedule that keeps the relays awake. */
 export function createWorker(app: App) {
-  const { fetch } = createGateway(app)
-  const engine = engineOf(app)
-  const servicesOf = servicesFor(engine)
+  const placed = new PlacedApps(app)
+  const gateways = new WeakMap([[app, createGateway(app)]])
+  const gatewayOf = (used: App) => {
+    const gateway = gateways.get(used) ?? createGateway(used)
+    gateways.set(used, gateway)
+    return gateway
+  }
   return {
-    fetch,
+    async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
+      return placed.answer(request, env, async (used, asked) => gatewayOf(used).fetch(asked, env, context))
+    },
     async queue(
       { messages }: Pick<MessageBatch<JobMessage>, 'messages'>,
       env: Env,
       context: ExecutionContext,
     ) {
-      const services = servicesOf(env)
+      const used = await placed.settled(env)
+      if (used === null) {
+        for (const message of messages) message.retry({ delaySeconds: 1 })
+        return
+      }
+      const engine = engineOf(used)
+      const services = servicesFor(engine)(env)
       try {
         await runBatch(messages, engine, services, (work) => context.waitUntil(work))
       } finally {
@@ -189,6 +202,6 @@ export function createWorker(app: App) {
       }
     },
     // A deployment that nobody asks has schedules and retries as well.
-    scheduled: async (_: ScheduledController, env: Env) => servicesOf(env).relay?.repair(),
+    scheduled: async (_: ScheduledController, env: Env) => servicesFor(engineOf(app))(env).relay?.repair(),
   } satisfies ExportedHandler<Env, JobMessage>
 }

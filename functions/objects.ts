@@ -2,8 +2,9 @@
  * The Durable Objects' classes that `wrangler.toml` names, for an app. Only workerd can load them.
  * @module
  */
-import { type App, engineOf, makeDuties, servicesFor } from './areas.ts'
+import { type App, type Env, engineOf, makeDuties, servicesFor } from './areas.ts'
 import { createPoolWatch as poolWatchOf } from './balancer/pool-watch.ts'
+import { PlacedApps } from './placed-app.ts'
 import { createRelay as relayOf } from './relay/relay.ts'
 
 export { JobLimits } from './jobs/job-limit.ts'
@@ -14,10 +15,19 @@ export { Advisor } from './monitor/advise/advisor.ts'
 const relaysCacheTimeoutMs = 5000
 
 export function createRelay(app: App) {
-  return relayOf(() => {
-    const engine = engineOf(app)
+  const placed = new PlacedApps(app)
+  const partsOf = (used: App) => {
+    const engine = engineOf(used)
     const config = { ...engine.config, cacheTimeoutMs: relaysCacheTimeoutMs }
     return { engine, servicesOf: servicesFor({ ...engine, config }), duties: makeDuties() }
+  }
+  const known = new WeakMap<App, ReturnType<typeof partsOf>>()
+  return relayOf(async (env) => {
+    // While tables are being converted, the databases refuse it, and it comes again.
+    const used = (await placed.settled(env as Env)) ?? placed.current(env as Env)
+    const parts = known.get(used) ?? partsOf(used)
+    known.set(used, parts)
+    return parts
   })
 }
 

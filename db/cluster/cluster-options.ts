@@ -20,6 +20,11 @@ export interface ClusterOptions {
   readonly migrations: readonly string[]
   /** Says where the app's rows lie, which is compared with what databases note. */
   readonly catalog?: Catalog
+  /**
+   * Whether some tables are declared to lie elsewhere, and are served where they are until they are converted: then each batch asks whether
+   * they still are, and replicas, which may not know, are not asked at all. Default false.
+   */
+  readonly isConverting?: boolean
   /** Longest time that a database may take to answer, in milliseconds. */
   readonly timeoutMs: number
   /** Is told once of a database that has migrations which the app does not know. */

@@ -32,6 +32,8 @@ export class Cluster implements ClusterView {
   readonly #onCopyFailed: ClusterOptions['onCopyFailed']
   readonly #onCopied: ClusterOptions['onCopied']
   readonly #onWentBack: ClusterOptions['onWentBack']
+  /** Whether replicas may not know where tables lie by now. */
+  readonly isConverting: boolean
   #map: ShardMap | null = null
 
   /** @param bindings databases by their names, `DB` among them */
@@ -40,6 +42,7 @@ export class Cluster implements ClusterView {
     this.#onCopyFailed = options.onCopyFailed
     this.#onCopied = options.onCopied
     this.#onWentBack = options.onWentBack
+    this.isConverting = options.isConverting ?? false
     for (const name of [...bindings.keys()].sort(byShard)) {
       const check = new SchemaCheck(name, [...bindings.keys()], options)
       this.#databases.set(name, new Database(name, bindings.get(name) as D1Database, budget, check, options))

@@ -7,7 +7,7 @@ import { pause } from './pause.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import type { SchemaCheck } from './schema-check.ts'
 import type { ClusterSession } from './session.ts'
-import { isMissing, isRetryable, translateDatabaseError } from './translate-error.ts'
+import { isMissing, isRefusedByCheck, isRetryable, translateDatabaseError } from './translate-error.ts'
 import { leavesOpen, mayCommit } from './unknown-outcome.ts'
 import { costOf, type Watchdog } from './watchdog.ts'
 
@@ -58,12 +58,23 @@ export class Database {
     reads = session.reads,
   ): Promise<readonly (readonly Row[])[]> {
     const check = this.#check.statements
+    let asked = session
     for (let tries = 1; ; tries++) {
       try {
-        const results = await this.#try([...check, ...statements], session, tries > 1)
+        const results = await this.#try([...check, ...statements], asked, tries > 1)
         if (check.length > 0) this.#check.passed(results[0])
         return results.slice(check.length)
       } catch (error) {
+        // A replica may not know yet what has become of the schema, or of where rows lie.
+        if (
+          check.length > 0 &&
+          asked === session &&
+          isRefusedByCheck(error) &&
+          mayBeReplica(session, this.name)
+        ) {
+          asked = session.onPrimary()
+          continue
+        }
         const again = reads && tries < maxTries && isRetryable(error) && this.#budget.take()
         if (!again) {
           const told = translateDatabaseError(
@@ -174,6 +185,10 @@ export class Database {
     this.#logged = isBack ? Math.max(before, after) : Math.max(this.#logged, before, after)
     if (isBack && this.#onWentBack) session.later(this.#onWentBack(this.name, true))
   }
+}
+
+function mayBeReplica(session: ClusterSession, database: string): boolean {
+  return session.constraintFor(database) !== 'first-primary'
 }
 
 /** Whether it is what `within` says, and not the database. */

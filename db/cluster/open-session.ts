@@ -7,6 +7,7 @@ import { Usage } from './usage.ts'
 
 /** The databases, as their sessions ask them. */
 interface Asked extends ClusterView {
+  readonly isConverting: boolean
   database(name: string): {
     batch(
       statements: readonly BoundStatement[],
@@ -40,7 +41,7 @@ export function openSession(
       later?.(settled)
     },
     constraintFor: (database) => {
-      if (!reads || primary || moves.hasBegun) return 'first-primary'
+      if (!reads || primary || moves.hasBegun || cluster.isConverting) return 'first-primary'
       return bookmarks.get(database) ?? 'first-unconstrained'
     },
     note(database, bookmark) {

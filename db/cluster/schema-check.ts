@@ -27,6 +27,7 @@ export class SchemaCheck {
   readonly #statement: BoundStatement
   readonly #onAhead: ClusterOptions['onAhead']
   readonly #asks: boolean
+  readonly #asksAlways: boolean
   #isPassed: boolean
   /** Whether the database has migrations that the app does not know; null as long as nobody has asked. */
   isAhead: boolean | null = null
@@ -37,6 +38,7 @@ export class SchemaCheck {
     this.#database = database
     this.#onAhead = onAhead
     this.#asks = migrations.length > 0
+    this.#asksAlways = options.isConverting ?? false
     this.#isPassed = !this.#asks
     this.#statement = {
       text: text(database === 'DB'),
@@ -46,7 +48,7 @@ export class SchemaCheck {
 
   /** The statement that is still to be asked. */
   get statements(): readonly BoundStatement[] {
-    return this.#isPassed ? [] : [this.#statement]
+    return this.#isPassed && !this.#asksAlways ? [] : [this.#statement]
   }
 
   /** The statement, for a database that has passed and lacks something since: it may have been put back in time. */

@@ -114,6 +114,11 @@ function readSchemaMark(database: string, message: string): AtollError | null {
   return unbound === null ? null : errors.unknownShard(unbound)
 }
 
+/** Whether a database is not what the app was made for, as its check says. */
+export function isRefusedByCheck(error: unknown): boolean {
+  return error instanceof Error && [behindMark, hiddenMark].some((mark) => error.message.includes(`${mark}/`))
+}
+
 /** Whether a statement names a table or column that is not there. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && /no such (?:table|column)/i.test(error.message)

@@ -4,14 +4,19 @@
  */
 import { buildCatalog } from '../catalog/build-catalog.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { TableDeclarations } from '../catalog/declarations.ts'
 import type { StorageDeclarations } from '../catalog/storage-policy.ts'
 import { UsageError } from '../doors/usage-error.ts'
 
 /** The app's tables and buckets. */
-export async function readAppTables(): Promise<{ catalog: Catalog; storage: StorageDeclarations }> {
+export async function readAppTables(): Promise<{
+  readonly declared: TableDeclarations
+  readonly catalog: Catalog
+  readonly storage: StorageDeclarations
+}> {
   const { default: tables } = await readable(() => import('../app/tables.ts'))
   const { default: storage } = await readable(() => import('../app/storage.ts'))
-  return { catalog: buildCatalog(tables), storage }
+  return { declared: tables, catalog: buildCatalog(tables), storage }
 }
 
 /** What the app's schema exports. */

@@ -41,8 +41,8 @@ await runCommand(usage, async () => {
   const planned = planOnEmpty(readMigrations(appMigrations)).filter(({ migration }) =>
     made.some(({ name }) => name === migration.name),
   )
-  for (const line of planText([{ database: 'every database', applied: [], done: [], planned }]))
-    console.log(line)
+  const report = { database: 'every database', applied: [], done: [], planned, staying: [] }
+  for (const line of planText([report])) console.log(line)
   console.log(
     '\nnpm run dev takes it up by itself; npm run db:migrate -- --plan tries it on the rows that are there.',
   )

@@ -25,7 +25,7 @@ await runCommand(usage, async () => {
       plan: { type: 'boolean', default: false },
     },
   })
-  const { catalog, storage } = await readAppTables()
+  const { declared, catalog, storage } = await readAppTables()
   const migrations = readMigrations(appMigrations)
   checkGenerated(await readAppSchema(), migrations)
   for (const name of unjournaled(appMigrations))
@@ -41,6 +41,7 @@ await runCommand(usage, async () => {
     const tell = (line: string) => process.stderr.write(`${line}\n`)
     const reports = await migrateCluster(databases, catalog, migrations, {
       storage,
+      declared,
       planOnly: values.plan,
       tell,
     })

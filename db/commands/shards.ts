@@ -152,8 +152,8 @@ async function add(databaseName: string, where: Where): Promise<void> {
       : withShard(text, databaseName, id)
   writeFileSync(toml, added.toml)
   await withDatabases(where, async (databases) => {
-    const { catalog, storage } = await readAppTables()
-    await migrateCluster(databases, catalog, readMigrations(appMigrations), { storage })
+    const { declared, catalog, storage } = await readAppTables()
+    await migrateCluster(databases, catalog, readMigrations(appMigrations), { storage, declared })
   })
   console.log(`${added.binding} is ${databaseName}: migrated, and empty until slots move to it.
 Deploy (npx wrangler deploy) before any do, so that every Worker has the binding.`)

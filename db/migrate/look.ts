@@ -2,6 +2,7 @@
  * What a database is like before anything is done to it.
  * @module
  */
+import { type NotedPlacements, readNoted } from '../catalog/noted-placements.ts'
 import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { readSchemaText, type SchemaObject } from './schema-objects.ts'
 
@@ -17,8 +18,8 @@ export interface Look {
   readonly applied: readonly Applied[]
   /** What the database was last brought to; see `settledMark`. */
   readonly settled: string | null
-  /** Where it was noted that the tables' rows lie: `local`, `reference`, or `distributed by <column>`. */
-  readonly placements: ReadonlyMap<string, string>
+  /** Where it was noted that the tables' rows lie. */
+  readonly placements: NotedPlacements
 }
 
 const listed = (query: string) => `(SELECT json_group_array(json(item)) FROM (${query}))`
@@ -28,7 +29,8 @@ const lookText = `SELECT
  ${listed(`SELECT json_object('type', type, 'name', name, 'of', "of", 'sql', sql) AS item FROM (${readSchemaText})`)} AS schema,
  ${listed(`SELECT json_object('name', d.name, 'hash', m.hash) AS item FROM d1_migrations AS d LEFT JOIN _atoll_migrations AS m ON m.name = d.name ORDER BY d.id`)} AS applied,
  (SELECT value FROM _atoll_state WHERE key = 'settled') AS settled,
- (SELECT json_group_object(name, placement) FROM _atoll_placements) AS placements`
+ (SELECT json_group_array(json_array(name, placement)) FROM _atoll_placements) AS placements,
+ (SELECT value FROM _atoll_state WHERE key = 'placed') AS details`
 
 /** What a database is before it is migrated: migrations, tables, notes of the engine's own. Reads only. */
 export async function lookAt(database: MigrationDatabase): Promise<Look> {
@@ -47,15 +49,19 @@ export async function lookAt(database: MigrationDatabase): Promise<Look> {
   }
 }
 
+interface LookRow extends Readonly<Record<keyof Look, string>> {
+  readonly details: string | null
+}
+
 async function lookAtOwn(database: MigrationDatabase): Promise<Look | null> {
   try {
-    const { results } = await database.prepare(lookText).all<Record<keyof Look, string>>()
-    const row = results[0] as Record<keyof Look, string>
+    const { results } = await database.prepare(lookText).all<LookRow>()
+    const row = results[0] as LookRow
     return {
       schema: JSON.parse(row.schema) as SchemaObject[],
       applied: JSON.parse(row.applied) as Applied[],
       settled: row.settled,
-      placements: new Map(Object.entries(JSON.parse(row.placements) as Record<string, string>)),
+      placements: readNoted(JSON.parse(row.placements) as [string, string][], row.details),
     }
   } catch (error) {
     // A database that is new, or that an older Atoll has made.

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { TableDeclarations } from '../catalog/declarations.ts'
 import { placementsOf } from '../catalog/placements.ts'
 import type { StorageDeclarations } from '../catalog/storage-policy.ts'
 import { changeTriggers } from '../changes/change-triggers.ts'
@@ -13,6 +14,7 @@ import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { referenceTriggers } from '../system/reference-triggers.ts'
 import { ruleTriggers } from '../system/rule-triggers.ts'
 import { applyMigration, tryMigrations } from './apply-migration.ts'
+import { asRowsLie, type Staying } from './as-rows-lie.ts'
 import { checkSmallIds } from './check-routed.ts'
 import { explainFailure } from './explain-failure.ts'
 import { type Look, lookAt } from './look.ts'
@@ -23,6 +25,8 @@ import { type ClusterDatabases, makeOwnObjects, ownObjects, settleCluster } from
 
 export interface MigrateOptions {
   readonly storage?: StorageDeclarations
+  /** What the catalog was made of: tables whose rows would be hidden stay where they are noted to lie. Left out: they are refused. */
+  readonly declared?: TableDeclarations
   /** Looks, plans and tries, and changes nothing. */
   readonly planOnly?: boolean
   /** Is told what is being done, in words. */
@@ -37,6 +41,8 @@ export interface MigrationReport {
   readonly done: readonly string[]
   /** How they were carried out, or would be. */
   readonly planned: readonly PlannedMigration[]
+  /** Of the primary database, tables that stay where they are until they are converted. */
+  readonly staying: readonly Staying[]
 }
 
 /**
@@ -44,23 +50,31 @@ export interface MigrationReport {
  */
 export async function migrateCluster(
   databases: ClusterDatabases,
-  catalog: Catalog,
+  declared: Catalog,
   migrations: readonly Migration[],
   options: MigrateOptions = {},
 ): Promise<MigrationReport[]> {
   if (!databases.has('DB')) throw new MigrationError('there is no database bound as DB')
   const { storage = {}, tell = () => undefined } = options
-  const mark = settledMark(catalog, migrations, storage, [...databases.keys()])
   const looks = await lookAtAll(databases)
+  const { catalog, staying } = await asRowsLie(databases, declared, looks, options.declared)
+  const stayingOf = (database: string) => (database === 'DB' ? staying : [])
+  const mark = settledMark(catalog, migrations, storage, [...databases.keys()])
   if ([...looks.values()].every((look) => look.settled === settledText(mark, look)))
-    return [...databases.keys()].map((database) => ({ database, applied: [], done: [], planned: [] }))
+    return [...databases.keys()].map((database) => ({
+      ...{ database, applied: [], done: [], planned: [] },
+      staying: stayingOf(database),
+    }))
 
   const plans = await planCluster(databases, looks, catalog, migrations)
   const written = [...plans.values()].flatMap((planned) => planned.flatMap(({ writes }) => writes))
   await checkSmallIds(databases, catalog, written)
   for (const [name, planned] of plans) await tryOn(name, databases, looks.get(name), planned, tell)
   if (options.planOnly)
-    return [...plans].map(([database, planned]) => ({ database, applied: [], done: [], planned }))
+    return [...plans].map(([database, planned]) => ({
+      ...{ database, applied: [], done: [], planned },
+      staying: stayingOf(database),
+    }))
 
   for (const [name, planned] of plans) {
     const database = databases.get(name) as MigrationDatabase
@@ -79,20 +93,26 @@ export async function migrateCluster(
     applied: planned.map(({ migration }) => migration.name),
     done: done.get(database) ?? [],
     planned,
+    staying: stayingOf(database),
   }))
 }
 
 /**
  * Whether databases are what the code says, or can become so by its migrations; nothing is tried, and nothing changed.
  *
+ * @returns the tables that are to be converted
  * @throws MigrationError when migrations differ from their files, or rows would be hidden
  */
 export async function checkCluster(
   databases: ClusterDatabases,
   catalog: Catalog,
   migrations: readonly Migration[],
-): Promise<void> {
-  await planCluster(databases, await lookAtAll(databases), catalog, migrations)
+  declared?: TableDeclarations,
+): Promise<readonly Staying[]> {
+  const looks = await lookAtAll(databases)
+  const lie = await asRowsLie(databases, catalog, looks, declared)
+  await planCluster(databases, looks, lie.catalog, migrations)
+  return lie.staying
 }
 
 async function lookAtAll(databases: ClusterDatabases): Promise<ReadonlyMap<string, Look>> {

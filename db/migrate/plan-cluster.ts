@@ -34,7 +34,9 @@ export async function planCluster(
   )
   const map = await mapOf(databases, looks)
   checkShards(map, [...databases.keys()])
-  const noted = looks.get('DB')?.placements ?? new Map<string, string>()
+  const noted = new Map(
+    [...(looks.get('DB')?.placements ?? [])].map(([name, { placement }]) => [name, placement]),
+  )
   const renames = plans.get('DB')?.flatMap((planned) => planned.renames) ?? []
   await checkPlacements(databases, catalog, map, noted, renames)
   if (databases.size > 1) await checkDoubles(databases, catalog)

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Catalog } from '../catalog/catalog.ts'
+import { notedDetails } from '../catalog/noted-placements.ts'
 import { placementsOf } from '../catalog/placements.ts'
 import type { StorageDeclarations } from '../catalog/storage-policy.ts'
 import { changeTriggerPrefix, changeTriggers } from '../changes/change-triggers.ts'
@@ -92,7 +93,8 @@ export async function settleCluster(
     const copied = await copyReferenceTables(primary, database, catalog)
     if (copied !== null && copied > 0) done.get(name)?.push(`copied ${copied} reference rows to ${name}`)
   }
-  for (const database of databases.values()) await notePlacements(database, catalog)
+  // The primary database last: what it says, Workers go by.
+  for (const database of [...databases.values()].reverse()) await notePlacements(database, catalog)
   return done
 }
 
@@ -106,6 +108,9 @@ async function notePlacements(database: MigrationDatabase, catalog: Catalog): Pr
         'INSERT INTO _atoll_placements (name, placement) SELECT value->>0, value->>1 FROM json_each(?)',
       )
       .bind(list),
+    database
+      .prepare("INSERT OR REPLACE INTO _atoll_state (key, value) VALUES ('placed', ?)")
+      .bind(notedDetails(catalog)),
   ])
 }
 

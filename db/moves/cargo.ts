@@ -134,7 +134,7 @@ export function takeAwayText({ name, by }: Cargo): string {
 
 /** Statements around others, so that the app's own triggers do not take a row that moves for one that is written. */
 export function withoutTriggers(
-  cargo: readonly Cargo[],
+  cargo: readonly Pick<Cargo, 'triggers'>[],
   statements: readonly BoundStatement[],
 ): BoundStatement[] {
   const triggers = cargo.flatMap((one) => one.triggers)

@@ -4,6 +4,7 @@
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { TableDeclarations } from '../../db/catalog/declarations.ts'
+import type { NotedPlacements } from '../../db/catalog/noted-placements.ts'
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import type { CoreConfig } from './config.ts'
 import type { PendingWork } from './pending-work.ts'
@@ -13,12 +14,17 @@ export interface CoreApp {
   readonly tables: TableDeclarations
   /** Names of the migrations that every database must have; none are asked for when left out. */
   readonly migrations?: readonly string[]
+  /** Of tables that are to be converted, where their rows lie until then: set by `functions/placed-app.ts`. */
+  readonly placed?: NotedPlacements
 }
 
 /** @typeParam Config the parts of the configuration that an area reads */
 export interface CoreEngine<Config = CoreConfig> {
   readonly config: Config
+  /** Tables where their rows lie. */
   readonly catalog: Catalog
+  /** Tables where the app declares them: the same, but while some are to be converted. */
+  readonly declared: Catalog
   readonly migrations: readonly string[]
   /** All roles that the app names, and those that every app has. */
   readonly roles: ReadonlySet<string>

@@ -11,7 +11,7 @@ import type { Engine, Services } from './services.ts'
 
 export function openCluster(
   bindings: Services['bindings'],
-  { catalog, migrations, config }: Pick<Engine, 'catalog' | 'migrations' | 'config'>,
+  { catalog, declared, migrations, config }: Pick<Engine, 'catalog' | 'declared' | 'migrations' | 'config'>,
   { cache, meter, spans, relay }: Pick<Services, 'cache' | 'meter' | 'spans' | 'relay'>,
 ): Pick<Services, 'cluster' | 'watchdog'> {
   const watchdog = new Watchdog({
@@ -23,6 +23,7 @@ export function openCluster(
   const cluster = new Cluster(bindings, {
     migrations,
     catalog,
+    isConverting: catalog !== declared,
     timeoutMs: config.databaseTimeoutMs,
     onAhead: (database, names) => emit({ kind: 'database-ahead', database, migrations: names }),
     onCopyFailed: (database, error) => emit({ kind: 'copy-failed', database, error }),

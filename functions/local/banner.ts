@@ -1,5 +1,6 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { Schema } from '../../db/catalog/schemas.ts'
+import { stayingText } from '../../db/migrate/as-rows-lie.ts'
 import type { JobRegistry } from '../jobs/job-registry.ts'
 import { type Example, exampleForAnybody, exampleForSecret } from './examples.ts'
 import type { LocalKeys } from './keys.ts'
@@ -19,7 +20,7 @@ export interface Shown {
 export function banner(
   address: URL,
   keys: LocalKeys,
-  { migrations, seeded }: Prepared,
+  { migrations, seeded, staying }: Prepared,
   hasRedis: boolean,
   { catalog, schema, registry: { byName, schedules }, buckets }: Shown,
 ): string {
@@ -29,6 +30,7 @@ export function banner(
       ? [`applied ${migrations.length} migration${migrations.length > 1 ? 's' : ''}`]
       : []),
     ...(seeded === null ? [] : [`seeded ${seeded} rows`]),
+    ...staying.map(stayingText),
   ]
   const kinds = [...byName.keys()].filter((name) => !name.startsWith('atoll:')).length
   const open = exampleForAnybody(catalog, schema)

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { readAppSchema } from '../../db/commands/app-tables.ts'
 import { runCommand } from '../../db/commands/run-command.ts'
 import { openDatabases, root } from '../../db/doors/open-databases.ts'
+import { stayingText } from '../../db/migrate/as-rows-lie.ts'
 import { checkCluster } from '../../db/migrate/migrate-cluster.ts'
 import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
 import { checkGenerated } from '../../db/migrate/schema-drift.ts'
@@ -21,7 +22,8 @@ await runCommand('npm run check', async () => {
   if (existsSync(join(root, '.wrangler', 'state', 'v3', 'd1'))) {
     const { databases, close } = await openDatabases({ remote: false })
     try {
-      await checkCluster(databases, catalog, migrations)
+      const staying = await checkCluster(databases, catalog, migrations, app.tables)
+      for (const one of staying) console.log(stayingText(one))
     } finally {
       await close()
     }

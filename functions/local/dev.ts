@@ -6,8 +6,10 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import storage from '../../db/app/storage.ts'
 import type { Catalog } from '../../db/catalog/catalog.ts'
+import type { TableDeclarations } from '../../db/catalog/declarations.ts'
 import { describe } from '../../db/commands/run-command.ts'
 import { UsageError } from '../../db/doors/usage-error.ts'
+import { stayingText } from '../../db/migrate/as-rows-lie.ts'
 import { appMigrations } from '../../db/migrate/migration-files.ts'
 import { banner } from './banner.ts'
 import { ensureLocalKeys } from './keys.ts'
@@ -59,7 +61,7 @@ async function main(): Promise<void> {
   noteChildren(persistTo)
   process.once('SIGINT', () => void stop(server, store))
   process.once('SIGTERM', () => void stop(server, store))
-  const prepared = await prepare(server, catalog)
+  const prepared = await prepare(server, app.tables, catalog)
   await seedFiles(server, (await import('../../db/app/seed-files.ts')).default)
   const hasRedis = store !== null || 'UPSTASH_REDIS_REST_URL' in keys
   const buckets = Object.keys(app.storage ?? {})
@@ -71,8 +73,9 @@ async function main(): Promise<void> {
 }
 
 /** Migrates and seeds, with the app's files as they are now. */
-async function prepare(server: LocalServer, catalog: Catalog) {
+async function prepare(server: LocalServer, declared: TableDeclarations, catalog: Catalog) {
   return prepareDatabases(await server.databases(), {
+    declared,
     catalog,
     storage,
     migrations: appMigrations,
@@ -100,10 +103,12 @@ async function stop(server: LocalServer, store: { stop(): Promise<void> } | null
  */
 async function reload(server: LocalServer, persistTo: string): Promise<void> {
   try {
-    const { catalog } = readApp(await loadApp(root))
-    const { migrations } = await prepare(server, catalog)
+    const app = await loadApp(root)
+    const { catalog } = readApp(app)
+    const { migrations, staying } = await prepare(server, app.tables, catalog)
     await server.reload()
     noteChildren(persistTo)
+    for (const one of staying) console.log(stayingText(one))
     console.log(`reloaded${migrations.length > 0 ? `, applied ${migrations.join(', ')}` : ''}`)
   } catch (error) {
     console.error(`not reloaded, the code of before goes on: ${describe(error, usage)}`)

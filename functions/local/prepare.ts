@@ -3,8 +3,9 @@
  * @module
  */
 import type { Catalog } from '../../db/catalog/catalog.ts'
-import type { Seed } from '../../db/catalog/declarations.ts'
+import type { Seed, TableDeclarations } from '../../db/catalog/declarations.ts'
 import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
+import type { Staying } from '../../db/migrate/as-rows-lie.ts'
 import { migrateCluster } from '../../db/migrate/migrate-cluster.ts'
 import { readMigrations } from '../../db/migrate/migration-files.ts'
 import { seedOnce } from '../../db/seed/seed.ts'
@@ -14,10 +15,13 @@ export interface Prepared {
   readonly migrations: readonly string[]
   /** Rows that were put in now; null when the database had been seeded before. */
   readonly seeded: number | null
+  /** Tables that stay where they are until they are converted. */
+  readonly staying: readonly Staying[]
 }
 
 /** What of an app they are made ready for. */
 export interface PreparedFor {
+  readonly declared: TableDeclarations
   readonly catalog: Catalog
   readonly storage: StorageDeclarations
   /** Folder of its migrations. */
@@ -29,11 +33,11 @@ export interface PreparedFor {
 /** @param databases by their bindings, `DB` first */
 export async function prepareDatabases(
   databases: ReadonlyMap<string, D1Database>,
-  { catalog, storage, migrations: folder, loadSeed }: PreparedFor,
+  { declared, catalog, storage, migrations: folder, loadSeed }: PreparedFor,
 ): Promise<Prepared> {
   const migrations = readMigrations(folder)
-  const reports = await migrateCluster(databases, catalog, migrations, { storage })
+  const reports = await migrateCluster(databases, catalog, migrations, { storage, declared })
   const seeded = await seedOnce(databases, loadSeed, migrations, catalog)
   const applied = new Set(reports.flatMap((report) => report.applied))
-  return { migrations: [...applied], seeded }
+  return { migrations: [...applied], seeded, staying: reports.flatMap(({ staying }) => staying) }
 }

@@ -43,7 +43,7 @@ const pauseMs = 60_000
  * @param open reads the app, for a relay that is about to work: most isolates never run one
  */
 export function createRelay(
-  open: () => RelayParts,
+  open: (env: RelayEnv) => Promise<RelayParts>,
 ): new (
   state: DurableObjectState,
   env: RelayEnv,
@@ -52,34 +52,28 @@ export function createRelay(
     /** When it is to repair, as its storage has it; null: not read yet. */
     #repairAt: number | null = null
     #failures = 0
-    #parts: RelayParts | undefined
     #keeper: TrustKeeper | undefined
     readonly #mover = new MoverRounds()
 
-    get #opened(): RelayParts {
-      this.#parts ??= open()
-      return this.#parts
-    }
-
     async trust(isMissing: boolean): Promise<boolean> {
-      return (await this.#openKeeper()?.trust(isMissing)) ?? false
+      return (await (await this.#openKeeper())?.trust(isMissing)) ?? false
     }
 
     async deliver(generations: readonly Renewal[]): Promise<Delivery> {
-      return (await this.#openKeeper()?.deliver(generations)) ?? 'distrusted'
+      return (await (await this.#openKeeper())?.deliver(generations)) ?? 'distrusted'
     }
 
     async distrust(): Promise<Distrust | null> {
-      return (await this.#openKeeper()?.distrust()) ?? null
+      return (await (await this.#openKeeper())?.distrust()) ?? null
     }
 
     /** Undefined when there is no store to trust. */
-    #openKeeper(): TrustKeeper | undefined {
+    async #openKeeper(): Promise<TrustKeeper | undefined> {
       const redis = readRedis(this.env)
       if (this.#keeper !== undefined || redis === null) return this.#keeper
-      const { config, catalog } = this.#opened.engine
+      const { config, catalog } = (await open(this.env)).engine
       const databases = [...databasesOf(this.env).keys()]
-      this.#keeper = openKeeper(redis, config, catalog, databases, {
+      this.#keeper ??= openKeeper(redis, config, catalog, databases, {
         storage: this.ctx.storage,
         wake: (inMs) => this.#wakeAt(Date.now() + inMs, keeperName),
       })
@@ -131,12 +125,12 @@ export function createRelay(
     }
 
     override async alarm(): Promise<void> {
-      const { engine, servicesOf, duties } = this.#opened
+      const { engine, servicesOf, duties } = await open(this.env)
       const services = servicesOf(this.env)
       const { cluster, metrics, meter } = services
       const name = (await this.ctx.storage.get<string>('database')) ?? cluster.primary
       if (name === keeperName) {
-        await this.#openKeeper()?.recover()
+        await (await this.#openKeeper())?.recover()
         if (metrics) await handOver(meter, metrics())
         return
       }

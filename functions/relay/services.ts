@@ -4,6 +4,7 @@ import type { CoreEngine } from '../core/engine.ts'
 import type { DatabasesConfig } from '../databases/area.ts'
 import type { Engine as MonitorEngine, Services as MonitorServices } from '../monitor/area.ts'
 import type { RestConfig } from '../rest/area.ts'
+import type { Declared } from '../shards/area.ts'
 import type { StorageServices } from '../storage/area.ts'
 
 export type RelayEnv = CoreEnv & CacheEnv
@@ -11,4 +12,4 @@ export type RelayEnv = CoreEnv & CacheEnv
 /** What relays work with: all that duties of areas ask for. */
 export type Services = MonitorServices & StorageServices
 
-export type Engine = MonitorEngine & CoreEngine<CacheConfig & DatabasesConfig & RestConfig>
+export type Engine = MonitorEngine & Declared & CoreEngine<CacheConfig & DatabasesConfig & RestConfig>

@@ -4,17 +4,24 @@
  */
 import type { Area } from '../core/area.ts'
 import type { CoreConfig } from '../core/config.ts'
-import type { CoreEngine } from '../core/engine.ts'
+import type { CoreApp, CoreEngine } from '../core/engine.ts'
+import type { StorageApp } from '../storage/area.ts'
 import { errors } from './errors.ts'
+import type { Declared } from './services.ts'
 import { createShardsApi } from './shards-api.ts'
 
 // What areas above it use.
 export type { ShardsEvent } from './events.ts'
 export { MoverRounds } from './run-mover.ts'
+export type { Declared } from './services.ts'
 export type { ShownMove, ShownPlan } from './shown.ts'
 
 export const shards = {
   name: 'shards',
   errors,
-  routes: (engine: CoreEngine<CoreConfig>) => [['/shards/v1', createShardsApi(engine)]],
+  read: ({ tables, storage = {} }: CoreApp & StorageApp): Declared => ({
+    declarations: tables,
+    buckets: storage,
+  }),
+  routes: (engine: CoreEngine<CoreConfig> & Declared) => [['/shards/v1', createShardsApi(engine)]],
 } satisfies Area

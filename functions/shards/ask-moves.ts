@@ -16,6 +16,7 @@ import { makeUlid } from '../../db/slots/slots.ts'
 import { databaseSizes } from '../databases/area.ts'
 import { familyOf, labelsOf } from '../meter/area.ts'
 import { errors } from './errors.ts'
+import { openConversion } from './run-conversion.ts'
 import type { Services } from './services.ts'
 import { shownSlots } from './shown.ts'
 
@@ -93,7 +94,8 @@ export function movesTo(map: ShardMap, slots: readonly Slots[], target: string):
   })
 }
 
-const isOpen = ({ state }: Move) => ['waiting', 'running', 'paused', 'cancelling'].includes(state)
+/** Whether a move has not ended. */
+export const isUnderWay = ({ state }: Move) => ['waiting', 'running', 'paused', 'cancelling'].includes(state)
 
 /**
  * Notes moves and wakes the mover.
@@ -108,8 +110,13 @@ export async function askFor(
 ): Promise<Move[]> {
   const { relay, bindings } = services
   if (relay === null) throw errors.noMover()
+  if (await openConversion({ databases: bindings }))
+    throw errors.cannotMove(
+      'Tables are being converted.',
+      'Wait until that is over: npm run shards -- status tells how far it is.',
+    )
   await checkTables(session, catalog)
-  const open = (await listMoves(session)).filter(isOpen)
+  const open = (await listMoves(session)).filter(isUnderWay)
   for (const { source, target, ranges } of planned) {
     for (const name of [source, target])
       if (!bindings.has(name)) throw errors.cannotMove(`There is no database ${name}.`)
@@ -132,7 +139,7 @@ export async function askFor(
 }
 
 /** What would stop a move in its middle is refused before it begins. */
-async function checkTables(session: ClusterSession, catalog: Catalog): Promise<void> {
+export async function checkTables(session: ClusterSession, catalog: Catalog): Promise<void> {
   const tables = distributedTables(catalog)
   const names = JSON.stringify(tables.map(({ name }) => name))
   for (const { name, placement, columns } of tables) {

@@ -18,6 +18,8 @@ export const errors = {
     new AtollError(409, 'SHARD033', `The move is ${state}`, { hint }),
   cannotMove: (details: string, hint?: string) =>
     new AtollError(409, 'SHARD034', 'Slots cannot move so', { details, ...(hint ? { hint } : {}) }),
+  cannotConvert: (details: string, hint?: string) =>
+    new AtollError(409, 'SHARD036', 'Tables cannot be converted so', { details, ...(hint ? { hint } : {}) }),
   noMover: () =>
     new AtollError(501, 'SHARD035', 'Slots are moved by a Durable Object', {
       hint: 'Bind the class Relay as RELAY in wrangler.toml.',

@@ -13,6 +13,7 @@ import type { MoverWorld } from '../../db/moves/mover-world.ts'
 import { nextMove } from '../../db/moves/moves.ts'
 import { invalidate, renewalOfMap } from '../cache/area.ts'
 import { emit } from './events.ts'
+import { conversionWorldOf, openConversion, stepConversion } from './run-conversion.ts'
 import type { Engine, Services } from './services.ts'
 
 /** How long one alarm works, in milliseconds. */
@@ -24,7 +25,7 @@ const [firstPauseMs, longestPauseMs] = [500, 60_000]
 
 /** One mover, as long as its Durable Object lives. */
 export class MoverRounds {
-  #mover: Mover | null = null
+  #mover: { readonly of: Engine; readonly mover: Mover } | null = null
   #failures = 0
 
   /**
@@ -33,15 +34,27 @@ export class MoverRounds {
    */
   async run(services: Services, engine: Engine, stayAwake: () => Promise<void>): Promise<number | null> {
     const { cluster } = services
-    if ((await nextMove(cluster.open({ reads: false, seen: new Map() }))) === null) return null
+    const world = worldOf(services, engine)
+    const converting = conversionWorldOf(services, engine, world.renew)
+    const isConverting = (await openConversion(converting)) !== null
+    if (!isConverting && (await nextMove(cluster.open({ reads: false, seen: new Map() }))) === null)
+      return null
     await stayAwake()
-    this.#mover ??= new Mover(worldOf(services, engine))
+    // Tables that were converted travel otherwise.
+    if (this.#mover?.of !== engine) this.#mover = { of: engine, mover: new Mover(world) }
+    const { mover } = this.#mover
     const end = Date.now() + roundMs
     try {
       do {
         const start = Date.now()
-        const left = await this.#mover.step()
+        const conversion = isConverting ? await openConversion(converting) : null
+        const isChanging = conversion?.state === 'changing'
+        // While tables change, nobody else is answered.
+        let left = isChanging ? 'nothing' : await mover.step()
+        if (left === 'nothing' && conversion !== null) left = await stepConversion(converting)
         this.#failures = 0
+        // From here on it is another engine's.
+        if (left === 'at once' && isChanging) return 0
         if (left === 'nothing') return null
         if (left === 'later') return firstPauseMs
         await pause(Date.now() - start)

@@ -1,3 +1,5 @@
+import type { TableDeclarations } from '../../db/catalog/declarations.ts'
+import type { StorageDeclarations } from '../../db/catalog/storage-policy.ts'
 import type { CacheServices } from '../cache/area.ts'
 import type { AtollEnv as AtollEnvOf, CoreServices } from '../core/context.ts'
 import type { CoreEngine } from '../core/engine.ts'
@@ -13,6 +15,12 @@ export interface Services
     DatabasesServices,
     JobsServices {}
 
-export type Engine = CoreEngine<object>
+/** What of an app conversions need. */
+export interface Declared {
+  readonly declarations: TableDeclarations
+  readonly buckets: StorageDeclarations
+}
+
+export type Engine = CoreEngine<object> & Declared
 
 export type AtollEnv = AtollEnvOf<Services>

@@ -13,9 +13,10 @@ import type { CoreConfig } from '../core/config.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import { databaseSizes } from '../databases/area.ts'
+import { askToConvert, cancelConversion, conversionStatus, planConversion } from './ask-conversion.ts'
 import { askFor, bearingsOf, bytesOf, leftOn, movesTo, readShardMap } from './ask-moves.ts'
 import { errors } from './errors.ts'
-import type { AtollEnv } from './services.ts'
+import type { AtollEnv, Declared } from './services.ts'
 import { readSlots, shownMoves, shownPlan, shownSlots } from './shown.ts'
 
 const name = z.string().regex(/^(?:DB|SHARD_\d+)$/)
@@ -43,6 +44,8 @@ const planned = z.strictObject({
   drain: name.optional(),
 })
 
+const toConvert = z.strictObject({ waitSeconds: z.number().min(0).max(86_400).default(60) })
+
 type Handled = Context<AtollEnv>
 
 const sessionOf = (c: Handled) => c.var.services.cluster.open({ reads: false, seen: new Map() })
@@ -62,7 +65,8 @@ const turns: Readonly<Record<'pause' | 'resume' | 'cancel', Turn>> = {
   cancel: [['waiting', 'running', 'paused'], 'cancelling'],
 }
 
-export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
+export function createShardsApi(engine: CoreEngine<CoreConfig> & Declared) {
+  const { config, catalog } = engine
   const area = new Hono<AtollEnv>({ strict: false })
   area.use(async ({ var: { caller } }, next) => {
     if (caller.role !== 'service_role') throw errors.shardsNeedSecretKey(caller.signedIn)
@@ -173,6 +177,19 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
     await c.var.services.relay?.move()
     return c.json(shownMoves(await find(c))[0], 202)
   })
+
+  area.get('/conversion', async (c) => c.json(await conversionStatus(c.var.services, engine)))
+
+  area.get('/conversion/plan', async (c) =>
+    c.json(await planConversion(c.var.services, engine, sessionOf(c))),
+  )
+
+  area.post('/conversion', async (c) => {
+    const { waitSeconds } = await bodyOf(c, toConvert, config)
+    return c.json(await askToConvert(c.var.services, engine, sessionOf(c), waitSeconds), 202)
+  })
+
+  area.post('/conversion/cancel', async (c) => c.json(await cancelConversion(c.var.services), 202))
 
   area.delete('/databases/:name', async (c) => {
     const database = c.req.param('name')

@@ -2,6 +2,7 @@
  * What `/shards/v1` answers with: databases, moves and plans as JSON.
  * @module
  */
+import type { Conversion } from '../../db/conversions/conversion.ts'
 import { backOf } from '../../db/moves/cancel-move.ts'
 import type { Move, MoveState, Slots } from '../../db/moves/moves.ts'
 import { partDone, slotsIn } from '../../db/moves/pieces.ts'
@@ -96,6 +97,45 @@ function withBack(move: ShownMove, back: ShownMove): ShownMove {
     error: back.error ?? move.error,
     updated: back.updated,
     back,
+  }
+}
+
+/** A conversion as `/shards/v1` and the commands show it. */
+export interface ShownConversion {
+  readonly id: string
+  readonly tables: readonly { readonly table: string; readonly from: string; readonly to: string }[]
+  readonly state: Conversion['state']
+  /** Tables change no sooner. */
+  readonly notBefore: string
+  readonly isCancelled: boolean
+  /** For how long nobody was answered while tables changed, in milliseconds; null: not yet. */
+  readonly pausedMs: number | null
+  readonly error: string | null
+  readonly created: string
+  readonly updated: string
+}
+
+export function shownConversion({
+  id,
+  tables,
+  state,
+  notBefore,
+  isCancelled,
+  pausedMs,
+  error,
+  created,
+  updated,
+}: Conversion): ShownConversion {
+  return {
+    id,
+    tables: tables.map(({ table, from, to }) => ({ table, from, to })),
+    state,
+    notBefore: new Date(notBefore).toISOString(),
+    isCancelled,
+    pausedMs,
+    error,
+    created: new Date(created).toISOString(),
+    updated: new Date(updated).toISOString(),
   }
 }
 

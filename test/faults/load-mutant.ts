@@ -43,6 +43,11 @@ export async function loadMutant<Code>(
         {
           name: 'mutant',
           setup(building) {
+            // What only workerd has, and none of the checkers uses.
+            building.onResolve({ filter: /^cloudflare:/ }, ({ path }) => ({ path, namespace: 'absent' }))
+            building.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({
+              contents: 'export const connect = undefined',
+            }))
             building.onLoad({ filter: files }, ({ path }) => {
               const text = readFileSync(path, 'utf8')
               if (mutant === null || !path.endsWith(mutant.file)) return { contents: text, loader: 'ts' }

@@ -68,6 +68,15 @@ export class MemoryD1 {
     }
   }
 
+  /** As the binding itself, without a session. */
+  prepare(text: string): Prepared {
+    return this.withSession('first-primary').prepare(text)
+  }
+
+  async batch(statements: readonly Prepared[]) {
+    return this.withSession('first-primary').batch(statements)
+  }
+
   withSession(constraint: string) {
     const bookmark = (n: number) => String(n).padStart(12, '0')
     let seen: string | null = null
@@ -86,7 +95,7 @@ export class MemoryD1 {
         throw new Error(`D1_ERROR: ${(error as Error).message}: SQLITE_CONSTRAINT`)
       }
     }
-    const told = (results: Row[]) => ({ results, meta: {} })
+    const told = (results: Row[]) => ({ results, meta: { size_after: 4096 } })
     const prepare = (text: string, parameters: BoundStatement['parameters'] = []): Prepared => ({
       text,
       parameters,

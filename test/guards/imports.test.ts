@@ -85,6 +85,7 @@ const dbRooms = [
   'restores',
   'doors',
   'migrate',
+  'conversions',
   'seed',
   'commands',
 ]

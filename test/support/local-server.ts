@@ -41,6 +41,7 @@ export function startFixture(options: LocalOptions): Promise<LocalServer> {
 /** Migrates databases for the fixture app, and seeds them. */
 export async function prepareFixture(databases: ReadonlyMap<string, D1Database>): Promise<void> {
   await prepareDatabases(databases, {
+    declared: tables,
     catalog: buildCatalog(tables),
     storage,
     migrations: fixture.migrations,

@@ -1,0 +1,374 @@
+/**
+ * Takes a conversion a step further: all slots come to the primary database, where tables change in place; then slots go back. Each step can be
+ * made again, and what is noted after it says where to go on. `README.md` says why this way.
+ * @module
+ */
+import { buildCatalog } from '../catalog/build-catalog.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import {
+  changingPlacement,
+  declaredAsNoted,
+  type NotedPlacements,
+  pendingPlacements,
+  readNoted,
+  readNotedText,
+} from '../catalog/noted-placements.ts'
+import { placementsOf } from '../catalog/placements.ts'
+import { readMap } from '../doors/read-map.ts'
+import { settleCluster } from '../migrate/settle-cluster.ts'
+import { insertMove, type Move, type Slots, turnMove } from '../moves/moves.ts'
+import { both } from '../moves/pieces.ts'
+import { rangesOf } from '../moves/plan-moves.ts'
+import { ownersIn, type ShardMap, slotsOwned } from '../slots/shard-map.ts'
+import { slotCount } from '../slots/slots.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
+import type { BoundStatement } from '../sql/statement.ts'
+import { problemOfRows } from './check-rows.ts'
+import { type Conversion, isOpen, type Outcome, readConversion, writeConversion } from './conversion.ts'
+import type { ConversionWorld } from './conversion-world.ts'
+import {
+  clearEntries,
+  enteredColumns,
+  fillChanged,
+  fillNext,
+  fromTheFirst,
+  noteFilled,
+} from './fill-entries.ts'
+import { takeCopiesAway } from './take-copies-away.ts'
+
+/** What a step has left to do: more at once, more when slots have moved, or nothing. */
+export type Left = 'at once' | 'later' | 'nothing'
+
+/** What rows are, and trying again does not change. */
+class CannotConvert extends Error {}
+
+/** The conversion's hold on the change log, which is not cut off behind it. */
+const cursorOf = ({ id }: Conversion) => `move:${id}`
+
+/**
+ * Makes the next step of the conversion that is open.
+ *
+ * @throws whatever databases say, after which the step is made again
+ */
+export async function convertStep(world: ConversionWorld): Promise<Left> {
+  const conversion = await readConversion(primaryOf(world))
+  if (conversion === null || !isOpen(conversion)) return 'nothing'
+  try {
+    return await stepOf(world, conversion)
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    if (!(error instanceof CannotConvert)) {
+      await note(world, conversion, { error: text })
+      throw error
+    }
+    await giveUp(world, conversion, 'failed', text)
+    return 'at once'
+  }
+}
+
+async function stepOf(world: ConversionWorld, conversion: Conversion): Promise<Left> {
+  const { state } = conversion
+  if (state === 'spreading') return spread(world, conversion)
+  const begun = await isChanging(world, conversion)
+  if (conversion.isCancelled && !begun) {
+    await giveUp(world, conversion, 'cancelled', null)
+    return 'at once'
+  }
+  if (!isWanted(world, conversion, begun ? null : await notedIn(world))) {
+    if (begun) await settleAsBefore(world, conversion)
+    throw new CannotConvert('the tables are declared otherwise by now')
+  }
+  if (state === 'gathering') return gather(world, conversion)
+  if (state === 'filling') return fill(world, conversion)
+  return change(world, conversion)
+}
+
+const primaryOf = ({ databases }: ConversionWorld) => databases.get('DB') as MigrationDatabase
+
+async function note(
+  world: ConversionWorld,
+  before: Conversion,
+  changes: Partial<Conversion>,
+): Promise<boolean> {
+  return writeConversion(primaryOf(world), before, {
+    ...before,
+    error: null,
+    ...changes,
+    updated: world.now(),
+  })
+}
+
+async function run(database: MigrationDatabase, statements: readonly BoundStatement[]): Promise<void> {
+  if (statements.length === 0) return
+  await database.batch(
+    statements.map(({ text, parameters }) => database.prepare(text).bind(...(parameters as string[]))),
+  )
+}
+
+async function notedIn(world: ConversionWorld): Promise<NotedPlacements> {
+  const { results } = await primaryOf(world)
+    .prepare(readNotedText)
+    .all<{ placements: string; details: string | null }>()
+  const { placements = '[]', details = null } = results[0] ?? {}
+  return readNoted(JSON.parse(placements) as [string, string][], details)
+}
+
+/** Whether nobody may ask for the tables now: a mover has died in the middle of changing them. */
+async function isChanging(world: ConversionWorld, { tables }: Conversion): Promise<boolean> {
+  const noted = await notedIn(world)
+  return tables.some(({ table }) => noted.get(table)?.placement === changingPlacement)
+}
+
+/** Whether what this code declares is what the conversion was asked for. @param noted null: the tables have begun to change */
+function isWanted(
+  { declared }: ConversionWorld,
+  { tables }: Conversion,
+  noted: NotedPlacements | null,
+): boolean {
+  const placements = placementsOf(declared)
+  const isSame = tables.every(({ table, to }) => placements.get(table) === to)
+  if (noted === null || !isSame) return isSame
+  const pending = pendingPlacements(declared, noted).map(({ table, from }) => `${table} ${from}`)
+  const asked = tables.map(({ table, from }) => `${table} ${from}`)
+  return JSON.stringify(pending.sort()) === JSON.stringify(asked.sort())
+}
+
+// --- slots come to the primary database ------------------------------------------------------------------------------
+
+const gatherPrefix = ({ id }: Conversion) => `${id}-in-`
+const spreadPrefix = ({ id }: Conversion) => `${id}-out-`
+
+async function movesOf(
+  world: ConversionWorld,
+  prefix: string,
+): Promise<Pick<Move, 'id' | 'state' | 'error'>[]> {
+  const { results } = await primaryOf(world)
+    .prepare('SELECT id, state, error FROM _atoll_moves WHERE substr(id, 1, length(?1)) = ?1')
+    .bind(prefix)
+    .all<Pick<Move, 'id' | 'state' | 'error'>>()
+  return results
+}
+
+const hasEnded = ({ state }: Pick<Move, 'state'>) => ['done', 'failed', 'cancelled'].includes(state)
+
+/** Asks for moves, unless that was done before. */
+async function askFor(
+  world: ConversionWorld,
+  prefix: string,
+  moves: readonly { readonly source: string; readonly target: string; readonly ranges: readonly Slots[] }[],
+): Promise<void> {
+  const created = world.now()
+  await run(
+    primaryOf(world),
+    moves.map((move, i) => {
+      const { text, parameters } = insertMove({ ...move, id: `${prefix}${i}`, created })
+      return { text: text.replace(/^INSERT /, 'INSERT OR IGNORE '), parameters }
+    }),
+  )
+}
+
+async function gather(world: ConversionWorld, conversion: Conversion): Promise<Left> {
+  const map = await readMap(world.databases)
+  const others = ownersIn(map).filter((name) => name !== 'DB')
+  if (others.length > 0) {
+    const moves = await movesOf(world, gatherPrefix(conversion))
+    const stopped = moves.find(({ state }) => state === 'failed' || state === 'cancelled')
+    if (stopped) throw new CannotConvert(`slots did not come together: ${stopped.error ?? stopped.state}`)
+    if (moves.length === 0)
+      await askFor(
+        world,
+        gatherPrefix(conversion),
+        others.map((source) => ({ source, target: 'DB', ranges: rangesOf(map, source) })),
+      )
+    else if (moves.every(hasEnded)) throw new CannotConvert('slots have gone to shards again meanwhile')
+    return 'later'
+  }
+  const position = await logEnd(world)
+  await run(primaryOf(world), [keepLog(conversion, position)])
+  await checkRows(world, conversion, null)
+  await note(world, conversion, { state: 'filling', position, filled: fromTheFirst })
+  return 'at once'
+}
+
+async function logEnd(world: ConversionWorld): Promise<number> {
+  const { results } = await primaryOf(world)
+    .prepare("SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = '_atoll_changes'), 0) AS n")
+    .all<{ n: number }>()
+  return Number(results[0]?.n)
+}
+
+function keepLog(conversion: Conversion, position: number): BoundStatement {
+  return {
+    text: 'INSERT OR REPLACE INTO _atoll_cursors VALUES (?1, CAST(?2 AS INTEGER))',
+    parameters: [cursorOf(conversion), String(position)],
+  }
+}
+
+async function isCutOff(world: ConversionWorld, conversion: Conversion): Promise<boolean> {
+  const { results } = await primaryOf(world)
+    .prepare('SELECT 1 AS n FROM _atoll_cursors WHERE consumer = ? AND sequence > ?')
+    .bind(`${cursorOf(conversion)}:lost`, conversion.position ?? 0)
+    .all()
+  return results.length > 0
+}
+
+async function checkRows(
+  world: ConversionWorld,
+  { tables }: Conversion,
+  since: number | null,
+): Promise<void> {
+  const names = tables.map(({ table }) => table)
+  const problem = await problemOfRows(primaryOf(world), world.declared, names, since)
+  if (problem !== null) throw new CannotConvert(problem)
+}
+
+// --- tables change ---------------------------------------------------------------------------------------------------
+
+async function fill(world: ConversionWorld, conversion: Conversion): Promise<Left> {
+  const columns = enteredColumns(world.declared, conversion.tables).filter(({ isReplaced }) => !isReplaced)
+  const filled = await fillNext(primaryOf(world), columns, conversion.filled)
+  await note(world, conversion, filled === null ? { state: 'changing' } : { filled })
+  return 'at once'
+}
+
+/** In this moment nobody asks: what is under way has ended or is refused, and requests wait for what is noted in the end. */
+async function change(world: ConversionWorld, conversion: Conversion): Promise<Left> {
+  if (world.now() < conversion.notBefore) return 'later'
+  if (await isCutOff(world, conversion)) {
+    await note(world, conversion, { state: 'gathering', position: null })
+    return 'at once'
+  }
+  const primary = primaryOf(world)
+  const names = JSON.stringify(conversion.tables.map(({ table }) => table))
+  const began = world.now()
+  await run(primary, [
+    {
+      text: `UPDATE _atoll_placements SET placement = '${changingPlacement}' WHERE name IN (SELECT value FROM json_each(?1))`,
+      parameters: [names],
+    },
+  ])
+  const map = await readMap(world.databases)
+  try {
+    if (!(await isWhole(world, map))) throw new CannotConvert('slots have gone to shards again meanwhile')
+    await checkRows(world, conversion, conversion.position)
+    const columns = enteredColumns(world.declared, conversion.tables)
+    const replaced = columns.filter(({ isReplaced }) => isReplaced)
+    await clearEntries(primary, replaced)
+    for (let at = fillNext(primary, replaced, fromTheFirst); ; ) {
+      const next = await at
+      if (next === null) break
+      at = fillNext(primary, replaced, next)
+    }
+    await fillChanged(
+      primary,
+      columns.filter(({ isReplaced }) => !isReplaced),
+      conversion.position ?? 0,
+    )
+    await noteFilled(primary, columns)
+    await noteRouted(world, conversion)
+    await takeCopiesAway(world, conversion)
+    await settleCluster(world.databases, world.declared, world.storage)
+  } catch (error) {
+    if (error instanceof CannotConvert) await settleAsBefore(world, conversion)
+    throw error
+  }
+  await world.renew(map.epoch)
+  const pausedMs = world.now() - began
+  await note(world, conversion, { state: 'spreading', outcome: 'done', pausedMs })
+  return 'at once'
+}
+
+/** Whether the primary database has all slots, and says so itself. */
+async function isWhole(world: ConversionWorld, map: ShardMap): Promise<boolean> {
+  const { results } = await primaryOf(world)
+    .prepare("SELECT ifnull(sum(last - first + 1), 0) AS n FROM _atoll_slots WHERE state = 'open'")
+    .all<{ n: number }>()
+  return slotsOwned(map, 'DB') === slotCount && Number(results[0]?.n) === slotCount
+}
+
+/** Ids that carry their slots have been looked at; those that did not would have been told. */
+async function noteRouted(world: ConversionWorld, { tables }: Conversion): Promise<void> {
+  const routed = tables.filter(({ table }) => world.declared.tables.get(table)?.ids === 'routed')
+  await run(
+    primaryOf(world),
+    routed.map(({ table }) => ({
+      text: "INSERT OR REPLACE INTO _atoll_state (key, value) VALUES (?1, 'done')",
+      parameters: [`routed:${table}`],
+    })),
+  )
+}
+
+/** Everything as it was before the tables began to change. */
+async function settleAsBefore(world: ConversionWorld, { tables }: Conversion): Promise<void> {
+  const noted = new Map(tables.map(({ table, noted }) => [table, noted]))
+  const before: Catalog = buildCatalog(declaredAsNoted(world.declarations, noted))
+  const replaced = tables.flatMap(({ table, from, noted }) =>
+    from.startsWith('distributed by ')
+      ? [`routed:${table}`, ...noted.uniqueAcrossShards.map((column) => `unique:${table}.${column}`)]
+      : [],
+  )
+  await run(primaryOf(world), [
+    {
+      text: 'DELETE FROM _atoll_state WHERE key IN (SELECT value FROM json_each(?1))',
+      parameters: [JSON.stringify(replaced)],
+    },
+    {
+      text: 'DELETE FROM _atoll_unique WHERE name IN (SELECT substr(value, 8) FROM json_each(?1))',
+      parameters: [JSON.stringify(replaced)],
+    },
+  ])
+  await settleCluster(world.databases, before, world.storage)
+}
+
+// --- slots go back ---------------------------------------------------------------------------------------------------
+
+/** Slots go back to where they were, and tables stay what they are. */
+async function giveUp(
+  world: ConversionWorld,
+  conversion: Conversion,
+  outcome: Outcome,
+  error: string | null,
+): Promise<void> {
+  const moves = await movesOf(world, gatherPrefix(conversion))
+  await run(
+    primaryOf(world),
+    moves.map(({ id }) => turnMove(id, ['waiting', 'running', 'paused'], 'cancelling', world.now())),
+  )
+  await note(world, conversion, { state: 'spreading', outcome, error })
+}
+
+async function spread(world: ConversionWorld, conversion: Conversion): Promise<Left> {
+  const gathered = await movesOf(world, gatherPrefix(conversion))
+  if (!gathered.every(hasEnded)) return 'later'
+  const moves = await movesOf(world, spreadPrefix(conversion))
+  if (moves.length === 0) {
+    const here = rangesOf(await readMap(world.databases), 'DB')
+    const back = [...Map.groupBy(conversion.ranges, ({ shard }) => shard)].flatMap(([target, own]) => {
+      const ranges = both(
+        here,
+        own.map(({ first, last }): Slots => [first, last]),
+      )
+      return ranges.length === 0 || !world.databases.has(target) ? [] : [{ source: 'DB', target, ranges }]
+    })
+    if (back.length > 0) {
+      await askFor(world, spreadPrefix(conversion), back)
+      return 'later'
+    }
+  }
+  if (!moves.every(hasEnded)) return 'later'
+  const stopped = moves.find(({ state }) => state !== 'done')
+  const { outcome, error } = conversion
+  await run(primaryOf(world), [
+    {
+      text: 'DELETE FROM _atoll_cursors WHERE consumer IN (?1, ?2)',
+      parameters: [cursorOf(conversion), `${cursorOf(conversion)}:lost`],
+    },
+  ])
+  await note(world, conversion, {
+    state: outcome ?? 'done',
+    error:
+      error ??
+      (stopped ? `slots did not all go back: ${stopped.error ?? stopped.state}; rebalance them` : null),
+  })
+  return 'nothing'
+}

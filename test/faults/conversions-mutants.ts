@@ -1,0 +1,83 @@
+import type { Placed } from './conversions.ts'
+import type { CodeMutant } from './load-mutant.ts'
+
+/** A rule that is broken, and a conversion that shows it. */
+export interface ConversionsMutant extends CodeMutant {
+  readonly pair: readonly [from: Placed, to: Placed]
+  /** Whether it takes several schedules to show: looked for only when `ATOLL_CONVERSIONS` says how many. */
+  readonly isRare?: boolean
+}
+
+export const conversionsMutants: readonly ConversionsMutant[] = [
+  {
+    name: 'does not ask before each batch where tables lie',
+    file: 'db/cluster/schema-check.ts',
+    from: 'return this.#isPassed && !this.#asksAlways ? [] : [this.#statement]',
+    to: 'return this.#isPassed ? [] : [this.#statement]',
+    pair: ['local', 'by owner'],
+  },
+  {
+    name: 'asks replicas that do not know',
+    file: 'db/cluster/open-session.ts',
+    from: ' || cluster.isConverting)',
+    to: ')',
+    pair: ['local', 'by owner'],
+    isRare: true,
+  },
+  {
+    name: 'lets others write while tables change',
+    file: 'db/conversions/convert.ts',
+    from: "UPDATE _atoll_placements SET placement = '${changingPlacement}' WHERE",
+    to: 'UPDATE _atoll_placements SET placement = placement WHERE',
+    pair: ['local', 'by owner'],
+    isRare: true,
+  },
+  {
+    name: 'does not enter what has changed since',
+    file: 'db/conversions/convert.ts',
+    from: `    await fillChanged(
+      primary,
+      columns.filter(({ isReplaced }) => !isReplaced),
+      conversion.position ?? 0,
+    )
+`,
+    to: '',
+    pair: ['local', 'by owner'],
+  },
+  {
+    name: 'keeps entries that say where rows lay',
+    file: 'db/conversions/fill-entries.ts',
+    from: 'isReplaced: isSpread && noted.uniqueAcrossShards.includes(column),',
+    to: 'isReplaced: false && isSpread && noted.uniqueAcrossShards.includes(column),',
+    pair: ['by owner', 'by team'],
+    isRare: true,
+  },
+  {
+    name: 'leaves copies on shards',
+    file: 'db/conversions/convert.ts',
+    from: 'await takeCopiesAway(world, conversion)',
+    to: '',
+    pair: ['copied', 'by owner'],
+  },
+  {
+    name: 'changes tables before slots have come together',
+    file: 'db/conversions/convert.ts',
+    from: 'if (others.length > 0) {',
+    to: 'if (others.length > 99) {',
+    pair: ['by owner', 'local'],
+  },
+  {
+    name: 'does not bring slots back',
+    file: 'db/conversions/convert.ts',
+    from: 'if (back.length > 0) {',
+    to: 'if (back.length > 99) {',
+    pair: ['local', 'by owner'],
+  },
+  {
+    name: 'says on shards that tables lie where they lay',
+    file: 'db/migrate/settle-cluster.ts',
+    from: 'for (const database of [...databases.values()].reverse()) await notePlacements(database, catalog)',
+    to: 'await notePlacements(primary, catalog)',
+    pair: ['by owner', 'by team'],
+  },
+]
