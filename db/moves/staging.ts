@@ -249,7 +249,7 @@ export async function differenceOf(
       const images = rows.map(({ key, image }) => `[${JSON.stringify(key)},${image}]`)
       const [[other] = []] = await session.on(move.target, [
         {
-          text: `SELECT count(*) AS n FROM json_each(?1) AS j JOIN _atoll_incoming AS i ON i.move = ?2 AND i.name = ${quoteText(one.name)} AND i.key = j.value ->> 0 AND i.row = j.value -> 1`,
+          text: `SELECT count(*) AS n FROM json_each(?1) AS j CROSS JOIN _atoll_incoming AS i ON i.move = ?2 AND i.name = ${quoteText(one.name)} AND i.key = j.value ->> 0 AND i.row = j.value -> 1`,
           parameters: [`[${images.join(',')}]`, move.id],
         },
       ])
