@@ -320,6 +320,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
         })
       },
       landed: async () => undefined,
+      strayed: (database, count) => fail(`${count} rows are left on ${database}`),
     }
   }
   const mover = async (dies: number, isEnough = () => false) => {
