@@ -85,7 +85,11 @@ export function slotsIn(ranges: readonly Slots[]): number {
   return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0)
 }
 
-/** What part of a move is done, from 0 to 1, by slots that are handed over and rows that are copied. */
+/** What part of a move is done, from 0 to 1: rows that were looked at are the first half, slots that are handed over the other. */
 export function partDone({ ranges }: Pick<Move, 'ranges'>, progress: Progress | null): number {
-  return progress === null ? 0 : slotsIn(progress.handed) / Math.max(1, slotsIn(ranges))
+  if (progress === null) return 0
+  const { since, looked, total, handed } = progress
+  const isCopied = since[1] !== null
+  const copied = isCopied ? 1 : Math.min(1, looked / Math.max(1, total))
+  return (copied + slotsIn(handed) / Math.max(1, slotsIn(ranges))) / 2
 }

@@ -9,6 +9,7 @@ import { errors } from './errors.ts'
 import { createShardsApi } from './shards-api.ts'
 
 // What areas above it use.
+export type { RowsAstray } from './ask-moves.ts'
 export type { ShardsEvent } from './events.ts'
 export { MoverRounds } from './run-mover.ts'
 export type { ShownMove, ShownPlan } from './shown.ts'

@@ -13,7 +13,7 @@ import type { CoreConfig } from '../core/config.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import { databaseSizes } from '../databases/area.ts'
-import { askFor, bearingsOf, bytesOf, leftOn, movesTo, readShardMap } from './ask-moves.ts'
+import { askFor, bearingsOf, bytesOf, leftOn, lookForRowsAstray, movesTo, readShardMap } from './ask-moves.ts'
 import { errors } from './errors.ts'
 import type { AtollEnv } from './services.ts'
 import { readSlots, shownMoves, shownPlan, shownSlots } from './shown.ts'
@@ -42,6 +42,13 @@ const planned = z.strictObject({
   threshold: z.coerce.number().min(0.01).max(1).default(0.1),
   drain: name.optional(),
 })
+
+/** `2:17`: the third table, after rowid 17. */
+const afterStrays = z
+  .string()
+  .regex(/^\d{1,4}:-?\d{1,19}$/)
+  .transform((text) => ({ tables: Number(text.split(':')[0]), after: text.split(':')[1] as string }))
+  .optional()
 
 type Handled = Context<AtollEnv>
 
@@ -172,6 +179,15 @@ export function createShardsApi({ config, catalog }: CoreEngine<CoreConfig>) {
       )
     await c.var.services.relay?.move()
     return c.json(shownMoves(await find(c))[0], 202)
+  })
+
+  area.get('/databases/:name/strays', async (c) => {
+    const database = c.req.param('name')
+    const { services } = c.var
+    if (!services.bindings.has(database)) throw errors.cannotMove(`There is no database ${database}.`)
+    const asked = afterStrays.safeParse(c.req.query('after') ?? undefined)
+    if (!asked.success) throw errors.invalidShardsRequest(asked.error.issues)
+    return c.json(await lookForRowsAstray(services, sessionOf(c), catalog, database, asked.data))
   })
 
   area.delete('/databases/:name', async (c) => {
