@@ -236,16 +236,27 @@ export async function differenceOf(
   values: readonly string[],
 ): Promise<string | null> {
   const list = JSON.stringify(values)
+  const staged = session.on(
+    move.target,
+    cargo.map(({ name }) => ({
+      text: `SELECT count(*) AS n FROM _atoll_incoming WHERE move = ?1 AND slot BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER) AND name = ${quoteText(name)}`,
+      parameters: [move.id, String(first), String(last)],
+    })),
+  )
+  // Whatever becomes of the rest, nobody else waits for it.
+  staged.catch(() => undefined)
+  const found: number[] = []
   for (const one of cargo) {
-    let after = beforeAll
-    let found = 0
-    for (;;) {
+    let count = 0
+    for (let after = beforeAll, isOver = false; !isOver; ) {
       const [rows = []] = await session.on(move.source, [
         {
-          text: `SELECT * FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY CAST(at AS INTEGER)) - octet_length(image) AS before FROM (SELECT CAST(_atoll_at AS TEXT) AS at, ${keyText(one, '_atoll_at')} AS key, ${imageText(one)} AS image FROM (SELECT *, rowid AS _atoll_at FROM ${quoteName(one.name)} WHERE ${quoteName(one.by)} IN (SELECT value FROM json_each(?1)) AND rowid > CAST(?2 AS INTEGER) ORDER BY rowid LIMIT ${most}))) WHERE before <= ${chunkBytes}`,
+          text: `SELECT * FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY CAST(at AS INTEGER)) - octet_length(image) AS before, count(*) OVER () AS found FROM (SELECT CAST(_atoll_at AS TEXT) AS at, ${keyText(one, '_atoll_at')} AS key, ${imageText(one)} AS image FROM (SELECT *, rowid AS _atoll_at FROM ${quoteName(one.name)} WHERE ${quoteName(one.by)} IN (SELECT value FROM json_each(?1)) AND rowid > CAST(?2 AS INTEGER) ORDER BY rowid LIMIT ${most}))) WHERE before <= ${chunkBytes}`,
           parameters: [list, after],
         },
       ])
+      const seen = Number(rows[0]?.found ?? 0)
+      isOver = rows.length === seen && seen < most
       if (rows.length === 0) break
       const images = rows.map(({ key, image }) => `[${JSON.stringify(key)},${image}]`)
       const [[other] = []] = await session.on(move.target, [
@@ -255,18 +266,13 @@ export async function differenceOf(
         },
       ])
       if (Number(other?.n) !== rows.length) return one.name
-      found += rows.length
+      count += rows.length
       after = rows.at(-1)?.at as string
     }
-    const [[staged] = []] = await session.on(move.target, [
-      {
-        text: `SELECT count(*) AS n FROM _atoll_incoming WHERE move = ?1 AND slot BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER) AND name = ${quoteText(one.name)}`,
-        parameters: [move.id, String(first), String(last)],
-      },
-    ])
-    if (Number(staged?.n) !== found) return one.name
+    found.push(count)
   }
-  return null
+  const counts = await staged
+  return cargo.find((_, i) => Number(counts[i]?.[0]?.n) !== found[i])?.name ?? null
 }
 
 /** The distribution values of staged rows of slots. */
