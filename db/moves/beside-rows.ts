@@ -81,7 +81,7 @@ const marksMarginMs = 900_000
 /** Copies marks, all of them or those since a time. */
 export async function copyMarks({ session, move, token }: Carrier, since: number | null): Promise<void> {
   const from = since === null ? 0 : since - marksMarginMs
-  for (const { table, columns, order, conflict } of marks) {
+  const copy = async ({ table, columns, order, conflict }: (typeof marks)[number]) => {
     let after: string | null = null
     for (;;) {
       const keys = order.split(', ')
@@ -105,6 +105,7 @@ export async function copyMarks({ session, move, token }: Carrier, since: number
       after = rows.at(-1)?.k as string
     }
   }
+  await Promise.all(marks.map(copy))
 }
 
 // --- jobs ------------------------------------------------------------------------------------------------------------

@@ -134,13 +134,16 @@ async function lay(work: HandOver, values: readonly string[]): Promise<void> {
   const { carrier, source, target, piece } = work
   const { session, move, token } = carrier
   const range = rangeOf(piece)
-  const held = await statesOf(session, move.target, range)
-  const differs = await differenceOf(carrier, source.cargo, range, values)
+  // Slots are closed meanwhile, so what does not wait for the other is done at once.
+  const [held, differs, entries] = await Promise.all([
+    statesOf(session, move.target, range),
+    differenceOf(carrier, source.cargo, range, values),
+    entriesAtHome(carrier, range),
+    copyMarks(carrier, work.marksFrom),
+  ])
   if (differs !== null) throw new MoveRefused('differs', differs)
-  await copyMarks(carrier, work.marksFrom)
   // Since the slots were closed, nothing has changed of what an earlier try has laid.
   if (held.has('arriving')) return
-  const entries = await entriesAtHome(carrier, range)
   const parameters = [move.id, String(piece.first), String(piece.last)]
   await session.on(move.target, [
     isMine(token),
@@ -229,11 +232,11 @@ function lettingGo(
 async function finish({ carrier, world, piece }: HandOver): Promise<'handed'> {
   const { session, move, token } = carrier
   const range = rangeOf(piece)
-  const held = await statesOf(session, move.target, range)
+  const [held, ...epochs] = await Promise.all([
+    statesOf(session, move.target, range),
+    ...[move.source, move.target].map(async (name) => [name, await epochOf(session, name)] as const),
+  ])
   if (!held.has('arriving')) return 'handed'
-  const epochs = await Promise.all(
-    [move.source, move.target].map(async (name) => [name, await epochOf(session, name)] as const),
-  )
   await session.primary([isMine(token), ...remap(range, move.target, epochs)])
   await world.renew(Math.max(...epochs.map(([, epoch]) => epoch)))
   await session.on(move.target, [

@@ -13,4 +13,6 @@ export interface MoverWorld {
   renew(epoch: number): Promise<void>
   /** Tells that jobs have come to a database. */
   landed(database: string): Promise<void>
+  /** Tells of rows that were found on a database that does not have their slots. */
+  strayed(database: string, count: number): void
 }

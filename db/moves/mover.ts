@@ -6,16 +6,18 @@
 import { bringUpCopies } from '../cluster/bring-up-copies.ts'
 import { ConstraintError, MoveRefused } from '../errors/constraint-error.ts'
 import { parseMap } from '../slots/shard-map.ts'
+import { quoteName } from '../sql/quote.ts'
 import { copyMarks, indexEntries, unindexEntries } from './beside-rows.ts'
 import { endCancelled } from './cancel-move.ts'
 import { type Manifest, plain } from './cargo.ts'
 import { type HandOver, handOver, manifestsOf } from './hand-over.ts'
+import { beforeAll, lookForStrays, noLook } from './look-at.ts'
 import { isMine, showToken, takeToken } from './mover-token.ts'
 import type { MoverWorld } from './mover-world.ts'
 import { type Move, nextMove, noteProgress, noteTrouble, type Progress, turnMove } from './moves.ts'
-import { both, firstRows, nextPiece, rowsAfter } from './pieces.ts'
+import { both, firstRows, nextPiece, rowsAfter, withPause } from './pieces.ts'
 import { epochOf, readMapRow, slotsOf } from './slot-states.ts'
-import { beforeAll, type Carrier, catchUp, copyChunk, cursorOf, logEnd, stagedSlots } from './staging.ts'
+import { type Carrier, catchUp, copyChunk, cursorOf, logEnd, stagedSlots } from './staging.ts'
 
 /** So far behind the log slots are closed at most: what is left then takes a few calls. */
 const closingLag = 50
@@ -91,7 +93,7 @@ export class Mover {
     if (next) progress = await copyChunk(carrier, next, progress)
     const caught = await catchUp(carrier, source.cargo, progress.position)
     if (caught === null) return this.#again(move, progress, carrier)
-    progress = { ...progress, position: caught.position }
+    progress = { ...progress, position: caught.position, lag: caught.lag }
     await session.on(move.source, [isMine(token), keepLog(move, progress.position)])
     if (next || caught.lag > closingLag) {
       await this.#note(move, progress)
@@ -100,7 +102,7 @@ export class Mover {
     if (progress.marksFrom === null) {
       const marksFrom = now()
       await copyMarks(carrier, null)
-      await this.#note(move, { ...progress, marksFrom })
+      await this.#note(move, { ...progress, marksFrom, since: [progress.since[0], marksFrom] })
       return 'at once'
     }
     // What is to be handed over may refer to reference rows that the target lacks yet.
@@ -111,6 +113,13 @@ export class Mover {
     const left = both(move.ranges, held.slots)
     const piece = nextPiece(left, staged, progress.pieceRows)
     if (piece === null) {
+      const before = progress.strays ?? noLook
+      const strays = await lookForStrays(session, move.source, source.cargo, held.slots, before)
+      if (strays !== before) {
+        await this.#note(move, { ...progress, strays })
+        return 'at once'
+      }
+      if (strays.found > 0) this.#world.strayed(move.source, strays.found)
       await leave(carrier)
       await session.primary([
         isMine(token),
@@ -133,13 +142,14 @@ export class Mover {
   }
 
   /** Begins to copy, or begins anew when the tables have changed. */
-  async #begin(carrier: Carrier, { shape }: Manifest, before: Progress | null): Promise<Progress> {
+  async #begin(carrier: Carrier, { shape, cargo }: Manifest, before: Progress | null): Promise<Progress> {
     const { session, move, token } = carrier
-    const [, [end] = [], , [shard] = []] = await session.on(move.source, [
+    const [, [end] = [], , [shard] = [], ...counts] = await session.on(move.source, [
       isMine(token),
       logEnd,
       indexEntries,
       plain('SELECT epoch FROM _atoll_shard'),
+      ...cargo.map(({ name }) => plain(`SELECT count(*) AS n FROM ${quoteName(name)}`)),
     ])
     const position = Number(end?.n ?? 0)
     await session.on(move.source, [isMine(token), keepLog(move, position), forgetLost(move)])
@@ -150,13 +160,19 @@ export class Mover {
       tables: 0,
       after: beforeAll,
       chunk: firstChunk,
+      looked: 0,
+      total: counts.reduce((sum, [row]) => sum + Number(row?.n), 0),
       rows: 0,
       bytes: 0,
+      handedRows: 0,
+      lag: 0,
+      since: [this.#world.now(), null],
       marksFrom: null,
       handed: [],
       piece: null,
       pieceRows: firstRows,
-      pauses: { count: 0, longestMs: 0, lastMs: 0 },
+      pauses: { count: 0, longestMs: 0, lastMs: 0, shortestMs: 0 },
+      strays: null,
       restarts: 0,
     }
     if (before === null) return fresh
@@ -202,18 +218,16 @@ export class Mover {
       return isWhole ? 'later' : 'at once'
     }
     const ms = now() - closedAt
+    const pauses = withPause(progress.pauses, ms)
     await this.#note(move, {
       ...progress,
       piece: null,
       epoch: piece.epoch,
       handed: [...progress.handed, [piece.first, piece.last]],
-      pieceRows: rowsAfter(progress.pieceRows, piece.rows, ms),
+      handedRows: progress.handedRows + piece.rows,
+      pieceRows: rowsAfter(progress.pieceRows, piece.rows, ms, pauses.shortestMs),
       marksFrom: closedAt,
-      pauses: {
-        count: progress.pauses.count + 1,
-        longestMs: Math.max(progress.pauses.longestMs, ms),
-        lastMs: ms,
-      },
+      pauses,
     })
     return 'at once'
   }

@@ -4,6 +4,7 @@
  */
 import type { ClusterSession } from '../cluster/session.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
+import type { StrayLook } from './look-at.ts'
 import { isMine } from './mover-token.ts'
 
 /** Slots from the first to the last, both included. */
@@ -34,10 +35,19 @@ export interface Progress {
   readonly tables: number
   /** The last rowid that was looked at of the next one, as text: integers of SQLite have 64 bits. */
   readonly after: string
-  /** Rows that one look takes in, as they are large. */
+  /** Rows that are copied at once, as they are large. */
   readonly chunk: number
+  /** Rows that were looked at, whether they are to move or not, and how many there were in the beginning. */
+  readonly looked: number
+  readonly total: number
   readonly rows: number
   readonly bytes: number
+  /** Rows that are handed over. */
+  readonly handedRows: number
+  /** How many changes the source's log was ahead at the last look. */
+  readonly lag: number
+  /** When it began to copy, and to hand over, in milliseconds since 1970; null: not yet. */
+  readonly since: readonly [copying: number, handingOver: number | null]
   /** When marks of jobs' effects and of keys began to be copied, in milliseconds since 1970; null: not yet. */
   readonly marksFrom: number | null
   /** What is handed over, in order. */
@@ -46,7 +56,14 @@ export interface Progress {
   readonly piece: Piece | null
   /** Most rows of a piece, as fast as the last ones went. */
   readonly pieceRows: number
-  readonly pauses: { readonly count: number; readonly longestMs: number; readonly lastMs: number }
+  readonly pauses: {
+    readonly count: number
+    readonly longestMs: number
+    readonly lastMs: number
+    readonly shortestMs: number
+  }
+  /** What is left at the source of slots that it does not have; null: nobody has looked yet. */
+  readonly strays: StrayLook | null
   /** How often rows had to be copied from the beginning. */
   readonly restarts: number
 }

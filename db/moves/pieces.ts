@@ -9,7 +9,7 @@ import type { Move, Progress, Slots } from './moves.ts'
 const wantedPauseMs = 250
 /** Rows of the first piece, and of any at least and at most. */
 export const firstRows = 500
-const [fewestRows, mostRows] = [50, 5000]
+const [fewestRows, mostRows] = [200, 5000]
 /** Bytes of a piece's rows: one transaction lays them. */
 const mostBytes = 4_000_000
 
@@ -58,9 +58,25 @@ export function nextPiece(
   return { slots: [first, last], rows }
 }
 
-/** How many rows the next piece may have after one that took so long. */
-export function rowsAfter(before: number, rows: number, pauseMs: number): number {
-  const fit = rows < before / 4 ? before : (rows * wantedPauseMs) / Math.max(pauseMs, 1)
+/** What is known of pauses after one more. */
+export function withPause(before: Progress['pauses'], ms: number): Progress['pauses'] {
+  return {
+    count: before.count + 1,
+    longestMs: Math.max(before.longestMs, ms),
+    lastMs: ms,
+    shortestMs: before.count === 0 ? ms : Math.min(before.shortestMs, ms),
+  }
+}
+
+/**
+ * How many rows the next piece may have after one that took so long.
+ *
+ * @param shortestMs what a piece takes at least, however few rows it has: fewer rows do not make that shorter
+ */
+export function rowsAfter(before: number, rows: number, pauseMs: number, shortestMs: number): number {
+  const perRow = Math.max(1, pauseMs - shortestMs) / Math.max(1, rows)
+  const room = Math.max(wantedPauseMs - shortestMs, wantedPauseMs / 2)
+  const fit = rows < before / 4 ? before : room / perRow
   return Math.round(Math.max(fewestRows, Math.min(mostRows, fit, before * 2)))
 }
 
@@ -69,7 +85,11 @@ export function slotsIn(ranges: readonly Slots[]): number {
   return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0)
 }
 
-/** What part of a move is done, from 0 to 1, by slots that are handed over and rows that are copied. */
+/** What part of a move is done, from 0 to 1: rows that were looked at are the first half, slots that are handed over the other. */
 export function partDone({ ranges }: Pick<Move, 'ranges'>, progress: Progress | null): number {
-  return progress === null ? 0 : slotsIn(progress.handed) / Math.max(1, slotsIn(ranges))
+  if (progress === null) return 0
+  const { since, looked, total, handed } = progress
+  const isCopied = since[1] !== null
+  const copied = isCopied ? 1 : Math.min(1, looked / Math.max(1, total))
+  return (copied + slotsIn(handed) / Math.max(1, slotsIn(ranges))) / 2
 }

@@ -4,18 +4,18 @@
  * @module
  */
 import type { ClusterSession } from '../cluster/session.ts'
-import { slotExpression } from '../slots/slot-expression.ts'
 import { slotOf } from '../slots/slots.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { type Cargo, imageText, keyText } from './cargo.ts'
+import { beforeAll, lookAt, mostLooked } from './look-at.ts'
 import { isMine } from './mover-token.ts'
 import type { Move, Progress, Slots } from './moves.ts'
 
 /** Bytes of rows that are carried at once. */
 const chunkBytes = 500_000
-/** Rows that a chunk looks at, at least and at most: the slot of each is worked out, which takes up to a tenth of a millisecond. */
-const [fewest, most] = [10, 500]
+/** Rows of a chunk, at least and at most. */
+const [fewest, most] = [10, 2000]
 /** Changes that one look at the log takes in. */
 const changesAtOnce = 200
 
@@ -46,39 +46,40 @@ interface Staged {
 /** Copies the next rows of a table. What changes while they are read, the log says. */
 export async function copyChunk(carrier: Carrier, cargo: Cargo, at: Progress): Promise<Progress> {
   const { session, move } = carrier
-  const table = quoteName(cargo.name)
-  const by = quoteName(cargo.by)
-  const wanted =
-    '_atoll_slot IS NULL OR EXISTS (SELECT 1 FROM json_each(?3) AS r WHERE _atoll_slot BETWEEN r.value ->> 0 AND r.value ->> 1)'
-  const looked = `FROM ${table} WHERE rowid > CAST(?1 AS INTEGER) ORDER BY rowid LIMIT CAST(?2 AS INTEGER)`
-  const images = `SELECT CAST(_atoll_at AS TEXT) AS at, ${keyText(cargo, '_atoll_at')} AS key, CAST(${by} AS TEXT) AS value, ${imageText(cargo)} AS image FROM (SELECT *, rowid AS _atoll_at, ${slotExpression(by)} AS _atoll_slot ${looked}) WHERE ${wanted}`
-  const [[seen] = [], rows = []] = await session.on(move.source, [
-    {
-      text: `SELECT CAST(max(at) AS TEXT) AS last, count(*) AS n FROM (SELECT rowid AS at ${looked})`,
-      parameters: [at.after, String(at.chunk)],
-    },
-    {
-      text: `SELECT * FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY CAST(at AS INTEGER)) - octet_length(image) AS before, count(*) OVER () AS wanted FROM (${images})) WHERE before <= ${chunkBytes}`,
-      parameters: [at.after, String(at.chunk), JSON.stringify(move.ranges)],
-    },
-  ])
-  if (Number(seen?.n ?? 0) === 0) return { ...at, tables: at.tables + 1, after: beforeAll }
-  const isCut = rows.length > 0 && rows.length < Number(rows[0]?.wanted)
+  // As many as are expected to have so many wanted ones among them.
+  const share = Math.max(0.01, (at.rows + 1) / (at.looked + 1))
+  const limit = Math.max(at.chunk, Math.min(mostLooked, Math.round(at.chunk / share)))
+  const seen = await lookAt(session, move.source, cargo, at.after, limit)
+  if (seen.length === 0) return { ...at, tables: at.tables + 1, after: beforeAll }
+  const wanted = seen.filter(({ slot }) => slot !== null && includes(move.ranges, slot)).slice(0, at.chunk)
+  const rowids = JSON.stringify(wanted.map(({ rowid }) => rowid))
+  const images = `SELECT CAST(_atoll_at AS TEXT) AS at, ${keyText(cargo, '_atoll_at')} AS key, CAST(${quoteName(cargo.by)} AS TEXT) AS value, ${imageText(cargo)} AS image FROM (SELECT *, rowid AS _atoll_at FROM ${quoteName(cargo.name)} WHERE rowid IN (SELECT CAST(value AS INTEGER) FROM json_each(?1)))`
+  const [rows = []] =
+    wanted.length === 0
+      ? []
+      : await session.on(move.source, [
+          {
+            text: `SELECT * FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY CAST(at AS INTEGER)) - octet_length(image) AS before, count(*) OVER () AS found FROM (${images})) WHERE before <= ${chunkBytes}`,
+            parameters: [rowids],
+          },
+        ])
+  const isCut = rows.length > 0 && rows.length < Number(rows[0]?.found)
+  const after = isCut
+    ? (rows.at(-1)?.at as string)
+    : ((wanted.length < at.chunk ? seen : wanted).at(-1)?.rowid as string)
   const staged = rows.flatMap((row) => stagedOf(cargo, row, move.ranges))
   if (staged.length > 0) await stage(carrier, staged, [])
   const bytes = staged.reduce((sum, { image }) => sum + image.length, 0)
   const fit = bytes === 0 ? most : Math.round((at.chunk * chunkBytes) / 2 / bytes)
   return {
     ...at,
-    after: (isCut ? rows.at(-1)?.at : seen?.last) as string,
+    after,
     chunk: Math.max(fewest, Math.min(most, fit, at.chunk * 2)),
+    looked: at.looked + seen.findIndex(({ rowid }) => rowid === after) + 1,
     rows: at.rows + staged.length,
     bytes: at.bytes + bytes,
   }
 }
-
-/** Below every rowid. */
-export const beforeAll = '-9223372036854775808'
 
 function stagedOf({ name }: Cargo, row: Row, ranges: readonly Slots[]): Staged[] {
   const value = row.value as string | null
@@ -235,37 +236,43 @@ export async function differenceOf(
   values: readonly string[],
 ): Promise<string | null> {
   const list = JSON.stringify(values)
+  const staged = session.on(
+    move.target,
+    cargo.map(({ name }) => ({
+      text: `SELECT count(*) AS n FROM _atoll_incoming WHERE move = ?1 AND slot BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER) AND name = ${quoteText(name)}`,
+      parameters: [move.id, String(first), String(last)],
+    })),
+  )
+  // Whatever becomes of the rest, nobody else waits for it.
+  staged.catch(() => undefined)
+  const found: number[] = []
   for (const one of cargo) {
-    let after = beforeAll
-    let found = 0
-    for (;;) {
+    let count = 0
+    for (let after = beforeAll, isOver = false; !isOver; ) {
       const [rows = []] = await session.on(move.source, [
         {
-          text: `SELECT * FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY CAST(at AS INTEGER)) - octet_length(image) AS before FROM (SELECT CAST(_atoll_at AS TEXT) AS at, ${keyText(one, '_atoll_at')} AS key, ${imageText(one)} AS image FROM (SELECT *, rowid AS _atoll_at FROM ${quoteName(one.name)} WHERE ${quoteName(one.by)} IN (SELECT value FROM json_each(?1)) AND rowid > CAST(?2 AS INTEGER) ORDER BY rowid LIMIT ${most}))) WHERE before <= ${chunkBytes}`,
+          text: `SELECT * FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY CAST(at AS INTEGER)) - octet_length(image) AS before, count(*) OVER () AS found FROM (SELECT CAST(_atoll_at AS TEXT) AS at, ${keyText(one, '_atoll_at')} AS key, ${imageText(one)} AS image FROM (SELECT *, rowid AS _atoll_at FROM ${quoteName(one.name)} WHERE ${quoteName(one.by)} IN (SELECT value FROM json_each(?1)) AND rowid > CAST(?2 AS INTEGER) ORDER BY rowid LIMIT ${most}))) WHERE before <= ${chunkBytes}`,
           parameters: [list, after],
         },
       ])
+      const seen = Number(rows[0]?.found ?? 0)
+      isOver = rows.length === seen && seen < most
       if (rows.length === 0) break
       const images = rows.map(({ key, image }) => `[${JSON.stringify(key)},${image}]`)
       const [[other] = []] = await session.on(move.target, [
         {
-          text: `SELECT count(*) AS n FROM json_each(?1) AS j JOIN _atoll_incoming AS i ON i.move = ?2 AND i.name = ${quoteText(one.name)} AND i.key = j.value ->> 0 AND i.row = j.value -> 1`,
+          text: `SELECT count(*) AS n FROM json_each(?1) AS j CROSS JOIN _atoll_incoming AS i ON i.move = ?2 AND i.name = ${quoteText(one.name)} AND i.key = j.value ->> 0 AND i.row = j.value -> 1`,
           parameters: [`[${images.join(',')}]`, move.id],
         },
       ])
       if (Number(other?.n) !== rows.length) return one.name
-      found += rows.length
+      count += rows.length
       after = rows.at(-1)?.at as string
     }
-    const [[staged] = []] = await session.on(move.target, [
-      {
-        text: `SELECT count(*) AS n FROM _atoll_incoming WHERE move = ?1 AND slot BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER) AND name = ${quoteText(one.name)}`,
-        parameters: [move.id, String(first), String(last)],
-      },
-    ])
-    if (Number(staged?.n) !== found) return one.name
+    found.push(count)
   }
-  return null
+  const counts = await staged
+  return cargo.find((_, i) => Number(counts[i]?.[0]?.n) !== found[i])?.name ?? null
 }
 
 /** The distribution values of staged rows of slots. */

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../db/doors/usage-error.ts'
-import type { ShownMove, ShownPlan } from '../shards/area.ts'
+import type { RowsAstray, ShownMove, ShownPlan } from '../shards/area.ts'
 import { readSecretKey } from './keys.ts'
 import { root } from './serve.ts'
 
@@ -16,6 +16,7 @@ const usage = `npm run shards -- list | status | add NAME [--remote] [--env NAME
   npm run shards -- isolate VALUE [TO]                               the slot of a distribution value, to an empty database
   npm run shards -- drain NAME [--to SHARD_1,SHARD_2]                all slots of a database
   npm run shards -- remove NAME                                      forgets a database that has nothing left
+  npm run shards -- check [NAME]                                     looks for rows on databases that do not have their slots
   npm run shards -- moves | watch | pause ID | resume ID | cancel ID
   with [--url http://localhost:8787] and the secret key in ATOLL_SECRET_KEY or .dev.vars`
 
@@ -62,6 +63,9 @@ function line({
   phase,
   done,
   rows,
+  rowsPerSecond,
+  lag,
+  strays,
   pauses,
   expectedEnd,
   error,
@@ -70,7 +74,9 @@ function line({
     `${id}  ${from} -> ${to}  ${slots}`,
     phase === null || phase === state ? state : `${state}, ${phase}`,
     `${Math.round(done * 100)} %`,
-    `${rows} rows`,
+    `${rows} rows${rowsPerSecond === null ? '' : `, ${rowsPerSecond} a second`}`,
+    ...(lag > 0 ? [`${lag} changes behind`] : []),
+    ...(strays > 0 ? [`${strays} rows left at ${from}: see check`] : []),
     `${pauses.count} pieces, closed ${pauses.longestMs} ms at most`,
     ...(expectedEnd === null ? [] : [`until about ${expectedEnd}`]),
     ...(error === null ? [] : [error]),
@@ -94,6 +100,26 @@ async function watch(): Promise<void> {
     if (open.every(({ state }) => state === 'paused')) return
     await new Promise((done) => setTimeout(done, 1000))
   }
+}
+
+/** @param name null: all databases */
+async function check(name: string | null): Promise<void> {
+  const { databases } = await ask<{ databases: readonly { readonly name: string }[] }>('/')
+  let strays = 0
+  for (const database of name === null ? databases.map((one) => one.name) : [name]) {
+    let looked = 0
+    for (let next: string | null = ''; next !== null; ) {
+      const query: string = next === '' ? '' : `?after=${next}`
+      const found: RowsAstray = await ask<RowsAstray>(`/databases/${database}/strays${query}`)
+      for (const { table, key, slot, owner } of found.rows)
+        console.log(`${database} has ${table} ${JSON.stringify(key)} of slot ${slot}, which ${owner} has`)
+      looked += found.looked
+      strays += found.found
+      next = found.next
+    }
+    console.log(`${database}: ${looked} rows looked at`)
+  }
+  if (strays > 0) throw new Error(`${strays} rows lie where their slots are not.`)
 }
 
 async function run(command: string | undefined, first?: string, second?: string): Promise<void> {
@@ -133,7 +159,8 @@ async function run(command: string | undefined, first?: string, second?: string)
     console.log(
       `${first} has nothing left. Take its binding out of wrangler.toml and deploy; then delete the database.`,
     )
-  } else if (command === 'moves') show(await ask<Moves>('/moves'))
+  } else if (command === 'check') await check(first ?? null)
+  else if (command === 'moves') show(await ask<Moves>('/moves'))
   else if (command === 'watch') await watch()
   else if (['pause', 'resume', 'cancel'].includes(command ?? '') && first)
     console.log(line(await ask<ShownMove>(`/moves/${first}/${command}`, { method: 'POST' })))

@@ -11,6 +11,7 @@ import type { Declared } from './services.ts'
 import { createShardsApi } from './shards-api.ts'
 
 // What areas above it use.
+export type { RowsAstray } from './ask-moves.ts'
 export type { ShardsEvent } from './events.ts'
 export { MoverRounds } from './run-mover.ts'
 export type { Declared } from './services.ts'

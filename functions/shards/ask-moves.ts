@@ -5,12 +5,13 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { openJobs } from '../../db/moves/beside-rows.ts'
-import { distributedTables } from '../../db/moves/cargo.ts'
+import { distributedTables, readManifest } from '../../db/moves/cargo.ts'
+import { lookForStrays, noLook, type StrayLook } from '../../db/moves/look-at.ts'
 import { insertMove, listMoves, type Move, type Slots } from '../../db/moves/moves.ts'
 import { both, slotsIn } from '../../db/moves/pieces.ts'
 import { type Bearing, type PlannedMove, rangesOf } from '../../db/moves/plan-moves.ts'
-import { readMapRow } from '../../db/moves/slot-states.ts'
-import { parseMap, type ShardMap } from '../../db/slots/shard-map.ts'
+import { readMapRow, slotsOf } from '../../db/moves/slot-states.ts'
+import { ownerOf, parseMap, type ShardMap } from '../../db/slots/shard-map.ts'
 import { byShard } from '../../db/slots/shard-names.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
 import { databaseSizes } from '../databases/area.ts'
@@ -188,6 +189,50 @@ function circleAmong(catalog: Catalog): readonly string[] | null {
   }
 }
 
+/** Looks that one request takes; of thousands of rows each. */
+const looksAtOnce = 20
+
+/** Rows on a database whose slots it does not have. */
+export interface RowsAstray {
+  readonly looked: number
+  readonly found: number
+  /** The first of them: their key, and who has their slot. */
+  readonly rows: readonly {
+    readonly table: string
+    readonly key: unknown
+    readonly slot: number
+    readonly owner: string
+  }[]
+  /** Where the next request goes on; null when all is looked at. */
+  readonly next: string | null
+}
+
+/** Looks through a database, as far as one request may. */
+export async function lookForRowsAstray(
+  services: Services,
+  session: ClusterSession,
+  catalog: Catalog,
+  database: string,
+  from: Pick<StrayLook, 'tables' | 'after'> = noLook,
+): Promise<RowsAstray> {
+  const map = await services.cluster.currentMap(session.onPrimary())
+  const [{ cargo }, { slots }] = await Promise.all([
+    readManifest(session, database, catalog),
+    slotsOf(session, database),
+  ])
+  let at: StrayLook = { ...noLook, ...from }
+  for (let i = 0; i < looksAtOnce && at.tables < cargo.length; i++)
+    at = await lookForStrays(session, database, cargo, slots, at)
+  const { looked, found, shown, tables, after } = at
+  const rows = shown.map(({ table, key, slot }) => ({
+    table,
+    key: JSON.parse(key) as unknown,
+    slot,
+    owner: ownerOf(map, slot),
+  }))
+  return { looked, found, rows, next: tables < cargo.length ? `${tables}:${after}` : null }
+}
+
 /** What is left on a database that is to be removed, in words; none when nothing is. */
 export async function leftOn(
   services: Services,
@@ -211,7 +256,12 @@ export async function leftOn(
   const rows = counts.reduce((sum, [row]) => sum + Number(row?.n), 0)
   const found: readonly (readonly [number, string])[] = [
     [slots, 'slots: drain it first'],
-    [rows, 'rows of distributed tables'],
+    [
+      rows,
+      slots === 0
+        ? 'rows whose slots are elsewhere: see npm run shards -- check'
+        : 'rows of distributed tables',
+    ],
     [jobs, 'jobs that are not over: wait for them, or cancel them'],
     [Number(dead?.n), 'dead letters: retry or discard them'],
   ]

@@ -16,7 +16,14 @@ export interface ConversionEndedEvent {
   readonly error: string | null
 }
 
+/** After a move, rows lie on the source whose slots it does not have: nobody is shown them but those who ask all databases. */
+export interface RowsAstrayEvent {
+  readonly kind: 'rows-astray'
+  readonly database: string
+  readonly count: number
+}
+
 /** All that is told to the log of moves. */
-export type ShardsEvent = MoveFailedEvent | ConversionEndedEvent
+export type ShardsEvent = MoveFailedEvent | ConversionEndedEvent | RowsAstrayEvent
 
 export const emit: Emit<ShardsEvent> = emitter<ShardsEvent>()

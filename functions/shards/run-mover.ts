@@ -95,5 +95,6 @@ function worldOf(services: Services, { catalog }: Engine): MoverWorld {
     async landed(database) {
       await relay?.carry(database).catch(() => undefined)
     },
+    strayed: (database, count) => emit({ kind: 'rows-astray', database, count }),
   }
 }

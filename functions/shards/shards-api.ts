@@ -14,7 +14,7 @@ import type { CoreEngine } from '../core/engine.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import { databaseSizes } from '../databases/area.ts'
 import { askToConvert, cancelConversion, conversionStatus, planConversion } from './ask-conversion.ts'
-import { askFor, bearingsOf, bytesOf, leftOn, movesTo, readShardMap } from './ask-moves.ts'
+import { askFor, bearingsOf, bytesOf, leftOn, lookForRowsAstray, movesTo, readShardMap } from './ask-moves.ts'
 import { errors } from './errors.ts'
 import type { AtollEnv, Declared } from './services.ts'
 import { readSlots, shownMoves, shownPlan, shownSlots } from './shown.ts'
@@ -45,6 +45,12 @@ const planned = z.strictObject({
 })
 
 const toConvert = z.strictObject({ waitSeconds: z.number().min(0).max(86_400).default(60) })
+/** `2:17`: the third table, after rowid 17. */
+const afterStrays = z
+  .string()
+  .regex(/^\d{1,4}:-?\d{1,19}$/)
+  .transform((text) => ({ tables: Number(text.split(':')[0]), after: text.split(':')[1] as string }))
+  .optional()
 
 type Handled = Context<AtollEnv>
 
@@ -190,6 +196,15 @@ export function createShardsApi(engine: CoreEngine<CoreConfig> & Declared) {
   })
 
   area.post('/conversion/cancel', async (c) => c.json(await cancelConversion(c.var.services), 202))
+
+  area.get('/databases/:name/strays', async (c) => {
+    const database = c.req.param('name')
+    const { services } = c.var
+    if (!services.bindings.has(database)) throw errors.cannotMove(`There is no database ${database}.`)
+    const asked = afterStrays.safeParse(c.req.query('after') ?? undefined)
+    if (!asked.success) throw errors.invalidShardsRequest(asked.error.issues)
+    return c.json(await lookForRowsAstray(services, sessionOf(c), catalog, database, asked.data))
+  })
 
   area.delete('/databases/:name', async (c) => {
     const database = c.req.param('name')

@@ -18,15 +18,22 @@ export interface ShownMove {
   readonly state: MoveState
   /** What it is at: waiting, copying, handing over, or cancelled and going back; null when it is over. */
   readonly phase: 'waiting' | 'copying' | 'handing over' | 'going back' | null
-  /** From 0 to 1, by slots that are handed over. */
+  /** From 0 to 1: rows that were looked at to be copied are the first half, slots that are handed over the other. */
   readonly done: number
+  /** Rows that are copied, and bytes. */
   readonly rows: number
   readonly bytes: number
+  /** Rows a second that it has copied, or handed over when it is at that; null as long as that is not known. */
+  readonly rowsPerSecond: number | null
+  /** How many changes of the source it has yet to follow. */
+  readonly lag: number
   /** Pieces that were handed over, and for how long their slots were closed. */
   readonly pauses: { readonly count: number; readonly longestMs: number; readonly lastMs: number }
   /** When it is expected to end, by what it has done so far; null as long as that is not known. */
   readonly expectedEnd: string | null
   readonly error: string | null
+  /** Rows that were found at the source after it, whose slots are not there. */
+  readonly strays: number
   /** Of a move that was cancelled: the one that brings back what was handed over; null when nothing was. */
   readonly back: ShownMove | null
   readonly created: string
@@ -37,35 +44,50 @@ export function shownSlots(ranges: readonly Slots[]): string {
   return ranges.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(',')
 }
 
-const none = { count: 0, longestMs: 0, lastMs: 0 }
-
 function shownMove(move: Move): ShownMove {
   const { progress, state, created, updated } = move
   const isOver = state === 'done' || state === 'cancelled' || state === 'failed'
-  const done = state === 'done' ? 1 : partDone(move, progress)
-  const left = done > 0 && !isOver ? ((updated - created) / done) * (1 - done) : null
+  const phase = isOver
+    ? null
+    : progress === null
+      ? 'waiting'
+      : progress.since[1] === null
+        ? 'copying'
+        : 'handing over'
+  const { count = 0, longestMs = 0, lastMs = 0 } = progress?.pauses ?? {}
   return {
     id: move.id,
     from: move.source,
     to: move.target,
     slots: shownSlots(move.ranges),
     state,
-    phase: isOver
-      ? null
-      : progress === null
-        ? 'waiting'
-        : progress.marksFrom === null
-          ? 'copying'
-          : 'handing over',
-    done,
+    phase,
+    done: state === 'done' ? 1 : partDone(move, progress),
     rows: progress?.rows ?? 0,
     bytes: progress?.bytes ?? 0,
-    pauses: progress?.pauses ?? none,
-    expectedEnd: left === null ? null : new Date(updated + left).toISOString(),
+    ...paceOf(move, isOver),
+    lag: isOver ? 0 : (progress?.lag ?? 0),
+    pauses: { count, longestMs, lastMs },
     error: move.error,
+    strays: progress?.strays?.found ?? 0,
     back: null,
     created: new Date(created).toISOString(),
     updated: new Date(updated).toISOString(),
+  }
+}
+
+/** How fast it is, and when it will be done if it goes on like that. What is to come takes as long as what was. */
+function paceOf(move: Move, isOver: boolean): Pick<ShownMove, 'rowsPerSecond' | 'expectedEnd'> {
+  const { progress, updated } = move
+  if (progress === null) return { rowsPerSecond: null, expectedEnd: null }
+  const [copying, handingOver] = progress.since
+  const ms = updated - (isOver ? copying : (handingOver ?? copying))
+  const rows = isOver || handingOver === null ? progress.rows : progress.handedRows
+  const done = partDone(move, progress)
+  const left = done > 0 && !isOver ? ((updated - copying) / done) * (1 - done) : null
+  return {
+    rowsPerSecond: ms > 0 && rows > 0 ? Math.round((rows * 1000) / ms) : null,
+    expectedEnd: left === null ? null : new Date(updated + left).toISOString(),
   }
 }
 
@@ -94,6 +116,8 @@ function withBack(move: ShownMove, back: ShownMove): ShownMove {
       lastMs: back.pauses.lastMs || move.pauses.lastMs,
     },
     expectedEnd: back.expectedEnd,
+    rowsPerSecond: back.rowsPerSecond,
+    lag: back.lag,
     error: back.error ?? move.error,
     updated: back.updated,
     back,

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { afterAll, describe, expect, it } from 'vitest'
 import { pause } from '../../db/cluster/pause.ts'
+import { endPermitsText, permitAllText } from '../../db/system/permits.ts'
 import { engineOf, servicesFor } from '../../functions/areas.ts'
 import { MoverRounds } from '../../functions/shards/area.ts'
 import { app } from '../fixture-app/app.ts'
@@ -105,6 +106,29 @@ describe('moves of slots', { timeout: 120_000 }, () => {
     expect(await owners()).toEqual(before)
     // Once is enough.
     expect((await send(`/moves/${id}/cancel`)).status).toBe(409)
+  })
+
+  it('find rows that are left where their slots are not, and keep their database', async () => {
+    const strays = async (name: Name) =>
+      read<{ found: number; rows: object[]; next: null }>(`/shards/v1/databases/${name}/strays`)
+    expect(await strays('SHARD_1')).toMatchObject({ found: 0, rows: [], next: null })
+    // Somebody's, who keeps no rules.
+    const id = await databases.DB.prepare('SELECT id FROM customers LIMIT 1').first<number>('id')
+    await databases.SHARD_1.batch([
+      databases.SHARD_1.prepare(permitAllText),
+      databases.SHARD_1.prepare(
+        "INSERT INTO customers (id, first_name, last_name, email) VALUES (?, 'A', 'B', 'c@d.test')",
+      ).bind(id),
+      databases.SHARD_1.prepare(endPermitsText),
+    ])
+    try {
+      expect(await strays('SHARD_1')).toMatchObject({
+        found: 1,
+        rows: [{ table: 'customers', key: [id], owner: 'DB' }],
+      })
+    } finally {
+      await databases.SHARD_1.prepare("DELETE FROM customers WHERE email = 'c@d.test'").run()
+    }
   })
 
   it('refuse what cannot be, with the reason', async () => {

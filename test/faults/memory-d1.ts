@@ -20,20 +20,27 @@ interface Prepared extends BoundStatement {
   all(): Promise<{ results: Row[]; meta: object }>
 }
 
+interface Logged {
+  readonly statements: readonly BoundStatement[]
+  readonly at: number
+}
+
 export class MemoryD1 {
   readonly primary: DatabaseSync
   readonly #replica: DatabaseSync
   readonly #options: MemoryD1Options
-  /** Transactions that wrote. */
-  readonly #log: (readonly BoundStatement[])[] = []
+  /** Transactions that wrote, and when. */
+  readonly #log: Logged[] = []
+  /** What time SQL takes it for: a transaction says the same on its replica, as pages and not statements go there. */
+  #clock: number | null = null
   #applied = 0
   /** When the last of them will have come to the replica. */
   #appliedAt = 0
   #isClosed = false
 
   constructor(open: () => DatabaseSync, options: MemoryD1Options) {
-    this.primary = open()
-    this.#replica = open()
+    this.primary = this.#withClock(open())
+    this.#replica = this.#withClock(open())
     this.#options = options
   }
 
@@ -48,13 +55,21 @@ export class MemoryD1 {
     const before = this.#changes()
     const results = transact(this.primary, statements, (text) => text)
     if (this.#changes() !== before || statements.some(({ text }) => /^(?:CREATE|DROP)/.test(text))) {
-      this.#log.push(statements)
+      this.#log.push({ statements, at: Date.now() })
       const upTo = this.#log.length
       // In order: what one transaction waits for, those behind it wait for as well.
       this.#appliedAt = Math.max(this.#appliedAt, Date.now() + this.#options.lagMs())
       void pause(this.#appliedAt - Date.now()).then(() => this.#apply(upTo))
     }
     return results
+  }
+
+  #withClock(database: DatabaseSync): DatabaseSync {
+    database.function('unixepoch', { varargs: true }, (...modifiers) => {
+      const seconds = (this.#clock ?? Date.now()) / 1000
+      return modifiers.includes('subsec') ? seconds : Math.floor(seconds)
+    })
+    return database
   }
 
   #changes(): number {
@@ -64,7 +79,10 @@ export class MemoryD1 {
   #apply(upTo: number): void {
     if (this.#isClosed) return
     for (; this.#applied < upTo; this.#applied++) {
-      transact(this.#replica, this.#log[this.#applied] as readonly BoundStatement[], (text) => text)
+      const { statements, at } = this.#log[this.#applied] as Logged
+      this.#clock = at
+      transact(this.#replica, statements, (text) => text)
+      this.#clock = null
     }
   }
 

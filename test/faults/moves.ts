@@ -77,7 +77,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
       name,
       new MemoryD1(() => openDatabase(name), {
         callMs: () => (below(25) === 0 ? below(4000) : below(12)),
-        lagMs: () => (isOver ? 0 : below(6) === 0 ? below(20_000) : below(50)),
+        lagMs: () => (isOver ? 0 : below(15) === 0 ? below(8000) : below(50)),
       }),
     ]),
   )
@@ -85,7 +85,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
   const bindings = databases as unknown as ReadonlyMap<string, D1Database>
   const openCluster = () => new code.Cluster(bindings, { migrations: [], catalog, timeoutMs: 60_000 })
   /** Isolates, each with a map of its own. */
-  const routers = [openCluster(), openCluster(), openCluster()]
+  const routers = Array.from({ length: 6 }, openCluster)
   const anyRouter = () => routers[below(routers.length)] as (typeof routers)[number]
 
   // --- rows, written by one writer each at a time -----------------------------------------------------------------------
@@ -252,10 +252,18 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
     ])
   }
   const runJob = (name: Name) => {
+    const waiting = on(name)
+      .prepare(
+        "SELECT sequence FROM _atoll_jobs WHERE state = 'waiting' AND due IS NOT NULL ORDER BY sequence",
+      )
+      .all()
+    const chosen = waiting[below(waiting.length)]?.sequence as number | undefined
+    if (chosen === undefined) return
+    // The same one on its replica.
     const [due] = (databases.get(name) as MemoryD1).commit([
       {
-        text: "UPDATE _atoll_jobs SET state = 'done', due = NULL, finished = 1 WHERE sequence = (SELECT sequence FROM _atoll_jobs WHERE state = 'waiting' AND due IS NOT NULL ORDER BY random() LIMIT 1) RETURNING payload, value",
-        parameters: [],
+        text: "UPDATE _atoll_jobs SET state = 'done', due = NULL, finished = 1 WHERE sequence = ?1 RETURNING payload, value",
+        parameters: [chosen],
       },
     ]) as { payload: string; value: string }[][]
     for (const { payload, value } of due ?? []) {
@@ -268,7 +276,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
   }
   const consumer = async (name: Name) => {
     while (!isOver) {
-      await pause(below(40))
+      await pause(below(60) === 0 ? below(4000) : below(40))
       if (below(3) > 0) startJobs(name)
       if (below(6) === 0) runJob(name)
     }
@@ -320,6 +328,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
         })
       },
       landed: async () => undefined,
+      strayed: (database, count) => fail(`${count} rows are left on ${database}`),
     }
   }
   const mover = async (dies: number, isEnough = () => false) => {

@@ -6,11 +6,11 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import scenarios from '../app/load/index.ts'
-import type { Settings } from './compare.ts'
+import type { MovingSettings } from './moving.ts'
 import { runCommand } from './tool/command.ts'
 
 /** The project's own runs, loaded when they are asked for. */
-const runs: Readonly<Record<string, () => Promise<(settings: Settings) => Promise<void> | void>>> = {
+const runs: Readonly<Record<string, () => Promise<(settings: MovingSettings) => Promise<void> | void>>> = {
   peers: async () => (await import('./peers.ts')).runPeers,
   shapes: async () => (await import('./shapes.ts')).runShapes,
   policy: async () => (await import('./policy.ts')).runPolicy,
@@ -22,6 +22,7 @@ const runs: Readonly<Record<string, () => Promise<(settings: Settings) => Promis
   flood: async () => (await import('./flood.ts')).runFlood,
   cache: async () => (await import('./cache.ts')).runCache,
   jobs: async () => (await import('./jobs.ts')).runJobs,
+  move: async () => (await import('./moving.ts')).runMoving,
   storage: async () => (await import('./storage.ts')).runStorage,
   balancer: async () => (await import('./balancer.ts')).runBalancer,
   simulation: async () => (await import('./balancer-simulation.ts')).runSimulation,
@@ -40,7 +41,7 @@ const usage = `npm run load -- [scenario] [options]
   --i-own-this-target   for a server that is not on this machine
 
 scenarios of this app: ${Object.keys(scenarios).join(', ')}
-own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD);
+own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD; move also --rows N);
   soak (--minutes N, --seed N), which ends with 1 when something was violated`
 
 function readArguments() {
@@ -62,6 +63,7 @@ function readArguments() {
       connections: { type: 'string', default: '16' },
       minutes: { type: 'string', default: '30' },
       only: { type: 'string' },
+      rows: { type: 'string', default: '100000' },
       help: { type: 'boolean', short: 'h' },
     },
   })
@@ -84,12 +86,13 @@ async function main(): Promise<number> {
   }
   const run = Object.hasOwn(runs, name) ? runs[name] : undefined
   if (run) {
-    const { seconds, rounds = '5', connections, only = '' } = values
+    const { seconds, rounds = '5', connections, only = '', rows } = values
     const settings = {
       seconds: Number(seconds),
       rounds: Number(rounds),
       connections: Number(connections),
       only,
+      rows: Number(rows),
     }
     await (await run())(settings)
     return Number(process.exitCode ?? 0)

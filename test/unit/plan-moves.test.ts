@@ -60,10 +60,12 @@ describe('a piece', () => {
   })
 
   it('grows and shrinks with what the last one took', () => {
-    expect(rowsAfter(500, 500, 125)).toBe(1000)
-    expect(rowsAfter(500, 500, 1000)).toBe(125)
-    expect(rowsAfter(500, 10, 900)).toBe(500)
-    expect(rowsAfter(50, 50, 60_000)).toBe(50)
+    expect(rowsAfter(500, 500, 125, 0)).toBe(1000)
+    expect(rowsAfter(1000, 1000, 1000, 0)).toBe(250)
+    // What is spent anyway, fewer rows do not save.
+    expect(rowsAfter(1000, 1000, 400, 200)).toBe(625)
+    expect(rowsAfter(500, 10, 900, 0)).toBe(500)
+    expect(rowsAfter(200, 200, 60_000, 0)).toBe(200)
   })
 })
 
