@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../db/doors/usage-error.ts'
 import type { RowsAstray, ShownMove, ShownPlan } from '../shards/area.ts'
+import { convertTables } from './convert-tables.ts'
 import { readSecretKey } from './keys.ts'
 import { root } from './serve.ts'
 
@@ -17,6 +18,7 @@ const usage = `npm run shards -- list | status | add NAME [--remote] [--env NAME
   npm run shards -- drain NAME [--to SHARD_1,SHARD_2]                all slots of a database
   npm run shards -- remove NAME                                      forgets a database that has nothing left
   npm run shards -- check [NAME]                                     looks for rows on databases that do not have their slots
+  npm run shards -- convert [--plan] [--wait SECONDS] | convert status | convert cancel   tables come to lie where tables.ts says
   npm run shards -- moves | watch | pause ID | resume ID | cancel ID
   with [--url http://localhost:8787] and the secret key in ATOLL_SECRET_KEY or .dev.vars`
 
@@ -31,6 +33,8 @@ const { values, positionals } = parseArgs({
     by: { type: 'string' },
     to: { type: 'string' },
     threshold: { type: 'string' },
+    plan: { type: 'boolean' },
+    wait: { type: 'string' },
   },
 })
 const text = (name: string) => values[name] as string | undefined
@@ -159,6 +163,13 @@ async function run(command: string | undefined, first?: string, second?: string)
     console.log(
       `${first} has nothing left. Take its binding out of wrangler.toml and deploy; then delete the database.`,
     )
+  } else if (command === 'convert') {
+    const address = new URL(text('url') ?? 'http://localhost:8787')
+    await convertTables(ask, first, {
+      plan: values.plan === true,
+      wait: text('wait') === undefined ? null : Number(text('wait')),
+      isLocal: ['localhost', '127.0.0.1', '[::1]'].includes(address.hostname),
+    })
   } else if (command === 'check') await check(first ?? null)
   else if (command === 'moves') show(await ask<Moves>('/moves'))
   else if (command === 'watch') await watch()

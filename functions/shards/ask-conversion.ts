@@ -52,10 +52,12 @@ async function pendingOf(services: Services, { declared }: Engine) {
 }
 
 /** The last conversion, and tables that wait for one. */
-export async function conversionStatus(
-  services: Services,
-  engine: Engine,
-): Promise<{ readonly conversion: ShownConversion | null; readonly pending: PlannedConversion['tables'] }> {
+export interface ConversionStatus {
+  readonly conversion: ShownConversion | null
+  readonly pending: PlannedConversion['tables']
+}
+
+export async function conversionStatus(services: Services, engine: Engine): Promise<ConversionStatus> {
   const conversion = await readConversion(primaryOf(services))
   const pending = await pendingOf(services, engine)
   return { conversion: conversion && shownConversion(conversion), pending: await counted(services, pending) }

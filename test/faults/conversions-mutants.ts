@@ -27,8 +27,8 @@ export const conversionsMutants: readonly ConversionsMutant[] = [
   {
     name: 'lets others write while tables change',
     file: 'db/conversions/convert.ts',
-    from: "UPDATE _atoll_placements SET placement = '${changingPlacement}' WHERE",
-    to: 'UPDATE _atoll_placements SET placement = placement WHERE',
+    from: 'WHERE name IN (SELECT value FROM json_each(?1))`,\n      parameters: [names],',
+    to: 'WHERE 0 AND name IN (SELECT value FROM json_each(?1))`,\n      parameters: [names],',
     pair: ['local', 'by owner'],
     isRare: true,
   },
