@@ -19,6 +19,7 @@ export const changingPlacement = 'changing'
 /** How databases note that the rows of a table lie, by the table's name in SQL. */
 export type NotedPlacements = ReadonlyMap<string, NotedPlacement>
 
+/** How the rows of one table are noted to lie. */
 export interface NotedPlacement {
   /** As `placementText` says it, or `changing`. */
   readonly placement: string

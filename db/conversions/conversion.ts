@@ -36,6 +36,7 @@ export interface Filled {
   readonly after: string
 }
 
+/** How far a conversion has come. Every step can be made again from what is noted here. */
 export interface Conversion {
   readonly id: string
   readonly tables: readonly ConvertedTable[]
@@ -70,6 +71,7 @@ export async function readConversion(primary: MigrationDatabase): Promise<Conver
   return results[0] ? (JSON.parse(results[0].value) as Conversion) : null
 }
 
+/** Whether it has not ended. */
 export function isOpen({ state }: Pick<Conversion, 'state'>): boolean {
   return state !== 'done' && state !== 'cancelled' && state !== 'failed'
 }

@@ -83,7 +83,7 @@ export const errors = {
   rowsElsewhere: (database: string, table: string) =>
     new AtollError(503, 'SHARD015', `Rows of "${table}" lie elsewhere than this version of the code says`, {
       details: `The database ${database} has it noted otherwise.`,
-      hint: 'Declare the table in db/app/tables.ts as it was; npm run db:migrate says where its rows are, and takes the change over when it hides none.',
+      hint: 'npm run db:migrate says where its rows are; npm run shards -- convert brings them to where the code says.',
     }),
   overloaded: (database: string, cause: unknown) =>
     new AtollError(503, 'SHARD002', `The database ${database} cannot answer now`, {

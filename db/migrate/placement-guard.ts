@@ -62,7 +62,7 @@ export async function checkPlacements(
 
 function remedyFor(known: string | undefined): string {
   const back = known === undefined ? 'Declare it as it was' : `Declare it ${known} again`
-  return `${back} in db/app/tables.ts; rows go to another place by way of a new table that is filled from the old one. Locally, npm run dev -- --reset starts over.`
+  return `${back} in db/app/tables.ts, migrate, and let npm run shards -- convert bring it to where it is to lie. Locally, npm run dev -- --reset starts over.`
 }
 
 /** The database in which rows lie that would not be found there; null when there is none. */

@@ -145,4 +145,5 @@ export function withoutTriggers(
   ]
 }
 
+/** A statement without parameters. */
 export const plain = (text: string): BoundStatement => ({ text, parameters: [] })

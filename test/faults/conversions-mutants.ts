@@ -4,7 +4,7 @@ import type { CodeMutant } from './load-mutant.ts'
 /** A rule that is broken, and a conversion that shows it. */
 export interface ConversionsMutant extends CodeMutant {
   readonly pair: readonly [from: Placed, to: Placed]
-  /** Whether it takes several schedules to show: looked for only when `ATOLL_CONVERSIONS` says how many. */
+  /** Whether it takes long, or several schedules, to show: looked for only when `ATOLL_CONVERSIONS` says how many. */
   readonly isRare?: boolean
 }
 
@@ -58,6 +58,7 @@ export const conversionsMutants: readonly ConversionsMutant[] = [
     from: 'await takeCopiesAway(world, conversion)',
     to: '',
     pair: ['copied', 'by owner'],
+    isRare: true,
   },
   {
     name: 'changes tables before slots have come together',
@@ -65,6 +66,7 @@ export const conversionsMutants: readonly ConversionsMutant[] = [
     from: 'if (others.length > 0) {',
     to: 'if (others.length > 99) {',
     pair: ['by owner', 'local'],
+    isRare: true,
   },
   {
     name: 'does not bring slots back',
@@ -72,12 +74,6 @@ export const conversionsMutants: readonly ConversionsMutant[] = [
     from: 'if (back.length > 0) {',
     to: 'if (back.length > 99) {',
     pair: ['local', 'by owner'],
-  },
-  {
-    name: 'says on shards that tables lie where they lay',
-    file: 'db/migrate/settle-cluster.ts',
-    from: 'for (const database of [...databases.values()].reverse()) await notePlacements(database, catalog)',
-    to: 'await notePlacements(primary, catalog)',
-    pair: ['by owner', 'by team'],
+    isRare: true,
   },
 ]

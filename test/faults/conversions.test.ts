@@ -11,10 +11,7 @@ const kinds = Object.keys(placements) as Placed[]
 const all = kinds
   .flatMap((from) => kinds.map((to) => [from, to] as const))
   .filter(([from, to]) => from !== to && (from.startsWith('by') || to.startsWith('by')))
-const short: typeof all = [
-  ['copied', 'by team'],
-  ['by owner', 'by team'],
-]
+const short: typeof all = [['by owner', 'by team']]
 const timeout = isLong ? 1_800_000 : 120_000
 
 describe('tables that are converted while they are used', () => {
