@@ -72,6 +72,7 @@ export interface StrayLook {
   readonly shown: readonly { readonly table: string; readonly key: string; readonly slot: number }[]
 }
 
+/** Nothing is looked at yet. */
 export const noLook: StrayLook = { tables: 0, after: beforeAll, looked: 0, found: 0, shown: [] }
 const mostShown = 20
 
