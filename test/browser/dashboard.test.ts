@@ -238,6 +238,72 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     await shoot('events')
   })
 
+  it('moves slots, tells how far they are, and asks for a name before what is dangerous', {
+    timeout: 120_000,
+  }, async () => {
+    await page.setViewportSize({ width: 1440, height: 1000 })
+    await open('shards', 'Shards')
+    await page.getByRole('button', { name: 'Plan' }).click()
+    await page
+      .getByText('Nothing is worth moving.')
+      .or(page.getByRole('button', { name: 'Rebalance' }))
+      .waitFor()
+    const move = page.getByRole('form', { name: 'Move' })
+    const moved = (slots: string) => page.locator('tr', { hasText: slots })
+    await move.getByLabel('Slots').fill('0-50')
+    await move.locator('select[name=to]').selectOption('SHARD_3')
+    await move.getByRole('button', { name: 'Move' }).click()
+    await moved('0-50').getByText('done', { exact: true }).waitFor({ timeout: 30_000 })
+    // What is no slot is refused where it was asked.
+    await move.getByLabel('Slots').fill('99999')
+    await move.getByRole('button', { name: 'Move' }).click()
+    await page.getByText('The request to /shards/v1 is not understood').waitFor()
+    // Ranges with gaps are pieces of their own: time to press buttons.
+    await move.getByLabel('Slots').fill(Array.from({ length: 300 }, (_, i) => 4200 + 2 * i).join(','))
+    await move.getByRole('button', { name: 'Move' }).click()
+    const long = moved('4200,4202')
+    await long.getByRole('button', { name: 'Pause' }).click()
+    await long.getByText('paused').waitFor()
+    await shoot('moves')
+    await long.getByRole('button', { name: 'Resume' }).click()
+    await long.getByRole('button', { name: 'Cancel' }).click()
+    const cancel = page.getByRole('dialog', { name: 'Cancel the move' })
+    const sure = cancel.getByRole('button', { name: 'Cancel the move' })
+    expect(await sure.isDisabled()).toBe(true)
+    await cancel.getByRole('textbox').fill('SHARD_1')
+    expect(await sure.isDisabled()).toBe(true)
+    await cancel.getByRole('textbox').fill('SHARD_3')
+    await shoot('cancel')
+    await sure.click()
+    await long.getByText('cancelled', { exact: true }).waitFor({ timeout: 60_000 })
+    await page
+      .locator('tr', { hasText: /^SHARD_3/ })
+      .getByRole('button', { name: 'Drain' })
+      .click()
+    const drain = page.getByRole('dialog', { name: 'Drain SHARD_3' })
+    await drain.getByRole('textbox').fill('SHARD_3')
+    await drain.getByRole('button', { name: 'Drain SHARD_3' }).click()
+    const row = page.locator('tr', { hasText: /^SHARD_3/ })
+    await row.getByRole('button', { name: 'Remove' }).click({ timeout: 60_000 })
+    const remove = page.getByRole('dialog', { name: 'Remove SHARD_3' })
+    await remove.getByRole('textbox').fill('SHARD_3')
+    await remove.getByRole('button', { name: 'Remove SHARD_3' }).click()
+    await expect.poll(() => remove.count()).toBe(0)
+    await shoot('drained')
+    const phone = await browser.newContext({
+      viewport: { width: 390, height: 844 },
+      colorScheme: 'dark',
+      storageState: await context.storageState(),
+    })
+    const small = await phone.newPage()
+    await small.goto(`${server.address}/_atoll#/shards`)
+    await small.locator('progress').first().waitFor()
+    expect(await small.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+    await small.screenshot({ path: join(shots, 'dashboard-shards-phone.png'), fullPage: true })
+    await phone.close()
+    await page.setViewportSize({ width: 1280, height: 900 })
+  })
+
   it('works on a phone, in the dark and with a keyboard', async () => {
     const phone = await browser.newContext({
       viewport: { width: 390, height: 844 },

@@ -18,6 +18,7 @@ import { startFixture } from '../support/local-server.ts'
 import { type Contender, compare, type Sample, type Settings, secret, shoot } from './compare.ts'
 import tables, { migrations } from './moving-tables.ts'
 import { table } from './tool/report.ts'
+import { median } from './tool/statistics.ts'
 
 const databases = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3', 'SHARD_4']
 const full = databases.slice(0, 4)
@@ -169,6 +170,7 @@ function print({ before, during, moves, seconds, bare }: Measured): void {
       cells: [
         rate.toFixed(0),
         cpu.toFixed(3),
+        median(samples.map(({ result }) => result.all.service.p50)).toFixed(1),
         most(samples, ({ result }) => result.all.service.p99).toFixed(0),
         most(samples, ({ result }) => result.all.service.max).toFixed(0),
         String(sum(samples, ({ result }) => result.all.failed)),
@@ -176,7 +178,7 @@ function print({ before, during, moves, seconds, bare }: Measured): void {
     }
   }
   const [calm, busy] = [line('before', before), line('meanwhile', during)]
-  const others = ['', 'req/s', 'CPU ms', 'worst p99 ms', 'longest ms', 'failed']
+  const others = ['', 'req/s', 'CPU ms', 'p50 ms', 'worst p99 ms', 'longest ms', 'failed']
   console.log(
     table(
       others,
