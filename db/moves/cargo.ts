@@ -113,14 +113,15 @@ export function imageText({ columns }: Pick<Imaged, 'columns'>): string {
   return `('[' || ${joinBalanced(values, ' || ')} || ']')`
 }
 
+/** A value out of a row's JSON. */
+export function laidValue(row: string, i: number): string {
+  const odd = (type: string) => `${row} ->> '$[${i}].${type}'`
+  return `iif(json_type(${row}, '$[${i}]') = 'object', iif(${odd('blob')} IS NULL, CAST(unhex(${odd('text')}) AS TEXT), unhex(${odd('blob')})), ${row} ->> ${i})`
+}
+
 /** A row's values out of its JSON. */
-export function laidText({ columns }: Pick<Imaged, 'columns'>, row: string): string {
-  return columns
-    .map((_, i) => {
-      const odd = (type: string) => `${row} ->> '$[${i}].${type}'`
-      return `iif(json_type(${row}, '$[${i}]') = 'object', iif(${odd('blob')} IS NULL, CAST(unhex(${odd('text')}) AS TEXT), unhex(${odd('blob')})), ${row} ->> ${i})`
-    })
-    .join(', ')
+function laidText({ columns }: Pick<Imaged, 'columns'>, row: string): string {
+  return columns.map((_, i) => laidValue(row, i)).join(', ')
 }
 
 /** A row's key as the change log writes it. @param rowid what the rowid is called where it is read */
