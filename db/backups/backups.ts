@@ -72,11 +72,34 @@ export async function readRun(session: ClusterSession, id: string): Promise<Run 
   return rows[0] ? runOf(rows[0]) : null
 }
 
+/** Asks for something; it waits for its turn. */
 export function insertRun(id: string, kind: Run['kind'], asked: object, now: number): BoundStatement {
   return {
     text: `INSERT INTO _atoll_backups (id, kind, state, asked, created, updated) VALUES (?1, ?2, 'waiting', ?3, CAST(?4 AS INTEGER), CAST(?4 AS INTEGER))`,
     parameters: [id, kind, JSON.stringify(asked), String(now)],
   }
+}
+
+/** How many of a kind are not over. */
+export async function openRuns(session: ClusterSession, kind: Run['kind']): Promise<number> {
+  const [[row] = []] = await session.primary([
+    {
+      text: "SELECT count(*) AS n FROM _atoll_backups WHERE kind = ?1 AND state IN ('waiting', 'running')",
+      parameters: [kind],
+    },
+  ])
+  return Number(row?.n)
+}
+
+/** When the last good backup was begun, in milliseconds since 1970; null when none is remembered. */
+export async function lastGoodBackup(session: ClusterSession): Promise<number | null> {
+  const [[row] = []] = await session.primary([
+    {
+      text: "SELECT max(created) AS at FROM _atoll_backups WHERE kind = 'full' AND state = 'done'",
+      parameters: [],
+    },
+  ])
+  return (row?.at as number | null | undefined) ?? null
 }
 
 /** Somebody else has taken the same step. */

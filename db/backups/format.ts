@@ -165,6 +165,7 @@ export interface LeftOut {
   readonly why: string
 }
 
+/** What is known of a backup: all that a restore needs beside its parts. */
 export interface Manifest {
   readonly format: 'atoll-backup'
   readonly version: 1
@@ -185,9 +186,11 @@ export interface Manifest {
   readonly leftOut: readonly LeftOut[]
 }
 
-/** Where the parts of a backup lie in its bucket, and where its manifest does: a backup is there when that is. */
+/** The folder of a backup's parts. It is there when its manifest is. */
 export const folderOf = (id: string) => `parts/${id}/`
+/** The folder of manifests. */
 export const manifests = 'manifests/'
+/** Where the manifest of a backup lies. */
 export const manifestOf = (id: string) => `${manifests}${id}.json`
 
 /** Signs texts and checks signatures: hexadecimal HMAC-SHA256. */

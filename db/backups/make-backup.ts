@@ -23,6 +23,7 @@ import {
   RowSum,
   signedText,
 } from './format.ts'
+import { keepFilesFromHere } from './keep-files.ts'
 import { type LastLines, readLastLines, readPart, writePart } from './parts.ts'
 import {
   end,
@@ -117,6 +118,7 @@ export class BackupMaker {
       marks[database] = found?.marks as string
       positions[database] = Number(last?.n ?? 0)
     }
+    await session.primary([keepFilesFromHere])
     await this.#note(run, {
       dropsParts: true,
       progress: {

@@ -40,6 +40,7 @@ export interface Laid {
   readonly defaulted: readonly string[]
 }
 
+/** What a restore lays, and what it cannot. */
 export interface RestorePlan {
   readonly laid: readonly Laid[]
   /** Rows that the backup holds, by table. */
@@ -53,6 +54,7 @@ export interface RestorePlan {
 /** Tables of Atoll's that are laid as rows; others are seen to one by one. */
 const systemRows = ['_atoll_buckets', '_atoll_objects']
 
+/** Looks at the databases, and changes nothing. */
 export async function planRestore(
   { session, catalog }: BackupWorld,
   manifest: Manifest,

@@ -22,6 +22,7 @@ export interface VerifyProgress {
   readonly findings: readonly Finding[]
 }
 
+/** Verifies one backup; keeps what would have to be read again for each step. */
 export class BackupVerifier {
   readonly #world: BackupWorld
   #open: { readonly id: string; readonly manifest: Manifest; readonly last: LastLines } | null = null

@@ -59,6 +59,7 @@ export const decisions: readonly Kept[] = [
     'out',
     'marks of effects: a job that is restored repeats what it had done by `once`',
   ),
+  row('_atoll_gone_blobs', 'out', 'bytes that nobody names, and that go'),
   row('_atoll_uploads', 'out', 'uploads that were under way cannot go on elsewhere'),
   row('_atoll_upload_callers', 'out', 'as _atoll_uploads'),
   row('_atoll_moves', 'out', 'moves of slots are of this project and time'),

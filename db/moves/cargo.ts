@@ -51,6 +51,7 @@ export async function readManifest(
 /** A table by its name, and the columns by which its rows are found again. */
 export type Keyed = Pick<Imaged, 'name' | 'key'>
 
+/** A table by its primary key, or by its rowid when it has none. */
 export function keyedOf({ name, primaryKey, columns }: Table): Keyed {
   const key = primaryKey.map((column) => ({
     name: column,

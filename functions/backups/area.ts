@@ -7,13 +7,16 @@ import { type CoreConfig, sealingSecretOf } from '../core/config.ts'
 import type { CoreServices } from '../core/context.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import { backupFiles } from './backup-files.ts'
+import { backupJobs } from './backup-job.ts'
 import { createBackupsApi } from './backups-api.ts'
+import { type BackupsConfig, backupsDefaults } from './config.ts'
 import { errors } from './errors.ts'
 import { gauges } from './gauges.ts'
 import type { BackupsEnv, BackupsServices } from './services.ts'
 import { createSigner } from './sign.ts'
 
 // What areas above it use.
+export type { BackupsConfig } from './config.ts'
 export type { BackupsEvent } from './events.ts'
 export { BackupRounds } from './run-backups.ts'
 export type { BackupsServices } from './services.ts'
@@ -24,9 +27,11 @@ const prefix = '_atoll/backups/'
 
 export const backups = {
   name: 'backups',
+  defaults: backupsDefaults,
   errors,
   gauges,
-  routes: (engine: CoreEngine<CoreConfig>) => [['/backups/v1', createBackupsApi(engine)]],
+  jobs: (config: BackupsConfig) => backupJobs(config),
+  routes: (engine: CoreEngine<CoreConfig & BackupsConfig>) => [['/backups/v1', createBackupsApi(engine)]],
 
   open(
     { BACKUPS, ATOLL_BACKUP_SECRET }: BackupsEnv,

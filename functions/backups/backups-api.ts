@@ -6,7 +6,8 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { BackupWorld } from '../../db/backups/backup-world.ts'
 import { cancelRun, insertRun, listRuns, type Run, readRun } from '../../db/backups/backups.ts'
-import { BadManifest, folderOf, type Manifest, manifestOf, manifests } from '../../db/backups/format.ts'
+import { BadManifest, type Manifest, manifestOf, manifests } from '../../db/backups/format.ts'
+import { dropBackup, noteKept, prune } from '../../db/backups/keep.ts'
 import { BackupRefused } from '../../db/backups/make-backup.ts'
 import { type AskedRestore, planRestore } from '../../db/backups/plan-restore.ts'
 import { readManifest } from '../../db/backups/restore-backup.ts'
@@ -14,6 +15,7 @@ import { makeUlid } from '../../db/slots/slots.ts'
 import type { CoreConfig } from '../core/config.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import { readJsonOf } from '../core/read-body.ts'
+import type { BackupsConfig } from './config.ts'
 import { errors } from './errors.ts'
 import { worldOf } from './run-backups.ts'
 import type { AtollEnv } from './services.ts'
@@ -32,12 +34,18 @@ const toRestore = z.strictObject({
   plan: z.boolean().default(false),
 })
 
+const count = z.number().int().min(0).optional()
+const toPrune = z.strictObject({
+  plan: z.boolean().default(false),
+  keep: z.strictObject({ hourly: count, daily: count, weekly: count, monthly: count }).optional(),
+})
+
 /** Manifests that a list reads; the newest. */
 const mostListed = 100
 
 type Handled = Context<AtollEnv>
 
-export function createBackupsApi(engine: CoreEngine<CoreConfig>) {
+export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>) {
   const area = new Hono<AtollEnv>({ strict: false })
   area.use(async ({ var: { caller } }, next) => {
     if (caller.role !== 'service_role') throw errors.backupsNeedSecretKey(caller.signedIn)
@@ -82,6 +90,13 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig>) {
     return ask(c, open(c), 'full', {})
   })
 
+  area.post('/prune', async (c) => {
+    const { plan, keep } = await bodyOf(c, toPrune)
+    const rules = keep ?? engine.config.backups?.keep
+    if (rules === undefined) throw errors.noKeepRules()
+    return c.json({ pruned: await prune(open(c), rules, plan) })
+  })
+
   area.get('/runs', async (c) => c.json({ runs: (await listRuns(open(c).session)).map(shownRun) }))
 
   area.get('/runs/:id', async (c) => c.json(shownRun(await findRun(c, open(c)))))
@@ -116,13 +131,11 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig>) {
   })
 
   area.delete('/:id', async (c) => {
-    const { files } = open(c)
+    const world = open(c)
     const id = c.req.param('id')
-    if ((await files.get(manifestOf(id))) === null) throw errors.noSuchBackup(id)
-    // Without a manifest there is no backup: what is left of it then is nobody's.
-    await files.remove([manifestOf(id)])
-    const parts = await files.list(folderOf(id))
-    if (parts.length > 0) await files.remove(parts)
+    if ((await world.files.get(manifestOf(id))) === null) throw errors.noSuchBackup(id)
+    await dropBackup(world, id)
+    await noteKept(world)
     return c.body(null, 204)
   })
 

@@ -24,6 +24,10 @@ export const errors = {
   cannotRestore: (problems: readonly string[]) =>
     new AtollError(409, 'BACKUP006', 'The backup cannot be restored so', { details: problems.join(' ') }),
   runIsOver: (state: string) => new AtollError(409, 'BACKUP007', `It is ${state}`),
+  noKeepRules: () =>
+    new AtollError(409, 'BACKUP009', 'No rule says which backups are kept', {
+      hint: 'Say so in backups.keep of functions/app/config.ts, or in the request.',
+    }),
   nowhereToBackUp: () =>
     new AtollError(501, 'BACKUP008', 'Backups need a bucket and a Durable Object', {
       hint: 'Bind an R2 bucket as BACKUPS or BUCKET, and the class Relay as RELAY, in wrangler.toml.',

@@ -15,6 +15,8 @@ export interface BackupDoneEvent {
   readonly what: 'full' | 'restore' | 'verify'
   /** What was found to be wrong. */
   readonly wrong: readonly string[]
+  /** Backups that have gone, as no rule keeps them. */
+  readonly pruned: readonly string[]
 }
 
 /** All that is told to the log of backups. */

@@ -7,11 +7,11 @@ import type { BackupWorld } from '../../db/backups/backup-world.ts'
 import { nextRun, noteFailure, Overtaken, type Run, readRun } from '../../db/backups/backups.ts'
 import type { Finding } from '../../db/backups/check-whole.ts'
 import { BadManifest } from '../../db/backups/format.ts'
+import { type KeepRules, prune } from '../../db/backups/keep.ts'
 import { BackupMaker, BackupRefused, dropLeft, type Left, partLength } from '../../db/backups/make-backup.ts'
 import { BackupRestorer } from '../../db/backups/restore-backup.ts'
 import { BackupVerifier } from '../../db/backups/verify-backup.ts'
 import { pause } from '../../db/cluster/pause.ts'
-import type { ClusterSession } from '../../db/cluster/session.ts'
 import { ConstraintError } from '../../db/errors/constraint-error.ts'
 import { invalidate, renewalOfMap } from '../cache/area.ts'
 import { emit } from './events.ts'
@@ -48,7 +48,7 @@ export class BackupRounds {
         await dropLeft(world)
         return null
       }
-      const left = await this.#step(world, run)
+      const left = await this.#step(world, run, engine.config.backups?.keep)
       if (typeof left === 'number') return left
       if (left === 'later') return firstPauseMs
       await pause(Date.now() - start)
@@ -56,7 +56,7 @@ export class BackupRounds {
     return 0
   }
 
-  async #step(world: BackupWorld, run: Run): Promise<Left | number> {
+  async #step(world: BackupWorld, run: Run, keep: KeepRules | undefined): Promise<Left | number> {
     this.#workers ??= {
       full: new BackupMaker(world),
       restore: new BackupRestorer(world),
@@ -64,7 +64,7 @@ export class BackupRounds {
     }
     try {
       const left = await this.#workers[run.kind].step(run)
-      await tellIfDone(world.session, run)
+      await seeToEnd(world, run, keep)
       return left
     } catch (error) {
       // What it has read may be what failed; another one may be at work, or somebody has cancelled it.
@@ -84,16 +84,17 @@ export class BackupRounds {
   }
 }
 
-async function tellIfDone(session: ClusterSession, { id, kind }: Run): Promise<void> {
-  const run = await readRun(session, id)
+async function seeToEnd(world: BackupWorld, { id, kind }: Run, keep: KeepRules | undefined): Promise<void> {
+  const run = await readRun(world.session, id)
   if (run?.state !== 'done') return
   const { findings = [] } = run.progress as { readonly findings?: readonly Finding[] }
   const wrong = findings.filter(({ isRight }) => !isRight).map(({ check, says }) => `${check}: ${says}`)
-  emit({ kind: 'backup-done', run: id, what: kind, wrong })
+  const pruned = kind === 'full' && keep ? await prune(world, keep) : []
+  emit({ kind: 'backup-done', run: id, what: kind, wrong, pruned })
 }
 
 /** @returns null when there is nowhere to put backups */
-export function worldOf(services: Services, { catalog }: Engine): BackupWorld | null {
+export function worldOf(services: Services, { catalog }: Pick<Engine, 'catalog'>): BackupWorld | null {
   const { cluster, cache, backups, backupSigner } = services
   if (backups === null) return null
   const session = cluster.open({ reads: false, seen: new Map() })

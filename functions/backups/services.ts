@@ -6,6 +6,7 @@ import type { CoreEngine } from '../core/engine.ts'
 import type { DatabasesServices } from '../databases/area.ts'
 import type { JobsServices } from '../jobs/area.ts'
 import type { MeterServices } from '../meter/area.ts'
+import type { BackupsConfig } from './config.ts'
 
 export interface BackupsEnv extends CoreEnv {
   /** Where backups lie; without it, in a part of `BUCKET` that `/storage/v1` does not reach. */
@@ -30,6 +31,6 @@ export interface Services
     JobsServices,
     BackupsServices {}
 
-export type Engine = CoreEngine<object>
+export type Engine = CoreEngine<BackupsConfig>
 
 export type AtollEnv = AtollEnvOf<Services>

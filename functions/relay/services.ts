@@ -1,4 +1,3 @@
-import type { BackupsServices } from '../backups/area.ts'
 import type { CacheConfig, CacheEnv } from '../cache/area.ts'
 import type { CoreEnv } from '../core/context.ts'
 import type { CoreEngine } from '../core/engine.ts'
@@ -11,6 +10,6 @@ import type { StorageServices } from '../storage/area.ts'
 export type RelayEnv = CoreEnv & CacheEnv
 
 /** What relays work with: all that duties of areas ask for. */
-export type Services = MonitorServices & StorageServices & BackupsServices
+export type Services = MonitorServices & StorageServices
 
 export type Engine = MonitorEngine & Declared & CoreEngine<CacheConfig & DatabasesConfig & RestConfig>

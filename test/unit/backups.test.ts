@@ -10,6 +10,7 @@ import {
   readManifestText,
   signedText,
 } from '../../db/backups/format.ts'
+import { keptOf } from '../../db/backups/keep.ts'
 import { readPart, writePart } from '../../db/backups/parts.ts'
 import { decisions } from '../../db/backups/what-is-kept.ts'
 import { primaryObjects, systemObjects } from '../../db/system/system-objects.ts'
@@ -128,6 +129,65 @@ describe('a manifest', () => {
       'signature',
     )
     await expect(readManifestText(JSON.stringify(manifest), signer('a'))).rejects.toThrow('no signature')
+  })
+})
+
+describe('rules of what is kept', () => {
+  const hourMs = 3_600_000
+  const at = (text: string) => Date.parse(`${text}Z`)
+  const named = (times: readonly string[]) => times.map((time) => ({ id: time, at: at(time) }))
+
+  it('keep the last backup of each of so many hours, days, weeks and months', () => {
+    const backups = named([
+      '2026-11-30T10:10',
+      '2026-11-30T10:50',
+      '2026-11-30T09:00',
+      '2026-11-30T03:00',
+      '2026-11-29T23:00',
+      '2026-11-29T01:00',
+      '2026-11-22T12:00',
+      '2026-10-01T00:00',
+      '2026-08-31T23:59',
+    ])
+    expect([...keptOf(backups, { hourly: 2 })]).toEqual(['2026-11-30T10:50', '2026-11-30T09:00'])
+    expect([...keptOf(backups, { daily: 3 })]).toEqual([
+      '2026-11-30T10:50',
+      '2026-11-29T23:00',
+      '2026-11-22T12:00',
+    ])
+    // The 30th is a Monday.
+    expect([...keptOf(backups, { weekly: 2 })]).toEqual(['2026-11-30T10:50', '2026-11-29T23:00'])
+    expect([...keptOf(backups, { monthly: 9 })]).toEqual([
+      '2026-11-30T10:50',
+      '2026-10-01T00:00',
+      '2026-08-31T23:59',
+    ])
+    expect([...keptOf(backups, {})]).toEqual(['2026-11-30T10:50'])
+    expect(keptOf([], { daily: 1 }).size).toBe(0)
+  })
+
+  it('never keep more than they say, always the newest, and the same when they are applied again', () => {
+    const rule = fc.integer({ min: 0, max: 5 })
+    const rules = fc.record({ hourly: rule, daily: rule, weekly: rule, monthly: rule })
+    const times = fc.uniqueArray(fc.integer({ min: 0, max: 5000 }), { minLength: 1, maxLength: 80 })
+    fc.assert(
+      fc.property(times, rules, (hours, keep) => {
+        const backups = hours.map((hour) => ({
+          id: String(hour),
+          at: at('2026-01-01T00:00') + hour * hourMs,
+        }))
+        const kept = keptOf(backups, keep)
+        const sum = keep.hourly + keep.daily + keep.weekly + keep.monthly
+        expect(kept.size).toBeLessThanOrEqual(Math.max(1, sum))
+        expect(kept.has(String(Math.max(...hours)))).toBe(true)
+        expect(
+          keptOf(
+            backups.filter(({ id }) => kept.has(id)),
+            keep,
+          ),
+        ).toEqual(kept)
+      }),
+    )
   })
 })
 
