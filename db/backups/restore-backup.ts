@@ -126,8 +126,10 @@ export class BackupRestorer {
           part.tables.includes(one.table.name) ? [{ kind, laid: one, part: number }] : [],
         ),
       )
-    const unique = [...catalog.tables.values()].flatMap((table) =>
-      table.uniqueAcrossShards.map((column): Item => ({ kind: 'lookup', name: `${table.name}.${column}` })),
+    const unique = laid.flatMap(({ table: { name } }) =>
+      (catalog.tables.get(name)?.uniqueAcrossShards ?? []).map(
+        (column): Item => ({ kind: 'lookup', name: `${name}.${column}` }),
+      ),
     )
     const late = laid.filter(({ foreignKeys }) => foreignKeys.some(({ isLate }) => isLate))
     return [

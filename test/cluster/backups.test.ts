@@ -47,12 +47,14 @@ async function ended(path: string, body: object = {}): Promise<ShownRun> {
   const asked = await send(path, body)
   if (asked.status !== 202) throw new Error(`${path}: ${asked.status} ${await asked.text()}`)
   const { id } = (await asked.json()) as ShownRun
-  for (let i = 0; i < 1200; i++) {
+  let last: ShownRun | null = null
+  for (let i = 0; i < 600; i++) {
     const run = await read<ShownRun>(`/backups/v1/runs/${id}`)
     if (run.state !== 'waiting' && run.state !== 'running') return run
+    last = run
     await pause(50)
   }
-  throw new Error(`${path} does not end`)
+  throw new Error(`${path} does not end: ${JSON.stringify(last)}`)
 }
 
 const wrongOf = ({ findings }: Pick<ShownRun, 'findings'>) => findings.filter(({ isRight }) => !isRight)
@@ -100,9 +102,11 @@ async function restoreInto(
 
 const all = async (ask: Ask) =>
   Promise.all(
-    ['customers', 'invoices', 'invoice_items', 'tracks', 'albums', 'employees', 'playlist_track'].map(
+    ['customers', 'invoices', 'invoice_items', 'tracks', 'albums', 'employees', 'playlist_tracks'].map(
       async (table) => {
-        const rows = (await (await ask(`${table}?limit=100000`)).json()) as object[]
+        const answer = await ask(`${table}?limit=100000`)
+        if (!answer.ok) throw new Error(`${table}: ${answer.status}`)
+        const rows = (await answer.json()) as object[]
         return [table, rows.map((row) => JSON.stringify(row)).sort()] as const
       },
     ),
@@ -129,7 +133,8 @@ describe('backups', { timeout: 180_000 }, () => {
   it('are made while rows are written, and verified', async () => {
     let running = true
     const written: Promise<void> = (async () => {
-      for (let i = 0; running; i++) {
+      for (let i = 0; running && i < 200; i++) {
+        await pause(10)
         const id = 950_000 + i
         const row = { id, first_name: 'A', last_name: 'B', email: `${id}@backups.test` }
         await askMany('customers', { method: 'POST', headers, body: JSON.stringify(row) })
