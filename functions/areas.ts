@@ -8,6 +8,7 @@ import type { Catalog } from '../db/catalog/catalog.ts'
 import { declaredAsNoted } from '../db/catalog/noted-placements.ts'
 import { IsolateBudget } from '../db/memory/isolate-budget.ts'
 import { access } from './access/area.ts'
+import { type BackupsEvent, backups } from './backups/area.ts'
 import { type BalancerEvent, balancer } from './balancer/area.ts'
 import { type CacheEvent, cache } from './cache/area.ts'
 import type { Area } from './core/area.ts'
@@ -42,6 +43,7 @@ export const areas = [
   balancer,
   routes,
   shards,
+  backups,
   monitor,
   docs,
 ] as const satisfies readonly Area[]
@@ -77,6 +79,7 @@ export type AtollEvent =
   | StorageEvent
   | BalancerEvent
   | ShardsEvent
+  | BackupsEvent
   | MonitorEvent
 
 declare module './core/app-env.ts' {

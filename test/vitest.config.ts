@@ -75,8 +75,8 @@ export default defineConfig({
       {
         plugins: [
           workerd(fixture.config, async () => ({
-            // One database that holds everything, for comparison.
-            d1Databases: { ALONE: 'alone' },
+            // One database that holds everything, for comparison; others that backups are restored into.
+            d1Databases: { ALONE: 'alone', EMPTY: 'empty', EMPTY_1: 'empty-1', EMPTY_2: 'empty-2' },
             bindings: await bindingsFor(fixture.migrations, tables, seed),
           })),
         ],

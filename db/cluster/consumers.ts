@@ -7,8 +7,8 @@ import { quoteText } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { ClusterSession } from './session.ts'
 
-/** `cache` replaces generations, `jobs` starts jobs, and moves of slots carry along what changes. */
-export type Consumer = 'cache' | 'jobs' | `move:${string}`
+/** `cache` replaces generations, `jobs` starts jobs, moves of slots carry along what changes, and backups read it again. */
+export type Consumer = 'cache' | 'jobs' | `move:${string}` | `backup:${string}`
 
 const cursorOf = (consumer: Consumer) =>
   `ifnull((SELECT sequence FROM _atoll_cursors WHERE consumer = ${quoteText(consumer)}), 0)`
@@ -89,8 +89,10 @@ export async function pruneChanges(
   const { last, first, at, cursors } = found[0] as Row
   if (last === 0) return []
   const known = JSON.parse(cursors as string) as Record<string, number>
-  const moves = Object.keys(known).filter((name) => name.startsWith('move:') && !name.endsWith(':lost'))
-  const seen = [...consumers, ...(moves as Consumer[])].map((consumer) => ({
+  const passing = Object.keys(known).filter(
+    (name) => /^(?:move|backup):/.test(name) && !name.endsWith(':lost'),
+  )
+  const seen = [...consumers, ...(passing as Consumer[])].map((consumer) => ({
     consumer,
     sequence: known[consumer] ?? 0,
   }))

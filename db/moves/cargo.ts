@@ -9,17 +9,23 @@ import { joinBalanced } from '../sql/join-balanced.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { BoundStatement } from '../sql/statement.ts'
 
-/** A distributed table as it travels. */
-export interface Cargo {
+/** A table whose rows are read, carried and laid as JSON. */
+export interface Imaged {
   readonly name: string
-  /** Its distribution column. */
-  readonly by: string
   /** Columns that are stored, in the order of a row's JSON. */
   readonly columns: readonly string[]
   /** Columns by which a row is found again, and whether the change log writes them as hexadecimal digits. */
   readonly key: readonly { readonly name: string; readonly isBlob: boolean }[]
   /** The app's own triggers on it, as the databases have them. */
   readonly triggers: readonly { readonly name: string; readonly sql: string }[]
+  /** Whether its rows have rowids: others are read in the order of their keys. */
+  readonly hasRowid: boolean
+}
+
+/** A distributed table as it travels. */
+export interface Cargo extends Imaged {
+  /** Its distribution column. */
+  readonly by: string
 }
 
 /** What travels, parents before children, and a text that changes when any of it does. */
@@ -35,8 +41,33 @@ export async function readManifest(
   catalog: Catalog,
 ): Promise<Manifest> {
   const tables = parentsFirst(distributedTables(catalog))
+  const shapes = await readShapes(session, database, tables.map(keyedOf))
+  const cargo = shapes.map(
+    (shape, i): Cargo => ({ ...shape, by: ((tables[i] as Table).placement as { readonly by: string }).by }),
+  )
+  return { cargo, shape: JSON.stringify(cargo) }
+}
+
+/** A table by its name, and the columns by which its rows are found again. */
+export type Keyed = Pick<Imaged, 'name' | 'key'>
+
+/** A table by its primary key, or by its rowid when it has none. */
+export function keyedOf({ name, primaryKey, columns }: Table): Keyed {
+  const key = primaryKey.map((column) => ({
+    name: column,
+    isBlob: columns.get(column)?.type === 'blob',
+  }))
+  return { name, key: key.length > 0 ? key : [{ name: 'rowid', isBlob: false }] }
+}
+
+/** Tables as a database has them now, in the order that is asked for; one that it lacks has no columns. */
+export async function readShapes(
+  session: ClusterSession,
+  database: string,
+  tables: readonly Keyed[],
+): Promise<Imaged[]> {
   const names = JSON.stringify(tables.map(({ name }) => name))
-  const [columns = [], triggers = []] = await session.on(database, [
+  const [columns = [], triggers = [], without = []] = await session.on(database, [
     {
       text: `SELECT t.value AS name, json_group_array(c.name) AS columns FROM json_each(?1) AS t, pragma_table_xinfo(t.value) AS c WHERE c.hidden = 0 GROUP BY t.value`,
       parameters: [names],
@@ -45,21 +76,22 @@ export async function readManifest(
       text: `SELECT name, tbl_name AS of, sql FROM sqlite_schema WHERE type = 'trigger' AND name NOT GLOB '_atoll_*' AND tbl_name IN (SELECT value FROM json_each(?1)) ORDER BY name`,
       parameters: [names],
     },
+    {
+      text: 'SELECT l.name FROM pragma_table_list AS l WHERE l.wr = 1 AND l.name IN (SELECT value FROM json_each(?1))',
+      parameters: [names],
+    },
   ])
-  const cargo = tables.map((table): Cargo => {
+  return tables.map((table): Imaged => {
     const found = columns.find(({ name }) => name === table.name)
-    const key = table.primaryKey.map((name) => ({ name, isBlob: table.columns.get(name)?.type === 'blob' }))
     return {
-      name: table.name,
-      by: (table.placement as { readonly by: string }).by,
+      ...table,
       columns: JSON.parse((found?.columns as string | undefined) ?? '[]') as string[],
-      key: key.length > 0 ? key : [{ name: 'rowid', isBlob: false }],
       triggers: triggers
         .filter(({ of }) => of === table.name)
         .map(({ name, sql }) => ({ name: name as string, sql: sql as string })),
+      hasRowid: !without.some(({ name }) => name === table.name),
     }
   })
-  return { cargo, shape: JSON.stringify(cargo) }
 }
 
 /** The tables whose rows lie by slots. */
@@ -77,23 +109,24 @@ function valueText(column: string): string {
 }
 
 /** An expression for a row as JSON, the same for the same values. */
-export function imageText({ columns }: Cargo): string {
+export function imageText({ columns }: Pick<Imaged, 'columns'>): string {
   const values = columns.map((column, i) => `${i === 0 ? '' : "',' || "}${valueText(column)}`)
   return `('[' || ${joinBalanced(values, ' || ')} || ']')`
 }
 
+/** A value out of a row's JSON. */
+export function laidValue(row: string, i: number): string {
+  const odd = (type: string) => `${row} ->> '$[${i}].${type}'`
+  return `iif(json_type(${row}, '$[${i}]') = 'object', iif(${odd('blob')} IS NULL, CAST(unhex(${odd('text')}) AS TEXT), unhex(${odd('blob')})), ${row} ->> ${i})`
+}
+
 /** A row's values out of its JSON. */
-function laidText({ columns }: Cargo, row: string): string {
-  return columns
-    .map((_, i) => {
-      const odd = (type: string) => `${row} ->> '$[${i}].${type}'`
-      return `iif(json_type(${row}, '$[${i}]') = 'object', iif(${odd('blob')} IS NULL, CAST(unhex(${odd('text')}) AS TEXT), unhex(${odd('blob')})), ${row} ->> ${i})`
-    })
-    .join(', ')
+function laidText({ columns }: Pick<Imaged, 'columns'>, row: string): string {
+  return columns.map((_, i) => laidValue(row, i)).join(', ')
 }
 
 /** A row's key as the change log writes it. @param rowid what the rowid is called where it is read */
-export function keyText({ key }: Cargo, rowid = 'rowid'): string {
+export function keyText({ key }: Keyed, rowid = 'rowid'): string {
   const text = (name: string) => (name === 'rowid' ? rowid : quoteName(name))
   return `json_array(${key.map(({ name, isBlob }) => (isBlob ? `hex(${text(name)})` : text(name))).join(', ')})`
 }
@@ -101,7 +134,7 @@ export function keyText({ key }: Cargo, rowid = 'rowid'): string {
 const columnText = (name: string) => (name === 'rowid' ? 'rowid' : quoteName(name))
 
 /** That a row's key is what a JSON array says. */
-export function hasKey({ key }: Cargo, row: string, json: string): string {
+export function hasKey({ key }: Keyed, row: string, json: string): string {
   return key
     .map(({ name, isBlob }, i) => {
       const value = isBlob ? `unhex(${json} ->> ${i})` : `${json} ->> ${i}`
@@ -123,7 +156,7 @@ export function laidRight(cargo: Cargo): string {
 }
 
 /** A row without a key of its own has another rowid where it comes to, so that it is not found by it. */
-export function hasOwnKey({ key }: Cargo): boolean {
+export function hasOwnKey({ key }: Keyed): boolean {
   return key[0]?.name !== 'rowid'
 }
 
@@ -134,7 +167,7 @@ export function takeAwayText({ name, by }: Cargo): string {
 
 /** Statements around others, so that the app's own triggers do not take a row that moves for one that is written. */
 export function withoutTriggers(
-  cargo: readonly Pick<Cargo, 'triggers'>[],
+  cargo: readonly Pick<Imaged, 'triggers'>[],
   statements: readonly BoundStatement[],
 ): BoundStatement[] {
   const triggers = cargo.flatMap((one) => one.triggers)

@@ -19,6 +19,7 @@ import {
 import {
   type Cargo,
   hasOwnKey,
+  type Imaged,
   laidRight,
   layText,
   type Manifest,
@@ -162,7 +163,7 @@ async function lay(work: HandOver, values: readonly string[]): Promise<void> {
 }
 
 /** Transactions that no change log tells of, and no trigger of the app's hears of. */
-function quietly(cargo: readonly Cargo[], statements: readonly BoundStatement[]): BoundStatement[] {
+export function quietly(cargo: readonly Imaged[], statements: readonly BoundStatement[]): BoundStatement[] {
   const ended = "ifnull((SELECT seq FROM sqlite_sequence WHERE name = '_atoll_changes'), 0)"
   return [
     permitAll,

@@ -16,8 +16,9 @@ import { isMine, showToken, takeToken } from './mover-token.ts'
 import type { MoverWorld } from './mover-world.ts'
 import { type Move, nextMove, noteProgress, noteTrouble, type Progress, turnMove } from './moves.ts'
 import { both, firstRows, nextPiece, rowsAfter, withPause } from './pieces.ts'
+import { logEnd } from './read-rows.ts'
 import { epochOf, readMapRow, slotsOf } from './slot-states.ts'
-import { type Carrier, catchUp, copyChunk, cursorOf, logEnd, stagedSlots } from './staging.ts'
+import { type Carrier, catchUp, copyChunk, cursorOf, stagedSlots } from './staging.ts'
 
 /** So far behind the log slots are closed at most: what is left then takes a few calls. */
 const closingLag = 50

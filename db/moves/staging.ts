@@ -6,14 +6,13 @@
 import type { ClusterSession } from '../cluster/session.ts'
 import { slotOf } from '../slots/slots.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
-import type { BoundStatement, Row } from '../sql/statement.ts'
+import type { Row } from '../sql/statement.ts'
 import { type Cargo, imageText, keyText } from './cargo.ts'
 import { beforeAll, lookAt, mostLooked } from './look-at.ts'
 import { isMine } from './mover-token.ts'
 import type { Move, Progress, Slots } from './moves.ts'
+import { chunkBytes, logEnd, readChanged } from './read-rows.ts'
 
-/** Bytes of rows that are carried at once. */
-const chunkBytes = 500_000
 /** Rows of a chunk, at least and at most. */
 const [fewest, most] = [10, 2000]
 /** Changes that one look at the log takes in. */
@@ -24,12 +23,6 @@ export interface Carrier {
   readonly session: ClusterSession
   readonly move: Pick<Move, 'id' | 'source' | 'target' | 'ranges'>
   readonly token: number
-}
-
-/** Where the change log is, also when it has been cut off since. */
-export const logEnd: BoundStatement = {
-  text: "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = '_atoll_changes'), 0) AS n",
-  parameters: [],
 }
 
 export const includes = (ranges: readonly Slots[], slot: number) =>
@@ -163,50 +156,23 @@ export async function catchUp(
   return { position: Math.max(position, upTo), lag: last - Math.max(position, upTo) }
 }
 
-/** Reads rows that have changed, as many as are not too large together. @returns how many changes are done */
+/** Takes rows that have changed into staging, as many as are not too large together. @returns how many changes are done */
 async function readAgain(
   carrier: Carrier,
   cargo: readonly Cargo[],
   changes: readonly Row[],
 ): Promise<number> {
   const { session, move } = carrier
-  let count = changes.length
-  for (;;) {
-    const own = changes.slice(0, count)
-    const concerned = cargo.filter(({ name }) => own.some((change) => change.name === name))
-    const found = await session.on(
-      move.source,
-      concerned.map((one) => {
-        const keys = own.filter(({ name }) => name === one.name).map(({ key }) => key)
-        const size = count === 1 ? '' : ` AND (SELECT sum(octet_length(image)) FROM r) <= ${chunkBytes}`
-        return {
-          text: `WITH r AS MATERIALIZED (SELECT ${keyText(one)} AS key, CAST(${quoteName(one.by)} AS TEXT) AS value, ${imageText(one)} AS image FROM ${quoteName(one.name)} WHERE ${matches(one)}) SELECT key, value, image, NULL AS n FROM r WHERE 1${size} UNION ALL SELECT NULL, NULL, NULL, count(*) FROM r`,
-          parameters: [`[${keys.join(',')}]`],
-        }
-      }),
-    )
-    const isWhole = found.every((rows) => Number(rows.at(-1)?.n) === rows.length - 1)
-    if (!isWhole && count > 1) {
-      count = Math.max(1, count >> 2)
-      continue
-    }
-    const staged = concerned.flatMap((one, i) =>
-      (found[i] ?? []).filter(({ key }) => key !== null).flatMap((row) => stagedOf(one, row, move.ranges)),
-    )
-    await stage(
-      carrier,
-      staged,
-      own.map(({ name, key }) => [name as string, key as string]),
-    )
-    return count
-  }
-}
-
-function matches({ key }: Cargo): string {
-  const names = key.map(({ name }) => (name === 'rowid' ? name : quoteName(name)))
-  const values = key.map(({ isBlob }, i) => (isBlob ? `unhex(value ->> ${i})` : `value ->> ${i}`))
-  const listed = `SELECT ${values.join(', ')} FROM json_each(?1)`
-  return names.length === 1 ? `${names[0]} IN (${listed})` : `(${names.join(', ')}) IN (${listed})`
+  const { count, found } = await readChanged(session, move.source, cargo, changes)
+  const staged = cargo.flatMap((one) =>
+    (found.get(one.name) ?? []).flatMap((row) => stagedOf(one, row, move.ranges)),
+  )
+  await stage(
+    carrier,
+    staged,
+    changes.slice(0, count).map(({ name, key }) => [name as string, key as string]),
+  )
+  return count
 }
 
 /** Under which the source keeps its log for a move. */

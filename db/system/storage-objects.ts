@@ -10,6 +10,12 @@ export const storageObjects: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS _atoll_objects (bucket TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL UNIQUE,
    blob TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mime TEXT NOT NULL, etag TEXT NOT NULL, sha256 TEXT, cache_control TEXT NOT NULL,
    metadata TEXT, owner TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY (bucket, name)) WITHOUT ROWID`,
+  // Bytes that no row names any more, and since when: those that a backup may name are kept (`db/backups/keep.ts`).
+  'CREATE TABLE IF NOT EXISTS _atoll_gone_blobs (blob TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID',
+  `CREATE TRIGGER IF NOT EXISTS _atoll_objects_gone AFTER DELETE ON _atoll_objects
+   BEGIN INSERT OR REPLACE INTO _atoll_gone_blobs VALUES (OLD.blob, CAST(unixepoch('subsec') * 1000 AS INTEGER)); END`,
+  `CREATE TRIGGER IF NOT EXISTS _atoll_objects_replaced AFTER UPDATE OF blob ON _atoll_objects WHEN OLD.blob <> NEW.blob
+   BEGIN INSERT OR REPLACE INTO _atoll_gone_blobs VALUES (OLD.blob, CAST(unixepoch('subsec') * 1000 AS INTEGER)); END`,
   // Uploads in parts: tus, and bodies whose length nobody knows before their end. `parts` is JSON of R2's parts; `tail` counts bytes
   // that are too few for a part yet and lie under `tail_key`; `size` is null while it is not known. `caller` is who signed the address
   // that it was begun with, `version` its bucket's. A row that is done is kept for those who ask how far it came.

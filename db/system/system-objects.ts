@@ -4,6 +4,7 @@
  */
 
 import { slotTable } from '../slots/slot-expression.ts'
+import { backupRecords, fileTriggers } from './backup-objects.ts'
 import { idempotencyObjects } from './idempotency-objects.ts'
 import { jobObjects } from './job-objects.ts'
 import { moveObjects, moveRecords } from './move-objects.ts'
@@ -82,5 +83,7 @@ export const primaryObjects: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS _atoll_reference_log (sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,
    key TEXT NOT NULL)`,
   ...storageObjects,
+  ...fileTriggers,
   ...moveRecords,
+  ...backupRecords,
 ]

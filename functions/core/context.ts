@@ -33,10 +33,13 @@ export interface RelayCalls extends Rpc.DurableObjectBranded {
   suspect(database: string, isCertain: boolean): Promise<void>
   /** Goes on with moves of slots: asked of the one that has this name, which is no database's. */
   move(): Promise<void>
+  /** Goes on with backups and restores: asked of the one that has this name, which is no database's. */
+  backUp(): Promise<void>
 }
 
-/** The name of the relay that moves slots. */
+/** The names of the relays that move slots, and that make backups. */
 export const moverName = 'mover'
+export const backupsName = 'backups'
 
 /** What the relays are asked. */
 export interface RelayAccess {
@@ -48,6 +51,8 @@ export interface RelayAccess {
   suspect(database: string, isCertain: boolean): Promise<void>
   /** To go on with moves of slots. */
   move(): Promise<void>
+  /** To go on with backups and restores. */
+  backUp(): Promise<void>
 }
 
 /** What all areas stand on, made once for an environment. */
@@ -142,6 +147,7 @@ export function relayOf({ RELAY }: CoreEnv): RelayAccess | null {
     carry: async (database, inMs = 0) => RELAY.getByName(database).carry(database, inMs),
     suspect: async (database, isCertain) => RELAY.getByName(database).suspect(database, isCertain),
     move: async () => RELAY.getByName(moverName).move(),
+    backUp: async () => RELAY.getByName(backupsName).backUp(),
   }
 }
 

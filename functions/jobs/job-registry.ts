@@ -16,7 +16,8 @@ import {
 } from './define-job.ts'
 
 /** What jobs of the engine's own work with. */
-export type EngineServices = Pick<CoreServices, 'setting' | 'files'> & Pick<DatabasesServices, 'cluster'>
+export type EngineServices = Pick<CoreServices, 'setting' | 'files' | 'relay'> &
+  Pick<DatabasesServices, 'cluster'>
 
 /** A job of the app, or one of the engine's own. */
 export interface EngineJob extends Omit<AnyJob, 'run'> {

@@ -4,8 +4,10 @@
  * @module
  */
 import { z } from 'zod'
+import { lastGoodBackup } from '../../db/backups/backups.ts'
 import { copiesBehind } from '../../db/cluster/bring-up-copies.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
+import type { BackupsConfig } from '../backups/area.ts'
 import {
   type EngineJob,
   type JobContext,
@@ -27,6 +29,11 @@ const alert = z.discriminatedUnion('type', [
     type: z.enum(['service-level.burning', 'service-level.recovered']),
     timestamp: z.string(),
     data: z.object({ objective: z.string(), target: z.number(), burn_rate: z.number() }),
+  }),
+  z.object({
+    type: z.enum(['backup.overdue', 'backup.made']),
+    timestamp: z.string(),
+    data: z.object({ last: z.string().nullable() }),
   }),
   z.object({
     type: z.enum(['copies.behind', 'copies.caught-up']),
@@ -105,6 +112,34 @@ export async function watchCopies(
     })
   }
   return behind.filter(({ entries }) => entries > 0).map(({ database }) => database)
+}
+
+/**
+ * Looks how old the last good backup is, and tells when it is too old, and when there is a newer one again.
+ *
+ * @param before whether it was, as one name or none
+ * @returns the same as it is now
+ */
+export async function watchBackups(
+  services: Services,
+  config: MonitorConfig & JobsConfig & BackupsConfig,
+  session: ClusterSession,
+  before: readonly string[],
+): Promise<readonly string[]> {
+  const maxAgeSeconds = config.backups?.maxAgeSeconds
+  if (maxAgeSeconds === undefined) return []
+  const at = await lastGoodBackup(session)
+  const isOverdue = at === null || Date.now() - at > maxAgeSeconds * 1000
+  if (isOverdue !== before.length > 0) {
+    const last = at === null ? null : new Date(at).toISOString()
+    emit({ kind: isOverdue ? 'backup-overdue' : 'backup-recovered', last })
+    await send(services, config, {
+      type: isOverdue ? 'backup.overdue' : 'backup.made',
+      timestamp: new Date().toISOString(),
+      data: { last },
+    })
+  }
+  return isOverdue ? ['backup'] : []
 }
 
 async function send(

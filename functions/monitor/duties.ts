@@ -1,5 +1,5 @@
 import { type Duty, remember } from '../core/duty.ts'
-import { watchCopies, watchObjectives } from './alerts.ts'
+import { watchBackups, watchCopies, watchObjectives } from './alerts.ts'
 import type { Engine, Services } from './services.ts'
 
 /** What relays look after for operators. */
@@ -10,6 +10,13 @@ export const duties = (): readonly Duty<Services, Engine>[] => [
     onPrimary: true,
     run: ({ services, engine, session, memory }) =>
       remember(memory, 'behind', (before) => watchCopies(services, engine.config, session, before)),
+  },
+  {
+    name: 'age of the last backup',
+    when: 'repair',
+    onPrimary: true,
+    run: ({ services, engine, session, memory }) =>
+      remember(memory, 'overdue', (before) => watchBackups(services, engine.config, session, before)),
   },
   {
     name: 'service levels',

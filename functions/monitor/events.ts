@@ -26,7 +26,14 @@ export interface CopiesBehindEvent {
   readonly changes: number
 }
 
+/** The last good backup is older than it may be, or there is none; or there is a newer one again. */
+export interface BackupAgeEvent {
+  readonly kind: 'backup-overdue' | 'backup-recovered'
+  /** When it was begun, ISO 8601; null: never. */
+  readonly last: string | null
+}
+
 /** All that is told to the log for operators. */
-export type MonitorEvent = GaugesUnreadEvent | ServiceLevelEvent | CopiesBehindEvent
+export type MonitorEvent = BackupAgeEvent | GaugesUnreadEvent | ServiceLevelEvent | CopiesBehindEvent
 
 export const emit: Emit<MonitorEvent> = emitter<MonitorEvent>()

@@ -1,3 +1,4 @@
+import type { BackupsConfig, BackupsServices } from '../backups/area.ts'
 import type { BalancerEngine, BalancerServices } from '../balancer/area.ts'
 import type { CoreConfig } from '../core/config.ts'
 import type { AtollEnv as AtollEnvOf, CoreEnv } from '../core/context.ts'
@@ -21,11 +22,11 @@ export interface MonitorServices {
 }
 
 /** What its code uses. */
-export interface Services extends RestServices, BalancerServices, MonitorServices {}
+export interface Services extends RestServices, BalancerServices, BackupsServices, MonitorServices {}
 
 /** What its code reads of the app. */
 export interface Engine
-  extends CoreEngine<CoreConfig & JobsConfig & MonitorConfig>,
+  extends CoreEngine<CoreConfig & JobsConfig & BackupsConfig & MonitorConfig>,
     BalancerEngine,
     Pick<RestEngine, 'schemas'> {}
 

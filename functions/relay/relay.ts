@@ -5,6 +5,7 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
+import { BackupRounds } from '../backups/area.ts'
 import {
   type Delivery,
   type Distrust,
@@ -15,7 +16,7 @@ import {
   readRedis,
   type TrustKeeper,
 } from '../cache/area.ts'
-import { databasesOf, moverName, type RelayCalls } from '../core/context.ts'
+import { backupsName, databasesOf, moverName, type RelayCalls } from '../core/context.ts'
 import type { Duty, Round, Wanted } from '../core/duty.ts'
 import { emit } from '../core/events.ts'
 import { noteWentBack } from '../databases/area.ts'
@@ -54,6 +55,7 @@ export function createRelay(
     #failures = 0
     #keeper: TrustKeeper | undefined
     readonly #mover = new MoverRounds()
+    readonly #backups = new BackupRounds()
 
     async trust(isMissing: boolean): Promise<boolean> {
       return (await (await this.#openKeeper())?.trust(isMissing)) ?? false
@@ -99,6 +101,10 @@ export function createRelay(
       await this.#wakeAt(Date.now(), moverName)
     }
 
+    async backUp(): Promise<void> {
+      await this.#wakeAt(Date.now(), backupsName)
+    }
+
     async #repairBy(at: number): Promise<void> {
       const known = await this.#readRepairAt()
       if (known > at) await this.#setRepairAt(at)
@@ -134,11 +140,10 @@ export function createRelay(
         if (metrics) await handOver(meter, metrics())
         return
       }
-      if (name === moverName) {
-        const inMs = await this.#mover.run(services, engine, () =>
-          this.ctx.storage.setAlarm(Date.now() + pauseMs),
-        )
-        if (inMs !== null) await this.#wakeAt(Date.now() + inMs, moverName)
+      if (name === moverName || name === backupsName) {
+        const rounds = name === moverName ? this.#mover : this.#backups
+        const inMs = await rounds.run(services, engine, () => this.ctx.storage.setAlarm(Date.now() + pauseMs))
+        if (inMs !== null) await this.#wakeAt(Date.now() + inMs, name)
         if (metrics) await handOver(meter, metrics())
         return
       }

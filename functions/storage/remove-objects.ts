@@ -14,6 +14,10 @@ export const deleteBlobsJob = 'atoll:delete-blobs'
 /** How long bytes are kept that no row names any more, for those who are reading them, in milliseconds. */
 export const readersMs = 60_000
 
+/** Bytes that no row names any more, of a JSON array of keys, and that a backup may name: they stay until it goes. */
+export const keptForBackups =
+  "SELECT blob FROM _atoll_gone_blobs WHERE blob IN (SELECT value FROM json_each(?1)) AND at >= (SELECT CAST(value AS INTEGER) FROM _atoll_state WHERE key = 'backups-since')"
+
 /** Most names in one call. */
 export const maxAtOnce = 1000
 

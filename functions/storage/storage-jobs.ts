@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import type { EngineJob, EngineServices, JobContext } from '../jobs/area.ts'
 import { chunksOf, hex } from './receive.ts'
-import { deleteBlobsJob } from './remove-objects.ts'
+import { deleteBlobsJob, keptForBackups } from './remove-objects.ts'
 
 export const hashObjectJob = 'atoll:hash-object'
 
@@ -21,7 +21,7 @@ export const storageJobs: readonly EngineJob[] = [
       // A version that could not be taken away is somebody's still.
       const [rows = []] = await session.primary([
         {
-          text: 'SELECT value AS blob FROM json_each(?1) WHERE value NOT IN (SELECT blob FROM _atoll_objects WHERE blob IN (SELECT value FROM json_each(?1)))',
+          text: `SELECT value AS blob FROM json_each(?1) WHERE value NOT IN (SELECT blob FROM _atoll_objects WHERE blob IN (SELECT value FROM json_each(?1))) AND value NOT IN (${keptForBackups})`,
           parameters: [JSON.stringify(input.blobs)],
         },
       ])

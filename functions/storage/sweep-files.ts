@@ -7,6 +7,7 @@ import type { ClusterSession } from '../../db/cluster/session.ts'
 import { emit } from './events.ts'
 import { abortMultipart } from './finish-upload.ts'
 import { lockMs, tailPrefix } from './receive-part.ts'
+import { keptForBackups } from './remove-objects.ts'
 import { endLocked, lockExpired, type Upload, uploadOf } from './upload-rows.ts'
 
 const prefix = 'objects/'
@@ -46,7 +47,7 @@ export async function sweepFiles(
   const keys = listed.objects.map(({ key }) => key)
   const end = listed.truncated ? (keys.at(-1) as string) : null
   // Rows are read after the listing: what was committed before it is in both.
-  const [named = [], pending = []] = await session.primary([
+  const [named = [], pending = [], kept = []] = await session.primary([
     {
       text: `SELECT blob, updated FROM _atoll_objects WHERE blob > ?1 AND (?2 IS NULL OR blob <= ?2)`,
       parameters: [after ?? '', end],
@@ -55,8 +56,10 @@ export async function sweepFiles(
       text: 'SELECT blob FROM _atoll_uploads WHERE blob IN (SELECT value FROM json_each(?1))',
       parameters: [JSON.stringify(keys)],
     },
+    { text: keptForBackups, parameters: [JSON.stringify(keys)] },
+    forgetGone,
   ])
-  const known = new Set([...named, ...pending].map((row) => row.blob as string))
+  const known = new Set([...named, ...pending, ...kept].map((row) => row.blob as string))
   const blobs = listed.objects
     .filter(({ key, uploaded }) => !known.has(key) && uploaded.getTime() <= now - minAgeMs)
     .map(({ key }) => key)
@@ -70,6 +73,12 @@ export async function sweepFiles(
     emit({ kind: 'files-swept', orphans: orphans.length, missing, uploads })
   }
   return { orphans, missing, uploads, isMore, after: end }
+}
+
+/** What no backup keeps needs no note: bytes without a row go. */
+const forgetGone = {
+  text: "DELETE FROM _atoll_gone_blobs WHERE at < ifnull((SELECT CAST(value AS INTEGER) FROM _atoll_state WHERE key = 'backups-since'), unixepoch() * 1000)",
+  parameters: [],
 }
 
 /** Tails of uploads that are no more, of the first thousand: a tail is there for each upload that waits. */

@@ -83,6 +83,7 @@ const dbRooms = [
   'cluster',
   'moves',
   'restores',
+  'backups',
   'doors',
   'migrate',
   'conversions',

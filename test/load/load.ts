@@ -27,6 +27,7 @@ const runs: Readonly<Record<string, () => Promise<(settings: MovingSettings) => 
   balancer: async () => (await import('./balancer.ts')).runBalancer,
   simulation: async () => (await import('./balancer-simulation.ts')).runSimulation,
   migrations: async () => (await import('./migrations.ts')).runMigrations,
+  backups: async () => (await import('./backups.ts')).runBackups,
   measuring: async () => (await import('./measuring.ts')).runMeasuring,
 }
 

@@ -1,0 +1,417 @@
+/**
+ * Makes a backup, step by step: rows in chunks, then what the change log says has changed, up to one position for each database; then every file is
+ * read back before the manifest says that there is a backup. Each step can be made again, and what is noted after it says where to go on.
+ * @module
+ */
+import { nextMove } from '../moves/moves.ts'
+import { beforeAll, logEnd, type Place, readChunk } from '../moves/read-rows.ts'
+import { readMapRow } from '../moves/slot-states.ts'
+import { parseMap } from '../slots/shard-map.ts'
+import type { BackupWorld } from './backup-world.ts'
+import { dropParts, type Noted, noteStep, type Run, readParts } from './backups.ts'
+import {
+  type BackupDatabase,
+  type BackupTable,
+  type Counted,
+  folderOf,
+  type LeftOut,
+  type Line,
+  type Manifest,
+  manifestOf,
+  type Part,
+  type PartKind,
+  RowSum,
+  signedText,
+} from './format.ts'
+import { keepFilesFromHere } from './keep-files.ts'
+import { type LastLines, readLastLines, readPart, writePart } from './parts.ts'
+import {
+  end,
+  follow,
+  keepLog,
+  keepLogFromHere,
+  letLogGo,
+  lineOf,
+  readMarks,
+  readSource,
+  type Source,
+} from './read-database.ts'
+import { leftOutElsewhere } from './what-is-kept.ts'
+
+/** Characters of rows after which a part is full: with what is made of it, it takes a few times as much of an isolate's memory. */
+export const partLength = 2_000_000
+/** Rows that the first look at a table takes in. */
+const firstChunk = 50
+/** So far the log may be behind while rows are read, and at the end. */
+const [readingLag, endingLag] = [1000, 50]
+/** How often it begins anew before it is given up. */
+const maxRestarts = 5
+
+/** How far a backup has come. */
+export interface BackupProgress {
+  readonly phase: 'read' | 'end' | 'seal'
+  /** What each database said of itself at the beginning: when that changes, it begins anew. */
+  readonly marks: Readonly<Record<string, string>>
+  /** Whatever each log says up to here is in a part. */
+  readonly positions: Readonly<Record<string, number>>
+  /** Databases and tables that are read, and where the next one has come to. */
+  readonly databases: number
+  readonly tables: number
+  readonly place: Place
+  /** Parts that are written, and that are read back. */
+  readonly parts: number
+  readonly sealed: number
+  readonly rows: number
+  readonly bytes: number
+  readonly restarts: number
+  /** By database and table, `RowSum`s of what was read back. */
+  readonly sums: Readonly<Record<string, Readonly<Record<string, Counted>>>>
+  /** What is known since the last transaction. */
+  readonly ended: Pick<Manifest, 'databases' | 'leftOut' | 'migrations' | 'tables'> | null
+}
+
+/** What a step has left to do: more at once, more later, or nothing. */
+export type Left = 'at once' | 'later' | 'nothing'
+
+/** Something that cannot be read, however often it is tried. */
+export class BackupRefused extends Error {
+  override readonly name = 'BackupRefused'
+}
+
+/** Makes one backup; keeps what would have to be read again for each step. */
+export class BackupMaker {
+  readonly #world: BackupWorld
+  #sources: ReadonlyMap<string, Source> | null = null
+  #last: { readonly id: string; readonly lines: LastLines } | null = null
+
+  constructor(world: BackupWorld) {
+    this.#world = world
+  }
+
+  async step(run: Run): Promise<Left> {
+    const progress = run.progress as BackupProgress | null
+    if (progress === null) return this.#begin(run, 0)
+    if (progress.phase === 'read') return this.#read(run, progress)
+    if (progress.phase === 'end') return this.#end(run, progress)
+    return this.#seal(run, progress)
+  }
+
+  async #begin(run: Run, restarts: number): Promise<Left> {
+    const { session } = this.#world
+    if (restarts > maxRestarts)
+      throw new BackupRefused(
+        'it had to begin anew several times: slots moved, the schema changed, or the change log was cut off before it was read',
+      )
+    this.#sources = null
+    // The change log does not tell of moves.
+    if (session.cluster.sharded && (await nextMove(session)) !== null) return 'later'
+    const marks: Record<string, string> = {}
+    const positions: Record<string, number> = {}
+    for (const database of session.cluster.databases) {
+      const [, , [last] = [], [found] = []] = await session.on(database, [
+        letLogGo(run.id),
+        keepLogFromHere(run.id),
+        logEnd,
+        readMarks,
+      ])
+      if (Number(found?.moving) === 1) return 'later'
+      marks[database] = found?.marks as string
+      positions[database] = Number(last?.n ?? 0)
+    }
+    await session.primary([keepFilesFromHere])
+    await this.#note(run, {
+      dropsParts: true,
+      progress: {
+        phase: 'read',
+        marks,
+        positions,
+        databases: 0,
+        tables: 0,
+        place: { after: beforeAll, chunk: firstChunk },
+        parts: 0,
+        sealed: 0,
+        rows: 0,
+        bytes: 0,
+        restarts,
+        sums: {},
+        ended: null,
+      } satisfies BackupProgress,
+    })
+    return 'at once'
+  }
+
+  /** Fills a part with rows of one database, and another with what has changed meanwhile, when that is much. */
+  async #read(run: Run, progress: BackupProgress): Promise<Left> {
+    const { session } = this.#world
+    const database = session.cluster.databases[progress.databases]
+    if (database === undefined) {
+      await this.#note(run, { progress: { ...progress, phase: 'end' } })
+      return 'at once'
+    }
+    const source = await this.#sourceOf(database)
+    const lines: Line[] = []
+    let { tables, place } = progress
+    for (let length = 0; length < this.#world.partLength && tables < source.logged.length; ) {
+      const table = source.logged[tables] as Source['logged'][number]
+      const chunk = await readChunk(session, database, table, place)
+      if (chunk === null) {
+        tables++
+        place = { after: beforeAll, chunk: firstChunk }
+        continue
+      }
+      const read = chunk.rows.map((row) => lineOf(table.name, row))
+      lines.push(...read)
+      length += read.reduce((sum, { row }) => sum + (row?.length ?? 0), 0)
+      place = { after: chunk.after, chunk: chunk.chunk }
+    }
+    const followed = await this.#follow(run, database, progress.positions[database] as number, readingLag)
+    if (followed === null) return this.#begin(run, progress.restarts + 1)
+    const isOver = tables === source.logged.length
+    await this.#write(
+      run,
+      progress,
+      [
+        [database, 'rows', lines],
+        [database, 'changes', followed.lines],
+      ],
+      {
+        databases: progress.databases + (isOver ? 1 : 0),
+        tables: isOver ? 0 : tables,
+        place: isOver ? { after: beforeAll, chunk: firstChunk } : place,
+        rows: progress.rows + lines.length,
+        positions: { ...progress.positions, [database]: followed.position },
+      },
+    )
+    return 'at once'
+  }
+
+  /** Reads what has changed until the log is not further ahead than this. @returns null when the log does not reach back */
+  async #follow(run: Run, database: string, from: number, lag: number) {
+    const source = await this.#sourceOf(database)
+    const lines: Line[] = []
+    for (let position = from, length = 0; ; ) {
+      const followed = await follow(this.#world.session, run.id, database, source, position)
+      if (followed === null) return null
+      // What is little is left for later: a row that changes often is read once.
+      if (followed.position + followed.lag - position <= lag) return { lines, position }
+      lines.push(...followed.lines)
+      position = followed.position
+      length += followed.lines.reduce((sum, { row }) => sum + (row?.length ?? 0), 0)
+      if (length > this.#world.partLength) return { lines, position }
+    }
+  }
+
+  /** Reads all logs to their ends, each database in one transaction, all at the same time. */
+  async #end(run: Run, progress: BackupProgress): Promise<Left> {
+    const { session } = this.#world
+    const { databases } = session.cluster
+    const caught: [string, PartKind, readonly Line[]][] = []
+    const positions = { ...progress.positions }
+    for (const database of databases) {
+      const followed = await this.#follow(run, database, positions[database] as number, endingLag)
+      if (followed === null) return this.#begin(run, progress.restarts + 1)
+      caught.push([database, 'changes', followed.lines])
+      positions[database] = followed.position
+    }
+    if (caught.some(([, , lines]) => lines.length > 0)) {
+      await this.#write(run, progress, caught, { positions })
+      for (const database of databases)
+        await session.on(database, [keepLog(run.id, positions[database] as number)])
+      return 'at once'
+    }
+    const ends = await Promise.all(
+      databases.map(async (database) => {
+        const source = await this.#sourceOf(database)
+        return {
+          database,
+          source,
+          ended: await end(session, run.id, database, source, positions[database] as number),
+        }
+      }),
+    )
+    const isOther = ends.some(({ database, ended }) => ended && ended.marks !== progress.marks[database])
+    if (isOther) return this.#begin(run, progress.restarts + 1)
+    // Much has changed since the last look: it is looked at again.
+    if (ends.some(({ ended }) => ended === null || ended.isMoving)) return 'later'
+    const read = ends.flatMap(({ ended, ...one }) => (ended ? [{ ...one, ended }] : []))
+    const parts = read.flatMap(({ database, ended }): [string, PartKind, readonly Line[]][] => [
+      [database, 'changes', ended.changes],
+      [database, 'whole', ended.whole],
+    ])
+    await this.#write(run, progress, parts, {
+      phase: 'seal',
+      ended: {
+        databases: read.map(
+          ({ database, ended }): BackupDatabase => ({
+            name: database,
+            position: ended.position,
+            bookmark: session.bookmarks.get(database) ?? null,
+            at: ended.at,
+            tables: {},
+          }),
+        ),
+        migrations: read[0]?.ended.migrations ?? [],
+        leftOut: [...read.flatMap(({ ended }): readonly LeftOut[] => ended.leftOut), ...leftOutElsewhere],
+        tables: tablesOf(read.map(({ source }) => source)),
+      },
+    })
+    return 'at once'
+  }
+
+  /** Reads a part back, and counts what it says in the end. */
+  async #seal(run: Run, progress: BackupProgress): Promise<Left> {
+    const { session, files, signer, now } = this.#world
+    const parts = await readParts(session, run.id)
+    const part = parts[progress.sealed]
+    if (part) {
+      this.#last =
+        this.#last?.id === run.id
+          ? this.#last
+          : { id: run.id, lines: await readLastLines(files, run.id, parts) }
+      const lines = await readPart(files, run.id, part)
+      const { tables = [] } = progress.ended ?? {}
+      const own = countLines(
+        lines,
+        part,
+        progress.sealed,
+        this.#last.lines,
+        tables,
+        progress.sums[part.database],
+      )
+      await this.#note(run, {
+        progress: {
+          ...progress,
+          sealed: progress.sealed + 1,
+          sums: { ...progress.sums, [part.database]: own },
+        },
+      })
+      return 'at once'
+    }
+    const map = session.cluster.sharded ? parseMap(await readMapRow(session)) : null
+    const { databases = [], tables = [], leftOut = [], migrations = [] } = progress.ended ?? {}
+    const manifest: Manifest = {
+      format: 'atoll-backup',
+      version: 1,
+      id: run.id,
+      kind: 'full',
+      begun: new Date(run.created).toISOString(),
+      finished: new Date(now()).toISOString(),
+      migrations,
+      map: map && {
+        epoch: map.epoch,
+        ranges: map.ranges.map(({ first, last, shard }) => [first, last, shard]),
+      },
+      databases: databases.map((one) => ({ ...one, tables: progress.sums[one.name] ?? {} })),
+      tables,
+      parts,
+      leftOut,
+    }
+    const text = await signedText(manifest, signer)
+    await files.put(manifestOf(run.id), new TextEncoder().encode(text))
+    await dropOthers(this.#world, run.id, parts)
+    for (const { name } of databases) await session.on(name, [letLogGo(run.id)])
+    await this.#note(run, {
+      progress: { ...progress, sums: {}, ended: null },
+      state: 'done',
+      dropsParts: true,
+    })
+    this.#last = null
+    return 'at once'
+  }
+
+  async #write(
+    run: Run,
+    progress: BackupProgress,
+    contents: readonly (readonly [database: string, kind: PartKind, lines: readonly Line[]])[],
+    changed: Partial<BackupProgress>,
+  ): Promise<void> {
+    const parts: (readonly [number, Part])[] = []
+    for (const [database, kind, lines] of contents) {
+      if (lines.length === 0) continue
+      const number = progress.parts + parts.length
+      parts.push([number, await writePart(this.#world.files, run.id, number, { database, kind }, lines)])
+    }
+    const bytes = parts.reduce((sum, [, part]) => sum + part.bytes, progress.bytes)
+    await this.#note(run, {
+      parts,
+      progress: { ...progress, ...changed, parts: progress.parts + parts.length, bytes },
+    })
+  }
+
+  async #sourceOf(database: string): Promise<Source> {
+    if (this.#sources === null) {
+      const { session, catalog } = this.#world
+      const { databases, primary } = session.cluster
+      const found = new Map<string, Source>()
+      for (const name of databases)
+        found.set(name, await readSource(session, name, catalog, name === primary))
+      this.#sources = found
+    }
+    return this.#sources.get(database) as Source
+  }
+
+  async #note(run: Run, noted: Noted): Promise<void> {
+    await noteStep(this.#world.session, run, noted, this.#world.now())
+  }
+}
+
+/** Adds what a part says in the end to what was counted of its database. */
+export function countLines(
+  lines: readonly Line[],
+  part: Part,
+  number: number,
+  last: LastLines,
+  tables: readonly BackupTable[],
+  before: Readonly<Record<string, Counted>> = {},
+): Record<string, Counted> {
+  const sums = new Map(Object.entries(before).map(([name, { rows, sum }]) => [name, RowSum.from(sum, rows)]))
+  for (const [i, line] of lines.entries()) {
+    if (line.row === null || (part.kind !== 'whole' && !last.isLast(part, number, i, line))) continue
+    const sum = sums.get(line.table) ?? new RowSum()
+    sums.set(line.table, sum)
+    sum.add(line.table, keyIn(tables, line), line.row)
+  }
+  return Object.fromEntries([...sums].map(([name, sum]) => [name, { rows: sum.rows, sum: sum.text }]))
+}
+
+/** A row's key, as sums count it. */
+export function keyIn(tables: readonly BackupTable[], { table, key }: Pick<Line, 'table' | 'key'>) {
+  return tables.find(({ name }) => name === table)?.key[0]?.name === 'rowid' ? null : key
+}
+
+/** Each table once; those that distributed rows refer to first. */
+function tablesOf(sources: readonly Source[]): BackupTable[] {
+  const found = new Map<string, BackupTable>()
+  for (const { logged, whole } of sources) {
+    for (const { name, placement, by, columns, key } of [...logged, ...whole])
+      if (!found.has(name)) found.set(name, { name, placement, by, columns, key })
+  }
+  return [...found.values()]
+}
+
+/** Takes away what backups that have failed or were cancelled have left: files, and logs that are kept for them. */
+export async function dropLeft({ session, files }: BackupWorld): Promise<void> {
+  const [ended = []] = await session.primary([
+    {
+      text: "SELECT id FROM _atoll_backups WHERE kind = 'full' AND state IN ('failed', 'cancelled') AND progress IS NOT NULL",
+      parameters: [],
+    },
+  ])
+  for (const row of ended) {
+    const id = row.id as string
+    for (const database of session.cluster.databases) await session.on(database, [letLogGo(id)])
+    const left = await files.list(folderOf(id))
+    if (left.length > 0) await files.remove(left)
+    await session.primary([
+      dropParts(id),
+      { text: 'UPDATE _atoll_backups SET progress = NULL WHERE id = ?1', parameters: [id] },
+    ])
+  }
+}
+
+/** Takes away files of a backup that its manifest does not name: of steps that were made twice. */
+async function dropOthers({ files }: BackupWorld, id: string, parts: readonly Part[]): Promise<void> {
+  const named = new Set(parts.map(({ file }) => folderOf(id) + file))
+  const others = (await files.list(folderOf(id))).filter((key) => !named.has(key))
+  if (others.length > 0) await files.remove(others)
+}

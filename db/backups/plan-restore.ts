@@ -1,0 +1,157 @@
+/**
+ * What a restore would do, worked out from a manifest and the databases as they are: which tables in which order, and what stands in its way.
+ * @module
+ */
+import { parentsFirst } from '../catalog/parents-first.ts'
+import { quoteName } from '../sql/quote.ts'
+import type { BackupWorld } from './backup-world.ts'
+import type { BackupTable, Manifest } from './format.ts'
+
+/** What is asked for. */
+export interface AskedRestore {
+  readonly backup: string
+  /** `empty`: all of it, into databases that hold nothing. `beside`: beside the rows that are there. */
+  readonly into: 'empty' | 'beside'
+  /** Names of tables; null: all. */
+  readonly tables: readonly string[] | null
+  /** Rows with this distribution value only; null: all. */
+  readonly value: string | null
+  /** Of rows that are there under the same key: `lacking` leaves them, `replace` overwrites them. */
+  readonly conflict: 'lacking' | 'replace'
+  /** Whether jobs that were not over are put back, and run. */
+  readonly jobs: boolean
+}
+
+/** A foreign key of a table as a database has it. */
+export interface ForeignKey {
+  readonly to: string
+  readonly pairs: readonly (readonly [column: string, parent: string])[]
+  /** Of a row that may come before what it refers to: laid without it, and put right when all rows are there. */
+  readonly isLate: boolean
+}
+
+/** A table as it is laid. */
+export interface Laid {
+  readonly table: BackupTable
+  /** Whether its rows go where their slots are; else to the primary database. */
+  readonly isRouted: boolean
+  readonly foreignKeys: readonly ForeignKey[]
+  /** Columns of the target that the backup lacks: they get their defaults. */
+  readonly defaulted: readonly string[]
+}
+
+/** What a restore lays, and what it cannot. */
+export interface RestorePlan {
+  readonly laid: readonly Laid[]
+  /** Rows that the backup holds, by table. */
+  readonly rows: ReadonlyMap<string, number>
+  /** Why it cannot be; none when it can. */
+  readonly problems: readonly string[]
+  /** What is worth knowing. */
+  readonly notes: readonly string[]
+}
+
+/** Tables of Atoll's that are laid as rows; others are seen to one by one. */
+const systemRows = ['_atoll_buckets', '_atoll_objects']
+
+/** Looks at the databases, and changes nothing. */
+export async function planRestore(
+  { session, catalog }: BackupWorld,
+  manifest: Manifest,
+  asked: AskedRestore,
+): Promise<RestorePlan> {
+  const problems: string[] = []
+  const notes: string[] = []
+  const isWanted = ({ name, by, placement }: BackupTable) =>
+    (placement !== 'system' || (systemRows.includes(name) && asked.value === null)) &&
+    (asked.tables === null || asked.tables.includes(name)) &&
+    (asked.value === null || by !== null)
+  for (const name of asked.tables ?? [])
+    if (!manifest.tables.some((table) => table.name === name))
+      problems.push(`The backup has no table ${name}.`)
+  const order = parentsFirst([...catalog.tables.values()]).map(({ name }) => name)
+  const rank = ({ name }: BackupTable) => {
+    const placement = catalog.tables.get(name)?.placement.kind
+    const place = order.indexOf(name)
+    // Reference rows come first, and go to the shards before rows that refer to them.
+    return (placement === 'distributed' ? 1_000_000 : 0) + (place < 0 ? 500_000 : place)
+  }
+  const tables = manifest.tables.filter(isWanted).sort((a, b) => rank(a) - rank(b))
+  const rows = new Map<string, number>()
+  for (const { tables: counts } of manifest.databases)
+    for (const [name, { rows: n }] of Object.entries(counts)) rows.set(name, (rows.get(name) ?? 0) + n)
+  const laid: Laid[] = []
+  for (const table of tables) {
+    const isRouted = catalog.tables.get(table.name)?.placement.kind === 'distributed'
+    if (isRouted !== (table.by !== null) && session.cluster.sharded)
+      problems.push(
+        `${table.name} was ${table.placement} when the backup was made, and is placed otherwise now.`,
+      )
+    const [columns = [], keys = [], [found] = []] = await session.primary([
+      {
+        text: 'SELECT name, "notnull" AS filled, dflt_value AS dflt, pk, hidden FROM pragma_table_xinfo(?1)',
+        parameters: [table.name],
+      },
+      {
+        text: 'SELECT id, "table" AS parent, json_group_array(json_array("from", ifnull("to", (SELECT name FROM pragma_table_info(f."table") WHERE pk = f.seq + 1))) ORDER BY seq) AS pairs FROM pragma_foreign_key_list(?1) AS f GROUP BY id, "table"',
+        parameters: [table.name],
+      },
+      { text: 'SELECT 1 FROM pragma_table_list WHERE name = ?1', parameters: [table.name] },
+    ])
+    if (!found) {
+      problems.push(`There is no table ${table.name} any more.`)
+      continue
+    }
+    const own = columns.filter(({ hidden }) => Number(hidden) === 0)
+    const lacking = table.columns.filter((name) => !own.some((column) => column.name === name))
+    if (lacking.length > 0)
+      problems.push(
+        `${table.name} has no ${lacking.join(', ')} any more: restore into the schema of the backup, and migrate then.`,
+      )
+    const fresh = own.filter(({ name }) => !table.columns.includes(name as string))
+    const unfilled = fresh.filter(({ filled, dflt }) => Number(filled) === 1 && dflt === null)
+    if (unfilled.length > 0)
+      problems.push(
+        `${table.name} has ${unfilled.map(({ name }) => name).join(', ')}, which must not be null, has no default, and is not in the backup.`,
+      )
+    if (fresh.length > 0)
+      notes.push(
+        `${table.name}: ${fresh.map(({ name }) => name).join(', ')} is not in the backup, and gets its default.`,
+      )
+    const nullable = new Set(
+      own.filter(({ filled, pk }) => Number(filled) === 0 && Number(pk) === 0).map(({ name }) => name),
+    )
+    const hasKey = table.key[0]?.name !== 'rowid'
+    const later = new Set(tables.slice(tables.indexOf(table)).map(({ name }) => name))
+    laid.push({
+      table,
+      isRouted,
+      defaulted: fresh.map(({ name }) => name as string),
+      foreignKeys: keys.map((key): ForeignKey => {
+        const pairs = JSON.parse(key.pairs as string) as [string, string][]
+        const to = key.parent as string
+        const isLate =
+          asked.into === 'empty' && hasKey && later.has(to) && pairs.every(([column]) => nullable.has(column))
+        return { to, pairs, isLate }
+      }),
+    })
+    if (asked.into === 'beside' && asked.conflict === 'replace' && !hasKey)
+      problems.push(`${table.name} has no primary key, so that none of its rows can be replaced.`)
+  }
+  if (asked.into === 'empty' && (asked.tables !== null || asked.value !== null))
+    problems.push('A table or a value is restored beside what is there.')
+  if (asked.into === 'empty') problems.push(...(await rowsThere(session, laid)))
+  return { laid, rows, problems, notes }
+}
+
+async function rowsThere(session: BackupWorld['session'], laid: readonly Laid[]): Promise<string[]> {
+  const found: string[] = []
+  for (const { table } of laid) {
+    const text = `SELECT EXISTS (SELECT 1 FROM ${quoteName(table.name)}) AS there`
+    for (const database of table.by === null ? [session.cluster.primary] : session.cluster.databases) {
+      const [[row] = []] = await session.on(database, [{ text, parameters: [] }])
+      if (Number(row?.there) === 1) found.push(`${table.name} on ${database} has rows.`)
+    }
+  }
+  return found
+}

@@ -1,0 +1,309 @@
+/**
+ * What a backup reads of one database: which tables, what must not change meanwhile, rows that have changed, and, in one last transaction, whatever
+ * is left of its change log together with where that ends.
+ * @module
+ */
+import type { Catalog, Table } from '../catalog/catalog.ts'
+import { parentsFirst } from '../catalog/parents-first.ts'
+import type { ClusterSession } from '../cluster/session.ts'
+import { type Imaged, imageText, keyedOf, keyText, readShapes } from '../moves/cargo.ts'
+import { logEnd, type Read, readChanged } from '../moves/read-rows.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
+import type { BoundStatement, Row } from '../sql/statement.ts'
+import type { BackupTable, LeftOut, Line } from './format.ts'
+import { decisions } from './what-is-kept.ts'
+
+/** A table of a backup as a database has it. */
+export interface ReadTable extends Read {
+  readonly placement: BackupTable['placement']
+}
+
+/** What is read of a database. */
+export interface Source {
+  /** In the change log; those that others refer to come first. */
+  readonly logged: readonly ReadTable[]
+  /** Not in the log: read as a whole at the end. */
+  readonly whole: readonly ReadTable[]
+}
+
+const systemKey: Readonly<Record<string, readonly string[]>> = {
+  _atoll_buckets: ['id'],
+  _atoll_objects: ['bucket', 'name'],
+  _atoll_jobs: ['sequence'],
+  _atoll_job_steps: ['job', 'step'],
+  _atoll_dead_letters: ['id'],
+  _atoll_sequences: ['name'],
+}
+/** Those that only the primary database has. */
+const onPrimaryOnly = new Set(['_atoll_buckets', '_atoll_objects', '_atoll_sequences'])
+
+const jobIsOpen = 'finished IS NULL AND payload IS NOT NULL'
+/** Which rows of tables that are read as a whole are wanted. */
+const wanted: Readonly<Record<string, string>> = {
+  _atoll_jobs: jobIsOpen,
+  _atoll_job_steps: `job IN (SELECT id FROM _atoll_jobs WHERE ${jobIsOpen})`,
+}
+
+/** The tables of a database that a backup reads. @param isPrimary whether reference and local tables are there */
+export async function readSource(
+  session: ClusterSession,
+  database: string,
+  catalog: Catalog,
+  isPrimary: boolean,
+): Promise<Source> {
+  const served = parentsFirst(
+    [...catalog.tables.values()].filter(
+      ({ kind, placement }) => kind === 'table' && (isPrimary || placement.kind === 'distributed'),
+    ),
+  )
+  const own = decisions.filter(({ table }) => table in systemKey && (isPrimary || !onPrimaryOnly.has(table)))
+  const unserved = isPrimary ? await unservedTables(session, database, catalog) : []
+  const keyed = [
+    ...served.map(keyedOf),
+    ...own.map(({ table }) => ({
+      name: table,
+      key: (systemKey[table] as readonly string[]).map((name) => ({ name, isBlob: false })),
+    })),
+    ...unserved.map((name) => ({ name, key: [{ name: 'rowid', isBlob: false }] })),
+  ]
+  const shapes = await readShapes(session, database, keyed)
+  const read = (shape: Imaged): ReadTable => {
+    const table = catalog.tables.get(shape.name)
+    const placement = table?.placement.kind ?? (shape.name in systemKey ? 'system' : 'local')
+    return { ...shape, by: byOf(table), placement }
+  }
+  const isLogged = ({ name }: Imaged) =>
+    own.every(({ table, decision }) => table !== name || decision === 'logged') && !unserved.includes(name)
+  const there = shapes.filter(({ columns }) => columns.length > 0)
+  return {
+    logged: there.filter(isLogged).map(read),
+    whole: there.filter((shape) => !isLogged(shape)).map(read),
+  }
+}
+
+const byOf = (table: Table | undefined) =>
+  table?.placement.kind === 'distributed' ? table.placement.by : null
+
+/** Tables of the app that it does not declare: nothing logs their changes. */
+async function unservedTables(
+  session: ClusterSession,
+  database: string,
+  catalog: Catalog,
+): Promise<string[]> {
+  const [rows = []] = await session.on(database, [
+    {
+      text: `SELECT l.name FROM pragma_table_list AS l WHERE l.schema = 'main' AND l.type = 'table' AND l.wr = 0 AND l.name NOT GLOB '_atoll_*' AND l.name NOT GLOB 'sqlite_*' AND l.name NOT GLOB '_cf_*' AND l.name <> 'd1_migrations' AND l.name NOT IN (SELECT value FROM json_each(?1)) ORDER BY l.name`,
+      parameters: [JSON.stringify([...catalog.tables.keys()])],
+    },
+  ])
+  return rows.map(({ name }) => name as string)
+}
+
+/**
+ * What must be the same at the beginning and at the end, as one text: the slots that the database has and the epoch at which they last changed, as
+ * the change log does not tell of moves; which life of the database it is; the schema; rows that a restore has laid.
+ */
+export const readMarks: BoundStatement = {
+  text: `SELECT json_array((SELECT epoch FROM _atoll_shard), (SELECT incarnation FROM _atoll_incarnation), (SELECT json_group_array(name) FROM (SELECT name FROM d1_migrations ORDER BY id)), (SELECT json_group_array(sql) FROM (SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_atoll_*' ORDER BY name)), (SELECT value FROM _atoll_state WHERE key = 'restored-rows')) AS marks, EXISTS (SELECT 1 FROM _atoll_slots WHERE state <> 'open') AS moving`,
+  parameters: [],
+}
+
+/** Changes that one look at the log takes in. */
+const changesAtOnce = 200
+
+/** Of the log, what has been read again. */
+export interface Followed {
+  readonly lines: readonly Line[]
+  readonly position: number
+  /** How far the log is beyond. */
+  readonly lag: number
+}
+
+/** Under which a database keeps its log for a backup. */
+export const cursorOf = (id: string) => `backup:${id}`
+
+/** Lets a database keep its log from a position on. */
+export function keepLog(id: string, position: number): BoundStatement {
+  return {
+    text: 'INSERT INTO _atoll_cursors VALUES (?1, CAST(?2 AS INTEGER)) ON CONFLICT DO UPDATE SET sequence = excluded.sequence',
+    parameters: [cursorOf(id), String(position)],
+  }
+}
+
+/** The same from where the log is now, in the transaction that reads where that is: nothing of it is cut off in between. */
+export function keepLogFromHere(id: string): BoundStatement {
+  return {
+    text: `INSERT OR REPLACE INTO _atoll_cursors ${logEnd.text.replace('SELECT ', 'SELECT ?1, ')}`,
+    parameters: [cursorOf(id)],
+  }
+}
+
+export function letLogGo(id: string): BoundStatement {
+  return {
+    text: 'DELETE FROM _atoll_cursors WHERE consumer IN (?1, ?2)',
+    parameters: [cursorOf(id), `${cursorOf(id)}:lost`],
+  }
+}
+
+const lostText = (id: string): BoundStatement => ({
+  text: 'SELECT 1 FROM _atoll_cursors WHERE consumer = ?1',
+  parameters: [`${cursorOf(id)}:lost`],
+})
+
+/** Reads rows again that have changed behind a position. @returns null when the log no longer reaches back to it */
+export async function follow(
+  session: ClusterSession,
+  id: string,
+  database: string,
+  { logged }: Source,
+  position: number,
+): Promise<Followed | null> {
+  const [[end] = [], lost = [], changes = []] = await session.on(database, [
+    logEnd,
+    lostText(id),
+    {
+      text: `SELECT sequence, name, key FROM _atoll_changes WHERE sequence > CAST(?1 AS INTEGER) ORDER BY sequence LIMIT ${changesAtOnce}`,
+      parameters: [String(position)],
+    },
+  ])
+  const last = Number(end?.n ?? 0)
+  if (lost.length > 0 || last < position) return null
+  const upTo = changes.length < changesAtOnce ? last : Number(changes.at(-1)?.sequence)
+  const known = changes.filter(({ name }) => logged.some((one) => one.name === name))
+  const lines: Line[] = []
+  for (let from = 0; from < known.length; ) {
+    const own = known.slice(from)
+    const { count, found } = await readChanged(session, database, logged, own)
+    lines.push(...linesOf(own.slice(0, count), found))
+    from += count
+  }
+  return { lines, position: upTo, lag: last - upTo }
+}
+
+/** One line for each key, of a row or of its absence. */
+function linesOf(changes: readonly Row[], found: ReadonlyMap<string, readonly Row[]>): Line[] {
+  const names = [...new Set(changes.map(({ name }) => name as string))]
+  return names.flatMap((table) => {
+    const rows = new Map((found.get(table) ?? []).map((row) => [row.key as string, row]))
+    const keys = new Set(changes.filter(({ name }) => name === table).map(({ key }) => key as string))
+    return [...keys].map((key) => lineOf(table, { ...rows.get(key), key }))
+  })
+}
+
+export function lineOf(table: string, row: Row): Line {
+  return {
+    table,
+    key: row.key as string,
+    value: (row.value as string | null | undefined) ?? null,
+    row: (row.image as string | null | undefined) ?? null,
+  }
+}
+
+/** A database as of exactly one position. */
+export interface Ended {
+  readonly position: number
+  readonly at: number
+  readonly marks: string
+  readonly isMoving: boolean
+  /** What had changed since the last look. */
+  readonly changes: readonly Line[]
+  readonly whole: readonly Line[]
+  readonly leftOut: readonly LeftOut[]
+  readonly migrations: readonly { readonly name: string; readonly hash: string | null }[]
+}
+
+/** Changes, and rows and bytes of each table that is read as a whole, that fit into the last transaction. */
+const mostChanges = 300
+const [mostWhole, mostWholeBytes] = [2000, 1_000_000]
+
+/**
+ * Reads what is left: one transaction, so that all of it is as of the position that it tells.
+ *
+ * @returns null when too much has changed since the last look, or the log does not reach back
+ */
+export async function end(
+  session: ClusterSession,
+  id: string,
+  database: string,
+  { logged, whole }: Source,
+  position: number,
+): Promise<Ended | null> {
+  const since = String(position)
+  const isLittle = `(SELECT count(*) FROM (SELECT 1 FROM _atoll_changes WHERE sequence > CAST(?1 AS INTEGER) LIMIT ${mostChanges + 1})) <= ${mostChanges}`
+  const [[last] = [], lost = [], [marks] = [], [count] = [], migrations = [], ...rows] = await session.on(
+    database,
+    [
+      logEnd,
+      lostText(id),
+      readMarks,
+      {
+        text: `SELECT ${isLittle} AS little, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS at, (SELECT count(*) FROM _atoll_jobs WHERE finished IS NULL AND payload IS NULL) AS jobs`,
+        parameters: [since],
+      },
+      {
+        text: 'SELECT d.name, m.hash FROM d1_migrations AS d LEFT JOIN _atoll_migrations AS m ON m.name = d.name ORDER BY d.id',
+        parameters: [],
+      },
+      ...logged.map((one) => ({
+        text: `SELECT k.key, ${rowOf(one, one.by === null ? 'NULL' : `CAST(${quoteName(one.by)} AS TEXT)`)} AS value, ${rowOf(one, imageText(one))} AS image FROM (SELECT DISTINCT key FROM _atoll_changes WHERE sequence > CAST(?1 AS INTEGER) AND name = ${quoteText(one.name)}) AS k WHERE ${isLittle}`,
+        parameters: [since],
+      })),
+      ...whole.map((one) => ({
+        text: `SELECT * FROM (SELECT ${keyText(one)} AS key, NULL AS value, ${imageText(one)} AS image, sum(octet_length(${imageText(one)})) OVER (ORDER BY ${orderOf(one)}) AS bytes, row_number() OVER (ORDER BY ${orderOf(one)}) AS n, count(*) OVER () AS whole FROM ${quoteName(one.name)} WHERE ${wanted[one.name] ?? '1'}) WHERE n = 1 OR (n <= ${mostWhole} AND bytes <= ${mostWholeBytes})`,
+        parameters: [],
+      })),
+    ],
+  )
+  const sequence = Number(last?.n ?? 0)
+  if (lost.length > 0 || sequence < position || Number(count?.little) !== 1) return null
+  const ofWhole = rows.slice(logged.length)
+  const jobs = Number(count?.jobs)
+  return {
+    position: sequence,
+    at: Number(count?.at),
+    marks: marks?.marks as string,
+    isMoving: Number(marks?.moving) === 1,
+    changes: logged.flatMap(({ name }, i) => (rows[i] ?? []).map((row) => lineOf(name, row))),
+    whole: whole.flatMap(({ name }, i) => (ofWhole[i] ?? []).map((row) => lineOf(name, row))),
+    leftOut: [
+      ...whole.flatMap(({ name }, i) => {
+        const found = ofWhole[i] ?? []
+        const missing = Number(found[0]?.whole ?? 0) - found.length
+        return missing === 0
+          ? []
+          : [
+              {
+                what: `${missing} rows of ${name} on ${database}`,
+                why: 'no change log tells of it, so it is read in one transaction, which is bounded',
+              },
+            ]
+      }),
+      ...(jobs === 0
+        ? []
+        : [
+            {
+              what: `${jobs} jobs on ${database}`,
+              why: 'their payloads are too large for a row and lie in R2',
+            },
+          ]),
+    ],
+    migrations: migrations.map(({ name, hash }) => ({
+      name: name as string,
+      hash: (hash as string | null) ?? null,
+    })),
+  }
+}
+
+const orderOf = ({ key }: ReadTable) =>
+  key.map(({ name }) => (name === 'rowid' ? name : quoteName(name))).join(', ')
+
+/** Something of the row that has a key of the log; null when there is none. */
+function rowOf(table: ReadTable, text: string): string {
+  const has = table.key
+    .map(({ name, isBlob }, i) => {
+      const value = isBlob ? `unhex(k.key ->> ${i})` : `k.key ->> ${i}`
+      return `${name === 'rowid' ? name : quoteName(name)} = ${value}`
+    })
+    .join(' AND ')
+  return `(SELECT ${text} FROM ${quoteName(table.name)} WHERE ${has})`
+}

@@ -1,0 +1,316 @@
+/**
+ * Restores a backup, step by step: rows table by table and part by part, each to the database that has its slot by now, then what is made again of
+ * them, then a look at all of it. Each step is made once, and what is noted after it says where to go on.
+ * @module
+ */
+
+import { copiesBehind } from '../cluster/bring-up-copies.ts'
+import { followReferences } from '../cluster/reference-copies.ts'
+import { nameOf } from '../cluster/unique-values.ts'
+import { nextMove } from '../moves/moves.ts'
+import { readMapRow } from '../moves/slot-states.ts'
+import { passNumbers } from '../restores/pass-numbers.ts'
+import { refillLookup } from '../restores/refill-lookup.ts'
+import { ownerOf, parseMap, type ShardMap, wholeMap } from '../slots/shard-map.ts'
+import { slotOf } from '../slots/slots.ts'
+import type { BackupWorld } from './backup-world.ts'
+import { noteStep, type Run } from './backups.ts'
+import { type CheckPlace, checkTable, checkWhole, type Finding } from './check-whole.ts'
+import { type Counted, type Line, type Manifest, manifestOf, RowSum, readManifestText } from './format.ts'
+import { type LayStep, layLate, layRows } from './lay-rows.ts'
+import { layJobs, laySequences } from './lay-system.ts'
+import { BackupRefused, keyIn, type Left } from './make-backup.ts'
+import { DamagedPart, type LastLines, readLastLines, readPart } from './parts.ts'
+import { type AskedRestore, type Laid, planRestore } from './plan-restore.ts'
+
+/** How far a restore has come. */
+export interface RestoreProgress {
+  readonly laid: readonly Laid[]
+  /** Items of `itemsOf` that are done, and where the next one has come to. */
+  readonly item: number
+  readonly items: number
+  readonly at: unknown
+  readonly rows: number
+  /** What ought to be there, by table. */
+  readonly expected: Readonly<Record<string, Counted>>
+  /** Files that could not be read, and why. */
+  readonly damaged: Readonly<Record<string, string>>
+  /** Tables of which rows were left out, as what they refer to is damaged or gone. */
+  readonly orphans: readonly string[]
+  readonly findings: readonly Finding[]
+}
+
+type Item =
+  | { readonly kind: 'lay' | 'late'; readonly laid: Laid; readonly part: number }
+  | { readonly kind: 'check'; readonly laid: Laid }
+  | { readonly kind: 'lookup'; readonly name: string }
+  | { readonly kind: 'copies' | 'sequences' | 'jobs' | 'numbers' | 'forget' | 'whole' }
+
+interface Opened {
+  /** Of the restore. */
+  readonly id: string
+  readonly manifest: Manifest
+  readonly last: LastLines
+}
+
+/** Restores one backup; keeps what would have to be read again for each step. */
+export class BackupRestorer {
+  readonly #world: BackupWorld
+  #open: Opened | null = null
+  #part: { readonly number: number; readonly lines: readonly Line[] } | null = null
+
+  constructor(world: BackupWorld) {
+    this.#world = world
+  }
+
+  async step(run: Run): Promise<Left> {
+    const { session } = this.#world
+    const asked = run.asked as AskedRestore
+    const progress = run.progress as RestoreProgress | null
+    if (session.cluster.sharded && (await nextMove(session)) !== null) return 'later'
+    if (progress === null) {
+      await this.#begin(run, asked)
+      return 'at once'
+    }
+    const damaged = { ...progress.damaged }
+    const open = await this.#opened(run, asked, damaged)
+    const items = this.#itemsOf(open.manifest, progress.laid, asked)
+    const item = items[progress.item]
+    const next = item && (await this.#do(run, { ...progress, damaged }, item, asked))
+    const isOver = next === undefined || next.item === items.length
+    await noteStep(
+      session,
+      run,
+      { progress: { ...(next ?? progress), items: items.length }, ...(isOver ? { state: 'done' } : {}) },
+      this.#world.now(),
+    )
+    if (isOver) this.#open = null
+    return 'at once'
+  }
+
+  async #begin(run: Run, asked: AskedRestore): Promise<void> {
+    const manifest = await readManifest(this.#world, asked.backup)
+    const { laid, problems } = await planRestore(this.#world, manifest, asked)
+    if (problems.length > 0) throw new BackupRefused(problems.join(' '))
+    const progress: RestoreProgress = {
+      laid,
+      item: 0,
+      items: 0,
+      at: null,
+      rows: 0,
+      expected: {},
+      damaged: {},
+      orphans: [],
+      findings: [],
+    }
+    await noteStep(this.#world.session, run, { progress }, this.#world.now())
+  }
+
+  async #opened(run: Run, asked: AskedRestore, damaged: Record<string, string>) {
+    if (this.#open?.id === run.id) return this.#open
+    const { files } = this.#world
+    const manifest = await readManifest(this.#world, asked.backup)
+    const last = await readLastLines(files, manifest.id, manifest.parts, ({ file }, error) => {
+      damaged[file] = error.message
+    })
+    this.#part = null
+    this.#open = { id: run.id, manifest, last }
+    return this.#open
+  }
+
+  #itemsOf({ parts }: Manifest, laid: readonly Laid[], asked: AskedRestore): Item[] {
+    const { catalog } = this.#world
+    const over = (kind: 'lay' | 'late', some: readonly Laid[]) =>
+      some.flatMap((one) =>
+        parts.flatMap((part, number): Item[] =>
+          part.tables.includes(one.table.name) ? [{ kind, laid: one, part: number }] : [],
+        ),
+      )
+    const unique = laid.flatMap(({ table: { name } }) =>
+      (catalog.tables.get(name)?.uniqueAcrossShards ?? []).map(
+        (column): Item => ({ kind: 'lookup', name: `${name}.${column}` }),
+      ),
+    )
+    const late = laid.filter(({ foreignKeys }) => foreignKeys.some(({ isLate }) => isLate))
+    return [
+      { kind: 'forget' },
+      ...over(
+        'lay',
+        laid.filter(({ isRouted }) => !isRouted),
+      ),
+      { kind: 'copies' },
+      ...over(
+        'lay',
+        laid.filter(({ isRouted }) => isRouted),
+      ),
+      ...over('late', late),
+      { kind: 'sequences' },
+      ...(asked.jobs ? [{ kind: 'jobs' } as const] : []),
+      { kind: 'numbers' },
+      { kind: 'copies' },
+      ...(this.#world.session.cluster.sharded ? unique : []),
+      { kind: 'forget' },
+      ...laid.map((one): Item => ({ kind: 'check', laid: one })),
+      { kind: 'whole' },
+    ]
+  }
+
+  async #do(run: Run, progress: RestoreProgress, item: Item, asked: AskedRestore): Promise<RestoreProgress> {
+    const { session, catalog } = this.#world
+    const { manifest } = this.#open as Opened
+    const done = { ...progress, item: progress.item + 1, at: null }
+    const step: LayStep = { restore: run.id, step: progress.item }
+    switch (item.kind) {
+      case 'lay':
+      case 'late':
+        return this.#lay(done, step, item, asked)
+      case 'copies':
+        if (session.cluster.sharded) await bringUp(this.#world)
+        return done
+      case 'sequences':
+        await laySequences(this.#world, step, await this.#whole(manifest, '_atoll_sequences'))
+        return done
+      case 'jobs':
+        await layJobs(
+          this.#world,
+          step,
+          await this.#whole(manifest, '_atoll_jobs'),
+          await this.#whole(manifest, '_atoll_job_steps'),
+          manifest,
+          await this.#map(),
+        )
+        return done
+      case 'numbers':
+        await passNumbers(session, catalog, () => undefined)
+        return done
+      case 'lookup': {
+        const [table, column] = [...catalog.tables.values()]
+          .flatMap((own) => own.uniqueAcrossShards.map((name) => [own, own.columns.get(name)] as const))
+          .find(([own, found]) => found && nameOf({ table: own, column: found }) === item.name) ?? [
+          null,
+          null,
+        ]
+        const findings: Finding[] = []
+        const at =
+          table && column
+            ? await refillLookup(session, { table, column }, progress.at as string | null, (note) => {
+                findings.push({ check: `lookup of ${item.name}`, isRight: false, says: JSON.stringify(note) })
+              })
+            : null
+        const found = { ...progress, findings: [...progress.findings, ...findings] }
+        return at === null ? { ...found, item: progress.item + 1, at: null } : { ...found, at }
+      }
+      case 'forget':
+        await this.#world.forget(session.cluster.databases)
+        return done
+      case 'check': {
+        const { table } = item.laid
+        const expected = asked.into === 'empty' ? (progress.expected[table.name] ?? nothing) : null
+        const map = await this.#map()
+        const looked = await checkTable(session, item.laid, map, expected, progress.at as CheckPlace | null)
+        return 'place' in looked
+          ? { ...progress, at: looked.place }
+          : { ...done, findings: [...progress.findings, ...looked.findings] }
+      }
+      default: {
+        const findings = await checkWhole(session, catalog)
+        const lost = Object.entries(progress.damaged).map(
+          ([file, says]): Finding => ({ check: `file ${file}`, isRight: false, says }),
+        )
+        const orphans = progress.orphans.map(
+          (name): Finding => ({
+            check: `rows of ${name}`,
+            isRight: false,
+            says: 'some were left out, as what they refer to is not there',
+          }),
+        )
+        return { ...done, findings: [...progress.findings, ...lost, ...orphans, ...findings] }
+      }
+    }
+  }
+
+  async #lay(
+    done: RestoreProgress,
+    step: LayStep,
+    { kind, laid, part: number }: Extract<Item, { readonly kind: 'lay' | 'late' }>,
+    asked: AskedRestore,
+  ): Promise<RestoreProgress> {
+    const { session } = this.#world
+    const { manifest, last } = this.#open as Opened
+    const part = manifest.parts[number] as Manifest['parts'][number]
+    const lines = await this.#linesOf(manifest, number).catch((error) => {
+      if (error instanceof DamagedPart) return error
+      throw error
+    })
+    if (lines instanceof DamagedPart)
+      return { ...done, damaged: { ...done.damaged, [part.file]: lines.message } }
+    const { name } = laid.table
+    const wanted = lines.filter(
+      (line, i) =>
+        line.table === name &&
+        line.row !== null &&
+        (asked.value === null || line.value === asked.value) &&
+        (part.kind === 'whole' || last.isLast(part, number, i, line)),
+    )
+    const map = await this.#map()
+    const targets = Map.groupBy(wanted, ({ value }) =>
+      laid.isRouted ? ownerOf(map, slotOf(value ?? '')) : session.cluster.primary,
+    )
+    let hasOrphans = false
+    const leavesOrphans = asked.into === 'beside' || Object.keys(done.damaged).length > 0
+    for (const [database, own] of targets) {
+      if (kind === 'late') await layLate(session, database, step, laid, own)
+      else if (await layRows(session, database, step, laid, own, asked, leavesOrphans)) hasOrphans = true
+    }
+    if (kind === 'late') return done
+    const before = done.expected[name]
+    const sum = before ? RowSum.from(before.sum, before.rows) : new RowSum()
+    for (const line of wanted) sum.add(name, keyIn(manifest.tables, line), line.row as string)
+    return {
+      ...done,
+      rows: done.rows + wanted.length,
+      expected: { ...done.expected, [name]: { rows: sum.rows, sum: sum.text } },
+      orphans: hasOrphans ? [...new Set([...done.orphans, name])] : done.orphans,
+    }
+  }
+
+  /** Tables that come one after the other are often in one part. */
+  async #linesOf({ id, parts }: Manifest, number: number): Promise<readonly Line[]> {
+    if (this.#part?.number !== number) {
+      const lines = await readPart(this.#world.files, id, parts[number] as Manifest['parts'][number])
+      this.#part = { number, lines }
+    }
+    return this.#part.lines
+  }
+
+  async #whole(manifest: Manifest, table: string): Promise<Line[]> {
+    const found: Line[] = []
+    for (const [number, part] of manifest.parts.entries())
+      if (part.kind === 'whole' && part.tables.includes(table))
+        found.push(...(await this.#linesOf(manifest, number)).filter((line) => line.table === table))
+    return found
+  }
+
+  async #map(): Promise<ShardMap> {
+    const { session } = this.#world
+    const { cluster } = session
+    return (cluster.sharded ? parseMap(await readMapRow(session)) : null) ?? wholeMap(cluster.primary)
+  }
+}
+
+/** Rows that are laid next refer to copies. */
+async function bringUp({ session, catalog }: BackupWorld): Promise<void> {
+  await followReferences(session.writing(), catalog)
+  const behind = (await copiesBehind(session)).filter(({ entries }) => entries > 0)
+  if (behind.length > 0)
+    throw new Error(`copies on ${behind.map(({ database }) => database).join(', ')} could not be brought up`)
+}
+
+const nothing: Counted = { rows: 0, sum: new RowSum().text }
+
+/** @throws BadManifest when it is not to be used; BackupRefused when there is none */
+export async function readManifest({ files, signer }: BackupWorld, id: string): Promise<Manifest> {
+  const bytes = await files.get(manifestOf(id))
+  if (bytes === null) throw new BackupRefused(`There is no backup ${id}.`)
+  return readManifestText(new TextDecoder().decode(bytes), signer)
+}

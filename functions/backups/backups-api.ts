@@ -1,0 +1,171 @@
+/**
+ * `/backups/v1`: backups, and what makes, verifies and restores them, for the secret key.
+ * @module
+ */
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import type { BackupWorld } from '../../db/backups/backup-world.ts'
+import { cancelRun, insertRun, listRuns, type Run, readRun } from '../../db/backups/backups.ts'
+import { BadManifest, type Manifest, manifestOf, manifests } from '../../db/backups/format.ts'
+import { dropBackup, noteKept, prune } from '../../db/backups/keep.ts'
+import { BackupRefused } from '../../db/backups/make-backup.ts'
+import { type AskedRestore, planRestore } from '../../db/backups/plan-restore.ts'
+import { readManifest } from '../../db/backups/restore-backup.ts'
+import { makeUlid } from '../../db/slots/slots.ts'
+import type { CoreConfig } from '../core/config.ts'
+import type { CoreEngine } from '../core/engine.ts'
+import { readJsonOf } from '../core/read-body.ts'
+import type { BackupsConfig } from './config.ts'
+import { errors } from './errors.ts'
+import { worldOf } from './run-backups.ts'
+import type { AtollEnv } from './services.ts'
+import { shownBackup, shownPlan, shownRun } from './shown.ts'
+
+const nothing = z.strictObject({})
+const toRestore = z.strictObject({
+  into: z.enum(['empty', 'beside']),
+  tables: z.array(z.string()).min(1).nullable().default(null),
+  value: z
+    .union([z.string(), z.number().transform(String)])
+    .nullable()
+    .default(null),
+  conflict: z.enum(['lacking', 'replace']).default('lacking'),
+  jobs: z.boolean().default(false),
+  plan: z.boolean().default(false),
+})
+
+const count = z.number().int().min(0).optional()
+const toPrune = z.strictObject({
+  plan: z.boolean().default(false),
+  keep: z.strictObject({ hourly: count, daily: count, weekly: count, monthly: count }).optional(),
+})
+
+/** Manifests that a list reads; the newest. */
+const mostListed = 100
+
+type Handled = Context<AtollEnv>
+
+export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>) {
+  const area = new Hono<AtollEnv>({ strict: false })
+  area.use(async ({ var: { caller } }, next) => {
+    if (caller.role !== 'service_role') throw errors.backupsNeedSecretKey(caller.signedIn)
+    await next()
+  })
+
+  const open = (c: Handled): BackupWorld => {
+    const world = worldOf(c.var.services, engine)
+    if (world === null || c.var.services.relay === null) throw errors.nowhereToBackUp()
+    return world
+  }
+  const bodyOf = async <Body>(c: Handled, shape: z.ZodType<Body>): Promise<Body> => {
+    const text = await readJsonOf(c.req.raw, engine.config.maxBodyBytes, c.var.services.pending)
+    const body = shape.safeParse(text ?? {})
+    if (!body.success) throw errors.invalidBackupsRequest(body.error.issues)
+    return body.data
+  }
+  /** Notes what is asked for, and wakes who does it. */
+  const ask = async (c: Handled, { session }: BackupWorld, kind: Run['kind'], asked: object) => {
+    const id = makeUlid(Date.now())
+    await session.primary([insertRun(id, kind, asked, Date.now())])
+    await c.var.services.relay?.backUp()
+    return c.json(shownRun((await readRun(session, id)) as Run), 202)
+  }
+
+  area.get('/', async (c) => {
+    const world = open(c)
+    const ids = (await world.files.list(manifests)).map((key) => key.slice(manifests.length, -'.json'.length))
+    const shown = ids
+      .sort()
+      .reverse()
+      .slice(0, mostListed)
+      .map(async (id) => {
+        const read = await tryManifest(world, id)
+        return typeof read === 'string' ? shownBackup(id, null, read) : shownBackup(id, read, null)
+      })
+    return c.json({ backups: await Promise.all(shown), runs: (await listRuns(world.session)).map(shownRun) })
+  })
+
+  area.post('/', async (c) => {
+    await bodyOf(c, nothing)
+    return ask(c, open(c), 'full', {})
+  })
+
+  area.post('/prune', async (c) => {
+    const { plan, keep } = await bodyOf(c, toPrune)
+    const rules = keep ?? engine.config.backups?.keep
+    if (rules === undefined) throw errors.noKeepRules()
+    return c.json({ pruned: await prune(open(c), rules, plan) })
+  })
+
+  area.get('/runs', async (c) => c.json({ runs: (await listRuns(open(c).session)).map(shownRun) }))
+
+  area.get('/runs/:id', async (c) => c.json(shownRun(await findRun(c, open(c)))))
+
+  area.post('/runs/:id/cancel', async (c) => {
+    const world = open(c)
+    const { id } = await findRun(c, world)
+    const [cancelled = []] = await world.session.primary([cancelRun(id, Date.now())])
+    const run = await findRun(c, world)
+    if (cancelled.length === 0) throw errors.runIsOver(run.state)
+    await c.var.services.relay?.backUp()
+    return c.json(shownRun(run), 202)
+  })
+
+  area.get('/:id', async (c) => c.json(await findManifest(c, open(c))))
+
+  area.post('/:id/verify', async (c) => {
+    await bodyOf(c, nothing)
+    const world = open(c)
+    return ask(c, world, 'verify', { backup: (await findManifest(c, world)).id })
+  })
+
+  area.post('/:id/restore', async (c) => {
+    const { plan: isPlan, ...wanted } = await bodyOf(c, toRestore)
+    const world = open(c)
+    const manifest = await findManifest(c, world)
+    const asked: AskedRestore = { ...wanted, backup: manifest.id }
+    const plan = await planRestore(world, manifest, asked)
+    if (isPlan) return c.json(shownPlan(plan))
+    if (plan.problems.length > 0) throw errors.cannotRestore(plan.problems)
+    return ask(c, world, 'restore', asked)
+  })
+
+  area.delete('/:id', async (c) => {
+    const world = open(c)
+    const id = c.req.param('id')
+    if ((await world.files.get(manifestOf(id))) === null) throw errors.noSuchBackup(id)
+    await dropBackup(world, id)
+    await noteKept(world)
+    return c.body(null, 204)
+  })
+
+  return area
+}
+
+/** @returns why it is not to be used, when it is not */
+async function tryManifest(world: BackupWorld, id: string): Promise<Manifest | string> {
+  try {
+    return await readManifest(world, id)
+  } catch (error) {
+    if (error instanceof BadManifest || error instanceof BackupRefused) return error.message
+    throw error
+  }
+}
+
+async function findManifest(c: Handled, world: BackupWorld): Promise<Manifest> {
+  const id = c.req.param('id') ?? ''
+  try {
+    return await readManifest(world, id)
+  } catch (error) {
+    if (error instanceof BackupRefused) throw errors.noSuchBackup(id)
+    if (error instanceof BadManifest) throw errors.badManifest(error.message)
+    throw error
+  }
+}
+
+async function findRun(c: Handled, { session }: BackupWorld): Promise<Run> {
+  const id = c.req.param('id') ?? ''
+  const run = await readRun(session, id)
+  if (run === null) throw errors.noSuchRun(id)
+  return run
+}

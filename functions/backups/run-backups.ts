@@ -1,0 +1,115 @@
+/**
+ * Backups and restores at work: a Durable Object's alarm takes them on, a while at a time, and rests as long as the databases have worked for it, so
+ * that at least half of their time is left to callers.
+ * @module
+ */
+import type { BackupWorld } from '../../db/backups/backup-world.ts'
+import { nextRun, noteFailure, Overtaken, type Run, readRun } from '../../db/backups/backups.ts'
+import type { Finding } from '../../db/backups/check-whole.ts'
+import { BadManifest } from '../../db/backups/format.ts'
+import { type KeepRules, prune } from '../../db/backups/keep.ts'
+import { BackupMaker, BackupRefused, dropLeft, type Left, partLength } from '../../db/backups/make-backup.ts'
+import { BackupRestorer } from '../../db/backups/restore-backup.ts'
+import { BackupVerifier } from '../../db/backups/verify-backup.ts'
+import { pause } from '../../db/cluster/pause.ts'
+import { ConstraintError } from '../../db/errors/constraint-error.ts'
+import { invalidate, renewalOfMap } from '../cache/area.ts'
+import { emit } from './events.ts'
+import type { Engine, Services } from './services.ts'
+
+/** How long one alarm works, in milliseconds. */
+const roundMs = 2000
+/** Pauses after a failure, in milliseconds: doubled each time; and how many in a row are the end. */
+const [firstPauseMs, longestPauseMs, mostFailures] = [500, 60_000, 12]
+
+interface Workers {
+  readonly full: BackupMaker
+  readonly restore: BackupRestorer
+  readonly verify: BackupVerifier
+}
+
+/** What makes backups, as long as its Durable Object lives. */
+export class BackupRounds {
+  #workers: Workers | null = null
+
+  /**
+   * @param stayAwake sees to it that it is called again, though it should die
+   * @returns when it wants to be called again, in milliseconds from now; null: when somebody asks for something
+   */
+  async run(services: Services, engine: Engine, stayAwake: () => Promise<void>): Promise<number | null> {
+    const world = worldOf(services, engine)
+    if (world === null) return null
+    const { session } = world
+    if ((await nextRun(session)) !== null) await stayAwake()
+    for (const end = Date.now() + roundMs; Date.now() < end; ) {
+      const start = Date.now()
+      const run = await nextRun(session)
+      if (run === null) {
+        await dropLeft(world)
+        return null
+      }
+      const left = await this.#step(world, run, engine.config.backups?.keep)
+      if (typeof left === 'number') return left
+      if (left === 'later') return firstPauseMs
+      await pause(Date.now() - start)
+    }
+    return 0
+  }
+
+  async #step(world: BackupWorld, run: Run, keep: KeepRules | undefined): Promise<Left | number> {
+    this.#workers ??= {
+      full: new BackupMaker(world),
+      restore: new BackupRestorer(world),
+      verify: new BackupVerifier(world),
+    }
+    try {
+      const left = await this.#workers[run.kind].step(run)
+      await seeToEnd(world, run, keep)
+      return left
+    } catch (error) {
+      // What it has read may be what failed; another one may be at work, or somebody has cancelled it.
+      this.#workers = null
+      if (error instanceof Overtaken) return firstPauseMs
+      // What rows or manifests are, trying again does not change.
+      const isOver =
+        error instanceof BackupRefused ||
+        error instanceof BadManifest ||
+        error instanceof ConstraintError ||
+        run.failures + 1 >= mostFailures
+      emit({ kind: 'backup-failed', run: run.id, isOver, error })
+      const text = error instanceof Error ? error.message : String(error)
+      await world.session.primary([noteFailure(run.id, text, isOver, world.now())])
+      return isOver ? 0 : Math.min(longestPauseMs, firstPauseMs * 2 ** run.failures)
+    }
+  }
+}
+
+async function seeToEnd(world: BackupWorld, { id, kind }: Run, keep: KeepRules | undefined): Promise<void> {
+  const run = await readRun(world.session, id)
+  if (run?.state !== 'done') return
+  const { findings = [] } = run.progress as { readonly findings?: readonly Finding[] }
+  const wrong = findings.filter(({ isRight }) => !isRight).map(({ check, says }) => `${check}: ${says}`)
+  const pruned = kind === 'full' && keep ? await prune(world, keep) : []
+  emit({ kind: 'backup-done', run: id, what: kind, wrong, pruned })
+}
+
+/** @returns null when there is nowhere to put backups */
+export function worldOf(services: Services, { catalog }: Pick<Engine, 'catalog'>): BackupWorld | null {
+  const { cluster, cache, backups, backupSigner } = services
+  if (backups === null) return null
+  const session = cluster.open({ reads: false, seen: new Map() })
+  return {
+    session,
+    catalog,
+    files: backups,
+    signer: backupSigner,
+    now: Date.now,
+    partLength,
+    async forget(databases) {
+      if (cache === null) return
+      const tables = [...catalog.tables.keys()]
+      const sets = databases.map((database) => ({ database, changes: [], upTo: 0, tables }))
+      await invalidate(cache, sets, session.bookmarks, [renewalOfMap(cache.prefix, session.bookmarks)])
+    },
+  }
+}

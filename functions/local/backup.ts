@@ -1,0 +1,154 @@
+/**
+ * `npm run backup`: backups of a server that runs, this machine's or one at `--url`. It makes and restores them by itself: this asks for it, and
+ * shows how it goes.
+ * @module
+ */
+import { parseArgs } from 'node:util'
+import { UsageError } from '../../db/doors/usage-error.ts'
+import type { ShownBackup, ShownPlan, ShownRun } from '../backups/area.ts'
+import { readSecretKey } from './keys.ts'
+import { root } from './serve.ts'
+
+const usage = `npm run backup -- create                          of all databases
+  npm run backup -- list | show ID | runs
+  npm run backup -- verify ID                       reads every file, and compares with the manifest
+  npm run backup -- restore ID --into empty         all of it, into databases that hold no rows
+  npm run backup -- restore ID --into beside [--tables a,b] [--value V] [--conflict lacking|replace]
+                                                    beside the rows that are there: those that lack, or in their place
+    with [--jobs] jobs that were not over, too; with [--plan] only says what it would do
+  npm run backup -- prune [--hourly N] [--daily N] [--weekly N] [--monthly N] [--plan]   takes away those that no rule keeps
+  npm run backup -- cancel RUN | delete ID
+  with [--url http://localhost:8787] and the secret key in ATOLL_SECRET_KEY or .dev.vars; [--no-wait] does not stay until it is done`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: {
+    url: { type: 'string' },
+    into: { type: 'string' },
+    tables: { type: 'string' },
+    value: { type: 'string' },
+    conflict: { type: 'string' },
+    hourly: { type: 'string' },
+    daily: { type: 'string' },
+    weekly: { type: 'string' },
+    monthly: { type: 'string' },
+    jobs: { type: 'boolean' },
+    plan: { type: 'boolean' },
+    'no-wait': { type: 'boolean' },
+  },
+})
+const text = (name: string) => values[name] as string | undefined
+
+async function ask<Answer>(path: string, method = 'GET', body?: object): Promise<Answer> {
+  const key = readSecretKey(root)
+  if (key === undefined) throw new UsageError(`There is no secret key.\n${usage}`)
+  const answer = await fetch(new URL(`/backups/v1${path}`, text('url') ?? 'http://localhost:8787'), {
+    method,
+    headers: { apikey: key, 'content-type': 'application/json' },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  })
+  const said = answer.status === 204 ? {} : await answer.json()
+  if (answer.ok) return said as Answer
+  const { message, details, hint } = said as { message?: string; details?: unknown; hint?: string }
+  const why = typeof details === 'string' || details == null ? details : JSON.stringify(details)
+  throw new UsageError([message, why, hint].filter(Boolean).join(' '))
+}
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
+
+function backupLine({ id, refused, finished, rows, bytes, databases }: ShownBackup): string {
+  if (refused !== null) return `${id}  ${refused}`
+  return `${id}  ${finished}  ${rows} rows of ${databases.length} databases, ${megabytes(bytes)}`
+}
+
+function runLine({ id, kind, backup, state, rows, done, of, error }: ShownRun): string {
+  const parts = [
+    `${id}  ${kind === 'full' ? 'backup' : `${kind} of ${backup}`}`,
+    state,
+    `${rows} rows`,
+    ...(of === null || of === 0 ? [] : [`${done} of ${of} steps`]),
+    ...(error === null ? [] : [error]),
+  ]
+  return parts.join('; ')
+}
+
+function showFindings({ findings }: ShownRun): void {
+  for (const { check, isRight, says } of findings)
+    console.log(`  ${isRight ? 'right' : 'WRONG'}  ${check}: ${says}`)
+}
+
+/** Stays until it is over; says so by the exit code when something is wrong. */
+async function follow(run: ShownRun): Promise<void> {
+  if (values['no-wait']) {
+    console.log(runLine(run))
+    return
+  }
+  let last = ''
+  for (let now = run; ; ) {
+    const line = runLine(now)
+    if (line !== last) console.log(line)
+    last = line
+    if (now.state !== 'waiting' && now.state !== 'running') {
+      showFindings(now)
+      if (now.state !== 'done' || now.findings.some(({ isRight }) => !isRight)) process.exitCode = 1
+      return
+    }
+    await new Promise((done) => setTimeout(done, 500))
+    now = await ask<ShownRun>(`/runs/${run.id}`)
+  }
+}
+
+function showPlan({ tables, problems, notes }: ShownPlan): void {
+  for (const { name, rows, to } of tables) console.log(`${name}: ${rows} rows, to ${to}`)
+  for (const note of notes) console.log(note)
+  for (const problem of problems) console.log(`In the way: ${problem}`)
+  if (problems.length > 0) process.exitCode = 1
+}
+
+async function run(command: string | undefined, id?: string): Promise<void> {
+  if (command === 'create') await follow(await ask<ShownRun>('/', 'POST'))
+  else if (command === 'list') {
+    const { backups } = await ask<{ backups: readonly ShownBackup[] }>('/')
+    if (backups.length === 0) console.log('There is no backup.')
+    for (const backup of backups) console.log(backupLine(backup))
+  } else if (command === 'runs') {
+    const { runs } = await ask<{ runs: readonly ShownRun[] }>('/runs')
+    for (const one of runs) console.log(runLine(one))
+  } else if (command === 'show' && id) console.log(JSON.stringify(await ask<object>(`/${id}`), null, 2))
+  else if (command === 'verify' && id) await follow(await ask<ShownRun>(`/${id}/verify`, 'POST'))
+  else if (command === 'restore' && id) {
+    const body = {
+      into: text('into'),
+      ...(text('tables') === undefined ? {} : { tables: text('tables')?.split(',') }),
+      ...(text('value') === undefined ? {} : { value: text('value') }),
+      ...(text('conflict') === undefined ? {} : { conflict: text('conflict') }),
+      jobs: values.jobs === true,
+    }
+    if (values.plan) showPlan(await ask<ShownPlan>(`/${id}/restore`, 'POST', { ...body, plan: true }))
+    else await follow(await ask<ShownRun>(`/${id}/restore`, 'POST', body))
+  } else if (command === 'prune') {
+    const said = ['hourly', 'daily', 'weekly', 'monthly'].filter((name) => text(name) !== undefined)
+    const keep =
+      said.length === 0 ? {} : { keep: Object.fromEntries(said.map((name) => [name, Number(text(name))])) }
+    const { pruned } = await ask<{ pruned: readonly string[] }>('/prune', 'POST', {
+      ...keep,
+      plan: values.plan === true,
+    })
+    console.log(
+      pruned.length === 0 ? 'All are kept.' : `${values.plan ? 'Would go' : 'Gone'}: ${pruned.join(', ')}`,
+    )
+  } else if (command === 'cancel' && id)
+    console.log(runLine(await ask<ShownRun>(`/runs/${id}/cancel`, 'POST')))
+  else if (command === 'delete' && id) await ask(`/${id}`, 'DELETE')
+  else throw new UsageError(usage)
+}
+
+const [command, id] = positionals
+try {
+  await run(command, id)
+} catch (error) {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : ''
+  console.error(`${error instanceof Error ? error.message : error} ${cause}`.trim())
+  process.exitCode = 1
+}
