@@ -81,7 +81,7 @@ function readConfig(path: string): Unstable_Config {
 }
 
 /** Wrangler's own words for an environment that is not there are a page, and it only warns of one without databases. */
-function readEnvironment(path: string, env: string | undefined): Unstable_Config {
+export function readEnvironment(path: string, env: string | undefined): Unstable_Config {
   const whole = readConfig(path)
   if (env === undefined) return whole
   const known = whole.definedEnvironments ?? []
