@@ -17,6 +17,8 @@ import type { ReadSetting } from './setting.ts'
 export interface CoreEnv extends KeysEnv {
   readonly DB: D1Database
   readonly ASSETS?: Fetcher
+  /** Which version this is. */
+  readonly VERSION?: WorkerVersionMetadata
   /** Files, and large payloads of jobs. */
   readonly BUCKET?: R2Bucket
   /** Carries on what was written: one for each database. */

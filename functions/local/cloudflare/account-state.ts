@@ -154,7 +154,10 @@ export async function readWorker(account: CloudflareAccount, name: string): Prom
   }
 }
 
-async function readDatabases(account: CloudflareAccount, { databases }: Wanted): Promise<DatabaseState[]> {
+export async function readDatabases(
+  account: CloudflareAccount,
+  { databases }: Wanted,
+): Promise<DatabaseState[]> {
   const path = `/accounts/${account.id}/d1/database?`
   const found = await askPages<{ uuid: string; name: string }>(account.api, path, 'the list of databases')
   const ids = new Map(found.map(({ uuid, name }) => [name, uuid]))

@@ -48,6 +48,11 @@ export function createEdge({ scripts, databases, queues, files }: EdgeParts): Ed
         ...(named('plain_text', ({ text }) => text) as Record<string, string>),
         ...(named('json', ({ json }) => json) as Record<string, string>),
         ...(named('secret_text', ({ text }) => text) as Record<string, string>),
+        ...(named('version_metadata', () => ({
+          id: version.id,
+          tag: version.metadata.annotations?.['workers/tag'] ?? '',
+          timestamp: version.createdAt,
+        })) as V4WorkerOptions['bindings']),
       },
       d1Databases: named('d1', ({ id }) => databases.find(id as string)?.place ?? 'gone') as Record<
         string,

@@ -1,0 +1,266 @@
+/**
+ * A release, step by step: what is missing is made, what adds to the schema is applied, the Worker is deployed, what takes away from it is
+ * applied, and then it is asked whether it works. Every step finds what is done already, so whatever interrupts it, the next run goes on.
+ * @module
+ */
+import type { Catalog } from '../../../db/catalog/catalog.ts'
+import type { StorageDeclarations } from '../../../db/catalog/storage-policy.ts'
+import type { CloudflareAccount } from '../../../db/doors/cloudflare-account.ts'
+import { ask } from '../../../db/doors/cloudflare-api.ts'
+import { remoteDatabase } from '../../../db/doors/remote-database.ts'
+import { UsageError } from '../../../db/doors/usage-error.ts'
+import { migrateCluster } from '../../../db/migrate/migrate-cluster.ts'
+import type { Migration } from '../../../db/migrate/migration.ts'
+import { type ReleaseOrder, releaseOrder } from '../../../db/migrate/release-order.ts'
+import { planText, reportText } from '../../../db/migrate/report.ts'
+import type { MigrationDatabase } from '../../../db/sql/migration-database.ts'
+import type { DatabasesConfig } from '../../databases/area.ts'
+import {
+  type AccountState,
+  type DatabaseState,
+  permissions,
+  readAccount,
+  timeoutMs,
+} from '../cloudflare/account-state.ts'
+import { readDetails, switchReplication } from '../cloudflare/replication.ts'
+import type { Wanted } from '../cloudflare/wanted.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { noteWayBack, type WayBack, wayBackText } from './go-back.ts'
+import { lacksKeys, newKeys, tellMissingKeys, withSecretsFile } from './keys.ts'
+import { locationOf, makeResources } from './make-resources.ts'
+import { proveDeployment } from './prove-deployment.ts'
+import { deployWithWrangler } from './run-wrangler.ts'
+
+/** What is released, and where. */
+export interface Release {
+  /** The project's folder. */
+  readonly root: string
+  readonly account: CloudflareAccount
+  readonly wanted: Wanted
+  readonly catalog: Catalog
+  readonly storage: StorageDeclarations
+  readonly migrations: readonly Migration[]
+  readonly config: Pick<DatabasesConfig, 'databaseLocation' | 'readReplicas'>
+  readonly tell: (line: string) => void
+}
+
+export interface ReleaseOptions {
+  /** Where the Worker answers, when it is not where `wrangler.toml` says. */
+  readonly url?: string | undefined
+  readonly keysFile?: string | undefined
+  /** Whether it is deployed though it is what is deployed already. */
+  readonly isForced?: boolean | undefined
+  /** Whether migrations that no order can carry out beside both versions are applied all the same. */
+  readonly mayBreak?: boolean | undefined
+}
+
+type Databases = ReadonlyMap<string, MigrationDatabase>
+type Made = DatabaseState & { readonly id: string }
+
+/**
+ * @returns whether it works
+ * @throws UsageError and MigrationError for what is refused or has failed; running it again goes on
+ */
+export async function carryOut(release: Release, options: ReleaseOptions): Promise<boolean> {
+  const { root, account, wanted, migrations, tell } = release
+  const state = await readAccount(account, wanted)
+  const databases = await makeResources(account, wanted, state, release.config)
+  tellMade(state, tell)
+  const opened = openAll(account, databases)
+
+  const fingerprint = fingerprintOf(root, wanted.env)
+  const hasMade = databases.some((_, i) => state.databases[i]?.id === null)
+  const needsKeys = lacksKeys(state.worker)
+  const isDeployed = state.worker?.tag === fingerprint && !hasMade && !needsKeys && options.isForced !== true
+  const order = await orderOf(release, opened, state.worker === null, options)
+  const way = state.worker && (await noteIfNeeded(release, state, databases, isDeployed, order))
+
+  // A new Worker has nobody who waits for it; what runs goes on with what is added.
+  if (state.worker !== null) await apply(release, opened, order.before)
+  let versionId = state.worker?.versionId ?? null
+  if (!isDeployed) {
+    const keys = needsKeys ? newKeys(options.keysFile, tell) : null
+    const missing = tellMissingKeys(state.worker, wanted.env)
+    if (missing !== null) tell(missing)
+    tell(`deploying ${wanted.worker}`)
+    const later = state.worker === null ? [] : order.after
+    const args = deployArguments(wanted, fingerprint, later)
+    const deployed = await withSecretsFile(keys, (file) =>
+      deployWithWrangler(root, account.id, [...args, ...(file === null ? [] : ['--secrets-file', file])]),
+    )
+    versionId = deployed.versionId
+    tell(`deployed ${wanted.worker}: version ${versionId}`)
+  }
+  if (state.worker === null || order.after.length > 0) await apply(release, opened, migrations)
+  await replicate(release, databases)
+
+  const url = options.url ?? (await addressOf(release))
+  tell(`asking ${url} whether it works`)
+  const problems = await proveDeployment({
+    url,
+    versionId,
+    database: opened.get('DB') as MigrationDatabase,
+  })
+  if (problems.length === 0) {
+    tell(
+      'It works: the API, each database, the bucket and a job through the queue, as far as they are bound.',
+    )
+    return true
+  }
+  tell(['It does not work as it should:', ...problems.map((problem) => `  ${problem}`)].join('\n'))
+  for (const line of way ? wayBackText(way, order.after.length > 0) : []) tell(line)
+  return false
+}
+
+/** What `carryOut` would do, in lines; it changes nothing. */
+export async function planRelease(release: Release, options: ReleaseOptions): Promise<readonly string[]> {
+  const { root, account, wanted, migrations, config } = release
+  const state = await readAccount(account, wanted)
+  const lines: string[] = []
+  for (const { binding, name, id } of state.databases) {
+    if (id === null)
+      lines.push(`makes the database ${name} (${binding}), ${locationText(locationOf(binding, config))}`)
+  }
+  for (const [name, id] of state.queues) if (id === null) lines.push(`makes the queue ${name}`)
+  for (const [name, is] of state.buckets) if (!is) lines.push(`makes the bucket ${name}`)
+  if (lacksKeys(state.worker)) lines.push('makes keys, hands them to the Worker and shows them once')
+  const isWhole = state.databases.every(({ id }) => id !== null)
+  const fingerprint = fingerprintOf(root, wanted.env)
+  const deploys =
+    state.worker?.tag === fingerprint && isWhole && !lacksKeys(state.worker) && options.isForced !== true
+      ? []
+      : [`deploys ${wanted.worker}${state.worker === null ? ', which is new' : ''}`]
+  if (!isWhole)
+    lines.push(...deploys, `applies all ${migrations.length} migrations to databases that are new`)
+  else {
+    const opened = openAll(account, state.databases as readonly Made[])
+    const reports = await plan(release, opened)
+    const order = releaseOrder(migrations, reports)
+    const told = reports.some(({ planned }) => planned.length > 0) ? planText(reports) : []
+    if (told.length > 0) lines.push('migrations:', ...told.map((line) => `  ${line}`))
+    if (order.after.length > 0) lines.push(`${order.after.join(', ')}: after the deployment`)
+    if (order.torn.length > 0 && state.worker !== null) lines.push(tornText(order))
+    lines.push(...deploys)
+  }
+  if (config.readReplicas !== null)
+    lines.push(`sees to it that read replicas are ${config.readReplicas ? 'on' : 'off'}`)
+  return lines.length === 0 ? ['Nothing to do: everything is deployed as it is here.'] : lines
+}
+
+function openAll(account: CloudflareAccount, databases: readonly Made[]): Databases {
+  const { api, id: accountId } = account
+  return new Map(
+    databases.map(({ binding, id, name }) => [binding, remoteDatabase({ api, accountId, id, name })]),
+  )
+}
+
+async function plan({ catalog, storage, migrations }: Release, databases: Databases) {
+  return await migrateCluster(databases, catalog, migrations, { storage, planOnly: true })
+}
+
+/** @throws UsageError for migrations that would break one of the versions, whatever their order */
+async function orderOf(
+  release: Release,
+  databases: Databases,
+  isNew: boolean,
+  { mayBreak }: ReleaseOptions,
+): Promise<ReleaseOrder> {
+  const all = { before: release.migrations, after: [], torn: [] }
+  if (isNew) return all
+  const reports = await plan(release, databases)
+  const isEmpty = reports.every(({ planned }) => planned.length === release.migrations.length)
+  if (isEmpty) return all
+  const order = releaseOrder(release.migrations, reports)
+  if (order.torn.length === 0) return order
+  if (!mayBreak) throw new UsageError(tornText(order))
+  release.tell('The version that runs may fail from here on until the new one is deployed.')
+  return all
+}
+
+function tornText({ torn }: ReleaseOrder): string {
+  const clauses = torn.flatMap(({ name, effects }) => effects.map(({ text }) => `  ${name} ${text}`))
+  return `The version that runs does not bear these migrations, and the new one cannot be without them:
+${clauses.join('\n')}
+Release it in steps, so that each version works with the databases before and after: first what adds, then what takes away (functions/local/deploy/README.md).
+Or say --break: they are applied before the deployment, and what runs may fail until it is there.`
+}
+
+async function apply(
+  release: Release,
+  databases: Databases,
+  migrations: readonly Migration[],
+): Promise<void> {
+  const { catalog, storage, tell } = release
+  const reports = await migrateCluster(databases, catalog, migrations, { storage, tell })
+  const isDone = reports.every(({ applied, done }) => applied.length === 0 && done.length === 0)
+  if (isDone) return
+  for (const line of reportText(reports)) tell(line)
+}
+
+async function noteIfNeeded(
+  { root, account, wanted, tell }: Release,
+  { worker }: AccountState,
+  databases: readonly DatabaseState[],
+  isDeployed: boolean,
+  { after }: ReleaseOrder,
+): Promise<WayBack | null> {
+  if (isDeployed && after.length === 0) return null
+  const way = await noteWayBack(root, account, wanted.env, worker?.versionId ?? null, databases)
+  tell('noted the way back in .wrangler/atoll/way-back/')
+  return way
+}
+
+/** As few of the version's texts as possible come from here: all else stands in wrangler.toml. */
+function deployArguments(wanted: Wanted, fingerprint: string, later: readonly string[]): string[] {
+  return [
+    `--env=${wanted.env ?? ''}`,
+    '--tag',
+    fingerprint,
+    '--message',
+    'npm run deploy',
+    ...(later.length === 0 ? [] : ['--var', `ATOLL_MIGRATIONS_TO_COME:${later.join(',')}`]),
+  ]
+}
+
+async function replicate({ account, config, tell }: Release, databases: readonly Made[]): Promise<void> {
+  if (config.readReplicas === null) return
+  const mode = config.readReplicas ? 'auto' : 'disabled'
+  await Promise.all(
+    databases.map(async (database) => {
+      const { replication } = await readDetails(account, database)
+      if (replication === mode) return
+      const now = await switchReplication(account, database, mode)
+      if (now !== mode)
+        throw new UsageError(`The replication of ${database.name} was switched to ${mode}, and is ${now}`)
+      tell(`${database.name}: read replication is ${now}`)
+    }),
+  )
+}
+
+/** The first address of its own that is no pattern, else the one at workers.dev. */
+async function addressOf({ account, wanted }: Release): Promise<string> {
+  const own = wanted.routes.map((route) => route.replace(/\/\*$/, '')).find((route) => !route.includes('*'))
+  if (own !== undefined && !wanted.isOnWorkersDev) return `https://${own}`
+  const { result } = await ask<{ subdomain: string }>(account.api, {
+    method: 'GET',
+    path: `/accounts/${account.id}/workers/subdomain`,
+    what: "the account's name at workers.dev",
+    mayRepeat: true,
+    timeoutMs,
+    permission: permissions.worker,
+  })
+  return `https://${wanted.worker}.${result.subdomain}.workers.dev`
+}
+
+function tellMade({ databases, queues, buckets }: AccountState, tell: Release['tell']): void {
+  const names = [
+    ...databases.flatMap(({ name, id }) => (id === null ? [`the database ${name}`] : [])),
+    ...[...queues].flatMap(([name, id]) => (id === null ? [`the queue ${name}`] : [])),
+    ...[...buckets].flatMap(([name, is]) => (is ? [] : [`the bucket ${name}`])),
+  ]
+  if (names.length > 0) tell(`made ${names.join(', ')}`)
+}
+
+function locationText(location: string | null): string {
+  return location === null ? 'close to here' : `in ${location}`
+}
