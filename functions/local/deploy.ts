@@ -8,13 +8,15 @@ import { parseArgs } from 'node:util'
 import { readAppSchema } from '../../db/commands/app-tables.ts'
 import { runCommand } from '../../db/commands/run-command.ts'
 import { findAccount } from '../../db/doors/cloudflare-account.ts'
-import { root } from '../../db/doors/open-databases.ts'
+import { readRawConfig, root } from '../../db/doors/open-databases.ts'
+import { UsageError } from '../../db/doors/usage-error.ts'
 import { appMigrations, readMigrations } from '../../db/migrate/migration-files.ts'
 import { checkGenerated } from '../../db/migrate/schema-drift.ts'
 import { defaultConfig } from '../areas.ts'
 import { readWanted } from './cloudflare/wanted.ts'
 import { accountChooser } from './deploy/choose-account.ts'
 import { carryOut, planRelease, type Release } from './deploy/release.ts'
+import { differencesOf } from './environments/environment.ts'
 import { readApp } from './read-app.ts'
 
 const usage =
@@ -32,6 +34,11 @@ await runCommand(usage, async () => {
     },
   })
   const wanted = readWanted(join(root, 'wrangler.toml'), values.env)
+  const differences = differencesOf(readRawConfig(join(root, 'wrangler.toml')))
+  if (differences.length > 0)
+    throw new UsageError(
+      `Environments of wrangler.toml differ (npm run environments -- update):\n${differences.map((line) => `  ${line}`).join('\n')}`,
+    )
   const { app } = await import('../join-app.ts')
   const { catalog } = readApp(app)
   const migrations = readMigrations(appMigrations)
