@@ -56,6 +56,8 @@ export interface Cloudflare {
   /** Requests of those that no route answers. */
   readonly unknown: SeenRequest[]
   fail(fault: Fault): void
+  /** Forgets the faults that nobody has met yet. */
+  mend(): void
   stop(): Promise<void>
 }
 
@@ -149,6 +151,7 @@ export async function startCloudflare(options: CloudflareOptions = {}): Promise<
     requests,
     unknown,
     fail: faults.fail,
+    mend: faults.mend,
     async stop() {
       for (const timer of timers) clearTimeout(timer)
       server.closeAllConnections()
