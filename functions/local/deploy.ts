@@ -20,7 +20,7 @@ import { differencesOf } from './environments/environment.ts'
 import { readApp } from './read-app.ts'
 
 const usage =
-  'npm run deploy -- [--env NAME] [--plan] [--url https://…] [--keys-file FILE] [--force] [--break]'
+  'npm run deploy -- [--env NAME] [--plan] [--url https://…] [--keys-file FILE] [--wait SECONDS] [--force] [--break]'
 
 await runCommand(usage, async () => {
   const { values } = parseArgs({
@@ -29,10 +29,12 @@ await runCommand(usage, async () => {
       plan: { type: 'boolean', default: false },
       url: { type: 'string' },
       'keys-file': { type: 'string' },
+      wait: { type: 'string', default: '90' },
       force: { type: 'boolean', default: false },
       break: { type: 'boolean', default: false },
     },
   })
+  if (!(Number(values.wait) > 0)) throw new UsageError(`--wait is no number of seconds: ${values.wait}`)
   const wanted = readWanted(join(root, 'wrangler.toml'), values.env)
   const differences = differencesOf(readRawConfig(join(root, 'wrangler.toml')))
   if (differences.length > 0)
@@ -58,6 +60,7 @@ await runCommand(usage, async () => {
   const options = {
     url: values.url,
     keysFile: values['keys-file'],
+    waitSeconds: Number(values.wait),
     isForced: values.force,
     mayBreak: values.break,
   }

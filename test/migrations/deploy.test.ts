@@ -1,9 +1,10 @@
-import { cpSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runWrangler, wranglerEnv } from '../support/cloudflare/run-wrangler.ts'
 import { type Cloudflare, startCloudflare } from '../support/cloudflare/server.ts'
-import { copyProject, type ProjectCopy } from '../support/project-copy.ts'
+import { copySmallProject } from '../support/cloudflare/small-project.ts'
+import type { ProjectCopy } from '../support/project-copy.ts'
 
 /** A small app of two databases, so that its path is quick. */
 const schema = (columns: string) => `
@@ -60,13 +61,9 @@ const leftovers = () => readdirSync(join(project.folder, 'temporary')).filter((n
 
 beforeAll(async () => {
   cloudflare = await startCloudflare()
-  project = copyProject()
+  project = copySmallProject()
   url = await cloudflare.addressOf('atoll')
   env = { ...(wranglerEnv(join(project.folder, 'temporary')) as Record<string, string>), ...cloudflare.env }
-  rmSync(join(project.folder, 'functions/app'), { recursive: true })
-  cpSync(join(project.folder, 'functions/local/blank/functions/app'), join(project.folder, 'functions/app'), {
-    recursive: true,
-  })
   project.write(
     'functions/app/config.ts',
     "import { defineConfig } from '../define.ts'\nexport default defineConfig({ databaseLocation: { DB: 'enam' }, readReplicas: true })\n",
@@ -75,13 +72,6 @@ beforeAll(async () => {
   project.write(
     'db/app/storage.ts',
     "import { defineStorage } from '../define.ts'\nexport default defineStorage({})\n",
-  )
-  project.write(
-    'wrangler.toml',
-    `${project.read('wrangler.toml')}\n[build]\ncommand = "node functions/local/build-assets.ts"\n`.replace(
-      /\[\[d1_databases\]\]\nbinding = "SHARD_[23]"\n(?:\w+ = .*\n)*\n?/g,
-      '',
-    ),
   )
   putApp(1, "name: text('name'), colour: text('colour')")
 })
@@ -113,7 +103,6 @@ describe('npm run deploy', { timeout: 240_000 }, () => {
     const failed = await deploy('--keys-file', 'keys')
     expect(failed.output).toContain('wrangler deploy failed')
     expect(failed.code).toBe(1)
-    rmSync(join(project.folder, 'keys'))
     const start = performance.now()
     cloudflare.requests.length = 0
     const { output, code } = await deploy('--keys-file', 'keys')
@@ -211,7 +200,7 @@ describe('npm run deploy', { timeout: 240_000 }, () => {
           "if (typeof navigator !== 'undefined' && navigator.userAgent === 'Cloudflare-Workers') app.tables = null as never",
         ),
     )
-    const { output, code } = await deploy()
+    const { output, code } = await deploy('--wait', '1')
     expect(output).toContain('It does not work as it should')
     expect(output).toContain(`npx wrangler rollback ${before}`)
     expect(output).toContain('npx wrangler d1 time-travel restore atoll --bookmark=')

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../../db/doors/usage-error.ts'
 import type { WorkerState } from '../cloudflare/account-state.ts'
-import { type LocalKeys, makeKeys } from '../keys.ts'
+import { type LocalKeys, makeKeys, readLocalVariables } from '../keys.ts'
 
 const names = ['ATOLL_PUBLISHABLE_KEY', 'ATOLL_SECRET_KEY', 'ATOLL_JWT_SECRET'] as const
 
@@ -29,9 +29,9 @@ export function tellMissingKeys(worker: WorkerState | null, env: string | null):
 }
 
 /**
- * New keys. They are told before they are handed over: whoever is interrupted has seen the keys that are in use, or gets others.
+ * New keys, or those that a file has: of a run that was interrupted, or of somebody's own. They are told before they are handed over: whoever is interrupted has seen the keys that are in use, or gets others.
  *
- * @param file where they are written to instead of being shown
+ * @param file where they are, or are written to instead of being shown
  * @throws UsageError where showing them would leave them in a log
  */
 export function newKeys(file: string | undefined, tell: (line: string) => void): LocalKeys {
@@ -39,6 +39,11 @@ export function newKeys(file: string | undefined, tell: (line: string) => void):
     throw new UsageError(
       'This Worker has no keys yet, and a log is no place for them: say --keys-file FILE, to which they are written, or deploy once from a terminal.',
     )
+  const known = file === undefined ? {} : readLocalVariables(file)
+  if (names.every((name) => known[name])) {
+    tell(`The keys are those in ${file}.`)
+    return known as unknown as LocalKeys
+  }
   const keys = makeKeys()
   const text = names.map((name) => `${name}="${keys[name]}"\n`).join('')
   if (file !== undefined) {

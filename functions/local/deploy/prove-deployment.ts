@@ -6,8 +6,6 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { MigrationDatabase } from '../../../db/sql/migration-database.ts'
 import type { Proof } from '../../proof/area.ts'
 
-/** How long a version is waited for to answer everywhere, and a job to be done. */
-const longestWaitMs = 90_000
 const tokenMs = 10 * 60_000
 
 export interface ProofOptions {
@@ -16,6 +14,8 @@ export interface ProofOptions {
   /** The version that is to answer; null: any. */
   readonly versionId: string | null
   readonly database: MigrationDatabase
+  /** How long the version is waited for to answer, and a job to be done. */
+  readonly waitSeconds: number
 }
 
 /** @returns what does not work, a line each */
@@ -23,6 +23,7 @@ export async function proveDeployment({
   url,
   versionId,
   database,
+  waitSeconds,
 }: ProofOptions): Promise<readonly string[]> {
   const token = randomBytes(32).toString('base64url')
   const hash = createHash('sha256').update(token).digest('hex')
@@ -31,7 +32,7 @@ export async function proveDeployment({
     .prepare("INSERT OR REPLACE INTO _atoll_state (key, value) VALUES ('proof', ?)")
     .bind(value)
     .all()
-  const end = Date.now() + longestWaitMs
+  const end = Date.now() + waitSeconds * 1000
   const asked = await askUntil(url, token, versionId, end)
   if (typeof asked === 'string') return [asked]
   const problems = [

@@ -10,6 +10,7 @@ import { ask } from '../../../db/doors/cloudflare-api.ts'
 import { remoteDatabase } from '../../../db/doors/remote-database.ts'
 import { UsageError } from '../../../db/doors/usage-error.ts'
 import { migrateCluster } from '../../../db/migrate/migrate-cluster.ts'
+import { migrateFar } from '../../../db/migrate/migrate-far.ts'
 import type { Migration } from '../../../db/migrate/migration.ts'
 import { type ReleaseOrder, releaseOrder } from '../../../db/migrate/release-order.ts'
 import { planText, reportText } from '../../../db/migrate/report.ts'
@@ -50,6 +51,8 @@ export interface ReleaseOptions {
   readonly keysFile?: string | undefined
   /** Whether it is deployed though it is what is deployed already. */
   readonly isForced?: boolean | undefined
+  /** How long the deployed version and a job have to answer; 90 when left out. */
+  readonly waitSeconds?: number | undefined
   /** Whether migrations that no order can carry out beside both versions are applied all the same. */
   readonly mayBreak?: boolean | undefined
 }
@@ -100,6 +103,7 @@ export async function carryOut(release: Release, options: ReleaseOptions): Promi
     url,
     versionId,
     database: opened.get('DB') as MigrationDatabase,
+    waitSeconds: options.waitSeconds ?? 90,
   })
   if (problems.length === 0) {
     tell(
@@ -191,7 +195,7 @@ async function apply(
   migrations: readonly Migration[],
 ): Promise<void> {
   const { catalog, storage, tell } = release
-  const reports = await migrateCluster(databases, catalog, migrations, { storage, tell })
+  const reports = await migrateFar(databases, catalog, migrations, { storage, tell })
   const isDone = reports.every(({ applied, done }) => applied.length === 0 && done.length === 0)
   if (isDone) return
   for (const line of reportText(reports)) tell(line)
