@@ -13,7 +13,7 @@ import { migrateCluster } from '../../../db/migrate/migrate-cluster.ts'
 import { migrateFar } from '../../../db/migrate/migrate-far.ts'
 import type { Migration } from '../../../db/migrate/migration.ts'
 import { type ReleaseOrder, releaseOrder } from '../../../db/migrate/release-order.ts'
-import { planText, reportText } from '../../../db/migrate/report.ts'
+import { reportText } from '../../../db/migrate/report.ts'
 import type { MigrationDatabase } from '../../../db/sql/migration-database.ts'
 import type { DatabasesConfig } from '../../databases/area.ts'
 import {
@@ -28,7 +28,7 @@ import type { Wanted } from '../cloudflare/wanted.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { noteWayBack, type WayBack, wayBackText } from './go-back.ts'
 import { lacksKeys, newKeys, tellMissingKeys, withSecretsFile } from './keys.ts'
-import { locationOf, makeResources } from './make-resources.ts'
+import { makeResources } from './make-resources.ts'
 import { proveDeployment } from './prove-deployment.ts'
 import { deployWithWrangler } from './run-wrangler.ts'
 
@@ -57,8 +57,8 @@ export interface ReleaseOptions {
   readonly mayBreak?: boolean | undefined
 }
 
-type Databases = ReadonlyMap<string, MigrationDatabase>
-type Made = DatabaseState & { readonly id: string }
+export type Databases = ReadonlyMap<string, MigrationDatabase>
+export type Made = DatabaseState & { readonly id: string }
 
 /**
  * @returns whether it works
@@ -71,10 +71,8 @@ export async function carryOut(release: Release, options: ReleaseOptions): Promi
   tellMade(state, tell)
   const opened = openAll(account, databases)
 
-  const fingerprint = fingerprintOf(root, wanted.env)
-  const hasMade = databases.some((_, i) => state.databases[i]?.id === null)
   const needsKeys = lacksKeys(state.worker)
-  const isDeployed = state.worker?.tag === fingerprint && !hasMade && !needsKeys && options.isForced !== true
+  const isDeployed = await isUpToDate(release, state, opened, options)
   const order = await orderOf(release, opened, state.worker === null, options)
   const way = state.worker && (await noteIfNeeded(release, state, databases, isDeployed, order))
 
@@ -87,14 +85,16 @@ export async function carryOut(release: Release, options: ReleaseOptions): Promi
     if (missing !== null) tell(missing)
     tell(`deploying ${wanted.worker}`)
     const later = state.worker === null ? [] : order.after
-    const args = deployArguments(wanted, fingerprint, later)
+    const args = deployArguments(wanted, fingerprintOf(root, wanted.env), later)
     const deployed = await withSecretsFile(keys, (file) =>
       deployWithWrangler(root, account.id, [...args, ...(file === null ? [] : ['--secrets-file', file])]),
     )
     versionId = deployed.versionId
     tell(`deployed ${wanted.worker}: version ${versionId}`)
+    if (state.worker !== null) await noteEnd(opened, versionId)
   }
   if (state.worker === null || order.after.length > 0) await apply(release, opened, migrations)
+  if (state.worker === null) await noteEnd(opened, versionId)
   await replicate(release, databases)
 
   const url = options.url ?? (await addressOf(release))
@@ -116,49 +116,44 @@ export async function carryOut(release: Release, options: ReleaseOptions): Promi
   return false
 }
 
-/** What `carryOut` would do, in lines; it changes nothing. */
-export async function planRelease(release: Release, options: ReleaseOptions): Promise<readonly string[]> {
-  const { root, account, wanted, migrations, config } = release
-  const state = await readAccount(account, wanted)
-  const lines: string[] = []
-  for (const { binding, name, id } of state.databases) {
-    if (id === null)
-      lines.push(`makes the database ${name} (${binding}), ${locationText(locationOf(binding, config))}`)
-  }
-  for (const [name, id] of state.queues) if (id === null) lines.push(`makes the queue ${name}`)
-  for (const [name, is] of state.buckets) if (!is) lines.push(`makes the bucket ${name}`)
-  if (lacksKeys(state.worker)) lines.push('makes keys, hands them to the Worker and shows them once')
-  const isWhole = state.databases.every(({ id }) => id !== null)
-  const fingerprint = fingerprintOf(root, wanted.env)
-  const deploys =
-    state.worker?.tag === fingerprint && isWhole && !lacksKeys(state.worker) && options.isForced !== true
-      ? []
-      : [`deploys ${wanted.worker}${state.worker === null ? ', which is new' : ''}`]
-  if (!isWhole)
-    lines.push(...deploys, `applies all ${migrations.length} migrations to databases that are new`)
-  else {
-    const opened = openAll(account, state.databases as readonly Made[])
-    const reports = await plan(release, opened)
-    const order = releaseOrder(migrations, reports)
-    const told = reports.some(({ planned }) => planned.length > 0) ? planText(reports) : []
-    if (told.length > 0) lines.push('migrations:', ...told.map((line) => `  ${line}`))
-    if (order.after.length > 0) lines.push(`${order.after.join(', ')}: after the deployment`)
-    if (order.torn.length > 0 && state.worker !== null) lines.push(tornText(order))
-    lines.push(...deploys)
-  }
-  if (config.readReplicas !== null)
-    lines.push(`sees to it that read replicas are ${config.readReplicas ? 'on' : 'off'}`)
-  return lines.length === 0 ? ['Nothing to do: everything is deployed as it is here.'] : lines
+/**
+ * Whether what is here is what answers. A version is there before its queues and schedules lead to it, so its tag alone does not say that
+ * its deployment came to an end: that is noted in `DB`.
+ */
+export async function isUpToDate(
+  { root, wanted }: Release,
+  { worker, databases, queues }: AccountState,
+  opened: Databases,
+  { isForced }: ReleaseOptions,
+): Promise<boolean> {
+  if (worker === null || lacksKeys(worker) || isForced === true) return false
+  if (worker.tag !== fingerprintOf(root, wanted.env)) return false
+  if (databases.some(({ id }) => id === null) || [...queues.values()].includes(null)) return false
+  const rows = await opened
+    .get('DB')
+    ?.prepare("SELECT value FROM _atoll_state WHERE key = 'deployed'")
+    .all<{ value: string }>()
+    // It has not been migrated yet.
+    .catch(() => null)
+  return rows?.results[0]?.value === worker.versionId
 }
 
-function openAll(account: CloudflareAccount, databases: readonly Made[]): Databases {
+async function noteEnd(opened: Databases, versionId: string | null): Promise<void> {
+  await opened
+    .get('DB')
+    ?.prepare("INSERT OR REPLACE INTO _atoll_state (key, value) VALUES ('deployed', ?)")
+    .bind(versionId ?? '')
+    .all()
+}
+
+export function openAll(account: CloudflareAccount, databases: readonly Made[]): Databases {
   const { api, id: accountId } = account
   return new Map(
     databases.map(({ binding, id, name }) => [binding, remoteDatabase({ api, accountId, id, name })]),
   )
 }
 
-async function plan({ catalog, storage, migrations }: Release, databases: Databases) {
+export async function plan({ catalog, storage, migrations }: Release, databases: Databases) {
   return await migrateCluster(databases, catalog, migrations, { storage, planOnly: true })
 }
 
@@ -181,7 +176,7 @@ async function orderOf(
   return all
 }
 
-function tornText({ torn }: ReleaseOrder): string {
+export function tornText({ torn }: ReleaseOrder): string {
   const clauses = torn.flatMap(({ name, effects }) => effects.map(({ text }) => `  ${name} ${text}`))
   return `The version that runs does not bear these migrations, and the new one cannot be without them:
 ${clauses.join('\n')}
@@ -263,8 +258,4 @@ function tellMade({ databases, queues, buckets }: AccountState, tell: Release['t
     ...[...buckets].flatMap(([name, is]) => (is ? [] : [`the bucket ${name}`])),
   ]
   if (names.length > 0) tell(`made ${names.join(', ')}`)
-}
-
-function locationText(location: string | null): string {
-  return location === null ? 'close to here' : `in ${location}`
 }
