@@ -10,6 +10,7 @@ import { promisify, stripVTControlCharacters } from 'node:util'
 import { ask, type CloudflareApi } from './cloudflare-api.ts'
 import { RemoteError } from './remote-error.ts'
 
+/** An account, and who asks in it. */
 export interface CloudflareAccount {
   readonly api: CloudflareApi
   readonly id: string
@@ -102,6 +103,7 @@ Sign in with: npx wrangler login
 or set CLOUDFLARE_API_TOKEN to a token with the permission "D1: Edit".`
 }
 
+/** An account as Cloudflare lists it. */
 export interface NamedAccount {
   readonly id: string
   readonly name: string

@@ -7,6 +7,7 @@ import type { Effect } from './effect.ts'
 import type { MigrationReport } from './migrate-cluster.ts'
 import type { Migration } from './migration.ts'
 
+/** In which order migrations and a deployment are carried out. */
 export interface ReleaseOrder {
   /** All up to the last that is applied before the deployment, those that databases have included. */
   readonly before: readonly Migration[]

@@ -66,7 +66,7 @@ async function make(env: string | undefined): Promise<void> {
   const wanted = readWanted(toml, env)
   const account = await findAccount(root, wanted.accountId)
   const databases = await readDatabases(account, wanted)
-  const { default: config } = await import('../app/config.ts')
+  const { app } = await import('../join-app.ts')
   const state = { worker: null, databases, queues: new Map(), buckets: new Map() }
-  await makeResources(account, wanted, state, { ...defaultConfig, ...config })
+  await makeResources(account, wanted, state, { ...defaultConfig, ...app.config })
 }

@@ -44,7 +44,7 @@ export async function prove({ raw, services, later }: Asked, catalog: Catalog): 
     services.queues.size === 0 ? undefined : sendJob(services, later),
   ])
   return {
-    version: services.env.VERSION?.id ?? null,
+    version: services.version,
     read,
     databases: Object.fromEntries(databases),
     ...(bucket === undefined ? {} : { bucket }),

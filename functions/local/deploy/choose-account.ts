@@ -3,7 +3,8 @@ import type { NamedAccount } from '../../../db/doors/cloudflare-account.ts'
 
 /** Asks on a terminal which account is meant; undefined where there is nobody to ask. */
 export function accountChooser(): ((accounts: readonly NamedAccount[]) => Promise<string>) | undefined {
-  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true || process.env.CI) return undefined
+  const { CI: isCi } = process.env
+  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true || isCi) return undefined
   return async (accounts) => {
     for (const [i, { name, id }] of accounts.entries()) console.log(`  ${i + 1}  ${name}  ${id}`)
     const terminal = createInterface({ input: process.stdin, output: process.stdout })

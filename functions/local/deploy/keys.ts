@@ -35,7 +35,8 @@ export function tellMissingKeys(worker: WorkerState | null, env: string | null):
  * @throws UsageError where showing them would leave them in a log
  */
 export function newKeys(file: string | undefined, tell: (line: string) => void): LocalKeys {
-  if (file === undefined && process.env.CI)
+  const { CI: isCi } = process.env
+  if (file === undefined && isCi)
     throw new UsageError(
       'This Worker has no keys yet, and a log is no place for them: say --keys-file FILE, to which they are written, or deploy once from a terminal.',
     )

@@ -50,7 +50,8 @@ async function run(
 ): Promise<{ readonly code: number | null; readonly output: string }> {
   const wrangler = join(createRequire(import.meta.url).resolve('wrangler'), '..', '..', 'bin', 'wrangler.js')
   // Build commands find the Node that this is run by.
-  const path = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
+  const { PATH: known } = process.env
+  const path = [join(root, 'node_modules', '.bin'), known].join(delimiter)
   const child = spawn(process.execPath, [wrangler, ...args], {
     cwd: root,
     env: { ...process.env, ...env, PATH: path },
