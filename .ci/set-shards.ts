@@ -7,5 +7,5 @@ let toml = readFileSync(file, 'utf8').replace(
   /\[\[d1_databases\]\]\nbinding = "SHARD_\d+"\n(?:\w+ = .*\n)*\n?/g,
   '',
 )
-for (let shard = 1; shard <= Number(count); shard++) toml = withShard(toml, `atoll-shard-${shard}`, null).toml
+for (let shard = 1; shard <= Number(count); shard++) toml = withShard(toml, `atoll-shard-${shard}`).toml
 writeFileSync(file, toml)

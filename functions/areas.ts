@@ -26,6 +26,7 @@ import { type JobsEvent, jobs } from './jobs/area.ts'
 import { type MeterEvent, meter } from './meter/area.ts'
 import { type MonitorEvent, monitor } from './monitor/area.ts'
 import { ownCode } from './own-code/area.ts'
+import { proof } from './proof/area.ts'
 import { rest } from './rest/area.ts'
 import { routes } from './routes/area.ts'
 import { type ShardsEvent, shards } from './shards/area.ts'
@@ -44,6 +45,7 @@ export const areas = [
   routes,
   shards,
   backups,
+  proof,
   monitor,
   docs,
 ] as const satisfies readonly Area[]

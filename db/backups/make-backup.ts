@@ -3,8 +3,10 @@
  * read back before the manifest says that there is a backup. Each step can be made again, and what is noted after it says where to go on.
  * @module
  */
+
+import { beforeAll } from '../moves/look-at.ts'
 import { nextMove } from '../moves/moves.ts'
-import { beforeAll, logEnd, type Place, readChunk } from '../moves/read-rows.ts'
+import { logEnd, type Place, readChunk } from '../moves/read-rows.ts'
 import { readMapRow } from '../moves/slot-states.ts'
 import { parseMap } from '../slots/shard-map.ts'
 import type { BackupWorld } from './backup-world.ts'

@@ -8,6 +8,7 @@
 import { parseArgs } from 'node:util'
 import { openDatabases } from '../doors/open-databases.ts'
 import { migrateCluster } from '../migrate/migrate-cluster.ts'
+import { migrateFar } from '../migrate/migrate-far.ts'
 import { appMigrations, readMigrations, unjournaled } from '../migrate/migration-files.ts'
 import { planText, reportText } from '../migrate/report.ts'
 import { checkGenerated } from '../migrate/schema-drift.ts'
@@ -39,7 +40,8 @@ await runCommand(usage, async () => {
   })
   try {
     const tell = (line: string) => process.stderr.write(`${line}\n`)
-    const reports = await migrateCluster(databases, catalog, migrations, {
+    const migrate = values.remote ? migrateFar : migrateCluster
+    const reports = await migrate(databases, catalog, migrations, {
       storage,
       declared,
       planOnly: values.plan,

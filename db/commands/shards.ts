@@ -1,20 +1,14 @@
 /**
- * `npm run shards -- list | status | add NAME`: which databases there are and what they hold. `add` writes the binding of
- * a new shard into `wrangler.toml`, makes the database and migrates it; it stays empty until slots move to it. With
- * `--remote`, where they are deployed.
+ * `npm run shards -- list | status`: which databases there are and what they hold. With `--remote`, where they are deployed.
  * @module
  */
-import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Catalog } from '../catalog/catalog.ts'
-import { type OpenDatabases, openDatabases, root } from '../doors/open-databases.ts'
+import { type OpenDatabases, openDatabases } from '../doors/open-databases.ts'
 import { readMap } from '../doors/read-map.ts'
 import { UsageError } from '../doors/usage-error.ts'
 import { checkDrift, pendingOf } from '../migrate/drift.ts'
 import { type Applied, lookAt } from '../migrate/look.ts'
-import { migrateCluster } from '../migrate/migrate-cluster.ts'
 import type { Migration } from '../migrate/migration.ts'
 import { appMigrations, readMigrations } from '../migrate/migration-files.ts'
 import { slotsOwned } from '../slots/shard-map.ts'
@@ -22,10 +16,8 @@ import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName } from '../sql/quote.ts'
 import { readAppTables } from './app-tables.ts'
 import { runCommand } from './run-command.ts'
-import { findShard, withShard, withShardId } from './shard-entries.ts'
 
-const usage = 'npm run shards -- list | status | add NAME [--remote] [--env NAME] [--persist-to DIR]'
-const toml = join(root, 'wrangler.toml')
+const usage = 'npm run shards -- list | status [--remote] [--env NAME] [--persist-to DIR]'
 
 function readArguments() {
   return parseArgs({
@@ -59,10 +51,9 @@ async function withDatabases(
 
 await runCommand(usage, async () => {
   const { values, positionals } = readArguments()
-  const [command, name] = positionals
+  const [command] = positionals
   if (command === 'list') await withDatabases(values, list)
   else if (command === 'status') await withDatabases(values, status)
-  else if (command === 'add' && name !== undefined) await add(name, values)
   else throw new UsageError(usage)
 })
 
@@ -134,37 +125,6 @@ async function rowsIn(database: MigrationDatabase, catalog: Catalog): Promise<nu
 async function sizeOf(database: MigrationDatabase): Promise<string> {
   const { meta } = (await database.prepare('SELECT 1').all()) as { meta?: { size_after?: number } }
   return meta?.size_after === undefined ? '?' : `${(meta.size_after / 1_000_000).toFixed(1)} MB`
-}
-
-async function add(databaseName: string, where: Where): Promise<void> {
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(databaseName)) {
-    throw new UsageError(`a database's name has small letters, digits and hyphens: ${databaseName}`)
-  }
-  const text = readFileSync(toml, 'utf8')
-  const known = findShard(text, databaseName)
-  const isLocal = known?.isPlaceholder === true && where.remote === true
-  if (known && !isLocal) throw new UsageError(`${databaseName} is in wrangler.toml already`)
-  const id = where.remote ? create(databaseName) : null
-  // One that is on this machine only is completed.
-  const added =
-    known && id !== null
-      ? { toml: withShardId(text, databaseName, id), binding: known.binding }
-      : withShard(text, databaseName, id)
-  writeFileSync(toml, added.toml)
-  await withDatabases(where, async (databases) => {
-    const { declared, catalog, storage } = await readAppTables()
-    await migrateCluster(databases, catalog, readMigrations(appMigrations), { storage, declared })
-  })
-  console.log(`${added.binding} is ${databaseName}: migrated, and empty until slots move to it.
-Deploy (npx wrangler deploy) before any do, so that every Worker has the binding.`)
-}
-
-/** Makes the database in the account that wrangler is signed in to. */
-function create(databaseName: string): string {
-  const output = execFileSync('wrangler', ['d1', 'create', databaseName], { cwd: root, encoding: 'utf8' })
-  const id = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(output)?.[0]
-  if (id === undefined) throw new Error(`wrangler told no id:\n${output}`)
-  return id
 }
 
 async function ask<Row>(database: MigrationDatabase, text: string): Promise<Row[]> {

@@ -10,6 +10,7 @@ import { promisify, stripVTControlCharacters } from 'node:util'
 import { ask, type CloudflareApi } from './cloudflare-api.ts'
 import { RemoteError } from './remote-error.ts'
 
+/** An account, and who asks in it. */
 export interface CloudflareAccount {
   readonly api: CloudflareApi
   readonly id: string
@@ -25,11 +26,18 @@ export interface DatabaseEntry {
 const timeoutMs = 30_000
 const pageSize = 100
 
-/** @param root the folder of wrangler.toml, where wrangler is asked */
-export async function findAccount(root: string, configured: string | undefined): Promise<CloudflareAccount> {
+/**
+ * @param root the folder of wrangler.toml, where wrangler is asked
+ * @param choose asks somebody which of several accounts is meant, and answers its id; without it, several are an error
+ */
+export async function findAccount(
+  root: string,
+  configured: string | undefined,
+  choose?: (accounts: readonly NamedAccount[]) => Promise<string>,
+): Promise<CloudflareAccount> {
   const api = await signIn(root)
   // In wrangler's order, so that both mean the same account.
-  const id = configured || variable('CLOUDFLARE_ACCOUNT_ID') || (await onlyAccount(api))
+  const id = configured || variable('CLOUDFLARE_ACCOUNT_ID') || (await onlyAccount(api, choose))
   return { api, id }
 }
 
@@ -95,15 +103,20 @@ Sign in with: npx wrangler login
 or set CLOUDFLARE_API_TOKEN to a token with the permission "D1: Edit".`
 }
 
-interface Named {
+/** An account as Cloudflare lists it. */
+export interface NamedAccount {
   readonly id: string
   readonly name: string
 }
 
-async function onlyAccount(api: CloudflareApi): Promise<string> {
-  const accounts = await pages<Named>(api, '/accounts?', 'the list of accounts')
+async function onlyAccount(
+  api: CloudflareApi,
+  choose?: (accounts: readonly NamedAccount[]) => Promise<string>,
+): Promise<string> {
+  const accounts = await askPages<NamedAccount>(api, '/accounts?', 'the list of accounts')
   const [only] = accounts
   if (only !== undefined && accounts.length === 1) return only.id
+  if (only !== undefined && choose !== undefined) return await choose(accounts)
   const remedy = 'Set CLOUDFLARE_ACCOUNT_ID, or account_id in wrangler.toml, to the one that is meant'
   if (only === undefined) {
     throw new RemoteError(
@@ -114,7 +127,12 @@ async function onlyAccount(api: CloudflareApi): Promise<string> {
   throw new RemoteError(`There are ${accounts.length} accounts for ${api.credentials}. ${remedy}:\n${list}`)
 }
 
-/** What wrangler.toml ships with in the place of an id. */
+/** What wrangler calls what it makes for a binding that names nothing. */
+export function nameFor(workerName: string, binding: string): string {
+  return `${workerName}-${binding.toLowerCase().replaceAll('_', '-')}`
+}
+
+/** What stands in the place of an id as long as a database is on this machine only. */
 export function isPlaceholder(id: string | undefined): boolean {
   return id === undefined || id === '' || /^0{8}-0{4}-0{4}-0{4}-0{8}\d{4}$/.test(id)
 }
@@ -127,7 +145,7 @@ export async function findDatabases(
 ): Promise<ReadonlyMap<string, string>> {
   const found = await Promise.all(
     entries.map(async ({ binding, database_id: id, database_name }) => {
-      const name = database_name ?? `${workerName}-${binding.toLowerCase().replaceAll('_', '-')}`
+      const name = database_name ?? nameFor(workerName, binding)
       return { binding, name, id: isPlaceholder(id) ? await idOf(account, name) : (id as string) }
     }),
   )
@@ -151,7 +169,7 @@ export async function findDatabases(
 /** Cloudflare searches for the name, so that others which only begin with it may come as well. */
 async function idOf({ api, id }: CloudflareAccount, name: string): Promise<string | null> {
   const path = `/accounts/${id}/d1/database?name=${encodeURIComponent(name)}&`
-  const databases = await pages<{ uuid: string; name: string }>(
+  const databases = await askPages<{ uuid: string; name: string }>(
     api,
     path,
     `the search for the database ${name}`,
@@ -159,7 +177,18 @@ async function idOf({ api, id }: CloudflareAccount, name: string): Promise<strin
   return databases.find((database) => database.name === name)?.uuid ?? null
 }
 
-async function pages<Item>(api: CloudflareApi, path: string, what: string): Promise<Item[]> {
+/**
+ * All items of a list that Cloudflare gives in pages.
+ *
+ * @param path ends with `?` or `&`
+ * @param permission what a token needs for it, as Cloudflare's dashboard names it
+ */
+export async function askPages<Item>(
+  api: CloudflareApi,
+  path: string,
+  what: string,
+  permission?: string,
+): Promise<Item[]> {
   const items: Item[] = []
   for (let page = 1; ; page++) {
     const { result, result_info: info } = await ask<Item[]>(api, {
@@ -168,6 +197,7 @@ async function pages<Item>(api: CloudflareApi, path: string, what: string): Prom
       what,
       mayRepeat: true,
       timeoutMs,
+      ...(permission === undefined ? {} : { permission }),
     })
     items.push(...result)
     const isLast =

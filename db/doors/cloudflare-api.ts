@@ -15,7 +15,7 @@ export interface CloudflareApi {
 }
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Path below the base, with its query. */
   readonly path: string
   readonly body?: unknown
@@ -24,6 +24,8 @@ export interface ApiRequest {
   /** Whether it changes nothing, or the same when it is done twice: then it is tried again. */
   readonly mayRepeat: boolean
   readonly timeoutMs: number
+  /** What a token needs for it, as Cloudflare's dashboard names it; `D1: Edit` when left out. */
+  readonly permission?: string
 }
 
 export interface ApiAnswer<Result> {
@@ -62,7 +64,7 @@ export async function ask<Result>(api: CloudflareApi, request: ApiRequest): Prom
   return await tryAgain(request, async () => {
     const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
     const got = await exchange(`${api.baseUrl}${path}`, init, request.what, timeoutMs)
-    return 'error' in got ? got : readAnswer<Result>(got, api, request.what)
+    return 'error' in got ? got : readAnswer<Result>(got, api, request)
   })
 }
 
@@ -139,7 +141,7 @@ interface Envelope<Result> extends ApiAnswer<Result> {
 function readAnswer<Result>(
   { status, text, retryAfterMs }: Got,
   api: CloudflareApi,
-  what: string,
+  { what, permission = 'D1: Edit' }: ApiRequest,
 ): { readonly done: ApiAnswer<Result> } | Failure {
   const wait = retryAfterMs === null ? {} : { waitMs: retryAfterMs }
   const envelope = parsed<Result>(text)
@@ -159,7 +161,7 @@ Something between this machine and Cloudflare may have answered, or Cloudflare i
   if (envelope.success === true && status < 400) return { done: envelope }
   const faults = envelope.errors ?? []
   const said = faults.map(({ message }) => message).join('; ')
-  const error = new RemoteError(explain(status, faults, api, what), { status, faults })
+  const error = new RemoteError(explain(status, faults, api, what, permission), { status, faults })
   const isPassing = status >= 500 || status === 429 || passing.test(said) || overloaded.test(said)
   return {
     error,
@@ -178,12 +180,18 @@ function parsed<Result>(text: string): Envelope<Result> | null {
   }
 }
 
-function explain(status: number, faults: readonly ApiFault[], api: CloudflareApi, what: string): string {
+function explain(
+  status: number,
+  faults: readonly ApiFault[],
+  api: CloudflareApi,
+  what: string,
+  permission: string,
+): string {
   const said =
     faults.map(({ code, message }) => `${message} [code: ${code}]`).join('; ') || `status ${status}`
   if (status === 401 || status === 403)
     return `Cloudflare refuses ${what}: ${said}
-It was asked with ${api.credentials}. A token needs the permission "D1: Edit" in this account; without a token, sign in again: npx wrangler login`
+It was asked with ${api.credentials}. A token needs the permission "${permission}" in this account; without a token, sign in again: npx wrangler login`
   if (status === 404)
     return `Cloudflare does not know what ${what} is about: ${said}
 Compare database_id in wrangler.toml, and the account, with: npx wrangler d1 list`

@@ -5,7 +5,7 @@
  */
 import { dirname, join, resolve } from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
-import { type Unstable_Config, unstable_readConfig } from 'wrangler'
+import { experimental_readRawConfig, type Unstable_Config, unstable_readConfig } from 'wrangler'
 import { byShard } from '../slots/shard-names.ts'
 import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { type DatabaseEntry, findAccount, findDatabases } from './cloudflare-account.ts'
@@ -80,14 +80,25 @@ function readConfig(path: string): Unstable_Config {
   }
 }
 
+/** `wrangler.toml` as it stands there, without what wrangler makes of it. */
+export function readRawConfig(path: string): Readonly<Record<string, unknown>> {
+  try {
+    return { ...experimental_readRawConfig({ config: path }).rawConfig }
+  } catch (error) {
+    throw new UsageError(`wrangler.toml cannot be read: ${(error as Error).message}`)
+  }
+}
+
 /** Wrangler's own words for an environment that is not there are a page, and it only warns of one without databases. */
-function readEnvironment(path: string, env: string | undefined): Unstable_Config {
+export function readEnvironment(path: string, env: string | undefined): Unstable_Config {
   const whole = readConfig(path)
   if (env === undefined) return whole
   const known = whole.definedEnvironments ?? []
   if (!known.includes(env)) {
     const list = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`
-    throw new UsageError(`wrangler.toml has no environment ${env}: ${list}.`)
+    throw new UsageError(
+      `wrangler.toml has no environment ${env}: ${list}. Write it with: npm run environments -- add ${env}`,
+    )
   }
   const config = unstable_readConfig({ config: path, env }, { hideWarnings: true })
   if (config.d1_databases.length === 0) {

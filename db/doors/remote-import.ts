@@ -34,7 +34,7 @@ export async function importStatements(
   { path, name, timeoutMs }: ImportOptions,
 ): Promise<void> {
   // Another file each time: D1 begins at once with one that it knows. The comment is part of no statement that is kept.
-  const text = `-- ${randomUUID()}\n${statements.map((statement) => `${statement}\n;\n`).join('')}`
+  const text = `-- ${randomUUID()}\n${statements.map(ended).join('')}`
   const etag = createHash('md5').update(text).digest('hex')
   const what = `the import into ${name}`
   const call = async (body: object, mayRepeat: boolean) => {
@@ -58,6 +58,11 @@ export async function importStatements(
       throw error instanceof RemoteError ? new UnknownOutcomeError(what, error) : error
     }
   }
+}
+
+/** SQLite keeps what stands before the semicolon as a table's text, so only a comment is given a line of its own. */
+function ended(statement: string): string {
+  return /--[^\n]*$/.test(statement) ? `${statement}\n;\n` : `${statement};\n`
 }
 
 function failure({ error, errors = [] }: ImportAnswer, what: string): Error {

@@ -1,6 +1,6 @@
 /**
  * What a migration means for the version of the app that runs while it is applied: *expand* leaves all that it needs in place,
- * *contract* takes something away or asks for something new.
+ * *contract* takes something away or asks for something new. And for the version that comes: whether it needs it.
  * @module
  */
 
@@ -18,10 +18,13 @@ export interface Effect {
   readonly kind: 'expand' | 'contract' | 'data'
   /** One clause, as people read it. */
   readonly text: string
+  /** Whether the version that is written for the schema afterwards cannot do without it. */
+  readonly isNeeded: boolean
 }
 
-const expand = (text: string): Effect => ({ kind: 'expand', text })
-const contract = (text: string): Effect => ({ kind: 'contract', text })
+const expand = (text: string, isNeeded = true): Effect => ({ kind: 'expand', text, isNeeded })
+/** What goes away, or is asked for more strictly, the coming version does without; what comes with it, it needs. */
+const contract = (text: string, isNeeded = false): Effect => ({ kind: 'contract', text, isNeeded })
 
 /** @param model the schema before the operation */
 export function effectOf(operation: Operation, model: SchemaModel): Effect[] {
@@ -31,7 +34,7 @@ export function effectOf(operation: Operation, model: SchemaModel): Effect[] {
     case 'drop-table':
       return [contract(`drops the table ${operation.table} with its rows`)]
     case 'rename-table':
-      return [contract(`renames the table ${operation.table} to ${operation.to}`)]
+      return [contract(`renames the table ${operation.table} to ${operation.to}`, true)]
     case 'add-column':
       return [
         addedColumn(
@@ -42,32 +45,32 @@ export function effectOf(operation: Operation, model: SchemaModel): Effect[] {
         ),
       ]
     case 'drop-column':
-      return [contract(`drops the column ${operation.table}.${operation.column} with its values`)]
+      return [droppedColumn(operation.table, columnOf(model.table(operation.table), operation.column))]
     case 'rename-column':
-      return [contract(`renames the column ${operation.table}.${operation.column} to ${operation.to}`)]
+      return [contract(`renames the column ${operation.table}.${operation.column} to ${operation.to}`, true)]
     case 'create-index':
       return [
         operation.isUnique
           ? contract(`makes the unique index ${operation.index} on ${operation.table}`)
-          : expand(`makes the index ${operation.index} on ${operation.table}`),
+          : expand(`makes the index ${operation.index} on ${operation.table}`, false),
       ]
     case 'drop-index':
-      return [expand(`drops the index ${operation.index}`)]
+      return [expand(`drops the index ${operation.index}`, false)]
     case 'create-view':
       return [expand(`makes the view ${operation.view}`)]
     case 'drop-view':
       return [contract(`drops the view ${operation.view}`)]
     case 'create-trigger':
-      return [contract(`makes the trigger ${operation.trigger}`)]
+      return [contract(`makes the trigger ${operation.trigger}`, true)]
     case 'drop-trigger':
       return [expand(`drops the trigger ${operation.trigger}`)]
     case 'swap':
-      return [contract(`puts another table in the place of ${operation.table}`)]
+      return [contract(`puts another table in the place of ${operation.table}`, true)]
     case 'rebuild':
       return rebuildEffects(operation, model.table(operation.table))
     case 'copy':
     case 'data':
-      return [{ kind: 'data', text: `writes rows of ${operation.table}` }]
+      return [{ kind: 'data', text: `writes rows of ${operation.table}`, isNeeded: true }]
     default:
       return []
   }
@@ -75,13 +78,26 @@ export function effectOf(operation: Operation, model: SchemaModel): Effect[] {
 
 function addedColumn(table: string, column: string, notNull: boolean, hasDefault: boolean): Effect {
   return notNull && !hasDefault
-    ? contract(`adds the column ${table}.${column}, which new rows must have`)
+    ? contract(`adds the column ${table}.${column}, which new rows must have`, true)
     : expand(`adds the column ${table}.${column}`)
+}
+
+function columnOf(
+  table: ModelTable | undefined,
+  name: string,
+): Pick<ModelColumn, 'name'> & Partial<ModelColumn> {
+  return table?.columns.find((column) => sameName(column.name, name)) ?? { name }
+}
+
+/** Rows that know nothing of a column can only be written once it is gone, if it must have a value. */
+function droppedColumn(table: string, column: Pick<ModelColumn, 'name'> & Partial<ModelColumn>): Effect {
+  const mustHaveValue = column.notNull === true && (column.default ?? null) === null
+  return contract(`drops the column ${table}.${column.name} with its values`, mustHaveValue)
 }
 
 function rebuildEffects({ table: name, create }: RebuildOperation, old: ModelTable | undefined): Effect[] {
   const made = readTable(create)
-  const found: Effect[] = [expand(`makes the table ${name} anew with its rows`)]
+  const found: Effect[] = [expand(`makes the table ${name} anew with its rows`, false)]
   if (!old || !made) return found
   for (const column of made.columns) {
     const before = old.columns.find((other) => sameName(other.name, column.name))
@@ -91,11 +107,11 @@ function rebuildEffects({ table: name, create }: RebuildOperation, old: ModelTab
         addedColumn(name, column.name, column.notNull, column.default !== null || column.generated !== null),
       )
   }
-  for (const { name: column } of old.columns) {
-    if (!made.columns.some((other) => sameName(other.name, column)))
-      found.push(contract(`drops the column ${name}.${column} with its values`))
+  for (const column of old.columns) {
+    if (!made.columns.some((other) => sameName(other.name, column.name)))
+      found.push(droppedColumn(name, column))
   }
-  if (keyOf(old) !== keyOf(made)) found.push(contract(`changes the primary key of ${name}`))
+  if (keyOf(old) !== keyOf(made)) found.push(contract(`changes the primary key of ${name}`, true))
   const [keysBefore, keysAfter] = [old.foreignKeys.map(textOfKey), made.foreignKeys.map(textOfKey)]
   for (const key of keysAfter)
     if (!keysBefore.includes(key)) found.push(contract(`asks of ${name} that ${key}`))
@@ -115,14 +131,14 @@ function columnEffects(table: string, before: ModelColumn, after: ModelColumn): 
   if (after.notNull && !before.notNull) found.push(contract(`makes ${name} NOT NULL`))
   if (!after.notNull && before.notNull) found.push(expand(`lets ${name} be null`))
   if (before.type.toLowerCase() !== after.type.toLowerCase())
-    found.push(contract(`makes ${name} ${after.type} instead of ${before.type}`))
+    found.push(contract(`makes ${name} ${after.type} instead of ${before.type}`, true))
   if (before.default !== after.default)
     found.push(
       after.default === null
         ? contract(`takes the default of ${name} away`)
         : expand(`gives ${name} the default ${after.default}`),
     )
-  if (before.generated !== after.generated) found.push(contract(`changes how ${name} is worked out`))
+  if (before.generated !== after.generated) found.push(contract(`changes how ${name} is worked out`, true))
   return found
 }
 

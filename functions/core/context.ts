@@ -17,6 +17,8 @@ import type { ReadSetting } from './setting.ts'
 export interface CoreEnv extends KeysEnv {
   readonly DB: D1Database
   readonly ASSETS?: Fetcher
+  /** Which version this is. */
+  readonly VERSION?: WorkerVersionMetadata
   /** Files, and large payloads of jobs. */
   readonly BUCKET?: R2Bucket
   /** Carries on what was written: one for each database. */
@@ -63,6 +65,8 @@ export interface CoreServices {
   readonly bindings: ReadonlyMap<string, D1Database>
   readonly keys: Keys
   readonly assets: Fetcher | null
+  /** The id of the version that runs; null where it is not told. */
+  readonly version: string | null
   /** Where the bytes of files are; null when no bucket is bound. */
   readonly files: R2Bucket | null
   /** Variables and secrets that the app's declarations name. */
@@ -126,6 +130,7 @@ export function openCore(
     bindings: databasesOf(env),
     keys: readKeys(env),
     assets: env.ASSETS ?? null,
+    version: env.VERSION?.id ?? null,
     files: env.BUCKET ?? null,
     setting: settingsOf(env),
     budget,

@@ -18,7 +18,7 @@ import { openCluster } from './open-cluster.ts'
 import type { DatabasesServices } from './services.ts'
 import { SessionTokens } from './session-token.ts'
 
-export type { DatabasesConfig } from './config.ts'
+export type { DatabaseLocation, DatabasesConfig } from './config.ts'
 export { noteWentBack } from './duties.ts'
 // What areas above it use.
 export type { DatabasesEvent } from './events.ts'

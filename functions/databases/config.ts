@@ -26,7 +26,17 @@ export interface DatabasesConfig {
   readonly changeLogMaxAgeSeconds: number
   /** How many changes wait there, per database. Default 1,000,000. */
   readonly changeLogMaxRows: number
+  /**
+   * Where `npm run deploy` makes databases that the account lacks: all of them, or some by their bindings. A database stays where it was made. Default
+   * null: close to who makes it.
+   */
+  readonly databaseLocation: DatabaseLocation | Readonly<Record<string, DatabaseLocation>> | null
+  /** Whether `npm run deploy` switches read replicas of all databases on or off. Default null: it leaves them as they are. */
+  readonly readReplicas: boolean | null
 }
+
+/** Western and eastern Europe, western and eastern North America, Asia and the Pacific, Oceania. */
+export type DatabaseLocation = 'weur' | 'eeur' | 'wnam' | 'enam' | 'apac' | 'oc'
 
 export const databasesDefaults: DatabasesConfig = {
   databaseTimeoutMs: 10_000,
@@ -41,4 +51,6 @@ export const databasesDefaults: DatabasesConfig = {
   maxRowsReadPerRequest: 10_000_000,
   changeLogMaxAgeSeconds: 604_800,
   changeLogMaxRows: 1_000_000,
+  databaseLocation: null,
+  readReplicas: null,
 }

@@ -7,12 +7,13 @@ import { Watchdog } from '../../db/cluster/watchdog.ts'
 import { invalidate } from '../cache/area.ts'
 import { countCall, countRefusal } from '../meter/area.ts'
 import { emit } from './events.ts'
+import { neededMigrations } from './needed-migrations.ts'
 import type { Engine, Services } from './services.ts'
 
 export function openCluster(
   bindings: Services['bindings'],
   { catalog, declared, migrations, config }: Pick<Engine, 'catalog' | 'declared' | 'migrations' | 'config'>,
-  { cache, meter, spans, relay }: Pick<Services, 'cache' | 'meter' | 'spans' | 'relay'>,
+  { cache, meter, spans, relay, setting }: Pick<Services, 'cache' | 'meter' | 'spans' | 'relay' | 'setting'>,
 ): Pick<Services, 'cluster' | 'watchdog'> {
   const watchdog = new Watchdog({
     slowMs: config.slowQueryMs,
@@ -21,7 +22,7 @@ export function openCluster(
     onRefused: (...refused) => countRefusal(meter, ...refused),
   })
   const cluster = new Cluster(bindings, {
-    migrations,
+    migrations: neededMigrations(migrations, setting),
     catalog,
     isConverting: catalog !== declared,
     timeoutMs: config.databaseTimeoutMs,

@@ -12,6 +12,7 @@ import { sweepConflicts } from '../../db/restores/sweep-conflicts.ts'
 import { invalidate, renewalOfMap } from '../cache/area.ts'
 import { errors } from './errors.ts'
 import { emit } from './events.ts'
+import { neededMigrations } from './needed-migrations.ts'
 import type { Engine, Services } from './services.ts'
 
 /** What a relay has in its storage. */
@@ -26,7 +27,7 @@ export interface RestoreMemory extends Memory {
  * @returns whether there is more to be done at once; and the database as it was then
  */
 export async function lookAfterRestores(
-  { cluster, cache }: Pick<Services, 'cluster' | 'cache'>,
+  { cluster, cache, setting }: Pick<Services, 'cluster' | 'cache' | 'setting'>,
   { catalog, migrations }: Pick<Engine, 'catalog' | 'migrations'>,
   session: ClusterSession,
   database: string,
@@ -42,7 +43,7 @@ export async function lookAfterRestores(
     const from = { at: new Date(before.at).toISOString(), ...before.positions }
     emit({ kind: 'database-went-back', database, incarnation, from, to: found.positions })
   }
-  if (repair) await refuseOlder(session, database, migrations)
+  if (repair) await refuseOlder(session, database, neededMigrations(migrations, setting))
   // What was decided meanwhile may be what the repair waits for.
   if (asks) await sweepConflicts(session, database, catalog)
   const left = repair && (await carryOn(repair))

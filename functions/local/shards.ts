@@ -22,7 +22,7 @@ const usage = `npm run shards -- list | status | add NAME [--remote] [--env NAME
   npm run shards -- moves | watch | pause ID | resume ID | cancel ID
   with [--url http://localhost:8787] and the secret key in ATOLL_SECRET_KEY or .dev.vars`
 
-const own = new Set(['list', 'status', 'add'])
+const own = new Set(['list', 'status'])
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -180,6 +180,7 @@ async function run(command: string | undefined, first?: string, second?: string)
 
 const [command, first, second] = positionals
 if (own.has(command ?? '')) await import('../../db/commands/shards.ts')
+else if (command === 'add') await import('./add-shard.ts')
 else {
   try {
     await run(command, first, second)

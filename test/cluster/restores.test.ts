@@ -33,7 +33,7 @@ async function look(...of: readonly Name[]): Promise<void> {
     }
     for (;;) {
       const session = cluster.open({ reads: false, seen: new Map() })
-      const services = { cluster, cache: null }
+      const services = { cluster, cache: null, setting: () => undefined }
       const { isLeft } = await lookAfterRestores(services, { catalog, migrations: [] }, session, name, memory)
       if (!isLeft) break
     }

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,13 +16,15 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { root } from '../../functions/local/serve.ts'
 import { fixture } from '../fixture-app/paths.ts'
 
 export interface ProjectCopy {
   readonly folder: string
   write(file: string, text: string): void
+  /** Several files, in folders that may not be there yet. */
+  writeAll(texts: Readonly<Record<string, string>>): void
   read(file: string): string
   /** Runs one of its scripts; the signal, if one is given, ends it as `kill -9` would. */
   run(script: string, args?: readonly string[], options?: RunOptions): Promise<Ran>
@@ -41,13 +44,26 @@ export interface Ran {
 /** @param app what it serves: the fixture app, whatever a fork has, or the project's own */
 export function copyProject(app: 'fixture' | 'own' = 'fixture'): ProjectCopy {
   const folder = mkdtempSync(join(tmpdir(), 'atoll-project-'))
-  for (const part of ['db', 'functions', 'wrangler.toml', 'package.json', 'tsconfig.json'])
+  for (const part of [
+    'db',
+    'functions',
+    'wrangler.toml',
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+  ])
     cpSync(join(root, part), join(folder, part), { recursive: true })
   if (app === 'fixture') putFixture(folder)
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   return {
     folder,
     write: (file, text) => writeFileSync(join(folder, file), text),
+    writeAll: (texts) => {
+      for (const [file, text] of Object.entries(texts)) {
+        mkdirSync(dirname(join(folder, file)), { recursive: true })
+        writeFileSync(join(folder, file), text)
+      }
+    },
     read: (file) => readFileSync(join(folder, file), 'utf8'),
     run: (script, args = [], { env = {}, signal } = {}) => {
       const child = spawn(process.execPath, [script, ...args], {

@@ -26,10 +26,13 @@ export function d1Routes(store: D1Store, longestPage: number): Route[] {
       method: 'POST',
       path: base,
       handle(request) {
-        const { name } = jsonOf<{ name?: string }>(request)
+        const { name, primary_location_hint: location } = jsonOf<{
+          name?: string
+          primary_location_hint?: string
+        }>(request)
         if (!name) throw new Refusal(400, 7400, 'The request is malformed: name is missing')
         if (store.find(name)) throw new Refusal(400, 7502, `Database with name '${name}' already exists`)
-        return { result: { ...shown(store.create(name)), created_in_region: 'WEUR' } }
+        return { result: shown(store.create(name, location)) }
       },
     },
     {
@@ -92,7 +95,7 @@ export function databaseOf(store: D1Store, id = ''): StoredDatabase {
   return database
 }
 
-function shown({ uuid, name, createdAt, replication }: StoredDatabase) {
+function shown({ uuid, name, createdAt, replication, location }: StoredDatabase) {
   return {
     uuid,
     name,
@@ -100,6 +103,7 @@ function shown({ uuid, name, createdAt, replication }: StoredDatabase) {
     created_at: createdAt,
     num_tables: 0,
     file_size: 0,
+    running_in_region: (location ?? 'weur').toUpperCase(),
     read_replication: { mode: replication },
   }
 }

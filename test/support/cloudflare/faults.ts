@@ -33,6 +33,8 @@ export interface Fault {
 
 export interface Faults {
   fail(fault: Fault): void
+  /** Forgets the faults that nobody has met yet. */
+  mend(): void
   /** The fault that this request is to meet. */
   next(request: SeenRequest): Fault | null
 }
@@ -41,6 +43,9 @@ export function createFaults(): Faults {
   const pending: { readonly fault: Fault; after: number; left: number }[] = []
   return {
     fail: (fault) => void pending.push({ fault, after: fault.after ?? 0, left: fault.times ?? 1 }),
+    mend: () => {
+      pending.length = 0
+    },
     next(request) {
       for (const entry of pending) {
         if (entry.left === 0 || !matches(entry.fault.match, request)) continue

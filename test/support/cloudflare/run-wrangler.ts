@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
 /**
  * What keeps wrangler to this machine, and to a folder: no metrics, nothing of whoever is signed in here, and no question to the
@@ -35,9 +35,11 @@ export async function runWrangler(
   ...args: readonly string[]
 ): Promise<Ran> {
   const wrangler = join(createRequire(import.meta.url).resolve('wrangler'), '..', '..', 'bin', 'wrangler.js')
+  // As npx does: build commands find the project's own Node.
+  const path = [join(wrangler, '..', '..', '..', '.bin'), process.env.PATH].join(delimiter)
   const child = spawn(process.execPath, [wrangler, ...args], {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...wranglerEnv(folder), ...env },
+    env: { PATH: path, ...wranglerEnv(folder), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

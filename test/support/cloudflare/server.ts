@@ -6,11 +6,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Account, accountRoutes } from './account-routes.ts'
+import { createAssetStore } from './asset-routes.ts'
+import { bucketRoutes, type StoredBucket } from './bucket-routes.ts'
 import { d1Routes } from './d1-routes.ts'
 import { openStore, type StoredDatabase } from './d1-store.ts'
 import { d1TransferRoutes } from './d1-transfer-routes.ts'
+import { createEdge } from './edge.ts'
 import { createFaults, type Fault, type SeenRequest } from './faults.ts'
+import { createQueueStore, type StoredQueue } from './queue-routes.ts'
 import { type ApiAnswer, type ApiRequest, findRoute, Refusal, type Route } from './routes.ts'
+import { scriptRoutes } from './script-routes.ts'
+import { createScriptStore, type ScriptStore } from './script-store.ts'
 
 export interface CloudflareOptions {
   /** Names of the databases that are there. */
@@ -19,6 +25,8 @@ export interface CloudflareOptions {
   readonly accounts?: readonly Account[]
   /** Items that a page of databases has at most. */
   readonly longestPage?: number
+  /** Takes what Workers log. */
+  readonly onLog?: (message: string) => void
 }
 
 export interface Cloudflare {
@@ -33,11 +41,23 @@ export interface Cloudflare {
   database(name: string): D1Database
   /** Its id. */
   idOf(name: string): string
+  /** Workers with their versions and deployments. */
+  readonly scripts: ScriptStore
+  readonly queues: readonly StoredQueue[]
+  readonly buckets: readonly StoredBucket[]
+  /** Whether R2 is switched on in the account; it is. */
+  isR2On: boolean
+  /** How replicas of a database are made. */
+  replicationOf(name: string): string
+  /** Where a deployed Worker answers. */
+  addressOf(script: string): Promise<string>
   /** Every request, oldest first; a test may empty it. */
   readonly requests: SeenRequest[]
   /** Requests of those that no route answers. */
   readonly unknown: SeenRequest[]
   fail(fault: Fault): void
+  /** Forgets the faults that nobody has met yet. */
+  mend(): void
   stop(): Promise<void>
 }
 
@@ -48,11 +68,21 @@ const oneAccount: Account = { id: '0123456789abcdef0123456789abcdef', name: 'Som
 
 export async function startCloudflare(options: CloudflareOptions = {}): Promise<Cloudflare> {
   const accounts = options.accounts ?? [oneAccount]
-  const store = await openStore(options.databases ?? [])
+  const store = await openStore(options.databases ?? [], options.onLog)
+  const scripts = createScriptStore()
+  const assets = createAssetStore()
+  const queues = createQueueStore(() => edge.rollOut())
+  const buckets: StoredBucket[] = []
+  const edge = createEdge({ scripts, databases: store, queues: queues.queues, files: assets.files })
+  const settings = { isR2On: true }
   const routes: Route[] = [
     ...accountRoutes(accounts),
     ...d1Routes(store, options.longestPage ?? 1000),
     ...d1TransferRoutes(store),
+    ...scriptRoutes(scripts, assets, () => edge.rollOut()),
+    ...assets.routes,
+    ...queues.routes,
+    ...bucketRoutes(buckets, () => settings.isR2On),
   ]
   const requests: SeenRequest[] = []
   const unknown: SeenRequest[] = []
@@ -105,15 +135,27 @@ export async function startCloudflare(options: CloudflareOptions = {}): Promise<
       CLOUDFLARE_ACCOUNT_ID: (accounts[0] as Account).id,
     },
     accounts,
+    scripts,
+    queues: queues.queues,
+    buckets,
+    get isR2On() {
+      return settings.isR2On
+    },
+    set isR2On(isOn) {
+      settings.isR2On = isOn
+    },
+    replicationOf: (name) => stored(name).replication,
+    addressOf: edge.addressOf,
     database: (name) => stored(name).door,
     idOf: (name) => stored(name).uuid,
     requests,
     unknown,
     fail: faults.fail,
+    mend: faults.mend,
     async stop() {
       for (const timer of timers) clearTimeout(timer)
       server.closeAllConnections()
-      await Promise.all([new Promise((done) => server.close(done)), store.stop()])
+      await Promise.all([new Promise((done) => server.close(done)), edge.stop(), store.stop()])
     },
   }
 }
