@@ -73,7 +73,7 @@ export interface LocalServer {
 }
 
 /** How the Worker is bundled; wrangler bundles it the same way when it deploys. */
-function bundleOptions(entry: string): BuildOptions {
+export function bundleOptions(entry: string): BuildOptions {
   return {
     entryPoints: [entry],
     bundle: true,
