@@ -151,6 +151,7 @@ const mergers: Readonly<Record<string, Merger | undefined>> = {
   },
   'package-lock.json': (base, theirs, next) => ({ ...mergePackages(base, theirs, next), notes: [] }),
   '.gitignore': mergeLines,
+  '.dev.vars.example': mergeLines,
   '.gitattributes': mergeLines,
 }
 

@@ -18,7 +18,7 @@ export interface TreeFile {
 export type Tree = ReadonlyMap<string, TreeFile>
 
 /** What no version consists of. */
-const passedOver = /^(?:node_modules|\.git|\.wrangler)$|^\.dev\.vars|\.log$/
+const passedOver = /^(?:node_modules|\.git|\.wrangler)$|^\.dev\.vars(?!\.example$)|\.log$/
 
 /** @throws Error with what git says */
 export function git(
