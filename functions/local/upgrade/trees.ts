@@ -102,6 +102,8 @@ export async function withCommit<Result>(
 
 /** What of a `package.json` says which version of the engine it is. */
 export interface EngineVersion {
+  /** The project's: `atoll`, until a fork gives itself another. */
+  readonly name: string
   readonly version: string
   /** The commit that an upgrade took it from. */
   readonly commit: string | null
@@ -112,11 +114,16 @@ export function versionOf(folder: string): EngineVersion {
   const file = join(folder, 'package.json')
   if (!existsSync(file) || !existsSync(join(folder, 'functions', 'gateway.ts')))
     throw new UsageError(`${folder} holds neither Atoll nor a fork of it`)
-  const { version = '0.0.0', atoll } = JSON.parse(readFileSync(file, 'utf8')) as {
+  const {
+    name = '',
+    version = '0.0.0',
+    atoll,
+  } = JSON.parse(readFileSync(file, 'utf8')) as {
+    name?: string
     version?: string
     atoll?: { version?: string; commit?: string }
   }
-  return { version: atoll?.version ?? version, commit: atoll?.commit ?? null }
+  return { name, version: atoll?.version ?? version, commit: atoll?.commit ?? null }
 }
 
 /** A commit of Atoll that a fork came from, and where git finds it. */

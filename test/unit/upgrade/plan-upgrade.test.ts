@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { forkDuties } from '../../../functions/local/upgrade/changelog.ts'
 import { planUpgrade, type UpgradeOptions } from '../../../functions/local/upgrade/plan-upgrade.ts'
-import type { Tree } from '../../../functions/local/upgrade/trees.ts'
+import { type Tree, versionOf } from '../../../functions/local/upgrade/trees.ts'
 
+const root = join(import.meta.dirname, '..', '..', '..')
 const tree = (files: Record<string, string | null>): Tree =>
   new Map(
     Object.entries(files)
@@ -153,6 +156,15 @@ describe('an upgrade', () => {
 })
 
 describe('a changelog', () => {
+  // A fork may have a changelog of its own.
+  it.runIf(versionOf(root).name === 'atoll')('says of the version that this is what a fork must do', () => {
+    const shipped = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
+    const { version } = versionOf(root)
+    const [, newest] = /^## (\d+\.\d+\.\d+) \(\d{4}-\d\d-\d\d\)$/m.exec(shipped) ?? []
+    expect(newest).toBe(version)
+    expect(forkDuties(shipped, '0.1.0').map((duties) => duties.version)).toContain(version)
+  })
+
   const changelog = `# Changelog
 
 ## Unreleased
