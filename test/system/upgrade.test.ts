@@ -120,10 +120,11 @@ function makeFork(): void {
 [[routes]]
 pattern = "tea.example.com/*"
 zone_name = "example.com"
-
-[env.staging.vars]
-TEA = "green"
 `,
+  )
+  execFileSync(process.execPath, ['functions/local/environments.ts', 'add', 'staging'], { cwd: fork })
+  rewrite(fork, 'wrangler.toml', (text) =>
+    text.replace('[env.staging.vars]', '[env.staging.vars]\nTEA = "green"'),
   )
   commit(fork, 'Tea')
 }
@@ -178,7 +179,7 @@ describe('npm run upgrade', () => {
     })
     for (const [line] of (before.get('wrangler.toml')?.text ?? '').matchAll(/^.*$/gm))
       expect(read('wrangler.toml').split('\n')).toContain(line)
-    expect(read('wrangler.toml')).toContain('name = "METRICS"')
+    expect(read('wrangler.toml').match(/name = "METRICS"/g)).toHaveLength(2)
     expect(read('wrangler.toml')).not.toContain('binding = "SHARD_')
     expect(git(fork, ['status', '--porcelain'])).toBe('')
     expect(git(fork, ['rev-list', '--count', 'HEAD']).trim()).toBe('3')

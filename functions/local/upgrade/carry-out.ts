@@ -84,6 +84,7 @@ export async function carryOut(upgrade: Upgrade): Promise<void> {
   apply(fork, planned.changes)
   const installed =
     upgrade.install && changes(planned, 'package-lock.json') ? installPackages(fork, tell) : true
+  if (changes(planned, 'wrangler.toml')) updateEnvironments(fork, tell)
   commit(fork, planned, `Upgrade Atoll from ${from.version} to ${to.version}`)
   tell(`Committed as ${git(fork, ['rev-parse', '--short', 'HEAD']).trim()}; git revert HEAD undoes it.`)
   if (installed) showMigrations(fork, tell)
@@ -193,6 +194,21 @@ function installPackages(fork: string, tell: (line: string) => void): boolean {
   })
   if (status !== 0) tell('npm install failed: run it again, and commit package-lock.json.')
   return status === 0
+}
+
+/** Environments take nothing over from what stands outside of them: what is new there is written into each. */
+function updateEnvironments(fork: string, tell: (line: string) => void): void {
+  if (!/^\s*\[\[?env\./m.test(readFileSync(join(fork, 'wrangler.toml'), 'utf8'))) return
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join('functions', 'local', 'environments.ts'), 'update'],
+    { cwd: fork, encoding: 'utf8' },
+  )
+  tell(
+    status === 0
+      ? `environments of wrangler.toml: ${stdout.trim()}`
+      : `npm run environments -- update says:\n${stderr.trim()}`,
+  )
 }
 
 function commit(fork: string, { changes, notes }: UpgradePlan, title: string): void {
