@@ -42,9 +42,15 @@ const beyondBound = new RegExp(`${boundMark}(\\w+)`)
 /** Why a transaction of a move was refused, and what it is about. */
 const moveRefusal = new RegExp(`${moveMark}(\\w+)/([^/:]*)`)
 
-/** What D1 says when asking again later may work. Source: https://developers.cloudflare.com/d1/observability/debug-d1/ */
+/**
+ * What D1 says of itself when a database was started anew, is out of reach or has too much to do: asking again later may work. Everything of
+ * this kind in https://developers.cloudflare.com/d1/observability/debug-d1/, and resets for whatever reason, as more are told than listed.
+ */
 const passing =
-  /Network connection lost|storage caused object to be reset|reset because its code was updated|exceeded timeout|overloaded|Cannot resolve D1 DB|Internal error/i
+  /Network connection lost|\bwas reset\b|caused object to be reset|reset because|exceeded timeout|overloaded|Cannot resolve D1 DB|read from request stream because client disconnected|Internal error/i
+
+/** What a query used up when D1 stopped it, and started the database anew for it. */
+const usedUp = /exceeded its (CPU time|memory) limit/i
 
 /**
  * D1's errors are text. Each is translated here, once, with its cause; what is not known becomes internal.
@@ -95,6 +101,8 @@ export function translateDatabaseError(
   if (/pattern too complex/i.test(message)) return errors.patternTooLong(50)
   if (/malformed JSON/i.test(message)) return errors.malformedJson()
   if (/integer overflow/i.test(message)) return errors.outOfRange('bigint', 'the result')
+  const [, limit] = usedUp.exec(message) ?? []
+  if (limit !== undefined) return errors.stopped(database, limit, error)
   if (passing.test(message)) return errors.overloaded(database, error)
   return errors.internal(error)
 }
@@ -131,9 +139,12 @@ function readMissing(database: string, message: string, isAhead: boolean | null)
   return isAhead ? errors.databaseAhead(database, missing) : errors.notGenerated(database, missing)
 }
 
-/** What Cloudflare lists as worth another try: https://developers.cloudflare.com/d1/best-practices/retry-queries/ */
+/**
+ * What Cloudflare lists as worth another try: https://developers.cloudflare.com/d1/observability/debug-d1/. A query that used up a limit is
+ * not: it would do so again, and take the database along.
+ */
 const retryable =
-  /Network connection lost|storage caused object to be reset|reset because its code was updated/i
+  /Network connection lost|storage caused object to be reset|reset because its code was updated|Cannot resolve D1 DB|read from request stream because client disconnected/i
 
 /** Whether a statement that may be repeated should be. */
 export function isRetryable(error: unknown): boolean {

@@ -13,6 +13,7 @@ import { appMigrations, readMigrations, unjournaled } from '../migrate/migration
 import { planText, reportText } from '../migrate/report.ts'
 import { checkGenerated } from '../migrate/schema-drift.ts'
 import { readAppSchema, readAppTables } from './app-tables.ts'
+import { createProgress } from './progress.ts'
 import { runCommand } from './run-command.ts'
 
 const usage = 'npm run db:migrate -- [--plan] [--remote] [--env NAME] [--persist-to DIR]'
@@ -38,17 +39,19 @@ await runCommand(usage, async () => {
     persistTo: values['persist-to'],
     env: values.env,
   })
+  const progress = createProgress()
   try {
-    const tell = (line: string) => process.stderr.write(`${line}\n`)
     const migrate = values.remote ? migrateFar : migrateCluster
     const reports = await migrate(databases, catalog, migrations, {
       storage,
       declared,
       planOnly: values.plan,
-      tell,
+      tell: progress.step,
     })
+    progress.end()
     for (const line of values.plan ? planText(reports) : reportText(reports)) console.log(line)
   } finally {
+    progress.end()
     await close()
   }
 })

@@ -65,7 +65,7 @@ export const errors = {
   notMigrated: (database: string, migration: string | null = null) =>
     new AtollError(503, 'SHARD001', `The database ${database} is behind the schema`, {
       ...(migration === null ? {} : { details: `It lacks ${migration}.` }),
-      hint: 'Run npm run db:migrate; with -- --remote where it is deployed.',
+      hint: 'Run npm run db:migrate -- --remote where it is deployed (--env NAME for an environment), npm run db:migrate on your own machine.',
       headers: { 'Retry-After': '5' },
     }),
   /** The database has all migrations, and still lacks what the schema says. */
@@ -87,6 +87,14 @@ export const errors = {
     }),
   overloaded: (database: string, cause: unknown) =>
     new AtollError(503, 'SHARD002', `The database ${database} cannot answer now`, {
+      headers: { 'Retry-After': '1' },
+      cause,
+    }),
+  /** @param limit what D1 says was used up: `CPU time` or `memory` */
+  stopped: (database: string, limit: string, cause: unknown) =>
+    new AtollError(503, 'SHARD002', `The database ${database} cannot answer now`, {
+      details: `A query beyond its ${limit} limit made it start anew.`,
+      hint: 'If it was this one, it will be so again: ask for less at once, or for what an index finds.',
       headers: { 'Retry-After': '1' },
       cause,
     }),

@@ -127,7 +127,7 @@ export function createResponseCache() {
   return {
     async answer(entered: ProxyVisit, send: Send): Promise<Response> {
       const { request } = entered
-      const place = await placeOf(entered)
+      const place = await placeOf(entered.link.pool.name, entered.asked)
       const isRead = request.method === 'GET' || request.method === 'HEAD'
       if (!isRead) {
         const response = await send(entered.headers)

@@ -1,11 +1,12 @@
 /**
- * Where kept answers lie in the Cache API: under an address that is made of the question, and, where an answer says `Vary`, of what the
- * question says there.
+ * Where kept answers lie in the Cache API: below the address that was asked for, under a name that is made of the question and, where an
+ * answer says `Vary`, of what the question says there. The host is the request's own, as the platform advises: it looks others up. And the
+ * path is, so that whoever asks for a place is answered by the Worker, not by the zone's cache, and what is purged by prefix is purged.
+ * Source: https://developers.cloudflare.com/workers/runtime-apis/cache/
  * @module
  */
 import CachePolicy from 'http-cache-semantics'
 import { toBase64Url } from '../core/base64url.ts'
-import type { ProxyVisit } from './proxy-visit.ts'
 
 /** A kept answer, and the rules that it is kept by. */
 export interface Stored {
@@ -17,18 +18,19 @@ const policyHeader = 'atoll-policy'
 const varyHeader = 'atoll-vary'
 
 /** The address for a question, whatever answers to it say of `Vary`. */
-export async function placeOf({ link, asked }: ProxyVisit): Promise<string> {
-  return addressFor(`${link.pool.name}\n${asked.origin}${asked.pathname}${asked.search}`)
+export async function placeOf(pool: string, asked: URL): Promise<string> {
+  const below = `${asked.origin}${asked.pathname.replace(/\/$/, '')}/_atoll/kept/`
+  return below + (await nameFor(`${pool}\n${asked.origin}${asked.pathname}${asked.search}`))
 }
 
-async function addressFor(text: string): Promise<string> {
+async function nameFor(text: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return `https://atoll.invalid/${toBase64Url(new Uint8Array(digest))}`
+  return toBase64Url(new Uint8Array(digest))
 }
 
 async function placeWithin(place: string, vary: string, headers: CachePolicy.Headers): Promise<string> {
   const values = vary.split(',').map((name) => `${name}\n${headers[name] ?? ''}`)
-  return addressFor(`${place}\n${values.join('\n')}`)
+  return new URL(await nameFor(`${place}\n${values.join('\n')}`), place).href
 }
 
 export async function readPlace(place: string, asked: CachePolicy.HttpRequest): Promise<Stored | null> {

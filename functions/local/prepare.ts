@@ -28,15 +28,18 @@ export interface PreparedFor {
   readonly migrations: string
   /** Loaded only for databases that have not been seeded. */
   loadSeed(): Promise<Seed>
+  /** Is told what is being done, in words. */
+  readonly tell?: (line: string) => void
 }
 
 /** @param databases by their bindings, `DB` first */
 export async function prepareDatabases(
   databases: ReadonlyMap<string, D1Database>,
-  { declared, catalog, storage, migrations: folder, loadSeed }: PreparedFor,
+  { declared, catalog, storage, migrations: folder, loadSeed, tell = () => undefined }: PreparedFor,
 ): Promise<Prepared> {
   const migrations = readMigrations(folder)
-  const reports = await migrateCluster(databases, catalog, migrations, { storage, declared })
+  tell('looking at the databases')
+  const reports = await migrateCluster(databases, catalog, migrations, { storage, declared, tell })
   const seeded = await seedOnce(databases, loadSeed, migrations, catalog)
   const applied = new Set(reports.flatMap((report) => report.applied))
   return { migrations: [...applied], seeded, staying: reports.flatMap(({ staying }) => staying) }

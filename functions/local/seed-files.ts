@@ -7,16 +7,16 @@ import { drizzle } from 'drizzle-orm/d1'
 import type { FileSeed } from '../../db/define.ts'
 import { objectColumns, type StoredObject } from '../storage/object-rows.ts'
 import { newBlob } from '../storage/store-object.ts'
-import type { LocalServer } from './serve.ts'
+import type { Stores } from './open-stores.ts'
 
 const doneKey = 'files-seeded'
 
 /** @returns how many files were put in; null when that had been done before */
-export async function seedFiles(server: LocalServer, seed: FileSeed): Promise<number | null> {
-  const databases = await server.databases()
+export async function seedFiles(stores: Stores, seed: FileSeed): Promise<number | null> {
+  const databases = await stores.databases()
   const [primary] = [...databases.values()] as [D1Database]
   if (await primary.prepare('SELECT 1 FROM _atoll_state WHERE key = ?').bind(doneKey).first()) return null
-  const bucket = (await server.miniflare.getR2Bucket('BUCKET')) as unknown as R2Bucket
+  const bucket = await stores.bucket()
   const rows: StoredObject[] = []
   const now = Date.now()
   await seed({

@@ -73,7 +73,7 @@ export interface LocalServer {
 }
 
 /** How the Worker is bundled; wrangler bundles it the same way when it deploys. */
-function bundleOptions(entry: string): BuildOptions {
+export function bundleOptions(entry: string): BuildOptions {
   return {
     entryPoints: [entry],
     bundle: true,
@@ -94,20 +94,18 @@ const nodeModules = Object.fromEntries(builtinModules.map((name) => [name, `node
 
 export async function startLocal(options: LocalOptions): Promise<LocalServer> {
   buildAssets(root)
-  const configured = quietly(() =>
-    unstable_getMiniflareWorkerOptions(options.config ?? join(root, 'wrangler.toml')),
-  )
-  const entry = options.entry ?? (configured.main as string)
+  const { main, workerOptions } = configured(options.config ?? join(root, 'wrangler.toml'))
+  const entry = options.entry ?? (main as string)
   const d1Databases = Object.fromEntries(
-    (options.databases ?? Object.keys(configured.workerOptions.d1Databases ?? {})).map((binding) => [
+    (options.databases ?? Object.keys(workerOptions.d1Databases ?? {})).map((binding) => [
       binding,
-      (configured.workerOptions.d1Databases as Record<string, unknown>)?.[binding] ?? binding,
+      (workerOptions.d1Databases as Record<string, unknown>)?.[binding] ?? binding,
     ]),
   ) as Record<string, string>
   const beside = options.beside ?? []
   const others = beside.flatMap(({ databases }) => Object.values(databases).map((name) => [name, name]))
   const allDatabases: Record<string, string> = { ...Object.fromEntries(others), ...d1Databases }
-  const { modulesRules: _, ...worker } = configured.workerOptions
+  const { modulesRules: _, ...worker } = workerOptions
   const withoutClasses = { durableObjects: {}, queueConsumers: {}, queueProducers: {} }
   const modulesOf = async (of: string, alias: Readonly<Record<string, string>> = {}) => {
     const bundle = await build({ ...bundleOptions(of), alias, write: false })
@@ -154,7 +152,7 @@ export async function startLocal(options: LocalOptions): Promise<LocalServer> {
     })
     return {
       ...converted,
-      ...(options.persistTo === null ? {} : { resourcePersistencePath: join(options.persistTo, 'v3') }),
+      ...(options.persistTo === null ? {} : { resourcePersistencePath: statePath(options.persistTo) }),
     }
   }
   const miniflare = new Miniflare(await miniflareOptions())
@@ -178,6 +176,14 @@ function print(text: string, level: string): void {
   if (level === 'error' || level === 'warn') console.error(text)
   else console.log(text)
 }
+
+/** What a `wrangler.toml` says, in Miniflare's words. */
+export function configured(config: string) {
+  return quietly(() => unstable_getMiniflareWorkerOptions(config))
+}
+
+/** Where wrangler keeps databases, files and objects in a folder of state. */
+export const statePath = (persistTo: string) => join(persistTo, 'v3')
 
 /** Wrangler tells where it found variables; that is no news here. */
 function quietly<T>(work: () => T): T {

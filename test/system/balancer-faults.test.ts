@@ -331,6 +331,16 @@ describe('the cache of answers', () => {
     expect((await get(path)).text).not.toBe(first.text)
   })
 
+  it('keeps the answers of each host apart', async () => {
+    const path = `hosts?cache-control=${fresh}`
+    const first = await get(path)
+    await settled()
+    const { port } = new URL(balanced.server.address)
+    const other = await fetch(`http://localhost:${port}/cache/cached/${path}`)
+    expect(await other.text()).not.toBe(first.text)
+    expect((await get(path)).text).toBe(first.text)
+  })
+
   it('asks whether what is old is still right', async () => {
     const path = `tag?cache-control=no-cache&etag=${encodeURIComponent('"v1"')}`
     const first = await get(path)

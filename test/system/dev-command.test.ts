@@ -55,11 +55,39 @@ async function follow(output: string): Promise<unknown> {
   return (await fetch(address, { headers: { apikey: key } })).json()
 }
 
+/** What the port answers from the moment on that anything listens, until the command says that it runs. */
+async function firstAnswers(port: string, until: Promise<unknown>): Promise<number[]> {
+  const statuses: number[] = []
+  let isOver = false
+  void until.then(() => {
+    isOver = true
+  })
+  while (!isOver || statuses.length === 0) {
+    const answer = await fetch(`http://127.0.0.1:${port}/rest/v1/genres`).catch(() => null)
+    if (answer) statuses.push(answer.status)
+    await new Promise((done) => setTimeout(done, 20))
+  }
+  return statuses
+}
+
 describe('npm run dev', () => {
-  it('serves seeded rows, and again after kill -9; an interrupt ends it wholly', async () => {
-    const state = join(folder, 'state')
+  it('listens once it can answer, with seeded rows, and again after kill -9; an interrupt ends it wholly', async () => {
+    const state = mkdtempSync(join(folder, 'state-'))
     const port = String(await freePort())
-    const first = await dev('--port', port, '--persist-to', state)
+    const started = dev('--port', port, '--persist-to', state)
+    expect(new Set(await firstAnswers(port, started))).toEqual(new Set([200]))
+    const first = await started
+    const said = first.output.slice(0, first.output.indexOf('Atoll is running')).trim().split('\n')
+    expect(said).toContainEqual(expect.stringMatching(/^DB: applying 0000_/))
+    expect(said.filter((line) => !line.includes(': applying '))).toEqual([
+      "reading the app's files",
+      'looking at the databases',
+      'looking after triggers, search, lookups and copies',
+      'seeding',
+      'looking at the files',
+      'starting the Worker',
+      'waiting for the first answer',
+    ])
     expect(first.output).toContain('applied 4 migrations, seeded')
     expect(first.output).toContain(`http://localhost:${port}/rest/v1`)
     expect(await follow(first.output)).toHaveLength(3)

@@ -47,7 +47,7 @@ export const timeoutMs = 30_000
 
 /** Cloudflare's codes. */
 const workerIsNotThere = 10007
-const r2IsOff = 10042
+export const r2IsOff = 10042
 
 /**
  * Asks for everything at once.
@@ -168,7 +168,8 @@ export async function readDatabases(
   }))
 }
 
-async function readQueues(
+/** Ids by their names; null: not there. */
+export async function readQueues(
   account: CloudflareAccount,
   { queues }: Wanted,
 ): Promise<Map<string, string | null>> {
@@ -184,7 +185,11 @@ async function readQueues(
   return new Map(queues.map((name) => [name, ids.get(name) ?? null]))
 }
 
-async function readBuckets(account: CloudflareAccount, { buckets }: Wanted): Promise<Map<string, boolean>> {
+/** By their names: whether they are there. */
+export async function readBuckets(
+  account: CloudflareAccount,
+  { buckets }: Wanted,
+): Promise<Map<string, boolean>> {
   const found = await Promise.all(
     buckets.map(async (name): Promise<[string, boolean]> => {
       try {

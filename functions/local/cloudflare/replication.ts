@@ -12,12 +12,15 @@ export type Replication = 'auto' | 'disabled'
 interface Shown {
   readonly read_replication?: { readonly mode: Replication }
   readonly running_in_region?: string
+  readonly file_size?: number
 }
 
 export interface DatabaseDetails {
   readonly replication: Replication
   /** Where it lies, as `WEUR`; null when Cloudflare does not say. */
   readonly region: string | null
+  /** Its size; null when Cloudflare does not say. */
+  readonly bytes: number | null
 }
 
 export async function readDetails(
@@ -34,6 +37,7 @@ export async function readDetails(
   return {
     replication: result.read_replication?.mode ?? 'disabled',
     region: result.running_in_region ?? null,
+    bytes: result.file_size ?? null,
   }
 }
 

@@ -27,7 +27,7 @@ export async function deployWithWrangler(
   const folder = mkdtempSync(join(tmpdir(), 'atoll-wrangler-'))
   const told = join(folder, 'told.jsonl')
   try {
-    const { code, output } = await run(root, ['deploy', ...args], {
+    const { code, output } = await runWrangler(root, ['deploy', ...args], {
       CLOUDFLARE_ACCOUNT_ID: accountId,
       WRANGLER_OUTPUT_FILE_PATH: told,
       WRANGLER_HIDE_BANNER: 'true',
@@ -43,7 +43,8 @@ export async function deployWithWrangler(
   }
 }
 
-async function run(
+/** Runs wrangler in the project's folder, with these variables over those of this process. */
+export async function runWrangler(
   root: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,

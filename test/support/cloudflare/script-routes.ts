@@ -137,6 +137,13 @@ export function scriptRoutes(store: ScriptStore, assets: AssetStore, rollOut: ()
       }),
     },
     {
+      method: 'GET',
+      path: `${one}/schedules`,
+      handle: (_, parameters) => ({
+        result: { schedules: named(parameters).schedules.map((cron) => ({ cron })) },
+      }),
+    },
+    {
       method: 'PUT',
       path: `${one}/schedules`,
       handle(request, parameters) {

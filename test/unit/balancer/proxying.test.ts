@@ -3,6 +3,7 @@ import type { AtollError } from '../../../db/errors/atoll-error.ts'
 import { checkOrigins } from '../../../functions/balancer/check-origins.ts'
 import type { RouteDeclaration } from '../../../functions/balancer/declarations.ts'
 import { isLoop, requestHeaders } from '../../../functions/balancer/forward-headers.ts'
+import { placeOf } from '../../../functions/balancer/response-places.ts'
 import { addressAt, createRouteTable, publicLocation } from '../../../functions/balancer/routes.ts'
 
 const route = (path: string, rest: Partial<RouteDeclaration> = {}): RouteDeclaration => ({
@@ -263,5 +264,30 @@ describe('declarations', () => {
       'route /h: maxRequestBytes is a whole number above 0',
       'route /twice: it is declared twice',
     ])
+  })
+})
+
+describe('places of kept answers', () => {
+  const places = (...addresses: string[]) =>
+    Promise.all(addresses.map((address) => placeOf('shop', new URL(address))))
+
+  it('lie below the address that was asked for, so that the Worker is before them', async () => {
+    const [place] = await places('https://front.test:8443/shop/cart/?b=1')
+    expect(place).toMatch(/^https:\/\/front\.test:8443\/shop\/cart\/_atoll\/kept\/[\w-]{43}$/)
+  })
+
+  it('are apart by pool, host, path and query', async () => {
+    const found = [
+      ...(await places(
+        'https://front.test/a',
+        'https://other.test/a',
+        'http://front.test/a',
+        'https://front.test/a/',
+        'https://front.test/a?b',
+        'https://front.test/a?b=',
+      )),
+      await placeOf('other', new URL('https://front.test/a')),
+    ]
+    expect(new Set(found).size).toBe(found.length)
   })
 })
