@@ -207,6 +207,11 @@ describe('npm run upgrade', () => {
     const head = git(atoll, ['rev-parse', 'HEAD']).trim()
     expect(JSON.parse(read('package.json')).atoll).toEqual({ version, commit: head })
     expect(existsSync(join(fork, 'functions', 'balancer', 'former.ts'))).toBe(false)
+    expect(upgrade('--plan').output).toContain('noted by the last upgrade')
+    // The commit that both histories share is of before the upgrade: it says nothing any more.
+    rewrite(fork, 'package.json', (text) => text.replace(head, 'f'.repeat(40)))
+    expect(upgrade('--plan').output).toContain(`the tag v${version}`)
+    rewrite(fork, 'package.json', (text) => text.replace('f'.repeat(40), head))
     expect(git(fork, ['status', '--porcelain'])).toBe('')
   })
 })

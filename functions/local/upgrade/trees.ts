@@ -151,8 +151,12 @@ export function findBase(fork: string, source: string, sourceCommit: string | nu
     gitOrNull(fork, ['rev-parse', '--verify', '--quiet', `${name}^{commit}`], env)
   const noted = commit === null ? null : exists(commit)
   if (noted) return { commit: noted, repository: fork, env, by: 'noted by the last upgrade' }
-  const shared = sourceCommit === null ? null : gitOrNull(fork, ['merge-base', 'HEAD', sourceCommit], env)
-  if (shared) return { commit: shared, repository: fork, env, by: 'the last commit that both share' }
+  const shared =
+    sourceCommit === null || commit !== null
+      ? null
+      : gitOrNull(fork, ['merge-base', 'HEAD', sourceCommit], env)
+  if (shared && isOfVersion(fork, shared, env))
+    return { commit: shared, repository: fork, env, by: 'the last commit that both share' }
   const tag = `v${version}`
   const tagged =
     (isRepository(source) &&
@@ -161,6 +165,14 @@ export function findBase(fork: string, source: string, sourceCommit: string | nu
     // A fork has tags for versions of its own, too.
     (isAtoll(fork, tag, version) && exists(`refs/tags/${tag}`))
   return tagged ? { commit: tagged, repository: fork, env, by: `the tag ${tag}` } : null
+}
+
+/** Whether a fork has not been upgraded since it left a commit of Atoll: upgrades are no merges. */
+function isOfVersion(fork: string, commit: string, env: Readonly<Record<string, string>>): boolean {
+  const read = (text: string) => (JSON.parse(text) as { atoll?: { version?: string } }).atoll?.version
+  const then = gitOrNull(fork, ['show', `${commit}:package.json`], env)
+  const now = readFileSync(join(fork, 'package.json'), 'utf8')
+  return then !== null && read(then) === read(now)
 }
 
 /** Whether a tag is Atoll's own, and of that version. */
