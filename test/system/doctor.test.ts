@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { backupRecords } from '../../db/system/backup-objects.ts'
 import type { Finding } from '../../functions/local/doctor/findings.ts'
 import { wranglerEnv } from '../support/cloudflare/run-wrangler.ts'
 import { type Cloudflare, startCloudflare } from '../support/cloudflare/server.ts'
@@ -61,11 +62,36 @@ describe('npm run doctor', { timeout: 120_000 }, () => {
     expect(about(remote, 'R2')).toEqual(['fault: is not switched on in this account, and files need it'])
     expect(about(remote, 'queues')).toEqual([expect.stringMatching(/^fault: atoll-jobs/)])
     expect(about(remote, 'clock')).toEqual([expect.stringMatching(/^unknown: /)])
+    // No database has been migrated, and two are not there.
     expect(about(remote, 'backups')).toEqual([expect.stringMatching(/^unknown: /)])
     expect(code).toBe(1)
     expect(
       cloudflare.requests.filter(({ method, path }) => method !== 'GET' && !/\/(?:query|raw)$/.test(path)),
     ).toEqual([])
     expect(cloudflare.unknown).toEqual([])
+  })
+
+  it('says when the last backup was made, as the database has it noted', async () => {
+    const shards = project.read('wrangler.toml')
+    project.write(
+      'wrangler.toml',
+      shards.replace(/\[\[d1_databases\]\]\nbinding = "SHARD_[23]"\n(?:\w+ = .*\n)*\n?/g, ''),
+    )
+    const database = cloudflare.database('atoll')
+    for (const statement of backupRecords) await database.prepare(statement).run()
+    const note = (id: string, state: string, at: number) =>
+      database
+        .prepare(
+          "INSERT INTO _atoll_backups (id, kind, state, asked, created, updated) VALUES (?, 'full', ?, '{}', ?, ?)",
+        )
+        .bind(id, state, at, at)
+        .run()
+    await note('a', 'done', Date.now() - 5 * 86_400_000)
+    await note('b', 'running', Date.now())
+    const { remote } = await doctor('--remote')
+    expect(about(remote, 'backups')).toEqual([
+      expect.stringMatching(/^warning: the last is of .*: 5 days old$/),
+    ])
+    expect(about(remote, 'schema')).toEqual([expect.stringMatching(/^fault: DB lacks 0000_/)])
   })
 })

@@ -268,7 +268,7 @@ describe('npm run doctor', () => {
       { drift: { value: 'DB lacks a' } },
       [/^fault schema: DB lacks a → npm run db:migrate -- --remote --env staging$/],
     ],
-    ['no backup', { lastBackup: { value: null } }, [/^warning backups: none is kept/]],
+    ['no backup', { lastBackup: { value: null } }, [/^warning backups: none was made/]],
     [
       'an old backup',
       { lastBackup: { value: { at: now - 5 * day, isWhole: true } } },

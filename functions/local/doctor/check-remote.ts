@@ -231,13 +231,17 @@ const longestMs = 2 * dayMs
 
 function checkBackup(fact: Fact<Backup | null>, now: number): Finding {
   const remedy =
-    'See functions/backups/; until then, D1 keeps 30 days of its own (7 on Workers Free): npx wrangler d1 time-travel'
+    'npm run backup -- create --url https://… makes one; `backups` in functions/app/config.ts makes them by a schedule'
   if ('unknown' in fact) return unknown('backups', fact.unknown, remedy)
-  if (fact.value === null) return warning('backups', 'none is kept', remedy)
+  if (fact.value === null) return warning('backups', 'none was made', remedy)
   const { at, isWhole } = fact.value
   const when = new Date(at).toISOString()
   if (!isWhole)
-    return warning('backups', `the last, of ${when}, is not whole`, 'Look why it ended, and begin another')
+    return warning(
+      'backups',
+      `the last, of ${when}, is not whole`,
+      'npm run backup -- list --url https://… says why it failed',
+    )
   return now - at > longestMs
     ? warning(
         'backups',

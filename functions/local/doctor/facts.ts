@@ -75,7 +75,7 @@ export interface RemoteDatabase {
   readonly bytes: number | null
 }
 
-/** The last backup that is kept. */
+/** The last backup that was made, or failed. */
 export interface Backup {
   /** When it was begun, in milliseconds since 1970. */
   readonly at: number
@@ -95,6 +95,6 @@ export interface RemoteFacts {
   readonly buckets: Fact<ReadonlyMap<string, boolean> | null>
   readonly crons: Fact<readonly string[]>
   readonly drift: Fact<string | null>
-  /** Null: none is kept. */
+  /** Null: none was asked for. */
   readonly lastBackup: Fact<Backup | null>
 }

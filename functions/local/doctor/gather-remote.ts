@@ -6,6 +6,7 @@ import type { Catalog } from '../../../db/catalog/catalog.ts'
 import { askPages, type CloudflareAccount } from '../../../db/doors/cloudflare-account.ts'
 import { ask } from '../../../db/doors/cloudflare-api.ts'
 import { openDatabases } from '../../../db/doors/open-databases.ts'
+import type { MigrationDatabase } from '../../../db/sql/migration-database.ts'
 import {
   hasCode,
   permissions,
@@ -19,7 +20,7 @@ import {
 import { readDetails } from '../cloudflare/replication.ts'
 import type { Wanted } from '../cloudflare/wanted.ts'
 import { driftOf, factOf } from './drift.ts'
-import type { RemoteDatabase, RemoteFacts } from './facts.ts'
+import type { Backup, RemoteDatabase, RemoteFacts } from './facts.ts'
 
 export interface RemoteOptions {
   readonly account: CloudflareAccount
@@ -39,32 +40,35 @@ export async function gatherRemote({
   catalog,
   config,
 }: RemoteOptions): Promise<RemoteFacts> {
-  const [databasesInAccount, databases, variables, queues, buckets, crons, drift] = await Promise.all([
-    factOf(
-      async () =>
-        (await askPages(account.api, `/accounts/${account.id}/d1/database?`, 'the list of databases')).length,
-    ),
-    factOf(() => readRemoteDatabases(account, wanted)),
-    factOf(async () => {
-      const worker = await readWorker(account, wanted.worker)
-      return worker === null ? null : [...worker.secrets, ...vars]
-    }),
-    factOf(async () => {
-      const found = await readQueues(account, wanted)
-      return new Map([...found].map(([name, id]) => [name, id !== null]))
-    }),
-    factOf(() => readOrOff(account, wanted)),
-    factOf(() => readCrons(account, wanted.worker)),
-    factOf(async () => {
-      if (catalog === null) throw new Error('the app cannot be read')
-      const open = await openDatabases({ remote: true, config, env: wanted.env ?? undefined })
-      try {
-        return await driftOf(open.databases, catalog)
-      } finally {
-        await open.close()
-      }
-    }),
-  ])
+  const opened = openDatabases({ remote: true, config, env: wanted.env ?? undefined })
+  const [databasesInAccount, databases, variables, queues, buckets, crons, drift, lastBackup] =
+    await Promise.all([
+      factOf(
+        async () =>
+          (await askPages(account.api, `/accounts/${account.id}/d1/database?`, 'the list of databases'))
+            .length,
+      ),
+      factOf(() => readRemoteDatabases(account, wanted)),
+      factOf(async () => {
+        const worker = await readWorker(account, wanted.worker)
+        return worker === null ? null : [...worker.secrets, ...vars]
+      }),
+      factOf(async () => {
+        const found = await readQueues(account, wanted)
+        return new Map([...found].map(([name, id]) => [name, id !== null]))
+      }),
+      factOf(() => readOrOff(account, wanted)),
+      factOf(() => readCrons(account, wanted.worker)),
+      factOf(async () => {
+        if (catalog === null) throw new Error('the app cannot be read')
+        return driftOf((await opened).databases, catalog)
+      }),
+      factOf(async () => readLastBackup((await opened).databases.get('DB'))),
+    ])
+  await opened.then(
+    ({ close }) => close(),
+    () => undefined,
+  )
   return {
     // The API tells a plan to those alone who may see bills.
     plan: { unknown: "Cloudflare's API does not say which plan the account has" },
@@ -75,7 +79,7 @@ export async function gatherRemote({
     buckets,
     crons,
     drift,
-    lastBackup: { unknown: 'nothing here asks /backups/v1 for what it keeps' },
+    lastBackup,
   }
 }
 
@@ -113,4 +117,16 @@ async function readCrons({ api, id }: CloudflareAccount, worker: string): Promis
     permission: permissions.worker,
   })
   return result.schedules.map(({ cron }) => cron)
+}
+
+/** The last that was asked for, as the primary database has it noted. */
+async function readLastBackup(primary: MigrationDatabase | undefined): Promise<Backup | null> {
+  if (primary === undefined) throw new Error('wrangler.toml binds no database as DB')
+  const { results } = await primary
+    .prepare(
+      "SELECT created, state FROM _atoll_backups WHERE kind = 'full' AND state IN ('done', 'failed') ORDER BY created DESC LIMIT 1",
+    )
+    .all<{ created: number; state: string }>()
+  const [last] = results
+  return last === undefined ? null : { at: Number(last.created), isWhole: last.state === 'done' }
 }
