@@ -11,6 +11,7 @@ import {
   readNoted,
   readNotedText,
 } from '../db/catalog/noted-placements.ts'
+import { within } from '../db/cluster/database.ts'
 import { pause } from '../db/cluster/pause.ts'
 import { type App, type Env, engineOf } from './areas.ts'
 import { databasesOf } from './core/context.ts'
@@ -20,6 +21,8 @@ type Found = 'as known' | 'otherwise' | 'changing'
 
 /** How long a request waits for tables that are being converted, and between two looks, in milliseconds. */
 const [maxWaitMs, pauseMs] = [3000, 50]
+/** How long one look may take, in milliseconds. */
+const longestLookMs = 2000
 /** Largest body that is kept to be sent again, in bytes. */
 const maxSpareBytes = 1_000_000
 
@@ -120,10 +123,11 @@ function placedOr(app: App, placed: NotedPlacements): App {
 async function readFrom(env: Env): Promise<NotedPlacements | null> {
   try {
     const primary = databasesOf(env).get('DB') as D1Database
-    const { results } = await primary
+    const asked = primary
       .withSession('first-primary')
       .prepare(readNotedText)
       .all<{ placements: string; details: string | null }>()
+    const { results } = await within(longestLookMs, asked, 'DB')
     const [row] = results
     return row === undefined ? null : readNoted(JSON.parse(row.placements) as [string, string][], row.details)
   } catch {
@@ -138,10 +142,9 @@ function spareOf(request: Request): Request | null {
   return isRepeatable(request) && length <= maxSpareBytes ? request.clone() : null
 }
 
+/** Areas that do with a request what it says, and nothing of the app's own. */
+const ownAreas = /^[^/]*\/\/[^/]*\/(?:rest\/v1\/(?!rpc\/)|(?:storage|jobs|shards|backups)\/v1(?:\/|$))/
+
 function isRepeatable({ method, url }: Request): boolean {
-  return (
-    method === 'GET' ||
-    method === 'HEAD' ||
-    /^[^/]*\/\/[^/]*\/(?!functions\/|rest\/v1\/rpc\/)[a-z]+\/v1(?:\/|$)/.test(url)
-  )
+  return method === 'GET' || method === 'HEAD' || ownAreas.test(url)
 }
