@@ -133,7 +133,6 @@ describe('npm run deploy', { timeout: 240_000 }, () => {
     expect(code).toBe(0)
     expect(versions()).toHaveLength(count)
     expect(cloudflare.requests.length).toBeLessThan(20)
-    expect((await deploy('--plan')).output).toContain('read replicas are on')
   })
 
   it('applies what adds before the new version, and what takes away after it', async () => {
@@ -186,20 +185,8 @@ describe('npm run deploy', { timeout: 240_000 }, () => {
 
   it('tells the way back from a version that does not work, and wrangler goes it', async () => {
     const before = versions().at(-1)?.id
-    project.write(
-      'functions/join-app.ts',
-      `${project.read('functions/join-app.ts')}\nthrow new Error('it does not begin')\n`,
-    )
-    // The command reads the app as well, and would say so: only the Worker is to fail.
-    project.write(
-      'functions/join-app.ts',
-      project
-        .read('functions/join-app.ts')
-        .replace(
-          "throw new Error('it does not begin')",
-          "if (typeof navigator !== 'undefined' && navigator.userAgent === 'Cloudflare-Workers') app.tables = null as never",
-        ),
-    )
+    const entry = project.read('functions/index.ts')
+    project.write('functions/index.ts', `${entry}\nthrow new Error('it does not begin')\n`)
     const { output, code } = await deploy('--wait', '1')
     expect(output).toContain('It does not work as it should')
     expect(output).toContain(`npx wrangler rollback ${before}`)
@@ -213,13 +200,35 @@ describe('npm run deploy', { timeout: 240_000 }, () => {
       'immediate',
     )
     expect(back.output).toContain(before)
+    project.write('functions/index.ts', entry)
+    expect((await ask('/rest/v1/teams')).status).toBe(200)
+  })
+})
+
+describe('npm run deploy -- --env', { timeout: 240_000 }, () => {
+  it('makes an environment of its own beside the other', async () => {
+    const missing = await deploy('--env', 'staging')
+    expect(missing.output).toContain('npm run environments -- add staging')
+    await project.run('functions/local/environments.ts', ['add', 'staging'])
+    const address = await cloudflare.addressOf('atoll-staging')
+    const { output, code } = await project.run(
+      'functions/local/deploy.ts',
+      ['--env', 'staging', '--url', address, '--keys-file', 'staging-keys'],
+      { env },
+    )
+    expect(output).toContain('It works')
+    expect(code).toBe(0)
+    const { bindings = [] } = cloudflare.scripts.deployed('atoll-staging') ?? {}
+    const databases = bindings.filter(({ type }) => type === 'd1').map(({ id }) => id)
+    expect(databases).toEqual(['atoll-staging', 'atoll-shard-1-staging'].map(cloudflare.idOf))
+    expect(project.read('staging-keys')).not.toBe(project.read('keys'))
     expect((await ask('/rest/v1/teams')).status).toBe(200)
   })
 })
 
 describe('npx wrangler deploy', { timeout: 240_000 }, () => {
   it('finds everything by its name', async () => {
-    const { code, output } = await wrangler('deploy')
+    const { code, output } = await wrangler('deploy', '--env=')
     expect(output).toContain('Current Version ID')
     expect(code).toBe(0)
     expect(

@@ -76,8 +76,8 @@ describe('db:migrate -- --remote', () => {
     cloudflare.requests.length = 0
     const again = await migrate()
     expect(again.output).toContain('DB: nothing to do')
-    // The four ids, and one look at each database.
-    expect(cloudflare.requests.filter(({ path }) => path.endsWith('/query'))).toHaveLength(4)
+    // Whether DB is empty, and one look at each database.
+    expect(cloudflare.requests.filter(({ path }) => path.endsWith('/query'))).toHaveLength(5)
     expect(cloudflare.unknown).toEqual([])
   })
 
