@@ -101,10 +101,10 @@ async function unservedTables(
 
 /**
  * What must be the same at the beginning and at the end, as one text: the slots that the database has and the epoch at which they last changed, as
- * the change log does not tell of moves; which life of the database it is; the schema; rows that a restore has laid.
+ * the change log does not tell of moves; which life of the database it is; the schema, and where its tables lie; rows that a restore has laid.
  */
 export const readMarks: BoundStatement = {
-  text: `SELECT json_array((SELECT epoch FROM _atoll_shard), (SELECT incarnation FROM _atoll_incarnation), (SELECT json_group_array(name) FROM (SELECT name FROM d1_migrations ORDER BY id)), (SELECT json_group_array(sql) FROM (SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_atoll_*' ORDER BY name)), (SELECT value FROM _atoll_state WHERE key = 'restored-rows')) AS marks, EXISTS (SELECT 1 FROM _atoll_slots WHERE state <> 'open') AS moving`,
+  text: `SELECT json_array((SELECT epoch FROM _atoll_shard), (SELECT incarnation FROM _atoll_incarnation), (SELECT json_group_array(name) FROM (SELECT name FROM d1_migrations ORDER BY id)), (SELECT json_group_array(sql) FROM (SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_atoll_*' ORDER BY name)), (SELECT json_group_array(json_array(name, placement)) FROM (SELECT name, placement FROM _atoll_placements ORDER BY name)), (SELECT value FROM _atoll_state WHERE key = 'restored-rows')) AS marks, EXISTS (SELECT 1 FROM _atoll_slots WHERE state <> 'open') AS moving`,
   parameters: [],
 }
 
