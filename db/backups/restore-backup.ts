@@ -16,12 +16,14 @@ import { slotOf } from '../slots/slots.ts'
 import type { BackupWorld } from './backup-world.ts'
 import { noteStep, type Run } from './backups.ts'
 import { type CheckPlace, checkTable, checkWhole, type Finding } from './check-whole.ts'
+import { keyIn } from './count-lines.ts'
 import { type Counted, type Line, type Manifest, manifestOf, RowSum, readManifestText } from './format.ts'
 import { type LayStep, layLate, layRows } from './lay-rows.ts'
 import { layJobs, laySequences } from './lay-system.ts'
-import { BackupRefused, keyIn, type Left } from './make-backup.ts'
+import { BackupRefused, type Left } from './make-backup.ts'
 import { DamagedPart, type LastLines, readLastLines, readPart } from './parts.ts'
 import { type AskedRestore, type Laid, planRestore } from './plan-restore.ts'
+import { type Item, itemsOf } from './restore-items.ts'
 
 /** How far a restore has come. */
 export interface RestoreProgress {
@@ -39,12 +41,6 @@ export interface RestoreProgress {
   readonly orphans: readonly string[]
   readonly findings: readonly Finding[]
 }
-
-type Item =
-  | { readonly kind: 'lay' | 'late'; readonly laid: Laid; readonly part: number }
-  | { readonly kind: 'check'; readonly laid: Laid }
-  | { readonly kind: 'lookup'; readonly name: string }
-  | { readonly kind: 'copies' | 'sequences' | 'jobs' | 'numbers' | 'forget' | 'whole' }
 
 interface Opened {
   /** Of the restore. */
@@ -74,7 +70,7 @@ export class BackupRestorer {
     }
     const damaged = { ...progress.damaged }
     const open = await this.#opened(run, asked, damaged)
-    const items = this.#itemsOf(open.manifest, progress.laid, asked)
+    const items = itemsOf(this.#world, open.manifest, progress.laid, asked)
     const item = items[progress.item]
     const next = item && (await this.#do(run, { ...progress, damaged }, item, asked))
     const isOver = next === undefined || next.item === items.length
@@ -116,43 +112,6 @@ export class BackupRestorer {
     this.#part = null
     this.#open = { id: run.id, manifest, last }
     return this.#open
-  }
-
-  #itemsOf({ parts }: Manifest, laid: readonly Laid[], asked: AskedRestore): Item[] {
-    const { catalog } = this.#world
-    const over = (kind: 'lay' | 'late', some: readonly Laid[]) =>
-      some.flatMap((one) =>
-        parts.flatMap((part, number): Item[] =>
-          part.tables.includes(one.table.name) ? [{ kind, laid: one, part: number }] : [],
-        ),
-      )
-    const unique = laid.flatMap(({ table: { name } }) =>
-      (catalog.tables.get(name)?.uniqueAcrossShards ?? []).map(
-        (column): Item => ({ kind: 'lookup', name: `${name}.${column}` }),
-      ),
-    )
-    const late = laid.filter(({ foreignKeys }) => foreignKeys.some(({ isLate }) => isLate))
-    return [
-      { kind: 'forget' },
-      ...over(
-        'lay',
-        laid.filter(({ isRouted }) => !isRouted),
-      ),
-      { kind: 'copies' },
-      ...over(
-        'lay',
-        laid.filter(({ isRouted }) => isRouted),
-      ),
-      ...over('late', late),
-      { kind: 'sequences' },
-      ...(asked.jobs ? [{ kind: 'jobs' } as const] : []),
-      { kind: 'numbers' },
-      { kind: 'copies' },
-      ...(this.#world.session.cluster.sharded ? unique : []),
-      { kind: 'forget' },
-      ...laid.map((one): Item => ({ kind: 'check', laid: one })),
-      { kind: 'whole' },
-    ]
   }
 
   async #do(run: Run, progress: RestoreProgress, item: Item, asked: AskedRestore): Promise<RestoreProgress> {
