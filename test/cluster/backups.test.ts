@@ -237,6 +237,26 @@ describe('backups', { timeout: 180_000 }, () => {
     expect(await own()).toEqual(before)
   })
 
+  it('are joined by what is kept of one value, as JSON lines and CSV', async () => {
+    const [row] = (await (await askMany('invoices?select=customer_id&limit=1')).json()) as {
+      customer_id: number
+    }[]
+    const value = row?.customer_id
+    const invoices = (await (await askMany(`invoices?customer_id=eq.${value}&order=id`)).json()) as {
+      id: number
+    }[]
+    const lines = (await (await call(`/backups/v1/export/${value}`)).text()).trim().split('\n')
+    const read = lines.map((line) => JSON.parse(line) as { table: string; row: { id: number } })
+    expect(read.filter(({ table }) => table === 'customers').map(({ row: { id } }) => id)).toEqual([value])
+    expect(read.filter(({ table }) => table === 'invoices').map(({ row: { id } }) => id)).toEqual(
+      invoices.map(({ id }) => id),
+    )
+    const csv = (await (await call(`/backups/v1/export/${value}?table=invoices`)).text()).trim().split('\r\n')
+    expect(csv.length).toBe(invoices.length + 1)
+    expect(csv[0]).toContain('customer_id')
+    expect((await call(`/backups/v1/export/${value}`, {}, publishableKey)).status).toBe(401)
+  })
+
   it('are not laid over rows that are there', async () => {
     const refused = await send(`/${backup}/restore`, { into: 'empty' })
     const { code, details } = (await refused.json()) as { code: string; details: string }

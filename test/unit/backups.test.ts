@@ -9,6 +9,7 @@ import {
   readLine,
   readManifestText,
   signedText,
+  valuesOf,
 } from '../../db/backups/format.ts'
 import { keptOf } from '../../db/backups/keep.ts'
 import { readPart, writePart } from '../../db/backups/parts.ts'
@@ -48,6 +49,17 @@ describe('lines of a backup', () => {
         expect(readLine(lineText(line))).toEqual(line)
       }),
     )
+  })
+
+  it('give the values of their rows as they are', () => {
+    expect(valuesOf('[]')).toEqual([])
+    expect(valuesOf('[12345678901234567890,"a,\\"]b",null,{"blob":"00"},1.5]')).toEqual([
+      '12345678901234567890',
+      '"a,\\"]b"',
+      'null',
+      '{"blob":"00"}',
+      '1.5',
+    ])
   })
 
   it('that no backup has written are refused', () => {
