@@ -134,7 +134,10 @@ export class BackupMaker {
     let { tables, place } = progress
     for (let length = 0; length < this.#world.partLength && tables < source.logged.length; ) {
       const table = source.logged[tables] as Source['logged'][number]
-      const chunk = await readChunk(session, database, table, place)
+      const { now, rest } = this.#world
+      const start = now()
+      const chunk = await readChunk(session, database, table, place, now)
+      await rest(now() - start)
       if (chunk === null) {
         tables++
         place = { after: beforeAll, chunk: firstChunk }

@@ -166,13 +166,19 @@ export class BackupRestorer {
         const { table } = item.laid
         const expected = asked.into === 'empty' ? (progress.expected[table.name] ?? nothing) : null
         const map = await this.#map()
-        const looked = await checkTable(session, item.laid, map, expected, progress.at as CheckPlace | null)
+        const looked = await checkTable(
+          this.#world,
+          item.laid,
+          map,
+          expected,
+          progress.at as CheckPlace | null,
+        )
         return 'place' in looked
           ? { ...progress, at: looked.place }
           : { ...done, findings: [...progress.findings, ...looked.findings] }
       }
       default: {
-        const findings = await checkWhole(session, catalog)
+        const findings = await checkWhole(this.#world)
         const lost = Object.entries(progress.damaged).map(
           ([file, says]): Finding => ({ check: `file ${file}`, isRight: false, says }),
         )

@@ -62,7 +62,10 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
     return world
   }
   const bodyOf = async <Body>(c: Handled, shape: z.ZodType<Body>): Promise<Body> => {
-    const text = await readJsonOf(c.req.raw, engine.config.maxBodyBytes, c.var.services.pending)
+    // Whoever wants nothing in particular need not send anything.
+    const isEmpty = c.req.raw.body === null || c.req.header('content-length') === '0'
+    const { maxBodyBytes } = engine.config
+    const text = isEmpty ? {} : await readJsonOf(c.req.raw, maxBodyBytes, c.var.services.pending)
     const body = shape.safeParse(text ?? {})
     if (!body.success) throw errors.invalidBackupsRequest(body.error.issues)
     return body.data

@@ -88,6 +88,7 @@ async function restoreInto(
     files: backups as NonNullable<typeof backups>,
     signer: backupSigner,
     now: Date.now,
+    rest: async () => undefined,
     partLength: 100_000,
     forget: async () => undefined,
   }
