@@ -5,6 +5,7 @@
  */
 
 import { copiesBehind } from '../cluster/bring-up-copies.ts'
+import { fenceFor } from '../cluster/fence.ts'
 import { followReferences } from '../cluster/reference-copies.ts'
 import { nameOf } from '../cluster/unique-values.ts'
 import { nextMove } from '../moves/moves.ts'
@@ -224,8 +225,11 @@ export class BackupRestorer {
     let hasOrphans = false
     const leavesOrphans = asked.into === 'beside' || Object.keys(done.damaged).length > 0
     for (const [database, own] of targets) {
-      if (kind === 'late') await layLate(session, database, step, laid, own)
-      else if (await layRows(session, database, step, laid, own, asked, leavesOrphans)) hasOrphans = true
+      const slots = new Set(own.map(({ value }) => slotOf(value ?? '')))
+      const isFenced = laid.isRouted && session.cluster.sharded
+      const fenced = { ...step, fence: isFenced ? fenceFor({ database, slots }, map, session) : [] }
+      if (kind === 'late') await layLate(session, database, fenced, laid, own)
+      else if (await layRows(session, database, fenced, laid, own, asked, leavesOrphans)) hasOrphans = true
     }
     if (kind === 'late') return done
     const before = done.expected[name]
