@@ -20,6 +20,8 @@ export interface BackupWorld {
   readonly signer: Signer
   /** Milliseconds since 1970. */
   now(): number
+  /** Leaves the databases to others for a while, after a call that has taken so many milliseconds. */
+  rest(ms: number): Promise<void>
   /** Characters of rows after which a part is full. */
   readonly partLength: number
   /** Lets nobody be served what was cached of databases before rows were laid there. */

@@ -2,8 +2,6 @@
  * Looks at all that a restore has laid: rows as the backup says, each where its slot is; foreign keys, lookups, copies and search as they must be.
  * @module
  */
-import type { Catalog } from '../catalog/catalog.ts'
-import type { ClusterSession } from '../cluster/session.ts'
 import { keyedOf, readShapes } from '../moves/cargo.ts'
 import { beforeAll } from '../moves/look-at.ts'
 import { type Place, type Read, readChunk } from '../moves/read-rows.ts'
@@ -11,6 +9,7 @@ import { ownerOf, type ShardMap } from '../slots/shard-map.ts'
 import { slotOf } from '../slots/slots.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { referenceTables } from '../system/reference-triggers.ts'
+import type { BackupWorld } from './backup-world.ts'
 import { type Counted, RowSum } from './format.ts'
 import type { Laid } from './plan-restore.ts'
 
@@ -41,7 +40,7 @@ const firstPlace: Place = { after: beforeAll, chunk: 100 }
  * @param at null: at the beginning
  */
 export async function checkTable(
-  session: ClusterSession,
+  { session, now, rest }: Pick<BackupWorld, 'session' | 'now' | 'rest'>,
   { table, isRouted }: Laid,
   map: ShardMap,
   expected: Counted | null,
@@ -58,7 +57,9 @@ export async function checkTable(
     const [shape] = await readShapes(session, name, [table])
     if (!shape) break
     const read: Read = { ...shape, columns: table.columns, by: isRouted ? table.by : null }
-    const chunk = await readChunk(session, name, read, place)
+    const start = now()
+    const chunk = await readChunk(session, name, read, place, now)
+    await rest(now() - start)
     if (chunk === null) {
       database++
       place = firstPlace
@@ -100,7 +101,7 @@ function findingsOf(
 }
 
 /** Looks at what all tables have in common. */
-export async function checkWhole(session: ClusterSession, catalog: Catalog): Promise<Finding[]> {
+export async function checkWhole({ session, catalog, now, rest }: BackupWorld): Promise<Finding[]> {
   const { cluster } = session
   const findings: Finding[] = []
   const add = (check: string, wrong: string | null, right: string) =>
@@ -151,7 +152,9 @@ export async function checkWhole(session: ClusterSession, catalog: Catalog): Pro
       if (!shape) continue
       const sum = new RowSum()
       for (let place = firstPlace; ; ) {
-        const chunk = await readChunk(session, database, { ...shape, by: null }, place)
+        const start = now()
+        const chunk = await readChunk(session, database, { ...shape, by: null }, place, now)
+        await rest(now() - start)
         if (chunk === null) break
         for (const { key, image } of chunk.rows) sum.add(table.name, key as string, image as string)
         place = chunk

@@ -49,6 +49,17 @@ export function readLine(text: string): Line {
   return { table, key, value, row }
 }
 
+/** The values of a row, each as JSON: with all their digits. */
+export function valuesOf(row: string): string[] {
+  const values: string[] = []
+  for (let at = 1; at < row.length - 1; at++) {
+    const start = at
+    at = '"[{'.includes(row[at] as string) ? endOfJson(row, at) : row.slice(at).search(/[,\]]/) + at
+    values.push(row.slice(start, at))
+  }
+  return values
+}
+
 /** Where an array, object or string ends that begins here; the text is known to be JSON. */
 function endOfJson(text: string, from: number): number {
   let depth = 0

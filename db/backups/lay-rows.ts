@@ -28,6 +28,8 @@ const readMark: BoundStatement = {
 export interface LayStep {
   readonly restore: string
   readonly step: number
+  /** Refuses when slots of the rows are not the database's any more. */
+  readonly fence?: readonly BoundStatement[]
 }
 
 /**
@@ -38,7 +40,7 @@ export interface LayStep {
 export async function once(
   session: ClusterSession,
   database: string,
-  { restore, step }: LayStep,
+  { restore, step, fence = [] }: LayStep,
   table: Pick<Imaged, 'name' | 'key'>,
   statements: readonly BoundStatement[],
 ): Promise<void> {
@@ -48,6 +50,7 @@ export async function once(
   if (by === restore && at >= step) return
   const [shape] = await readShapes(session, database, [table])
   await session.on(database, [
+    ...fence,
     refuseUnless('changed', 'restore', '(SELECT value FROM _atoll_state WHERE key = ?1) IS ?2', [
       markKey,
       known,

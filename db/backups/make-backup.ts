@@ -1,20 +1,24 @@
 /**
  * Makes a backup, step by step: rows in chunks, then what the change log says has changed, up to one position for each database; then every file is
  * read back before the manifest says that there is a backup. Each step can be made again, and what is noted after it says where to go on.
+ *
+ * Longer than other files because what a step leaves and the next one begins with is seen in one place.
  * @module
  */
 
 import { beforeAll } from '../moves/look-at.ts'
 import { nextMove } from '../moves/moves.ts'
-import { logEnd, type Place, readChunk } from '../moves/read-rows.ts'
+import { logEnd, readChunk } from '../moves/read-rows.ts'
 import { readMapRow } from '../moves/slot-states.ts'
 import { parseMap } from '../slots/shard-map.ts'
+import type { BackupProgress } from './backup-progress.ts'
 import type { BackupWorld } from './backup-world.ts'
-import { dropParts, type Noted, noteStep, type Run, readParts } from './backups.ts'
+import { type Noted, noteStep, type Run, readParts } from './backups.ts'
+import { countLines } from './count-lines.ts'
+import { end } from './end-database.ts'
 import {
   type BackupDatabase,
   type BackupTable,
-  type Counted,
   folderOf,
   type LeftOut,
   type Line,
@@ -22,13 +26,11 @@ import {
   manifestOf,
   type Part,
   type PartKind,
-  RowSum,
   signedText,
 } from './format.ts'
 import { keepFilesFromHere } from './keep-files.ts'
 import { type LastLines, readLastLines, readPart, writePart } from './parts.ts'
 import {
-  end,
   follow,
   keepLog,
   keepLogFromHere,
@@ -48,29 +50,6 @@ const firstChunk = 50
 const [readingLag, endingLag] = [1000, 50]
 /** How often it begins anew before it is given up. */
 const maxRestarts = 5
-
-/** How far a backup has come. */
-export interface BackupProgress {
-  readonly phase: 'read' | 'end' | 'seal'
-  /** What each database said of itself at the beginning: when that changes, it begins anew. */
-  readonly marks: Readonly<Record<string, string>>
-  /** Whatever each log says up to here is in a part. */
-  readonly positions: Readonly<Record<string, number>>
-  /** Databases and tables that are read, and where the next one has come to. */
-  readonly databases: number
-  readonly tables: number
-  readonly place: Place
-  /** Parts that are written, and that are read back. */
-  readonly parts: number
-  readonly sealed: number
-  readonly rows: number
-  readonly bytes: number
-  readonly restarts: number
-  /** By database and table, `RowSum`s of what was read back. */
-  readonly sums: Readonly<Record<string, Readonly<Record<string, Counted>>>>
-  /** What is known since the last transaction. */
-  readonly ended: Pick<Manifest, 'databases' | 'leftOut' | 'migrations' | 'tables'> | null
-}
 
 /** What a step has left to do: more at once, more later, or nothing. */
 export type Left = 'at once' | 'later' | 'nothing'
@@ -155,7 +134,10 @@ export class BackupMaker {
     let { tables, place } = progress
     for (let length = 0; length < this.#world.partLength && tables < source.logged.length; ) {
       const table = source.logged[tables] as Source['logged'][number]
-      const chunk = await readChunk(session, database, table, place)
+      const { now, rest } = this.#world
+      const start = now()
+      const chunk = await readChunk(session, database, table, place, now)
+      await rest(now() - start)
       if (chunk === null) {
         tables++
         place = { after: beforeAll, chunk: firstChunk }
@@ -357,30 +339,6 @@ export class BackupMaker {
   }
 }
 
-/** Adds what a part says in the end to what was counted of its database. */
-export function countLines(
-  lines: readonly Line[],
-  part: Part,
-  number: number,
-  last: LastLines,
-  tables: readonly BackupTable[],
-  before: Readonly<Record<string, Counted>> = {},
-): Record<string, Counted> {
-  const sums = new Map(Object.entries(before).map(([name, { rows, sum }]) => [name, RowSum.from(sum, rows)]))
-  for (const [i, line] of lines.entries()) {
-    if (line.row === null || (part.kind !== 'whole' && !last.isLast(part, number, i, line))) continue
-    const sum = sums.get(line.table) ?? new RowSum()
-    sums.set(line.table, sum)
-    sum.add(line.table, keyIn(tables, line), line.row)
-  }
-  return Object.fromEntries([...sums].map(([name, sum]) => [name, { rows: sum.rows, sum: sum.text }]))
-}
-
-/** A row's key, as sums count it. */
-export function keyIn(tables: readonly BackupTable[], { table, key }: Pick<Line, 'table' | 'key'>) {
-  return tables.find(({ name }) => name === table)?.key[0]?.name === 'rowid' ? null : key
-}
-
 /** Each table once; those that distributed rows refer to first. */
 function tablesOf(sources: readonly Source[]): BackupTable[] {
   const found = new Map<string, BackupTable>()
@@ -389,26 +347,6 @@ function tablesOf(sources: readonly Source[]): BackupTable[] {
       if (!found.has(name)) found.set(name, { name, placement, by, columns, key })
   }
   return [...found.values()]
-}
-
-/** Takes away what backups that have failed or were cancelled have left: files, and logs that are kept for them. */
-export async function dropLeft({ session, files }: BackupWorld): Promise<void> {
-  const [ended = []] = await session.primary([
-    {
-      text: "SELECT id FROM _atoll_backups WHERE kind = 'full' AND state IN ('failed', 'cancelled') AND progress IS NOT NULL",
-      parameters: [],
-    },
-  ])
-  for (const row of ended) {
-    const id = row.id as string
-    for (const database of session.cluster.databases) await session.on(database, [letLogGo(id)])
-    const left = await files.list(folderOf(id))
-    if (left.length > 0) await files.remove(left)
-    await session.primary([
-      dropParts(id),
-      { text: 'UPDATE _atoll_backups SET progress = NULL WHERE id = ?1', parameters: [id] },
-    ])
-  }
 }
 
 /** Takes away files of a backup that its manifest does not name: of steps that were made twice. */

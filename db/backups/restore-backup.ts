@@ -5,6 +5,7 @@
  */
 
 import { copiesBehind } from '../cluster/bring-up-copies.ts'
+import { fenceFor } from '../cluster/fence.ts'
 import { followReferences } from '../cluster/reference-copies.ts'
 import { nameOf } from '../cluster/unique-values.ts'
 import { nextMove } from '../moves/moves.ts'
@@ -16,12 +17,14 @@ import { slotOf } from '../slots/slots.ts'
 import type { BackupWorld } from './backup-world.ts'
 import { noteStep, type Run } from './backups.ts'
 import { type CheckPlace, checkTable, checkWhole, type Finding } from './check-whole.ts'
+import { keyIn } from './count-lines.ts'
 import { type Counted, type Line, type Manifest, manifestOf, RowSum, readManifestText } from './format.ts'
 import { type LayStep, layLate, layRows } from './lay-rows.ts'
 import { layJobs, laySequences } from './lay-system.ts'
-import { BackupRefused, keyIn, type Left } from './make-backup.ts'
+import { BackupRefused, type Left } from './make-backup.ts'
 import { DamagedPart, type LastLines, readLastLines, readPart } from './parts.ts'
 import { type AskedRestore, type Laid, planRestore } from './plan-restore.ts'
+import { type Item, itemsOf } from './restore-items.ts'
 
 /** How far a restore has come. */
 export interface RestoreProgress {
@@ -39,12 +42,6 @@ export interface RestoreProgress {
   readonly orphans: readonly string[]
   readonly findings: readonly Finding[]
 }
-
-type Item =
-  | { readonly kind: 'lay' | 'late'; readonly laid: Laid; readonly part: number }
-  | { readonly kind: 'check'; readonly laid: Laid }
-  | { readonly kind: 'lookup'; readonly name: string }
-  | { readonly kind: 'copies' | 'sequences' | 'jobs' | 'numbers' | 'forget' | 'whole' }
 
 interface Opened {
   /** Of the restore. */
@@ -74,7 +71,7 @@ export class BackupRestorer {
     }
     const damaged = { ...progress.damaged }
     const open = await this.#opened(run, asked, damaged)
-    const items = this.#itemsOf(open.manifest, progress.laid, asked)
+    const items = itemsOf(this.#world, open.manifest, progress.laid, asked)
     const item = items[progress.item]
     const next = item && (await this.#do(run, { ...progress, damaged }, item, asked))
     const isOver = next === undefined || next.item === items.length
@@ -116,43 +113,6 @@ export class BackupRestorer {
     this.#part = null
     this.#open = { id: run.id, manifest, last }
     return this.#open
-  }
-
-  #itemsOf({ parts }: Manifest, laid: readonly Laid[], asked: AskedRestore): Item[] {
-    const { catalog } = this.#world
-    const over = (kind: 'lay' | 'late', some: readonly Laid[]) =>
-      some.flatMap((one) =>
-        parts.flatMap((part, number): Item[] =>
-          part.tables.includes(one.table.name) ? [{ kind, laid: one, part: number }] : [],
-        ),
-      )
-    const unique = laid.flatMap(({ table: { name } }) =>
-      (catalog.tables.get(name)?.uniqueAcrossShards ?? []).map(
-        (column): Item => ({ kind: 'lookup', name: `${name}.${column}` }),
-      ),
-    )
-    const late = laid.filter(({ foreignKeys }) => foreignKeys.some(({ isLate }) => isLate))
-    return [
-      { kind: 'forget' },
-      ...over(
-        'lay',
-        laid.filter(({ isRouted }) => !isRouted),
-      ),
-      { kind: 'copies' },
-      ...over(
-        'lay',
-        laid.filter(({ isRouted }) => isRouted),
-      ),
-      ...over('late', late),
-      { kind: 'sequences' },
-      ...(asked.jobs ? [{ kind: 'jobs' } as const] : []),
-      { kind: 'numbers' },
-      { kind: 'copies' },
-      ...(this.#world.session.cluster.sharded ? unique : []),
-      { kind: 'forget' },
-      ...laid.map((one): Item => ({ kind: 'check', laid: one })),
-      { kind: 'whole' },
-    ]
   }
 
   async #do(run: Run, progress: RestoreProgress, item: Item, asked: AskedRestore): Promise<RestoreProgress> {
@@ -207,13 +167,19 @@ export class BackupRestorer {
         const { table } = item.laid
         const expected = asked.into === 'empty' ? (progress.expected[table.name] ?? nothing) : null
         const map = await this.#map()
-        const looked = await checkTable(session, item.laid, map, expected, progress.at as CheckPlace | null)
+        const looked = await checkTable(
+          this.#world,
+          item.laid,
+          map,
+          expected,
+          progress.at as CheckPlace | null,
+        )
         return 'place' in looked
           ? { ...progress, at: looked.place }
           : { ...done, findings: [...progress.findings, ...looked.findings] }
       }
       default: {
-        const findings = await checkWhole(session, catalog)
+        const findings = await checkWhole(this.#world)
         const lost = Object.entries(progress.damaged).map(
           ([file, says]): Finding => ({ check: `file ${file}`, isRight: false, says }),
         )
@@ -259,8 +225,11 @@ export class BackupRestorer {
     let hasOrphans = false
     const leavesOrphans = asked.into === 'beside' || Object.keys(done.damaged).length > 0
     for (const [database, own] of targets) {
-      if (kind === 'late') await layLate(session, database, step, laid, own)
-      else if (await layRows(session, database, step, laid, own, asked, leavesOrphans)) hasOrphans = true
+      const slots = new Set(own.map(({ value }) => slotOf(value ?? '')))
+      const isFenced = laid.isRouted && session.cluster.sharded
+      const fenced = { ...step, fence: isFenced ? fenceFor({ database, slots }, map, session) : [] }
+      if (kind === 'late') await layLate(session, database, fenced, laid, own)
+      else if (await layRows(session, database, fenced, laid, own, asked, leavesOrphans)) hasOrphans = true
     }
     if (kind === 'late') return done
     const before = done.expected[name]

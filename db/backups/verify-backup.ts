@@ -5,8 +5,9 @@
 import type { BackupWorld } from './backup-world.ts'
 import { noteStep, type Run } from './backups.ts'
 import type { Finding } from './check-whole.ts'
+import { countLines } from './count-lines.ts'
 import type { Counted, Manifest } from './format.ts'
-import { countLines, type Left } from './make-backup.ts'
+import type { Left } from './make-backup.ts'
 import { DamagedPart, type LastLines, readLastLines, readPart } from './parts.ts'
 import { readManifest } from './restore-backup.ts'
 

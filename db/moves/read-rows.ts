@@ -12,6 +12,8 @@ import { beforeAll } from './look-at.ts'
 export const chunkBytes = 500_000
 /** Rows of a chunk, at least and at most. */
 const [fewestRows, mostRows] = [10, 2000]
+/** So long a chunk is to take, in milliseconds: others wait for it, as a database does one thing at a time. */
+const chunkMs = 15
 
 /** A table as it is read. */
 export interface Read extends Imaged {
@@ -40,18 +42,25 @@ export const logEnd: BoundStatement = {
 
 const valueText = ({ by }: Read) => (by === null ? 'NULL' : `CAST(${quoteName(by)} AS TEXT)`)
 
-/** Reads the next rows of a table. @returns null when there are no more */
+/**
+ * Reads the next rows of a table.
+ *
+ * @param now milliseconds since 1970
+ * @returns null when there are no more
+ */
 export async function readChunk(
   session: ClusterSession,
   database: string,
   table: Read,
   at: Place,
+  now: () => number,
 ): Promise<Chunk | null> {
   const { order, behind } = orderOf(table, at.after)
   const looked = `FROM ${quoteName(table.name)} WHERE ${behind} ORDER BY ${order} LIMIT CAST(?2 AS INTEGER)`
   const [place, placed] = table.hasRowid
     ? ['CAST(_atoll_at AS TEXT)', 'rowid AS _atoll_at']
     : [keyText(table), 'NULL AS _atoll_at']
+  const start = now()
   const images = `SELECT ${place} AS at, row_number() OVER (ORDER BY ${table.hasRowid ? '_atoll_at' : order}) AS n, ${keyText(table, '_atoll_at')} AS key, ${valueText(table)} AS value, ${imageText(table)} AS image FROM (SELECT *, ${placed} ${looked})`
   const [rows = []] = await session.on(database, [
     {
@@ -60,12 +69,14 @@ export async function readChunk(
     },
   ])
   if (rows.length === 0) return null
+  const ms = Math.max(1, now() - start)
+  const inTime = Math.round((rows.length * chunkMs) / ms)
   const bytes = rows.reduce((sum, { image }) => sum + (image as string).length, 0)
   const fit = bytes === 0 ? mostRows : Math.round((rows.length * chunkBytes) / 2 / bytes)
   return {
     rows,
     after: rows.at(-1)?.at as string,
-    chunk: Math.max(fewestRows, Math.min(mostRows, fit, at.chunk * 2)),
+    chunk: Math.max(fewestRows, Math.min(mostRows, fit, inTime, at.chunk * 2)),
   }
 }
 

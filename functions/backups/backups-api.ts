@@ -10,6 +10,7 @@ import { BadManifest, type Manifest, manifestOf, manifests } from '../../db/back
 import { dropBackup, noteKept, prune } from '../../db/backups/keep.ts'
 import { BackupRefused } from '../../db/backups/make-backup.ts'
 import { type AskedRestore, planRestore } from '../../db/backups/plan-restore.ts'
+import { readValue, type ValueRows } from '../../db/backups/read-value.ts'
 import { readManifest } from '../../db/backups/restore-backup.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
 import type { CoreConfig } from '../core/config.ts'
@@ -17,6 +18,7 @@ import type { CoreEngine } from '../core/engine.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import type { BackupsConfig } from './config.ts'
 import { errors } from './errors.ts'
+import { asCsv, asJsonLines, csvLine, streamOf } from './export-value.ts'
 import { worldOf } from './run-backups.ts'
 import type { AtollEnv } from './services.ts'
 import { shownBackup, shownPlan, shownRun } from './shown.ts'
@@ -40,6 +42,8 @@ const toPrune = z.strictObject({
   keep: z.strictObject({ hourly: count, daily: count, weekly: count, monthly: count }).optional(),
 })
 
+const toExport = z.strictObject({ table: z.string().optional() })
+
 /** Manifests that a list reads; the newest. */
 const mostListed = 100
 
@@ -58,7 +62,10 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
     return world
   }
   const bodyOf = async <Body>(c: Handled, shape: z.ZodType<Body>): Promise<Body> => {
-    const text = await readJsonOf(c.req.raw, engine.config.maxBodyBytes, c.var.services.pending)
+    // Whoever wants nothing in particular need not send anything.
+    const isEmpty = c.req.raw.body === null || c.req.header('content-length') === '0'
+    const { maxBodyBytes } = engine.config
+    const text = isEmpty ? {} : await readJsonOf(c.req.raw, maxBodyBytes, c.var.services.pending)
     const body = shape.safeParse(text ?? {})
     if (!body.success) throw errors.invalidBackupsRequest(body.error.issues)
     return body.data
@@ -111,6 +118,19 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
     return c.json(shownRun(run), 202)
   })
 
+  // What is kept of one distribution value, for those who ask.
+  area.get('/export/:value', async (c) => {
+    const { apikey: _, ...query } = c.req.query()
+    const asked = toExport.safeParse(query)
+    if (!asked.success) throw errors.invalidBackupsRequest(asked.error.issues)
+    const { table } = asked.data
+    const session = c.var.services.cluster.open({ reads: false, seen: new Map() })
+    const found = readValue(session, engine.catalog, c.req.param('value'))
+    if (table === undefined)
+      return c.body(streamOf(textsOf(found, asJsonLines)), 200, { 'content-type': 'application/x-ndjson' })
+    return c.body(streamOf(csvOf(found, table)), 200, { 'content-type': 'text/csv; charset=utf-8' })
+  })
+
   area.get('/:id', async (c) => c.json(await findManifest(c, open(c))))
 
   area.post('/:id/verify', async (c) => {
@@ -140,6 +160,20 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
   })
 
   return area
+}
+
+async function* textsOf(found: AsyncGenerator<ValueRows>, textOf: (rows: ValueRows) => string) {
+  for await (const rows of found) yield textOf(rows)
+}
+
+async function* csvOf(found: AsyncGenerator<ValueRows>, table: string) {
+  let isFirst = true
+  for await (const rows of found) {
+    if (rows.table !== table) continue
+    if (isFirst) yield csvLine(rows.columns)
+    isFirst = false
+    yield asCsv(rows)
+  }
 }
 
 /** @returns why it is not to be used, when it is not */

@@ -6,9 +6,10 @@
 import type { BackupWorld } from '../../db/backups/backup-world.ts'
 import { nextRun, noteFailure, Overtaken, type Run, readRun } from '../../db/backups/backups.ts'
 import type { Finding } from '../../db/backups/check-whole.ts'
+import { dropLeft } from '../../db/backups/drop-left.ts'
 import { BadManifest } from '../../db/backups/format.ts'
 import { type KeepRules, prune } from '../../db/backups/keep.ts'
-import { BackupMaker, BackupRefused, dropLeft, type Left, partLength } from '../../db/backups/make-backup.ts'
+import { BackupMaker, BackupRefused, type Left, partLength } from '../../db/backups/make-backup.ts'
 import { BackupRestorer } from '../../db/backups/restore-backup.ts'
 import { BackupVerifier } from '../../db/backups/verify-backup.ts'
 import { pause } from '../../db/cluster/pause.ts'
@@ -31,18 +32,22 @@ interface Workers {
 /** What makes backups, as long as its Durable Object lives. */
 export class BackupRounds {
   #workers: Workers | null = null
+  /** For how long a step has left databases to others. */
+  readonly #rested = { ms: 0 }
 
   /**
    * @param stayAwake sees to it that it is called again, though it should die
    * @returns when it wants to be called again, in milliseconds from now; null: when somebody asks for something
    */
   async run(services: Services, engine: Engine, stayAwake: () => Promise<void>): Promise<number | null> {
-    const world = worldOf(services, engine)
+    const rested = this.#rested
+    const world = worldOf(services, engine, rested)
     if (world === null) return null
     const { session } = world
     if ((await nextRun(session)) !== null) await stayAwake()
     for (const end = Date.now() + roundMs; Date.now() < end; ) {
       const start = Date.now()
+      rested.ms = 0
       const run = await nextRun(session)
       if (run === null) {
         await dropLeft(world)
@@ -51,7 +56,8 @@ export class BackupRounds {
       const left = await this.#step(world, run, engine.config.backups?.keep)
       if (typeof left === 'number') return left
       if (left === 'later') return firstPauseMs
-      await pause(Date.now() - start)
+      // What it has rested of that time counts.
+      await pause(Math.max(0, Date.now() - start - 2 * rested.ms))
     }
     return 0
   }
@@ -93,8 +99,12 @@ async function seeToEnd(world: BackupWorld, { id, kind }: Run, keep: KeepRules |
   emit({ kind: 'backup-done', run: id, what: kind, wrong, pruned })
 }
 
-/** @returns null when there is nowhere to put backups */
-export function worldOf(services: Services, { catalog }: Pick<Engine, 'catalog'>): BackupWorld | null {
+/** @param rested counts for how long it has left databases to others. @returns null when there is nowhere to put backups */
+export function worldOf(
+  services: Services,
+  { catalog }: Pick<Engine, 'catalog'>,
+  rested = { ms: 0 },
+): BackupWorld | null {
   const { cluster, cache, backups, backupSigner } = services
   if (backups === null) return null
   const session = cluster.open({ reads: false, seen: new Map() })
@@ -105,6 +115,10 @@ export function worldOf(services: Services, { catalog }: Pick<Engine, 'catalog'>
     signer: backupSigner,
     now: Date.now,
     partLength,
+    async rest(ms) {
+      rested.ms += ms
+      await pause(ms)
+    },
     async forget(databases) {
       if (cache === null) return
       const tables = [...catalog.tables.keys()]

@@ -17,6 +17,7 @@ const usage = `npm run backup -- create                          of all database
                                                     beside the rows that are there: those that lack, or in their place
     with [--jobs] jobs that were not over, too; with [--plan] only says what it would do
   npm run backup -- prune [--hourly N] [--daily N] [--weekly N] [--monthly N] [--plan]   takes away those that no rule keeps
+  npm run backup -- export VALUE [--table invoices]   all rows of a distribution value as JSON lines, of a table as CSV, to standard output
   npm run backup -- cancel RUN | delete ID
   with [--url http://localhost:8787] and the secret key in ATOLL_SECRET_KEY or .dev.vars; [--no-wait] does not stay until it is done`
 
@@ -28,6 +29,7 @@ const { values, positionals } = parseArgs({
     into: { type: 'string' },
     tables: { type: 'string' },
     value: { type: 'string' },
+    table: { type: 'string' },
     conflict: { type: 'string' },
     hourly: { type: 'string' },
     daily: { type: 'string' },
@@ -40,7 +42,8 @@ const { values, positionals } = parseArgs({
 })
 const text = (name: string) => values[name] as string | undefined
 
-async function ask<Answer>(path: string, method = 'GET', body?: object): Promise<Answer> {
+/** @throws UsageError with what the server says, when it refuses */
+async function send(path: string, method = 'GET', body?: object): Promise<Response> {
   const key = readSecretKey(root)
   if (key === undefined) throw new UsageError(`There is no secret key.\n${usage}`)
   const answer = await fetch(new URL(`/backups/v1${path}`, text('url') ?? 'http://localhost:8787'), {
@@ -48,11 +51,26 @@ async function ask<Answer>(path: string, method = 'GET', body?: object): Promise
     headers: { apikey: key, 'content-type': 'application/json' },
     ...(body ? { body: JSON.stringify(body) } : {}),
   })
-  const said = answer.status === 204 ? {} : await answer.json()
-  if (answer.ok) return said as Answer
-  const { message, details, hint } = said as { message?: string; details?: unknown; hint?: string }
+  if (answer.ok) return answer
+  const { message, details, hint } = (await answer.json()) as {
+    message?: string
+    details?: unknown
+    hint?: string
+  }
   const why = typeof details === 'string' || details == null ? details : JSON.stringify(details)
   throw new UsageError([message, why, hint].filter(Boolean).join(' '))
+}
+
+/** Writes as it comes: it may be much. */
+async function exportValue(value: string): Promise<void> {
+  const table = text('table') === undefined ? '' : `?table=${encodeURIComponent(text('table') as string)}`
+  const { body } = await send(`/export/${encodeURIComponent(value)}${table}`)
+  for await (const chunk of body ?? []) process.stdout.write(chunk)
+}
+
+async function ask<Answer>(path: string, method = 'GET', body?: object): Promise<Answer> {
+  const answer = await send(path, method, body)
+  return (answer.status === 204 ? {} : await answer.json()) as Answer
 }
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
@@ -116,6 +134,7 @@ async function run(command: string | undefined, id?: string): Promise<void> {
     const { runs } = await ask<{ runs: readonly ShownRun[] }>('/runs')
     for (const one of runs) console.log(runLine(one))
   } else if (command === 'show' && id) console.log(JSON.stringify(await ask<object>(`/${id}`), null, 2))
+  else if (command === 'export' && id) await exportValue(id)
   else if (command === 'verify' && id) await follow(await ask<ShownRun>(`/${id}/verify`, 'POST'))
   else if (command === 'restore' && id) {
     const body = {

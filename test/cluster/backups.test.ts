@@ -88,6 +88,7 @@ async function restoreInto(
     files: backups as NonNullable<typeof backups>,
     signer: backupSigner,
     now: Date.now,
+    rest: async () => undefined,
     partLength: 100_000,
     forget: async () => undefined,
   }
@@ -235,6 +236,26 @@ describe('backups', { timeout: 180_000 }, () => {
     const replaced = await ended(`/${backup}/restore`, { into: 'beside', value, conflict: 'replace' })
     expect([replaced.state, replaced.error, wrongOf(replaced)]).toEqual(['done', null, []])
     expect(await own()).toEqual(before)
+  })
+
+  it('are joined by what is kept of one value, as JSON lines and CSV', async () => {
+    const [row] = (await (await askMany('invoices?select=customer_id&limit=1')).json()) as {
+      customer_id: number
+    }[]
+    const value = row?.customer_id
+    const invoices = (await (await askMany(`invoices?customer_id=eq.${value}&order=id`)).json()) as {
+      id: number
+    }[]
+    const lines = (await (await call(`/backups/v1/export/${value}`)).text()).trim().split('\n')
+    const read = lines.map((line) => JSON.parse(line) as { table: string; row: { id: number } })
+    expect(read.filter(({ table }) => table === 'customers').map(({ row: { id } }) => id)).toEqual([value])
+    expect(read.filter(({ table }) => table === 'invoices').map(({ row: { id } }) => id)).toEqual(
+      invoices.map(({ id }) => id),
+    )
+    const csv = (await (await call(`/backups/v1/export/${value}?table=invoices`)).text()).trim().split('\r\n')
+    expect(csv.length).toBe(invoices.length + 1)
+    expect(csv[0]).toContain('customer_id')
+    expect((await call(`/backups/v1/export/${value}`, {}, publishableKey)).status).toBe(401)
   })
 
   it('are not laid over rows that are there', async () => {

@@ -22,13 +22,13 @@ export const mutants: readonly CodeMutant[] = [
   },
   {
     name: 'begins the last transaction one change too late',
-    file: 'db/backups/read-database.ts',
+    file: 'db/backups/end-database.ts',
     from: 'const since = String(position)',
     to: 'const since = String(position + 1)',
   },
   {
     name: 'tells a position that it has gone beyond',
-    file: 'db/backups/read-database.ts',
+    file: 'db/backups/end-database.ts',
     from: 'position: sequence,',
     to: 'position,',
   },
@@ -58,7 +58,7 @@ export const mutants: readonly CodeMutant[] = [
   },
   {
     name: 'forgets references that come before what they refer to',
-    file: 'db/backups/restore-backup.ts',
+    file: 'db/backups/restore-items.ts',
     from: "...over('late', late),",
     to: '',
   },

@@ -125,6 +125,7 @@ export async function runBackups({ seed, code, deaths, from, into }: RunOptions)
         signer,
         now: () => 0,
         forget: async () => undefined,
+        rest: async () => undefined,
         partLength: 3000,
       },
     }

@@ -29,7 +29,7 @@ export async function runBackups(): Promise<void> {
           database.prepare("INSERT OR IGNORE INTO _atoll_permits (name, value, token) VALUES ('*', '', '')"),
           database
             .prepare(
-              'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) INSERT INTO invoice_items (id, invoice_id, track_id, unit_price, quantity, customer_id) SELECT ?2 + i, ?3, 1 + i % 3000, i / 100.0, i % 7, ?4 FROM n',
+              'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) INSERT INTO invoice_items (id, invoice_id, track_id, unit_price, quantity, customer_id) SELECT ?2 + i, ?3, 1 + i % 1000, i / 100.0, i % 7, ?4 FROM n',
             )
             .bind(count, base + from, own.id, own.customer_id),
           database.prepare('DELETE FROM _atoll_permits'),

@@ -9,6 +9,7 @@ import {
   readLine,
   readManifestText,
   signedText,
+  valuesOf,
 } from '../../db/backups/format.ts'
 import { keptOf } from '../../db/backups/keep.ts'
 import { readPart, writePart } from '../../db/backups/parts.ts'
@@ -39,15 +40,30 @@ const manifest: Manifest = {
 
 describe('lines of a backup', () => {
   it('are read as they were written, with every digit', () => {
-    const json = fc.array(fc.oneof(fc.string(), fc.bigInt().map(String), fc.constant(null)))
-    const text = (values: readonly (string | null)[]) =>
-      `[${values.map((value) => (value !== null && /^-?\d+$/.test(value) ? value : JSON.stringify(value))).join(',')}]`
+    const cell = fc.oneof(
+      fc.string().map((text) => JSON.stringify(text)),
+      fc.bigInt().map(String),
+      fc.constant('null'),
+      fc.constant('{"blob":"00"}'),
+    )
+    const json = fc.array(cell).map((cells) => `[${cells.join(',')}]`)
     fc.assert(
       fc.property(fc.string(), json, fc.option(fc.string()), fc.option(json), (table, key, value, row) => {
-        const line = { table, key: text(key), value, row: row && text(row) }
+        const line = { table, key, value, row }
         expect(readLine(lineText(line))).toEqual(line)
       }),
     )
+  })
+
+  it('give the values of their rows as they are', () => {
+    expect(valuesOf('[]')).toEqual([])
+    expect(valuesOf('[12345678901234567890,"a,\\"]b",null,{"blob":"00"},1.5]')).toEqual([
+      '12345678901234567890',
+      '"a,\\"]b"',
+      'null',
+      '{"blob":"00"}',
+      '1.5',
+    ])
   })
 
   it('that no backup has written are refused', () => {

@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+let server: TestServer
+
+interface Said {
+  readonly code: number
+  readonly out: string
+  readonly error: string
+}
+
+/** Runs the command as `npm run backup --` does. */
+function backup(...words: readonly string[]): Promise<Said> {
+  const env = { ...process.env, ATOLL_SECRET_KEY: secretKey }
+  const args = [join(root, 'functions/local/backup.ts'), ...words, '--url', server.address]
+  return new Promise((done) => {
+    execFile(process.execPath, args, { env, maxBuffer: 1e8 }, (error, out, said) =>
+      done({ code: error === null ? 0 : Number(error.code), out, error: said }),
+    )
+  })
+}
+
+describe('npm run backup', () => {
+  beforeAll(async () => {
+    server = await startTestServer()
+  })
+  afterAll(() => server.stop())
+
+  it('makes, lists, verifies, restores and prunes backups of a server that runs', async () => {
+    const made = await backup('create')
+    expect([made.code, made.error]).toEqual([0, ''])
+    const [, id = ''] = /^(\w{26}) {2}backup; done/m.exec(made.out) ?? []
+    expect((await backup('list')).out).toMatch(new RegExp(`^${id}  .* rows of 4 databases`))
+    expect(JSON.parse((await backup('show', id)).out)).toMatchObject({ format: 'atoll-backup', id })
+    const verified = await backup('verify', id)
+    expect([verified.code, verified.out.includes('WRONG')]).toEqual([0, false])
+    expect(verified.out).toContain('right  rows of tracks of DB')
+    // Nothing lies in its databases' place yet.
+    const planned = await backup('restore', id, '--into', 'empty', '--plan')
+    expect([planned.code, planned.out.includes('In the way: customers on DB has rows.')]).toEqual([1, true])
+    const restored = await backup('restore', id, '--into', 'beside', '--tables', 'playlists')
+    expect([restored.code, restored.error]).toEqual([0, ''])
+    expect(restored.out).toContain('right  foreign keys on SHARD_3: all lead to rows')
+    const exported = (await backup('export', '1')).out.trim().split('\n')
+    expect(
+      exported
+        .map((line) => JSON.parse(line) as { table: string })
+        .some(({ table }) => table === 'customers'),
+    ).toBe(true)
+    expect((await backup('prune', '--daily', '1')).out.trim()).toBe('All are kept.')
+    expect((await backup('delete', id)).code).toBe(0)
+    expect((await backup('list')).out.trim()).toBe('There is no backup.')
+  })
+
+  it('says what it does not understand', async () => {
+    const unknown = await backup('restore', 'none', '--into', 'empty')
+    expect([unknown.code, unknown.error]).toEqual([1, expect.stringContaining('No backup has the id')])
+    expect((await backup()).error).toContain('npm run backup -- create')
+  })
+})
