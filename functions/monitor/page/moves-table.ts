@@ -73,7 +73,15 @@ function turnsOf(move: ShownMove, refresh: () => Promise<void>): HTMLElement | n
   }
   const own = move.back ?? move
   const button = (name: string, title: string) =>
-    h('button', { type: 'button', onclick: () => void turn(name).catch(() => refresh()) }, title)
+    h(
+      'button',
+      {
+        type: 'button',
+        'data-key': `${move.id} ${name}`,
+        onclick: () => void turn(name).catch(() => refresh()),
+      },
+      title,
+    )
   return h(
     'span',
     { class: 'inline' },
@@ -85,6 +93,7 @@ function turnsOf(move: ShownMove, refresh: () => Promise<void>): HTMLElement | n
           {
             type: 'button',
             class: 'danger',
+            'data-key': `${move.id} cancel`,
             onclick: () =>
               confirmName(
                 'Cancel the move',
