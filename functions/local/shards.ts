@@ -51,7 +51,7 @@ async function ask<Answer>(path: string, init: { method?: string; body?: object 
   if (answer.ok) return said as Answer
   const { message, details, hint } = said as { message?: string; details?: unknown; hint?: string }
   const why = typeof details === 'string' || details == null ? details : JSON.stringify(details)
-  throw new UsageError([message, why, hint].filter(Boolean).join(' '))
+  throw new UsageError([message && `${message}.`, why, hint].filter(Boolean).join(' '))
 }
 
 interface Moves {

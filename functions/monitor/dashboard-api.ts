@@ -9,6 +9,7 @@ import { databaseSizes } from '../databases/area.ts'
 import { countJobs, oldestDue } from '../jobs/area.ts'
 import { steps } from '../meter/area.ts'
 import type { ServedSchemas } from '../rest/area.ts'
+import { mapByNow } from '../shards/area.ts'
 import { errors } from './errors.ts'
 import { shownObjectives } from './service-levels.ts'
 import type { AtollEnv, Engine } from './services.ts'
@@ -37,7 +38,7 @@ export function createDashboardApi({ catalog, config, origins, schemas }: Engine
       const session = cluster.open({ reads: true, seen: new Map() })
       const [sizes, map, jobs, due, pools] = await Promise.all([
         databaseSizes(services),
-        cluster.currentMap(session).catch(() => null),
+        mapByNow(services, session).catch(() => null),
         countJobs(services).catch(() => null),
         oldestDue(services).catch(() => null),
         poolWatch === null

@@ -12,7 +12,7 @@ import { createShardsApi } from './shards-api.ts'
 
 export type { ConversionStatus, PlannedConversion } from './ask-conversion.ts'
 // What areas above it use.
-export type { RowsAstray } from './ask-moves.ts'
+export { mapByNow, type RowsAstray } from './ask-moves.ts'
 export type { ShardsEvent } from './events.ts'
 export { MoverRounds } from './run-mover.ts'
 export type { Declared } from './services.ts'

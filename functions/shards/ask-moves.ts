@@ -29,6 +29,12 @@ export async function readShardMap({ cluster }: Services, session: ClusterSessio
   return map
 }
 
+/** The map as the primary database has it by now, and not as this isolate remembers it: for who looks at it. */
+export async function mapByNow({ cluster }: Services, session: ClusterSession): Promise<ShardMap> {
+  const map = cluster.sharded ? parseMap(await readMapRow(session)) : null
+  return map ?? cluster.currentMap(session)
+}
+
 /** What databases are to bear alike: what they hold, how long they were busy in the last hour, or both alike. */
 export type By = 'bytes' | 'load' | 'both'
 
@@ -215,7 +221,7 @@ export async function lookForRowsAstray(
   database: string,
   from: Pick<StrayLook, 'tables' | 'after'> = noLook,
 ): Promise<RowsAstray> {
-  const map = await services.cluster.currentMap(session.onPrimary())
+  const map = await mapByNow(services, session)
   const [{ cargo }, { slots }] = await Promise.all([
     readManifest(session, database, catalog),
     slotsOf(session, database),

@@ -14,7 +14,16 @@ import type { CoreEngine } from '../core/engine.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import { databaseSizes } from '../databases/area.ts'
 import { askToConvert, cancelConversion, conversionStatus, planConversion } from './ask-conversion.ts'
-import { askFor, bearingsOf, bytesOf, leftOn, lookForRowsAstray, movesTo, readShardMap } from './ask-moves.ts'
+import {
+  askFor,
+  bearingsOf,
+  bytesOf,
+  leftOn,
+  lookForRowsAstray,
+  mapByNow,
+  movesTo,
+  readShardMap,
+} from './ask-moves.ts'
 import { errors } from './errors.ts'
 import type { AtollEnv, Declared } from './services.ts'
 import { readSlots, shownMoves, shownPlan, shownSlots } from './shown.ts'
@@ -82,7 +91,7 @@ export function createShardsApi(engine: CoreEngine<CoreConfig> & Declared) {
   area.get('/', async (c) => {
     const { services } = c.var
     const session = sessionOf(c)
-    const map = await services.cluster.currentMap(session)
+    const map = await mapByNow(services, session)
     const sizes = await databaseSizes(services)
     return c.json({
       epoch: map.epoch,

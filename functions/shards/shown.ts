@@ -184,16 +184,16 @@ export function shownPlan(
 ): ShownPlan {
   const slotCount = slotsIn(ranges)
   const bytes = Math.round(bytesPerSlot * slotCount)
-  const done = before.filter(({ state, progress }) => state === 'done' && (progress?.bytes ?? 0) > 0)
-  const moved = done.reduce((sum, { progress }) => sum + (progress?.bytes ?? 0), 0)
-  const ms = done.reduce((sum, { created, updated }) => sum + updated - created, 0)
+  const done = before.filter(({ state, progress }) => state === 'done' && progress !== null)
+  const slotsMoved = done.reduce((sum, { ranges }) => sum + slotsIn(ranges), 0)
+  const ms = done.reduce((sum, { progress, updated }) => sum + updated - (progress?.since[0] ?? updated), 0)
   return {
     from: source,
     to: target,
     slots: shownSlots(ranges),
     slotCount,
     bytes,
-    seconds: moved === 0 ? null : Math.ceil((bytes * ms) / moved / 1000),
+    seconds: slotsMoved === 0 ? null : Math.ceil((slotCount * ms) / slotsMoved / 1000),
     longestPauseMs:
       done.length === 0 ? null : Math.max(...done.map(({ progress }) => progress?.pauses.longestMs ?? 0)),
   }

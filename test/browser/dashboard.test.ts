@@ -35,8 +35,9 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
     page = await context.newPage()
     page.on('console', (message) => {
-      // A sign-in that is refused is an answer of 401, which Chromium tells as an error.
-      if (message.type() === 'error' && !message.text().includes('401')) problems.push(message.text())
+      // What is refused is an answer of 400 or 401, which Chromium tells as an error.
+      if (message.type() === 'error' && !/\b40[01]\b/.test(message.text()))
+        problems.push(`${message.text()} ${message.location().url}`)
     })
     page.on('pageerror', (error) => problems.push(error.message))
     page.on('request', (request) => {
@@ -284,6 +285,7 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     await drain.getByRole('textbox').fill('SHARD_3')
     await drain.getByRole('button', { name: 'Drain SHARD_3' }).click()
     const row = page.locator('tr', { hasText: /^SHARD_3/ })
+    await shoot('drain')
     await row.getByRole('button', { name: 'Remove' }).click({ timeout: 60_000 })
     const remove = page.getByRole('dialog', { name: 'Remove SHARD_3' })
     await remove.getByRole('textbox').fill('SHARD_3')

@@ -59,6 +59,8 @@ export interface KillCounts {
 const secretKey = 'sb_secret_kill_run'
 const clients = 3
 const firstId = 100_000
+/** How long slots may be on the move before others can be, in milliseconds. */
+const maxAskMs = 120_000
 
 export async function runKills({
   kills,
@@ -115,12 +117,21 @@ export async function runKills({
   }
 }
 
-/** Asks for some slots to move; where they are on the move already, that is refused. */
+/** Asks for some slots to move, until they do: those that are on the move already are refused. */
 async function move(server: LocalServer, random: () => number): Promise<void> {
-  const first = Math.floor(random() * 14_000)
-  const slots = `${first}-${first + Math.floor(random() * 2000)}`
-  const to = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3'][Math.floor(random() * 4)]
-  await post(server, '/shards/v1/moves', { slots, to })
+  for (const end = Date.now() + maxAskMs; Date.now() < end; await sleep(100)) {
+    const first = Math.floor(random() * 14_000)
+    const slots = `${first}-${first + Math.floor(random() * 2000)}`
+    const to = ['DB', 'SHARD_1', 'SHARD_2', 'SHARD_3'][Math.floor(random() * 4)]
+    const answer = await fetch(new URL('/shards/v1/moves', server.url), {
+      method: 'POST',
+      headers: { apikey: secretKey, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ slots, to }),
+    })
+    const { moves = [] } = (await answer.json()) as { moves?: readonly ShownMove[] }
+    if (moves.length > 0) return
+  }
+  throw new Error('no slots could be moved')
 }
 
 /** Waits until all moves are over. */

@@ -278,7 +278,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
     while (!isOver) {
       await pause(below(60) === 0 ? below(4000) : below(40))
       if (below(3) > 0) startJobs(name)
-      if (below(6) === 0) runJob(name)
+      if (below(15) === 0) runJob(name)
     }
   }
 
@@ -405,7 +405,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
         const kind = below(12)
         const state = (['paused', 'cancelling', 'waiting'] as const)[below(3)] ?? 'paused'
         const from = state === 'waiting' ? (['paused'] as const) : (['waiting', 'running', 'paused'] as const)
-        if (kind < 2) {
+        if (kind < 4) {
           const [moves = []] = await operator.primary([
             { text: 'SELECT id FROM _atoll_moves', parameters: [] },
           ])

@@ -13,7 +13,8 @@ export function movesTable(moves: readonly ShownMove[], refresh: () => Promise<v
     [
       {
         title: 'Slots',
-        cell: ({ slots }) => h('code', {}, slots.length > 40 ? `${slots.slice(0, 40)}…` : slots),
+        cell: ({ slots }) =>
+          h('code', { class: 'one-line' }, slots.length > 24 ? `${slots.slice(0, 24)}…` : slots),
       },
       { title: 'From', cell: ({ from }) => from },
       { title: 'To', cell: ({ to }) => to },
@@ -34,7 +35,7 @@ export function movesTable(moves: readonly ShownMove[], refresh: () => Promise<v
         title: 'Slots closed',
         isNumber: true,
         cell: ({ pauses }) =>
-          pauses.count === 0 ? '–' : `${count(pauses.count)} times, ${ms(pauses.longestMs)} at most`,
+          pauses.count === 0 ? '–' : `${ms(pauses.longestMs)} at most, of ${count(pauses.count)}`,
       },
       { title: '', cell: (move) => turnsOf(move, refresh) },
     ],
@@ -59,9 +60,9 @@ function progressOf({ done, state }: ShownMove): HTMLElement {
   const percent = Math.round(done * 100)
   return h(
     'span',
-    { class: 'inline' },
+    { class: 'one-line' },
     h('progress', { max: 100, value: percent, 'aria-label': `${state}: ${percent} %` }),
-    `${percent} %`,
+    ` ${percent} %`,
   )
 }
 
@@ -73,7 +74,15 @@ function turnsOf(move: ShownMove, refresh: () => Promise<void>): HTMLElement | n
   }
   const own = move.back ?? move
   const button = (name: string, title: string) =>
-    h('button', { type: 'button', onclick: () => void turn(name).catch(() => refresh()) }, title)
+    h(
+      'button',
+      {
+        type: 'button',
+        'data-key': `${move.id} ${name}`,
+        onclick: () => void turn(name).catch(() => refresh()),
+      },
+      title,
+    )
   return h(
     'span',
     { class: 'inline' },
@@ -85,6 +94,7 @@ function turnsOf(move: ShownMove, refresh: () => Promise<void>): HTMLElement | n
           {
             type: 'button',
             class: 'danger',
+            'data-key': `${move.id} cancel`,
             onclick: () =>
               confirmName(
                 'Cancel the move',

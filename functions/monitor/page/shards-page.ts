@@ -25,8 +25,7 @@ export function shardsPage(): Page {
     const isSharded = state.databases.length > 1
     moving.hidden = !isSharded
     forms.tell(state.databases.map(({ database }) => database))
-    // What somebody is about to press stays where it is.
-    if (!moves.contains(document.activeElement)) moves.replaceChildren(movesTable(shown.moves, refresh))
+    keepingFocus(moves, () => moves.replaceChildren(movesTable(shown.moves, refresh)))
     const ranges = state.databases
       .flatMap(({ database, slots }, i) => slots.map((range) => ({ ...range, database, i })))
       .sort((a, b) => a.first - b.first)
@@ -101,4 +100,12 @@ export function shardsPage(): Page {
     element: h('div', {}, section('Slots', picture), section('Databases', table), moving),
     refresh,
   }
+}
+
+/** Who has come to a button by keyboard stays at it, though it is made anew. */
+function keepingFocus(within: HTMLElement, replace: () => void): void {
+  const focused = document.activeElement
+  const key = focused instanceof HTMLElement && within.contains(focused) ? focused.dataset.key : undefined
+  replace()
+  if (key !== undefined) within.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus()
 }
