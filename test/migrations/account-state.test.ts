@@ -60,7 +60,7 @@ describe('what an account has', () => {
     const made = await make(wanted)
     expect(made.map(({ id }) => id)).toEqual(['one', 'one-1'].map(cloudflare.idOf))
     expect(await make(wanted)).toEqual(made)
-    expect(await readDetails(account(), made[0] as (typeof made)[0])).toEqual({
+    expect(await readDetails(account(), made[0] as (typeof made)[0])).toMatchObject({
       replication: 'disabled',
       region: 'APAC',
     })

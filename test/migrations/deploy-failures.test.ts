@@ -17,7 +17,7 @@ type How = 'drop-before' | 'drop-after' | 'status' | 'kill'
 const ways: readonly How[] = ['drop-before', 'drop-after', 'status', 'kill']
 
 /** Of a deployment of two databases, as another test counts them. */
-const requests = 46
+const requests = 40
 
 let project: ProjectCopy
 
