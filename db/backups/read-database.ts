@@ -7,7 +7,7 @@ import type { Catalog, Table } from '../catalog/catalog.ts'
 import { parentsFirst } from '../catalog/parents-first.ts'
 import type { ClusterSession } from '../cluster/session.ts'
 import { type Imaged, keyedOf, readShapes } from '../moves/cargo.ts'
-import { logEnd, type Read, readChanged } from '../moves/read-rows.ts'
+import { keepLogFromEnd, logEnd, type Read, readChanged } from '../moves/read-rows.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { BackupTable, Line } from './format.ts'
 import { decisions } from './what-is-kept.ts'
@@ -122,13 +122,8 @@ export function keepLog(id: string, position: number): BoundStatement {
   }
 }
 
-/** The same from where the log is now, in the transaction that reads where that is: nothing of it is cut off in between. */
-export function keepLogFromHere(id: string): BoundStatement {
-  return {
-    text: `INSERT OR REPLACE INTO _atoll_cursors ${logEnd.text.replace('SELECT ', 'SELECT ?1, ')}`,
-    parameters: [cursorOf(id)],
-  }
-}
+/** The same from where the log is now. */
+export const keepLogFromHere = (id: string) => keepLogFromEnd(cursorOf(id))
 
 export function letLogGo(id: string): BoundStatement {
   return {

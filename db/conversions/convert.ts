@@ -19,6 +19,7 @@ import { settleCluster } from '../migrate/settle-cluster.ts'
 import { insertMove, type Move, type Slots, turnMove } from '../moves/moves.ts'
 import { both } from '../moves/pieces.ts'
 import { rangesOf } from '../moves/plan-moves.ts'
+import { keepLogFromEnd } from '../moves/read-rows.ts'
 import { ownersIn, type ShardMap, slotsOwned } from '../slots/shard-map.ts'
 import { slotCount } from '../slots/slots.ts'
 import type { MigrationDatabase } from '../sql/migration-database.ts'
@@ -26,14 +27,7 @@ import type { BoundStatement } from '../sql/statement.ts'
 import { problemOfRows } from './check-rows.ts'
 import { type Conversion, isOpen, type Outcome, readConversion, writeConversion } from './conversion.ts'
 import type { ConversionWorld } from './conversion-world.ts'
-import {
-  clearEntries,
-  enteredColumns,
-  fillChanged,
-  fillNext,
-  fromTheFirst,
-  noteFilled,
-} from './fill-entries.ts'
+import { enteredColumns, fillChanged, fillNext, fromTheFirst, noteFilled } from './fill-entries.ts'
 import { takeCopiesAway } from './take-copies-away.ts'
 
 /** What a step has left to do: more at once, more when slots have moved, or nothing. */
@@ -83,6 +77,7 @@ async function stepOf(world: ConversionWorld, conversion: Conversion): Promise<L
   return change(world, conversion)
 }
 
+const namesOf = ({ tables }: Conversion) => tables.map(({ table }) => table)
 const primaryOf = ({ databases }: ConversionWorld) => databases.get('DB') as MigrationDatabase
 
 async function note(
@@ -183,25 +178,20 @@ async function gather(world: ConversionWorld, conversion: Conversion): Promise<L
     else if (moves.every(hasEnded)) throw new CannotConvert('slots have gone to shards again meanwhile')
     return 'later'
   }
-  const position = await logEnd(world)
-  await run(primaryOf(world), [keepLog(conversion, position)])
+  await run(primaryOf(world), [keepLogFromEnd(cursorOf(conversion))])
+  const position = await keptFrom(world, conversion)
   await checkRows(world, conversion, null)
   await note(world, conversion, { state: 'filling', position, filled: fromTheFirst })
   return 'at once'
 }
 
-async function logEnd(world: ConversionWorld): Promise<number> {
+/** From where the primary database keeps its change log for the conversion. */
+async function keptFrom(world: ConversionWorld, conversion: Conversion): Promise<number> {
   const { results } = await primaryOf(world)
-    .prepare("SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = '_atoll_changes'), 0) AS n")
+    .prepare('SELECT sequence AS n FROM _atoll_cursors WHERE consumer = ?')
+    .bind(cursorOf(conversion))
     .all<{ n: number }>()
-  return Number(results[0]?.n)
-}
-
-function keepLog(conversion: Conversion, position: number): BoundStatement {
-  return {
-    text: 'INSERT OR REPLACE INTO _atoll_cursors VALUES (?1, CAST(?2 AS INTEGER))',
-    parameters: [cursorOf(conversion), String(position)],
-  }
+  return Number(results[0]?.n ?? 0)
 }
 
 async function isCutOff(world: ConversionWorld, conversion: Conversion): Promise<boolean> {
@@ -225,7 +215,7 @@ async function checkRows(
 // --- tables change ---------------------------------------------------------------------------------------------------
 
 async function fill(world: ConversionWorld, conversion: Conversion): Promise<Left> {
-  const columns = enteredColumns(world.declared, conversion.tables).filter(({ isReplaced }) => !isReplaced)
+  const columns = enteredColumns(world.declared, namesOf(conversion))
   const filled = await fillNext(primaryOf(world), columns, conversion.filled)
   await note(world, conversion, filled === null ? { state: 'changing' } : { filled })
   return 'at once'
@@ -239,7 +229,7 @@ async function change(world: ConversionWorld, conversion: Conversion): Promise<L
     return 'at once'
   }
   const primary = primaryOf(world)
-  const names = JSON.stringify(conversion.tables.map(({ table }) => table))
+  const names = JSON.stringify(namesOf(conversion))
   const began = world.now()
   await run(primary, [
     {
@@ -251,19 +241,8 @@ async function change(world: ConversionWorld, conversion: Conversion): Promise<L
   try {
     if (!(await isWhole(world, map))) throw new CannotConvert('slots have gone to shards again meanwhile')
     await checkRows(world, conversion, conversion.position)
-    const columns = enteredColumns(world.declared, conversion.tables)
-    const replaced = columns.filter(({ isReplaced }) => isReplaced)
-    await clearEntries(primary, replaced)
-    for (let at = fillNext(primary, replaced, fromTheFirst); ; ) {
-      const next = await at
-      if (next === null) break
-      at = fillNext(primary, replaced, next)
-    }
-    await fillChanged(
-      primary,
-      columns.filter(({ isReplaced }) => !isReplaced),
-      conversion.position ?? 0,
-    )
+    const columns = enteredColumns(world.declared, namesOf(conversion))
+    await fillChanged(primary, columns, conversion.position ?? 0)
     await noteFilled(primary, columns)
     await noteRouted(world, conversion)
     await takeCopiesAway(world, conversion)
@@ -300,8 +279,6 @@ async function noteRouted(world: ConversionWorld, { tables }: Conversion): Promi
 
 /** Everything as it was before the tables began to change. */
 async function settleAsBefore(world: ConversionWorld, { tables }: Conversion): Promise<void> {
-  const noted = new Map(tables.map(({ table, noted }) => [table, noted]))
-  const before: Catalog = buildCatalog(declaredAsNoted(world.declarations, noted))
   const replaced = tables.flatMap(({ table, from, noted }) =>
     from.startsWith('distributed by ')
       ? [`routed:${table}`, ...noted.uniqueAcrossShards.map((column) => `unique:${table}.${column}`)]
@@ -317,7 +294,14 @@ async function settleAsBefore(world: ConversionWorld, { tables }: Conversion): P
       parameters: [JSON.stringify(replaced)],
     },
   ])
-  await settleCluster(world.databases, before, world.storage)
+  await settleCluster(world.databases, catalogBefore(world, tables), world.storage)
+}
+
+/** The tables as they were noted before. */
+function catalogBefore({ declarations }: ConversionWorld, tables: Conversion['tables']): Catalog {
+  return buildCatalog(
+    declaredAsNoted(declarations, new Map(tables.map(({ table, noted }) => [table, noted]))),
+  )
 }
 
 // --- slots go back ---------------------------------------------------------------------------------------------------
@@ -334,12 +318,21 @@ async function giveUp(
     primaryOf(world),
     moves.map(({ id }) => turnMove(id, ['waiting', 'running', 'paused'], 'cancelling', world.now())),
   )
-  await note(world, conversion, { state: 'spreading', outcome, error })
+  await note(world, conversion, { state: 'spreading', outcome, error, filled: fromTheFirst })
 }
 
 async function spread(world: ConversionWorld, conversion: Conversion): Promise<Left> {
   const gathered = await movesOf(world, gatherPrefix(conversion))
   if (!gathered.every(hasEnded)) return 'later'
+  if (conversion.outcome !== 'done') {
+    // Before slots part, entries say again where rows lie.
+    const columns = enteredColumns(catalogBefore(world, conversion.tables), namesOf(conversion))
+    const filled = await fillNext(primaryOf(world), columns, conversion.filled)
+    if (filled !== null) {
+      await note(world, conversion, { filled, error: conversion.error })
+      return 'at once'
+    }
+  }
   const moves = await movesOf(world, spreadPrefix(conversion))
   if (moves.length === 0) {
     const here = rangesOf(await readMap(world.databases), 'DB')

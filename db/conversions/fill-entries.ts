@@ -8,7 +8,7 @@ import { keySlot, slotOf } from '../slots/slots.ts'
 import type { MigrationDatabase } from '../sql/migration-database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { changedRowids } from './check-rows.ts'
-import type { ConvertedTable, Filled } from './conversion.ts'
+import type { Filled } from './conversion.ts'
 
 /** Rows that are entered at once. */
 const rowsAtOnce = 2000
@@ -17,21 +17,14 @@ const rowsAtOnce = 2000
 interface Entered {
   readonly table: Table
   readonly column: string
-  /** Whether its values have entries by now, which say where rows lay before. */
-  readonly isReplaced: boolean
 }
 
-/** Columns of converted tables whose values are to be unique over all shards. */
-export function enteredColumns(declared: Catalog, tables: readonly ConvertedTable[]): Entered[] {
-  return tables.flatMap(({ table: name, from, noted }) => {
-    const table = declared.tables.get(name)
+/** Columns of some tables whose values are to be unique over all shards. */
+export function enteredColumns(catalog: Catalog, names: readonly string[]): Entered[] {
+  return names.flatMap((name) => {
+    const table = catalog.tables.get(name)
     if (table?.placement.kind !== 'distributed') return []
-    const isSpread = from.startsWith('distributed by ')
-    return table.uniqueAcrossShards.map((column) => ({
-      table,
-      column,
-      isReplaced: isSpread && noted.uniqueAcrossShards.includes(column),
-    }))
+    return table.uniqueAcrossShards.map((column) => ({ table, column }))
   })
 }
 
@@ -65,14 +58,6 @@ export async function fillChanged(
     for (let i = 0; i < rows.length; i += rowsAtOnce)
       await enter(primary, entered, rows.slice(i, i + rowsAtOnce))
   }
-}
-
-/** Takes away the entries of columns. */
-export async function clearEntries(primary: MigrationDatabase, columns: readonly Entered[]): Promise<void> {
-  for (const { table, column } of columns)
-    await primary.batch([
-      primary.prepare('DELETE FROM _atoll_unique WHERE name = ?').bind(`${table.name}.${column}`),
-    ])
 }
 
 /** Notes that a column's values are entered, so that nobody enters them again. */
@@ -120,7 +105,7 @@ async function enter(
   await primary.batch([
     primary
       .prepare(
-        `INSERT INTO _atoll_unique (name, value, home, slot, token, at) SELECT ${quoteText(`${table.name}.${column}`)}, value ->> 0, value ->> 1, value ->> 2, 'filled:' || hex(randomblob(12)), 0 FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET home = excluded.home, slot = excluded.slot, token = excluded.token, at = excluded.at WHERE slot <> excluded.slot`,
+        `INSERT INTO _atoll_unique (name, value, home, slot, token, at) SELECT ${quoteText(`${table.name}.${column}`)}, value ->> 0, value ->> 1, value ->> 2, 'filled:' || hex(randomblob(12)), 0 FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET slot = excluded.slot WHERE slot <> excluded.slot`,
       )
       .bind(JSON.stringify(list)),
   ])

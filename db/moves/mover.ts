@@ -16,7 +16,7 @@ import { isMine, showToken, takeToken } from './mover-token.ts'
 import type { MoverWorld } from './mover-world.ts'
 import { type Move, nextMove, noteProgress, noteTrouble, type Progress, turnMove } from './moves.ts'
 import { both, firstRows, nextPiece, rowsAfter, withPause } from './pieces.ts'
-import { logEnd } from './read-rows.ts'
+import { keepLogFromEnd, logEnd } from './read-rows.ts'
 import { epochOf, readMapRow, slotsOf } from './slot-states.ts'
 import { type Carrier, catchUp, copyChunk, cursorOf, stagedSlots } from './staging.ts'
 
@@ -145,15 +145,17 @@ export class Mover {
   /** Begins to copy, or begins anew when the tables have changed. */
   async #begin(carrier: Carrier, { shape, cargo }: Manifest, before: Progress | null): Promise<Progress> {
     const { session, move, token } = carrier
-    const [, [end] = [], , [shard] = [], ...counts] = await session.on(move.source, [
+    // In one transaction: what is cut off between a look at the end and the hold on it would be lost unseen.
+    const [, , , [end] = [], , [shard] = [], ...counts] = await session.on(move.source, [
       isMine(token),
+      forgetLost(move),
+      keepLogFromEnd(cursorOf(move)),
       logEnd,
       indexEntries,
       plain('SELECT epoch FROM _atoll_shard'),
       ...cargo.map(({ name }) => plain(`SELECT count(*) AS n FROM ${quoteName(name)}`)),
     ])
     const position = Number(end?.n ?? 0)
-    await session.on(move.source, [isMine(token), keepLog(move, position), forgetLost(move)])
     const fresh: Progress = {
       shape,
       epoch: Number(shard?.epoch),

@@ -40,6 +40,14 @@ export const logEnd: BoundStatement = {
   parameters: [],
 }
 
+/** Lets a database keep its log for a consumer, from where it ends. */
+export function keepLogFromEnd(consumer: string): BoundStatement {
+  return {
+    text: `INSERT OR REPLACE INTO _atoll_cursors ${logEnd.text.replace('SELECT ', 'SELECT ?1, ')}`,
+    parameters: [consumer],
+  }
+}
+
 const valueText = ({ by }: Read) => (by === null ? 'NULL' : `CAST(${quoteName(by)} AS TEXT)`)
 
 /**

@@ -35,22 +35,9 @@ export const conversionsMutants: readonly ConversionsMutant[] = [
   {
     name: 'does not enter what has changed since',
     file: 'db/conversions/convert.ts',
-    from: `    await fillChanged(
-      primary,
-      columns.filter(({ isReplaced }) => !isReplaced),
-      conversion.position ?? 0,
-    )
-`,
+    from: 'await fillChanged(primary, columns, conversion.position ?? 0)',
     to: '',
     pair: ['local', 'by owner'],
-  },
-  {
-    name: 'keeps entries that say where rows lay',
-    file: 'db/conversions/fill-entries.ts',
-    from: 'isReplaced: isSpread && noted.uniqueAcrossShards.includes(column),',
-    to: 'isReplaced: false && isSpread && noted.uniqueAcrossShards.includes(column),',
-    pair: ['by owner', 'by team'],
-    isRare: true,
   },
   {
     name: 'leaves copies on shards',
