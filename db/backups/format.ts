@@ -1,5 +1,5 @@
 /**
- * The format of a backup: a signed manifest, and parts of lines that are gzipped JSON. `functions/backups/README.md` documents it for those who
+ * The format of a backup: a signed manifest, and parts of lines that are gzipped JSON. `functions/backups/GUIDE.md` documents it for those who
  * read it without Atoll.
  * @module
  */

@@ -45,7 +45,7 @@ export function readColumn(
   if (!is(column, SQLiteColumn)) return 'it is not a column of drizzle-orm/sqlite-core'
   const type = passedOn?.form ? passedOn.type : readType(column, options)
   if (type === null)
-    return `its type ${column.columnType} cannot be served; use one of the column types that the README lists`
+    return `its type ${column.columnType} cannot be served; use one of the column types that db/catalog/GUIDE.md lists`
   const form = readForm(column, options, passedOn)
   if (typeof form === 'string') return form
   const misprint = misprintOf(form, column.default)

@@ -1,6 +1,6 @@
 /**
  * `npm run deploy [-- --env NAME] [--plan]`: from this folder to a Worker that answers, and from one version to the next.
- * deploy/README.md tells how.
+ * deploy/GUIDE.md tells how.
  * @module
  */
 import { join } from 'node:path'

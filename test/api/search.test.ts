@@ -1,6 +1,6 @@
 /**
  * Full-text search beside PostgreSQL 15, whose answers to random queries are in `test/support/search/answers.json`. What differs is listed
- * in the README.
+ * in functions/rest/GUIDE.md.
  */
 import { env } from 'cloudflare:workers'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'

@@ -183,7 +183,7 @@ export function tornText({ torn }: ReleaseOrder): string {
   const clauses = torn.flatMap(({ name, effects }) => effects.map(({ text }) => `  ${name} ${text}`))
   return `The version that runs does not bear these migrations, and the new one cannot be without them:
 ${clauses.join('\n')}
-Release it in steps, so that each version works with the databases before and after: first what adds, then what takes away (functions/local/deploy/README.md).
+Release it in steps, so that each version works with the databases before and after: first what adds, then what takes away (functions/local/deploy/GUIDE.md).
 Or say --break: they are applied before the deployment, and what runs may fail until it is there.`
 }
 

@@ -126,7 +126,7 @@ const asked = [
   ...some('english', 'fts', quotedTerm, 40),
   ...some('english', 'fts', weighted, 30),
 ]
-// Accents are letters to PostgreSQL, and to `simple` here; the README says so of `english`.
+// Accents are letters to PostgreSQL, and to `simple` here; functions/rest/GUIDE.md says so of `english`.
 nouns.push('crème', 'creme')
 beginnings.push('crè')
 asked.push(
