@@ -278,7 +278,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
     while (!isOver) {
       await pause(below(60) === 0 ? below(4000) : below(40))
       if (below(3) > 0) startJobs(name)
-      if (below(15) === 0) runJob(name)
+      if (below(60) === 0) runJob(name)
     }
   }
 
@@ -349,11 +349,17 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
 
   // --- what happens -----------------------------------------------------------------------------------------------------
   const operator = openCluster().open({ reads: false, seen: new Map() })
+  /** A slot that has been on the move. */
+  let recent = 0
   const askForMove = async () => {
     const [owned = []] = await operator.primary([
       { text: 'SELECT first, last, shard FROM _atoll_shard_map', parameters: [] },
     ])
-    const range = owned[below(owned.length)] as unknown as { first: number; last: number; shard: string }
+    const ranges = owned as unknown as { first: number; last: number; shard: string }[]
+    // Where slots have just been is where they are often wanted again.
+    const again =
+      below(2) === 0 ? ranges.find(({ first, last }) => first <= recent && recent <= last) : undefined
+    const range = again ?? (ranges[below(ranges.length)] as (typeof ranges)[number])
     const target = names.filter((name) => name !== range.shard)[below(2)] as Name
     const middle = range.first + below(range.last - range.first + 1)
     const slots =
@@ -363,9 +369,10 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
           ? [range.first, middle]
           : [middle, range.last]
     const [first, last] = slots as [number, number]
+    recent = first
     const cut = first + below(last - first + 1)
     // Ranges beside each other are pieces of their own.
-    const ranges: [number, number][] =
+    const parts: [number, number][] =
       below(2) === 0 || cut === last
         ? [[first, last]]
         : [
@@ -374,7 +381,7 @@ export async function runMoves({ seed, steps, code }: RunOptions): Promise<strin
           ]
     const id = `m${++serial}`
     await operator.primary([
-      code.insertMove({ id, source: range.shard, target, ranges, created: Date.now() }),
+      code.insertMove({ id, source: range.shard, target, ranges: parts, created: Date.now() }),
     ])
     return id
   }
