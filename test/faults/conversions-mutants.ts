@@ -17,14 +17,6 @@ export const conversionsMutants: readonly ConversionsMutant[] = [
     pair: ['local', 'by owner'],
   },
   {
-    name: 'asks replicas that do not know',
-    file: 'db/cluster/open-session.ts',
-    from: ' || cluster.isConverting)',
-    to: ')',
-    pair: ['local', 'by owner'],
-    isRare: true,
-  },
-  {
     name: 'lets others write while tables change',
     file: 'db/conversions/convert.ts',
     from: 'WHERE name IN (SELECT value FROM json_each(?1))`,\n      parameters: [names],',
