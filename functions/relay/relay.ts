@@ -37,6 +37,8 @@ export interface RelayParts {
 /** How soon it repairs when it is told, and how often in any case, in milliseconds. */
 const soonMs = 500
 const pauseMs = 60_000
+/** How soon one that died at work on moves or backups is followed by the next, in milliseconds: requests wait for slots that it has closed. */
+const diedMs = 3000
 
 /**
  * The class that `wrangler.toml` names, for an app.
@@ -142,7 +144,7 @@ export function createRelay(
       }
       if (name === moverName || name === backupsName) {
         const rounds = name === moverName ? this.#mover : this.#backups
-        const inMs = await rounds.run(services, engine, () => this.ctx.storage.setAlarm(Date.now() + pauseMs))
+        const inMs = await rounds.run(services, engine, () => this.ctx.storage.setAlarm(Date.now() + diedMs))
         if (inMs !== null) await this.#wakeAt(Date.now() + inMs, name)
         if (metrics) await handOver(meter, metrics())
         return
