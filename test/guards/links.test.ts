@@ -1,17 +1,18 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** Pages that git has or would take. */
-const pages = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', '*.md'], {
-  cwd: root,
-  encoding: 'utf8',
-})
-  .split('\n')
-  .filter((page) => page !== '' && existsSync(join(root, page)))
+/** All pages but those of packages and of tools, whether git knows of the folder or not. */
+const pages = ['db', 'functions', 'test', 'findings']
+  .filter((folder) => existsSync(join(root, folder)))
+  .flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((page) => join(folder, page)),
+  )
+  .concat(readdirSync(root))
+  .filter((page) => page.endsWith('.md'))
+  .sort()
 
 /** A page without what stands in blocks of code. */
 const proseOf = (text: string) => text.replace(/^( *)(`{3,})[^\n]*\n[\s\S]*?^\1\2 *$/gm, '')
