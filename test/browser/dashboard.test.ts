@@ -1,3 +1,7 @@
+/**
+ * The dashboard in a browser: one file, as its tests follow each other on one server, which takes longer to start than most of them.
+ * @module
+ */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
@@ -269,6 +273,9 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     const plan = page.getByRole('dialog', { name: 'What converting would do' })
     await plan.locator('tr', { hasText: 'SHARD_3' }).waitFor()
     const waiting = (await statusOf()).pending
+    const uncounted = await (await ask('/shards/v1/conversion?count=none')).json()
+    expect(uncounted).toMatchObject({ pending: waiting.map(({ table }) => ({ table, rows: null })) })
+    expect((await ask('/shards/v1/conversion?count=all')).status).toBe(400)
     expect(await plan.locator('tr', { hasText: 'playlists' }).textContent()).toContain(
       String(waiting.find(({ table }) => table === 'playlists')?.rows),
     )
