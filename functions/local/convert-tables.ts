@@ -44,7 +44,7 @@ async function follow(ask: AskShards): Promise<void> {
   for (let last = ''; ; ) {
     await new Promise((done) => setTimeout(done, 500))
     // In the moment in which tables change, this may have to be asked again.
-    const told = await ask<ConversionStatus>('/conversion').catch(() => null)
+    const told = await ask<ConversionStatus>('/conversion?count=none').catch(() => null)
     const conversion = told?.conversion
     if (!conversion) continue
     const { state, error } = conversion

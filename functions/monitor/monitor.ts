@@ -69,7 +69,7 @@ export function createDashboard(engine: Engine, ask: GatewayParts['ask']) {
   area.all('/api/as-secret/*', (c) => {
     const url = new URL(c.req.url)
     const path = url.pathname.slice('/_atoll/api/as-secret'.length)
-    if (!/^\/(?:rest|jobs|balancer|storage|shards)\/v1\//.test(path)) throw errors.invalidPath()
+    if (!/^\/(?:rest|jobs|balancer|storage|shards|backups)\/v1\//.test(path)) throw errors.invalidPath()
     url.pathname = path
     const headers = new Headers(c.req.raw.headers)
     for (const name of ['cookie', 'authorization']) headers.delete(name)

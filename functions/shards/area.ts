@@ -10,13 +10,12 @@ import { errors } from './errors.ts'
 import type { Declared } from './services.ts'
 import { createShardsApi } from './shards-api.ts'
 
-export type { ConversionStatus, PlannedConversion } from './ask-conversion.ts'
 // What areas above it use.
 export { mapByNow, type RowsAstray } from './ask-moves.ts'
 export type { ShardsEvent } from './events.ts'
 export { MoverRounds } from './run-mover.ts'
 export type { Declared } from './services.ts'
-export type { ShownConversion, ShownMove, ShownPlan } from './shown.ts'
+export type { ConversionStatus, PlannedConversion, ShownConversion, ShownMove, ShownPlan } from './shown.ts'
 
 export const shards = {
   name: 'shards',

@@ -15,25 +15,16 @@ import { quoteName } from '../../db/sql/quote.ts'
 import { bytesOf, checkTables, isUnderWay, readShardMap } from './ask-moves.ts'
 import { errors } from './errors.ts'
 import type { Engine, Services } from './services.ts'
-import { type ShownConversion, type ShownPlan, shownConversion, shownPlan } from './shown.ts'
+import {
+  type ConversionStatus,
+  type PlannedConversion,
+  type ShownConversion,
+  shownConversion,
+  shownPlan,
+} from './shown.ts'
 
 /** Most bytes that come together on the primary database: of D1's 10 GB, some are left to what is written meanwhile. */
 const mostBytes = 9_000_000_000
-
-/** What a conversion would do. */
-export interface PlannedConversion {
-  readonly tables: readonly {
-    readonly table: string
-    readonly from: string
-    readonly to: string
-    readonly rows: number
-  }[]
-  /** Slots that come to the primary database first, and go back to where they were. */
-  readonly moves: readonly ShownPlan[]
-  readonly bytes: number
-  /** For how long nobody is answered while tables change, by what the last one took; null when there was none. */
-  readonly pausedMs: number | null
-}
 
 function primaryOf({ bindings }: Services): MigrationDatabase {
   return bindings.get('DB') as MigrationDatabase
@@ -51,16 +42,20 @@ async function pendingOf(services: Services, { declared }: Engine) {
   }))
 }
 
-/** The last conversion, and tables that wait for one. */
-export interface ConversionStatus {
-  readonly conversion: ShownConversion | null
-  readonly pending: PlannedConversion['tables']
-}
-
-export async function conversionStatus(services: Services, engine: Engine): Promise<ConversionStatus> {
+/** @param isCounted whether rows of tables that wait are counted, which reads all of them */
+export async function conversionStatus(
+  services: Services,
+  engine: Engine,
+  isCounted: boolean,
+): Promise<ConversionStatus> {
   const conversion = await readConversion(primaryOf(services))
   const pending = await pendingOf(services, engine)
-  return { conversion: conversion && shownConversion(conversion), pending: await counted(services, pending) }
+  return {
+    conversion: conversion && shownConversion(conversion),
+    pending: isCounted
+      ? await counted(services, pending)
+      : pending.map(({ table, from, to }) => ({ table, from, to, rows: null })),
+  }
 }
 
 async function counted(

@@ -53,6 +53,8 @@ const planned = z.strictObject({
   drain: name.optional(),
 })
 
+/** Whoever looks often does not have rows counted each time. */
+const toSeeConversion = z.strictObject({ count: z.enum(['exact', 'none']).default('exact') })
 const toConvert = z.strictObject({ waitSeconds: z.number().min(0).max(86_400).default(60) })
 /** `2:17`: the third table, after rowid 17. */
 const afterStrays = z
@@ -193,7 +195,12 @@ export function createShardsApi(engine: CoreEngine<CoreConfig> & Declared) {
     return c.json(shownMoves(await find(c))[0], 202)
   })
 
-  area.get('/conversion', async (c) => c.json(await conversionStatus(c.var.services, engine)))
+  area.get('/conversion', async (c) => {
+    const { apikey: _, ...query } = c.req.query()
+    const asked = toSeeConversion.safeParse(query)
+    if (!asked.success) throw errors.invalidShardsRequest(asked.error.issues)
+    return c.json(await conversionStatus(c.var.services, engine, asked.data.count === 'exact'))
+  })
 
   area.get('/conversion/plan', async (c) =>
     c.json(await planConversion(c.var.services, engine, sessionOf(c))),

@@ -176,6 +176,33 @@ export interface ShownPlan {
   readonly longestPauseMs: number | null
 }
 
+/** What a conversion would do. */
+export interface PlannedConversion {
+  readonly tables: readonly {
+    readonly table: string
+    readonly from: string
+    readonly to: string
+    readonly rows: number
+  }[]
+  /** Slots that come to the primary database first, and go back to where they were. */
+  readonly moves: readonly ShownPlan[]
+  readonly bytes: number
+  /** For how long nobody is answered while tables change, by what the last one took; null when there was none. */
+  readonly pausedMs: number | null
+}
+
+/** The last conversion, and tables that wait for one. */
+export interface ConversionStatus {
+  readonly conversion: ShownConversion | null
+  readonly pending: readonly {
+    readonly table: string
+    readonly from: string
+    readonly to: string
+    /** Null where they were not to be counted. */
+    readonly rows: number | null
+  }[]
+}
+
 /** @param bytesPerSlot of the source @param before moves that were made */
 export function shownPlan(
   { source, target, ranges }: PlannedMove,

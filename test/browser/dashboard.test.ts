@@ -1,3 +1,7 @@
+/**
+ * The dashboard in a browser: one file, as its tests follow each other on one server, which takes longer to start than most of them.
+ * @module
+ */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
@@ -56,6 +60,21 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     await page.getByRole('link', { name: title, exact: true }).click()
     await page.getByRole('heading', { level: 1, name: title }).waitFor()
     expect(page.url()).toContain(`#/${name}`)
+  }
+
+  /** In light at 1440 pixels and in the dark at 390; nothing is wider than that. */
+  const shootBoth = async (name: string) => {
+    for (const [width, scheme] of [
+      [1440, 'light'],
+      [390, 'dark'],
+    ] as const) {
+      await page.setViewportSize({ width, height: 900 })
+      await page.emulateMedia({ colorScheme: scheme })
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+      await shoot(`${name}-${width}`)
+    }
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await page.emulateMedia({ colorScheme: null })
   }
 
   it('lets in who has the secret key, and nobody else', async () => {
@@ -237,6 +256,119 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     await open('events', 'Events')
     await page.getByText('job-dead').first().waitFor({ timeout: 15_000 })
     await shoot('events')
+  })
+
+  it('says which tables wait to be converted, what that would do, and converts and cancels', {
+    timeout: 120_000,
+  }, async () => {
+    const statusOf = async () =>
+      (await (await ask('/shards/v1/conversion')).json()) as {
+        conversion: { state: string } | null
+        pending: { table: string; rows: number }[]
+      }
+    await open('shards', 'Shards')
+    const part = page.locator('section', { hasText: 'Tables to be converted' })
+    await part.getByRole('cell', { name: 'playlist_tracks' }).waitFor()
+    await part.getByRole('button', { name: 'What converting would do' }).click()
+    const plan = page.getByRole('dialog', { name: 'What converting would do' })
+    await plan.locator('tr', { hasText: 'SHARD_3' }).waitFor()
+    const waiting = (await statusOf()).pending
+    const uncounted = await (await ask('/shards/v1/conversion?count=none')).json()
+    expect(uncounted).toMatchObject({ pending: waiting.map(({ table }) => ({ table, rows: null })) })
+    expect((await ask('/shards/v1/conversion?count=all')).status).toBe(400)
+    expect(await plan.locator('tr', { hasText: 'playlists' }).textContent()).toContain(
+      String(waiting.find(({ table }) => table === 'playlists')?.rows),
+    )
+    await shootBoth('conversion-plan')
+    await plan.getByRole('button', { name: 'Close' }).click()
+    await part.getByRole('button', { name: 'Convert', exact: true }).click()
+    const sure = page.getByRole('dialog', { name: 'Convert tables' })
+    const begin = sure.getByRole('button', { name: 'Convert tables' })
+    await sure.getByRole('textbox').fill('tracks')
+    expect(await begin.isDisabled()).toBe(true)
+    await sure.getByRole('textbox').fill(waiting[0]?.table ?? '')
+    await begin.click()
+    const cancel = part.getByRole('button', { name: 'Cancel the conversion' })
+    await cancel.waitFor()
+    await shootBoth('conversion')
+    await cancel.click()
+    await part.getByText('cancelled', { exact: true }).waitFor({ timeout: 60_000 })
+    expect((await statusOf()).pending).toHaveLength(2)
+    await part.getByRole('button', { name: 'Convert', exact: true }).waitFor()
+    // From here, where nobody has older code, nothing need be waited for.
+    await ask('/shards/v1/conversion', { method: 'POST', body: '{"waitSeconds":0}' })
+    await part.getByText('done', { exact: true }).waitFor({ timeout: 60_000 })
+    await part.getByText('Every table lies where the code says.').waitFor()
+    expect(await part.getByRole('button').count()).toBe(0)
+    await shootBoth('converted')
+  })
+
+  it('makes, verifies, shows, restores, prunes and deletes backups', { timeout: 120_000 }, async () => {
+    const ids = async () =>
+      ((await (await ask('/backups/v1')).json()) as { backups: { id: string }[] }).backups.map(({ id }) => id)
+    await open('backups', 'Backups')
+    await page.getByText('There is no backup.').waitFor()
+    const list = page.locator('section', { has: page.getByRole('heading', { name: 'Backups', level: 2 }) })
+    const runs = page.locator('section', { hasText: 'What was asked for' })
+    const rows = list.locator('tbody tr')
+    await page.getByRole('button', { name: 'Create a backup' }).click()
+    await runs.getByText(/waiting|running/).waitFor()
+    await shootBoth('backup-runs')
+    await rows.getByText('not verified').waitFor({ timeout: 60_000 })
+    const [first = ''] = await ids()
+    await rows.getByRole('button', { name: 'Verify' }).click()
+    await rows.getByText('good', { exact: true }).waitFor({ timeout: 60_000 })
+    await shootBoth('backups')
+
+    await rows.getByRole('button', { name: 'Show' }).click()
+    const summary = page.getByRole('dialog', { name: `Backup ${first}` })
+    await summary.locator('tr', { hasText: 'customers' }).waitFor()
+    await shootBoth('backup-summary')
+    await summary.getByRole('button', { name: 'Close' }).click()
+
+    await rows.getByRole('button', { name: 'Restore' }).click()
+    const restore = page.getByRole('dialog', { name: `Restore ${first}` })
+    await restore.getByRole('button', { name: 'Plan' }).click()
+    await restore.getByText('In the way').waitFor()
+    expect(await restore.getByRole('button', { name: 'Restore' }).count()).toBe(0)
+    await shootBoth('backup-restore')
+    const [item] = (await (await ask('/rest/v1/invoice_items?order=id&limit=1')).json()) as [{ id: number }]
+    const path = `/rest/v1/invoice_items?id=eq.${item.id}`
+    expect((await ask(path, { method: 'DELETE' })).status).toBe(204)
+    await restore.getByLabel('Into').selectOption('beside')
+    expect(await restore.getByText('In the way').count()).toBe(0)
+    await restore.getByLabel('Tables, with commas').fill('invoice_items')
+    await restore.getByRole('button', { name: 'Plan' }).click()
+    await restore.getByRole('cell', { name: 'invoice_items' }).waitFor()
+    await restore.getByRole('button', { name: 'Restore' }).click()
+    const sure = page.getByRole('dialog', { name: 'Restore the backup' })
+    await sure.getByRole('textbox').fill(first)
+    await sure.getByRole('button', { name: 'Restore the backup' }).click()
+    const restored = runs.locator('tr', { hasText: 'restore' })
+    await restored.getByText('done', { exact: true }).waitFor({ timeout: 60_000 })
+    expect(await (await ask(path)).json()).toEqual([item])
+
+    await page.getByRole('button', { name: 'Create a backup' }).click()
+    await expect.poll(() => rows.count(), { timeout: 60_000 }).toBe(2)
+    await page.getByRole('button', { name: 'Prune' }).click()
+    const prune = page.getByRole('dialog', { name: 'Prune backups' })
+    await prune.getByLabel('monthly').fill('1')
+    await prune.getByRole('button', { name: 'Plan' }).click()
+    await prune.getByText(first).waitFor()
+    expect(await ids()).toHaveLength(2)
+    await shootBoth('backup-prune')
+    await prune.getByRole('button', { name: 'Let them go' }).click()
+    await expect.poll(() => rows.count()).toBe(1)
+    const [last = ''] = await ids()
+    expect(last).not.toBe(first)
+    await rows.getByRole('button', { name: 'Delete' }).click()
+    const remove = page.getByRole('dialog', { name: 'Delete the backup' })
+    await remove.getByRole('textbox').fill(first)
+    expect(await remove.getByRole('button', { name: 'Delete the backup' }).isDisabled()).toBe(true)
+    await remove.getByRole('textbox').fill(last)
+    await remove.getByRole('button', { name: 'Delete the backup' }).click()
+    await page.getByText('There is no backup.').waitFor()
+    expect(await ids()).toEqual([])
   })
 
   it('moves slots, tells how far they are, and asks for a name before what is dangerous', {

@@ -1,16 +1,22 @@
-/** The sample app with a job that fails once, a pool of two origins, and a service level: what the dashboard has to show. */
+/** The sample app with a job that fails once, a pool of two origins, a service level, and tables that are to lie elsewhere: what the dashboard has to show. */
 import { z } from 'zod'
+import { distributed } from '../../db/define.ts'
 import type { App } from '../../functions/areas.ts'
 import { defineJob, defineOrigins } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
 import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import * as schema from '../fixture-app/db/app/schema.ts'
 import storage from '../fixture-app/db/app/storage.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 
 let tries = 0
 
 const app: App = {
-  tables,
+  tables: {
+    ...tables,
+    playlists: distributed(schema.playlists, { by: 'id' }),
+    playlistTracks: distributed(schema.playlistTracks, { by: 'playlistId' }),
+  },
   storage,
   config: { objectives: [{ name: 'reads', area: 'rest', target: 0.99 }] },
   jobs: [

@@ -4,6 +4,7 @@
  */
 import { Refused } from './ask.ts'
 import { h } from './dom.ts'
+import { openDialog } from './open-dialog.ts'
 
 /** Opens a dialog in which the name must be typed. @param work what is done then; what it refuses is shown there */
 export function confirmName(title: string, text: string, name: string, work: () => Promise<void>): void {
@@ -28,13 +29,11 @@ export function confirmName(title: string, text: string, name: string, work: () 
       begin.disabled = false
     }
   }
-  const dialog: HTMLDialogElement = h(
-    'dialog',
-    { 'aria-label': title, onclose: () => dialog.remove() },
+  const dialog = openDialog(
+    title,
     h(
       'form',
       { onsubmit: (event) => void submit(event) },
-      h('h2', {}, title),
       h('p', {}, text),
       h('label', {}, `Type ${name}`, typed),
       failure,
@@ -46,6 +45,4 @@ export function confirmName(title: string, text: string, name: string, work: () 
       ),
     ),
   )
-  document.body.append(dialog)
-  dialog.showModal()
 }

@@ -104,3 +104,16 @@ export function dollars(n: number): string {
 export function time(at: number): string {
   return new Date(at).toLocaleTimeString()
 }
+
+/** Date and time of day, where the browser is. @param at ISO 8601 */
+export function dateTime(at: string): string {
+  return new Date(at).toLocaleString()
+}
+
+/** Who has come to a button by keyboard stays at it, though it is made anew. */
+export function keepingFocus(within: HTMLElement, replace: () => void): void {
+  const focused = document.activeElement
+  const key = focused instanceof HTMLElement && within.contains(focused) ? focused.dataset.key : undefined
+  replace()
+  if (key !== undefined) within.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus()
+}

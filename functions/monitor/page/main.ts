@@ -3,6 +3,7 @@
  * @module
  */
 import { Refused, SignedOut, signIn, signOut } from './ask.ts'
+import { backupsPage } from './backups-page.ts'
 import { h } from './dom.ts'
 import { eventsPage } from './events-page.ts'
 import { filesPage } from './files-page.ts'
@@ -21,6 +22,7 @@ const pages: Readonly<Record<string, { readonly title: string; open(rest: readon
   cache: { title: 'Cache', open: cachePage },
   jobs: { title: 'Jobs', open: jobsPage },
   files: { title: 'Files', open: filesPage },
+  backups: { title: 'Backups', open: backupsPage },
   origins: { title: 'Origins', open: originsPage },
   queries: { title: 'Slow queries', open: queriesPage },
   advice: { title: 'Advice', open: advicePage },

@@ -3,22 +3,14 @@
  * @module
  */
 import type { ShownPlan } from '../../shards/shown.ts'
-import { askAs, Refused } from './ask.ts'
+import { askAs } from './ask.ts'
+import { attempts } from './attempts.ts'
 import { confirmName } from './confirm-name.ts'
 import { bytes, count, h, ms, tableOf } from './dom.ts'
 
 /** The forms; `tell` learns of the databases that there are. @param asked called when moves have been asked for */
 export function moveForms(asked: () => Promise<void>) {
-  const failure = h('p', { class: 'failure', role: 'alert', hidden: true })
-  const attempt = async (work: () => Promise<void>) => {
-    failure.hidden = true
-    try {
-      await work()
-    } catch (error) {
-      failure.textContent = error instanceof Refused ? error.message : String(error)
-      failure.hidden = false
-    }
-  }
+  const { failure, attempt } = attempts()
   const post = async (path: string, body: object) => {
     await askAs('POST', `/shards/v1${path}`, body)
     await asked()

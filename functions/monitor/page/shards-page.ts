@@ -1,6 +1,7 @@
 import type { ShownMove } from '../../shards/shown.ts'
 import { ask, askAs } from './ask.ts'
-import { badge, bytes, count, h, section, tableOf } from './dom.ts'
+import { conversionPart } from './conversion-part.ts'
+import { badge, bytes, count, h, keepingFocus, section, tableOf } from './dom.ts'
 import { byLabel, readPoints } from './measures.ts'
 import { moveForms } from './move-forms.ts'
 import { movesTable } from './moves-table.ts'
@@ -14,6 +15,7 @@ export function shardsPage(): Page {
   const table = h('div')
   const moves = h('div')
   const forms = moveForms(() => refresh())
+  const conversion = conversionPart()
   const moving = h('div', {}, section('Move slots', forms.element), section('Moves', moves))
   const refresh = async () => {
     const [state, { points }, answer] = await Promise.all([
@@ -86,6 +88,7 @@ export function shardsPage(): Page {
         'There is no database.',
       ),
     )
+    await conversion.refresh()
   }
   const turnsOf = (database: string, hasSlots: boolean, isShard: boolean) =>
     h(
@@ -97,15 +100,7 @@ export function shardsPage(): Page {
         : null,
     )
   return {
-    element: h('div', {}, section('Slots', picture), section('Databases', table), moving),
+    element: h('div', {}, section('Slots', picture), section('Databases', table), conversion.element, moving),
     refresh,
   }
-}
-
-/** Who has come to a button by keyboard stays at it, though it is made anew. */
-function keepingFocus(within: HTMLElement, replace: () => void): void {
-  const focused = document.activeElement
-  const key = focused instanceof HTMLElement && within.contains(focused) ? focused.dataset.key : undefined
-  replace()
-  if (key !== undefined) within.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus()
 }
