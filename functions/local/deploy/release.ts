@@ -170,8 +170,9 @@ async function orderOf(
   const all = { before: release.migrations, after: [], torn: [] }
   if (isNew) return all
   const reports = await plan(release, databases)
-  const isEmpty = reports.every(({ planned }) => planned.length === release.migrations.length)
-  if (isEmpty) return all
+  // The primary database comes last: as long as it lacks everything, nobody has been answered yet, whatever a deployment that was cut off has left.
+  const primary = reports.find(({ database }) => database === 'DB')
+  if (primary?.planned.length === release.migrations.length) return all
   const order = releaseOrder(release.migrations, reports)
   if (order.torn.length === 0) return order
   if (!mayBreak) throw new UsageError(tornText(order))
