@@ -2,6 +2,8 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { TableDeclarations } from '../catalog/declarations.ts'
 import type { StorageDeclarations } from '../catalog/storage-policy.ts'
 import type { ClusterDatabases } from '../migrate/settle-cluster.ts'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
+import type { BoundStatement } from '../sql/statement.ts'
 
 /** What a conversion works with. */
 export interface ConversionWorld {
@@ -15,4 +17,15 @@ export interface ConversionWorld {
   now(): number
   /** Lets nobody be served any more what was cached when tables lay elsewhere. @param epoch the map's */
   renew(epoch: number): Promise<void>
+}
+
+/** The primary database, asked directly. */
+export const primaryOf = ({ databases }: ConversionWorld) => databases.get('DB') as MigrationDatabase
+
+/** Runs statements as one transaction; nothing for none. */
+export async function run(database: MigrationDatabase, statements: readonly BoundStatement[]): Promise<void> {
+  if (statements.length === 0) return
+  await database.batch(
+    statements.map(({ text, parameters }) => database.prepare(text).bind(...(parameters as string[]))),
+  )
 }

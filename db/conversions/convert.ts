@@ -15,18 +15,15 @@ import {
 } from '../catalog/noted-placements.ts'
 import { placementsOf } from '../catalog/placements.ts'
 import { readMap } from '../doors/read-map.ts'
+import { MigrationError } from '../errors/migration-error.ts'
 import { settleCluster } from '../migrate/settle-cluster.ts'
-import { insertMove, type Move, type Slots, turnMove } from '../moves/moves.ts'
-import { both } from '../moves/pieces.ts'
-import { rangesOf } from '../moves/plan-moves.ts'
 import { keepLogFromEnd } from '../moves/read-rows.ts'
 import { ownersIn, type ShardMap, slotsOwned } from '../slots/shard-map.ts'
 import { slotCount } from '../slots/slots.ts'
-import type { MigrationDatabase } from '../sql/migration-database.ts'
-import type { BoundStatement } from '../sql/statement.ts'
+import { gathered, gatherFrom, spreadBack, spreadFromPrimary, stopGathering } from './bring-slots.ts'
 import { problemOfRows } from './check-rows.ts'
 import { type Conversion, isOpen, type Outcome, readConversion, writeConversion } from './conversion.ts'
-import type { ConversionWorld } from './conversion-world.ts'
+import { type ConversionWorld, primaryOf, run } from './conversion-world.ts'
 import { enteredColumns, fillChanged, fillNext, fromTheFirst, noteFilled } from './fill-entries.ts'
 import { takeCopiesAway } from './take-copies-away.ts'
 
@@ -50,12 +47,11 @@ export async function convertStep(world: ConversionWorld): Promise<Left> {
   try {
     return await stepOf(world, conversion)
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
     if (!(error instanceof CannotConvert)) {
-      await note(world, conversion, { error: text })
+      await note(world, conversion, { error: textOf(error) })
       throw error
     }
-    await giveUp(world, conversion, 'failed', text)
+    await giveUp(world, conversion, 'failed', error.message)
     return 'at once'
   }
 }
@@ -77,8 +73,8 @@ async function stepOf(world: ConversionWorld, conversion: Conversion): Promise<L
   return change(world, conversion)
 }
 
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 const namesOf = ({ tables }: Conversion) => tables.map(({ table }) => table)
-const primaryOf = ({ databases }: ConversionWorld) => databases.get('DB') as MigrationDatabase
 
 async function note(
   world: ConversionWorld,
@@ -91,13 +87,6 @@ async function note(
     ...changes,
     updated: world.now(),
   })
-}
-
-async function run(database: MigrationDatabase, statements: readonly BoundStatement[]): Promise<void> {
-  if (statements.length === 0) return
-  await database.batch(
-    statements.map(({ text, parameters }) => database.prepare(text).bind(...(parameters as string[]))),
-  )
 }
 
 async function notedIn(world: ConversionWorld): Promise<NotedPlacements> {
@@ -130,52 +119,14 @@ function isWanted(
 
 // --- slots come to the primary database ------------------------------------------------------------------------------
 
-const gatherPrefix = ({ id }: Conversion) => `${id}-in-`
-const spreadPrefix = ({ id }: Conversion) => `${id}-out-`
-
-async function movesOf(
-  world: ConversionWorld,
-  prefix: string,
-): Promise<Pick<Move, 'id' | 'state' | 'error'>[]> {
-  const { results } = await primaryOf(world)
-    .prepare('SELECT id, state, error FROM _atoll_moves WHERE substr(id, 1, length(?1)) = ?1')
-    .bind(prefix)
-    .all<Pick<Move, 'id' | 'state' | 'error'>>()
-  return results
-}
-
-const hasEnded = ({ state }: Pick<Move, 'state'>) => ['done', 'failed', 'cancelled'].includes(state)
-
-/** Asks for moves, unless that was done before. */
-async function askFor(
-  world: ConversionWorld,
-  prefix: string,
-  moves: readonly { readonly source: string; readonly target: string; readonly ranges: readonly Slots[] }[],
-): Promise<void> {
-  const created = world.now()
-  await run(
-    primaryOf(world),
-    moves.map((move, i) => {
-      const { text, parameters } = insertMove({ ...move, id: `${prefix}${i}`, created })
-      return { text: text.replace(/^INSERT /, 'INSERT OR IGNORE '), parameters }
-    }),
-  )
-}
-
 async function gather(world: ConversionWorld, conversion: Conversion): Promise<Left> {
   const map = await readMap(world.databases)
   const others = ownersIn(map).filter((name) => name !== 'DB')
   if (others.length > 0) {
-    const moves = await movesOf(world, gatherPrefix(conversion))
-    const stopped = moves.find(({ state }) => state === 'failed' || state === 'cancelled')
-    if (stopped) throw new CannotConvert(`slots did not come together: ${stopped.error ?? stopped.state}`)
-    if (moves.length === 0)
-      await askFor(
-        world,
-        gatherPrefix(conversion),
-        others.map((source) => ({ source, target: 'DB', ranges: rangesOf(map, source) })),
-      )
-    else if (moves.every(hasEnded)) throw new CannotConvert('slots have gone to shards again meanwhile')
+    const { count, haveEnded, stopped } = await gathered(world, conversion)
+    if (stopped !== null) throw new CannotConvert(`slots did not come together: ${stopped}`)
+    if (count === 0) await gatherFrom(world, conversion, map, others)
+    else if (haveEnded) throw new CannotConvert('slots have gone to shards again meanwhile')
     return 'later'
   }
   await run(primaryOf(world), [keepLogFromEnd(cursorOf(conversion))])
@@ -248,7 +199,11 @@ async function change(world: ConversionWorld, conversion: Conversion): Promise<L
     await takeCopiesAway(world, conversion)
     await settleCluster(world.databases, world.declared, world.storage)
   } catch (error) {
-    if (error instanceof CannotConvert) await settleAsBefore(world, conversion)
+    // Whatever it was, requests do not wait for it.
+    await settleAsBefore(world, conversion)
+    if (error instanceof MigrationError) throw new CannotConvert(error.message)
+    if (error instanceof CannotConvert) throw error
+    await note(world, conversion, { state: 'gathering', position: null, error: textOf(error) })
     throw error
   }
   await world.renew(map.epoch)
@@ -304,8 +259,6 @@ function catalogBefore({ declarations }: ConversionWorld, tables: Conversion['ta
   )
 }
 
-// --- slots go back ---------------------------------------------------------------------------------------------------
-
 /** Slots go back to where they were, and tables stay what they are. */
 async function giveUp(
   world: ConversionWorld,
@@ -313,17 +266,12 @@ async function giveUp(
   outcome: Outcome,
   error: string | null,
 ): Promise<void> {
-  const moves = await movesOf(world, gatherPrefix(conversion))
-  await run(
-    primaryOf(world),
-    moves.map(({ id }) => turnMove(id, ['waiting', 'running', 'paused'], 'cancelling', world.now())),
-  )
+  await stopGathering(world, conversion)
   await note(world, conversion, { state: 'spreading', outcome, error, filled: fromTheFirst })
 }
 
 async function spread(world: ConversionWorld, conversion: Conversion): Promise<Left> {
-  const gathered = await movesOf(world, gatherPrefix(conversion))
-  if (!gathered.every(hasEnded)) return 'later'
+  if (!(await gathered(world, conversion)).haveEnded) return 'later'
   if (conversion.outcome !== 'done') {
     // Before slots part, entries say again where rows lie.
     const columns = enteredColumns(catalogBefore(world, conversion.tables), namesOf(conversion))
@@ -333,23 +281,9 @@ async function spread(world: ConversionWorld, conversion: Conversion): Promise<L
       return 'at once'
     }
   }
-  const moves = await movesOf(world, spreadPrefix(conversion))
-  if (moves.length === 0) {
-    const here = rangesOf(await readMap(world.databases), 'DB')
-    const back = [...Map.groupBy(conversion.ranges, ({ shard }) => shard)].flatMap(([target, own]) => {
-      const ranges = both(
-        here,
-        own.map(({ first, last }): Slots => [first, last]),
-      )
-      return ranges.length === 0 || !world.databases.has(target) ? [] : [{ source: 'DB', target, ranges }]
-    })
-    if (back.length > 0) {
-      await askFor(world, spreadPrefix(conversion), back)
-      return 'later'
-    }
-  }
-  if (!moves.every(hasEnded)) return 'later'
-  const stopped = moves.find(({ state }) => state !== 'done')
+  const { count, haveEnded, stopped } = await spreadBack(world, conversion)
+  if (count === 0 && (await spreadFromPrimary(world, conversion))) return 'later'
+  if (!haveEnded) return 'later'
   const { outcome, error } = conversion
   await run(primaryOf(world), [
     {
@@ -359,9 +293,7 @@ async function spread(world: ConversionWorld, conversion: Conversion): Promise<L
   ])
   await note(world, conversion, {
     state: outcome ?? 'done',
-    error:
-      error ??
-      (stopped ? `slots did not all go back: ${stopped.error ?? stopped.state}; rebalance them` : null),
+    error: error ?? (stopped === null ? null : `slots did not all go back: ${stopped}; rebalance them`),
   })
   return 'nothing'
 }

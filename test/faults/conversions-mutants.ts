@@ -49,9 +49,10 @@ export const conversionsMutants: readonly ConversionsMutant[] = [
   },
   {
     name: 'does not bring slots back',
-    file: 'db/conversions/convert.ts',
-    from: 'if (back.length > 0) {',
-    to: 'if (back.length > 99) {',
+    file: 'db/conversions/bring-slots.ts',
+    from: `  await askFor(world, spreadPrefix(conversion), back)
+  return back.length > 0`,
+    to: '  return back.length > 99',
     pair: ['local', 'by owner'],
     isRare: true,
   },
