@@ -35,7 +35,7 @@ export async function asRowsLie(
   const busy = changed.find(({ from }) => from === changingPlacement)
   if (busy)
     throw new MigrationError(`${busy.table} is being converted at this moment`, {
-      remedy: 'Run it again in a moment; npm run shards -- status tells how far it is.',
+      remedy: 'Run it again in a moment; npm run shards -- convert status tells how far it is.',
     })
   const isAsked = declared !== undefined && databases.size > 1
   if (!isAsked || !(await haveRows(databases, changed))) return { catalog, staying: [] }

@@ -120,7 +120,7 @@ export async function askFor(
   if (await openConversion({ databases: bindings }))
     throw errors.cannotMove(
       'Tables are being converted.',
-      'Wait until that is over: npm run shards -- status tells how far it is.',
+      'Wait until that is over: npm run shards -- convert status tells how far it is.',
     )
   await checkTables(session, catalog)
   const open = (await listMoves(session)).filter(isUnderWay)
