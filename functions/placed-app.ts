@@ -5,11 +5,10 @@
  */
 import { SchemaError } from '../db/catalog/build-catalog.ts'
 import {
+  askNoted,
   changingPlacement,
   type NotedPlacements,
   pendingPlacements,
-  readNoted,
-  readNotedText,
 } from '../db/catalog/noted-placements.ts'
 import { within } from '../db/cluster/database.ts'
 import { pause } from '../db/cluster/pause.ts'
@@ -123,13 +122,7 @@ function placedOr(app: App, placed: NotedPlacements): App {
 async function readFrom(env: Env): Promise<NotedPlacements | null> {
   try {
     const primary = databasesOf(env).get('DB') as D1Database
-    const asked = primary
-      .withSession('first-primary')
-      .prepare(readNotedText)
-      .all<{ placements: string; details: string | null }>()
-    const { results } = await within(longestLookMs, asked, 'DB')
-    const [row] = results
-    return row === undefined ? null : readNoted(JSON.parse(row.placements) as [string, string][], row.details)
+    return await within(longestLookMs, askNoted(primary.withSession('first-primary')), 'DB')
   } catch {
     return null
   }

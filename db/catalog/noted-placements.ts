@@ -3,6 +3,7 @@
  * @module
  */
 import { getTableColumns, getTableName } from 'drizzle-orm'
+import type { MigrationDatabase } from '../sql/migration-database.ts'
 import type { Catalog } from './catalog.ts'
 import {
   distributed,
@@ -53,8 +54,14 @@ export function readNoted(
   )
 }
 
-/** Text of a question for what `readNoted` takes: one row, `placements` and `details`. */
-export const readNotedText = `SELECT (SELECT json_group_array(json_array(name, placement)) FROM _atoll_placements) AS placements, (SELECT value FROM _atoll_state WHERE key = 'placed') AS details`
+const notedText = `SELECT (SELECT json_group_array(json_array(name, placement)) FROM _atoll_placements) AS placements, (SELECT value FROM _atoll_state WHERE key = 'placed') AS details`
+
+/** Asks a database what it notes. */
+export async function askNoted(database: Pick<MigrationDatabase, 'prepare'>): Promise<NotedPlacements> {
+  const { results } = await database.prepare(notedText).all<{ placements: string; details: string | null }>()
+  const { placements = '[]', details = null } = results[0] ?? {}
+  return readNoted(JSON.parse(placements) as [string, string][], details)
+}
 
 /** Tables that are declared to lie elsewhere than is noted, with both. */
 export function pendingPlacements(

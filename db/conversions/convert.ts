@@ -6,12 +6,11 @@
 import { buildCatalog } from '../catalog/build-catalog.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import {
+  askNoted,
   changingPlacement,
   declaredAsNoted,
   type NotedPlacements,
   pendingPlacements,
-  readNoted,
-  readNotedText,
 } from '../catalog/noted-placements.ts'
 import { placementsOf } from '../catalog/placements.ts'
 import { readMap } from '../doors/read-map.ts'
@@ -64,7 +63,7 @@ async function stepOf(world: ConversionWorld, conversion: Conversion): Promise<L
     await giveUp(world, conversion, 'cancelled', null)
     return 'at once'
   }
-  if (!isWanted(world, conversion, begun ? null : await notedIn(world))) {
+  if (!isWanted(world, conversion, begun ? null : await askNoted(primaryOf(world)))) {
     if (begun) await settleAsBefore(world, conversion)
     throw new CannotConvert('the tables are declared otherwise by now')
   }
@@ -89,17 +88,9 @@ async function note(
   })
 }
 
-async function notedIn(world: ConversionWorld): Promise<NotedPlacements> {
-  const { results } = await primaryOf(world)
-    .prepare(readNotedText)
-    .all<{ placements: string; details: string | null }>()
-  const { placements = '[]', details = null } = results[0] ?? {}
-  return readNoted(JSON.parse(placements) as [string, string][], details)
-}
-
 /** Whether nobody may ask for the tables now: a mover has died in the middle of changing them. */
 async function isChanging(world: ConversionWorld, { tables }: Conversion): Promise<boolean> {
-  const noted = await notedIn(world)
+  const noted = await askNoted(primaryOf(world))
   return tables.some(({ table }) => noted.get(table)?.placement === changingPlacement)
 }
 

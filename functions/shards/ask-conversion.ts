@@ -2,7 +2,7 @@
  * Conversions as they are asked for: what is declared beside what is noted, and whether that can be, before anything is noted.
  * @module
  */
-import { pendingPlacements, readNoted, readNotedText } from '../../db/catalog/noted-placements.ts'
+import { askNoted, pendingPlacements } from '../../db/catalog/noted-placements.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { type Conversion, isOpen, readConversion, writeConversion } from '../../db/conversions/conversion.ts'
 import { fromTheFirst } from '../../db/conversions/fill-entries.ts'
@@ -31,11 +31,7 @@ function primaryOf({ bindings }: Services): MigrationDatabase {
 }
 
 async function pendingOf(services: Services, { declared }: Engine) {
-  const { results } = await primaryOf(services)
-    .prepare(readNotedText)
-    .all<{ placements: string; details: string | null }>()
-  const { placements = '[]', details = null } = results[0] ?? {}
-  const noted = readNoted(JSON.parse(placements) as [string, string][], details)
+  const noted = await askNoted(primaryOf(services))
   return pendingPlacements(declared, noted).map((pending) => ({
     ...pending,
     noted: noted.get(pending.table) as NonNullable<ReturnType<typeof noted.get>>,
