@@ -97,6 +97,11 @@ const parts = sqliteTable('thing_parts', {
   id: integer('id').primaryKey(),
   thingKey: uuid('thing_key').references(() => things.key),
 })
+const words = sqliteTable('words', { id: integer('id').primaryKey(), value: text('value') })
+const uses = sqliteTable('word_uses', {
+  id: integer('id').primaryKey(),
+  wordId: integer('word_id').references(() => words.id),
+})
 const cheap = sqliteView('cheap_things', {
   id: uuid('id'),
   price: cents('price'),
@@ -117,6 +122,8 @@ const tables = defineTables({
     access: { anon: all, authenticated: { select: ({ caller, row }) => eq(row.owner, caller.sub) } },
   }),
   parts: local(parts, { columns: { thingKey: { json: hex } }, access: { anon: all } }),
+  words: local(words, { access: { anon: all } }),
+  uses: local(uses, { access: { anon: all } }),
   cheap: view(cheap, {
     sources: { id: ['things', 'key'], price: ['things', 'price'] },
     access: { anon: all },
@@ -188,6 +195,8 @@ beforeAll(async () => {
     [
       'CREATE TABLE things (key BLOB PRIMARY KEY NOT NULL, owner TEXT, price INTEGER, at TEXT, ok TEXT, day DATE, version TEXT, huge BLOB, doc BLOB)',
       'CREATE TABLE thing_parts (id INTEGER PRIMARY KEY, thing_key BLOB REFERENCES things (key))',
+      'CREATE TABLE words (id INTEGER PRIMARY KEY, value TEXT)',
+      'CREATE TABLE word_uses (id INTEGER PRIMARY KEY, word_id INTEGER REFERENCES words (id))',
       'CREATE VIEW cheap_things AS SELECT key AS id, price FROM things WHERE price < 1000',
     ].map((statement) => DB.prepare(statement)),
   )
@@ -202,7 +211,10 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await DB.batch(
-    ['DROP VIEW cheap_things', 'DROP TABLE thing_parts', 'DROP TABLE things'].map((text) => DB.prepare(text)),
+    [
+      'DROP VIEW cheap_things',
+      ...['thing_parts', 'things', 'word_uses', 'words'].map((name) => `DROP TABLE ${name}`),
+    ].map((text) => DB.prepare(text)),
   )
 })
 
@@ -370,6 +382,13 @@ describe('columns with a JSON form', () => {
     expect(await missing.json()).toMatchObject({
       code: '23503',
       details: 'Key (thing_key)=(00000001) is not present in table "things".',
+    })
+    // The parent has a column of the name that SQLite gives to elements of a list.
+    await ask('/rest/v1/words', send('POST', { id: 1, value: 'plain text' }))
+    const unused = await ask('/rest/v1/word_uses', send('POST', [{ word_id: 1 }, { word_id: 2 }]))
+    expect(await unused.json()).toMatchObject({
+      code: '23503',
+      details: 'Key (word_id)=(2) is not present in table "words".',
     })
     const held = await ask('/rest/v1/things?key=eq.00ff00aa', { method: 'DELETE' })
     expect(await held.json()).toMatchObject({

@@ -174,7 +174,8 @@ function missingParent({ plan }: BoundWrite, relation: ReferencePlan): Statement
   if (positions.includes(-1)) return null
   return writeStatement((parameters: ParameterList) => {
     const columnAt = (position: number) => plan.columns[position] as Column
-    const value = (position: number) => storedValue(columnAt(position), 'value', position)
+    // `value` alone could be a column of the parent.
+    const value = (position: number) => storedValue(columnAt(position), '_atoll_w.value', position)
     const text = (position: number) => keyText(columnAt(position), value(position))
     const matches = relation.on.map(
       ([, there], i) => `_atoll_p.${quoteName(there)} = ${value(positions[i] as number)}`,
@@ -184,7 +185,7 @@ function missingParent({ plan }: BoundWrite, relation: ReferencePlan): Statement
     const rows = parameters.add({ kind: 'rows' })
     const parent = quoteName(relation.parent)
     const known = [...matches, ...policyTerms(relation.policy, '_atoll_p', parent, parameters)]
-    return `SELECT ${shown} AS v FROM json_each(${rows}) WHERE ${present.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${parent} AS _atoll_p WHERE ${allOf(known)}) LIMIT 1`
+    return `SELECT ${shown} AS v FROM json_each(${rows}) AS _atoll_w WHERE ${present.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${parent} AS _atoll_p WHERE ${allOf(known)}) LIMIT 1`
   })
 }
 
