@@ -153,6 +153,14 @@ export interface ClaimTerms {
   readonly alone?: boolean
 }
 
+/** Which of some jobs run by themselves, as rows of `id`: a Worker fell silent under them. */
+export function lapsedOf(ids: readonly string[]): BoundStatement {
+  return {
+    text: `SELECT id FROM _atoll_jobs WHERE id IN (SELECT value FROM json_each(?1)) AND lapsed > 0 AND finished IS NULL`,
+    parameters: [JSON.stringify(ids)],
+  }
+}
+
 /** Results of a job's steps. */
 export function stepsOf(id: string): BoundStatement {
   return { text: 'SELECT step, result FROM _atoll_job_steps WHERE job = ?1', parameters: [id] }
@@ -336,13 +344,19 @@ export function forget(ids: readonly string[], before: number): readonly BoundSt
   ]
 }
 
-/** Takes away marks of a database's own jobs that nobody has taken away for long. Of others' jobs it cannot know. */
-export function dropOldEffects(database: string, before: number): BoundStatement {
+/** The oldest marks of effects, as rows of `job`. */
+export function listOldEffects(before: number, limit: number): BoundStatement {
   return {
-    text: `DELETE FROM _atoll_job_effects WHERE (job, effect) IN (SELECT job, effect FROM _atoll_job_effects
-      WHERE at <= CAST(?1 AS INTEGER) AND substr(job, 1, length(?2)) = ?2 AND NOT EXISTS (SELECT 1 FROM _atoll_jobs WHERE id = job)
-      AND NOT EXISTS (SELECT 1 FROM _atoll_dead_letters WHERE id = job) LIMIT 500)`,
-    parameters: [String(before), `${database}.`],
+    text: 'SELECT job FROM _atoll_job_effects WHERE at <= CAST(?1 AS INTEGER) ORDER BY at LIMIT CAST(?2 AS INTEGER)',
+    parameters: [String(before), String(limit)],
+  }
+}
+
+/** Lets marks of jobs count as made now. */
+export function renewEffects(ids: readonly string[], now: number): BoundStatement {
+  return {
+    text: 'UPDATE _atoll_job_effects SET at = CAST(?2 AS INTEGER) WHERE job IN (SELECT value FROM json_each(?1))',
+    parameters: [JSON.stringify(ids), String(now)],
   }
 }
 

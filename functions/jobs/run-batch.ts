@@ -12,7 +12,16 @@ import { defaultRetry, GiveUp, RetryAfter } from './define-job.ts'
 import { emit } from './events.ts'
 import { Cancelled, openRun, type Run, TakenOver } from './job-context.ts'
 import type { RegisteredJob } from './job-registry.ts'
-import { type ClaimedJob, claim, claimedJobOf, finish, giveUpOn, prolong, tryAgain } from './job-rows.ts'
+import {
+  type ClaimedJob,
+  claim,
+  claimedJobOf,
+  finish,
+  giveUpOn,
+  lapsedOf,
+  prolong,
+  tryAgain,
+} from './job-rows.ts'
 import { retryDelayMs } from './retry-delay.ts'
 import type { Engine, JobMessage, Services } from './services.ts'
 
@@ -65,26 +74,30 @@ async function runOf(
   const work: Work = { engine, services, session, database, token, leaseMs, later, ends, under }
   const beat = setInterval(() => void prolongLeases(work).catch(() => undefined), leaseMs / 3)
   try {
-    const left = await runClaimed(messages, work, false)
-    for (const message of left) await runClaimed([message], work, true)
+    const lapsed = await runClaimed(messages, work, false)
+    for (const message of lapsed) await runClaimed([message], work, true)
   } finally {
     clearInterval(beat)
   }
 }
 
-/** @returns messages of jobs that could not be claimed: it is done, somebody runs it, or it is to run alone */
+/** @returns messages of jobs that are to run alone; of others that could not be claimed, it is done, or somebody runs it */
 async function runClaimed(messages: readonly Message[], work: Work, alone: boolean): Promise<Message[]> {
   const { services, session, database, token, leaseMs } = work
   const ids = [...new Set(messages.map(({ body }) => body.id))]
   const jobs = new Map<string, ClaimedJob>()
+  const lapsed = new Set<string>()
   try {
     const limited = [...services.registry.byName.values()].flatMap(({ name, concurrency }) =>
       concurrency === null ? [] : [name],
     )
-    const [rows = []] = await session.on(database, [
+    // Queues that are behind are full of messages that came twice: they must not cost a statement each.
+    const [rows = [], others = []] = await session.on(database, [
       claim(ids, token, Date.now(), leaseMs, { limited, alone }),
+      ...(alone ? [] : [lapsedOf(ids)]),
     ])
     for (const row of rows) jobs.set(row.id as string, claimedJobOf(row))
+    for (const row of others) lapsed.add(row.id as string)
   } catch (error) {
     emit({ kind: 'jobs-not-claimed', database, error })
     for (const message of messages) message.retry({ delaySeconds: againSeconds })
@@ -95,8 +108,8 @@ async function runClaimed(messages: readonly Message[], work: Work, alone: boole
     messages.map(async (message) => {
       const job = jobs.get(message.body.id)
       if (!job || !jobs.delete(job.id)) {
-        if (alone || job) message.ack()
-        else left.push(message)
+        if (!job && lapsed.has(message.body.id)) left.push(message)
+        else message.ack()
         return
       }
       try {

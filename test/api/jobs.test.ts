@@ -428,6 +428,54 @@ describe('an effect', () => {
     await cleanUp(bench.services, { ...bench.engine.config, jobKeepSeconds: 0 }, bench.session(), name, null)
     expect(await bench.rows('SELECT * FROM _atoll_job_effects')).toEqual([])
   })
+
+  it('leaves marks that went elsewhere with their rows only until nobody knows the job', async () => {
+    const { id } = await bench.open().jobs.send(plain, { n: 1 })
+    const [home] = id.split('.') as [string]
+    const place = [...bench.services.bindings.keys()].find((name) => name !== home) as string
+    const mark = (job: string) => ({
+      text: 'INSERT INTO _atoll_job_effects VALUES (?1, ?2, 1000)',
+      parameters: [job, 'one'],
+    })
+    await bench.session().on(place, [mark(id), mark('gone')])
+    const marks = async () =>
+      (await bench.rows('SELECT job FROM _atoll_job_effects', [home, place])).map(({ job }) => job)
+    await cleanUp(bench.services, bench.engine.config, bench.session(), place, null)
+    expect(await marks()).toEqual([id])
+    await bench.drain()
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 40 * 86_400_000)
+    for (const name of [home, place]) {
+      await cleanUp(
+        bench.services,
+        { ...bench.engine.config, jobKeepSeconds: 0 },
+        bench.session(),
+        name,
+        null,
+      )
+    }
+    expect(await marks()).toEqual([])
+  })
+})
+
+describe('a large payload of a job that waits', () => {
+  it('stays for as long as the job is there, though it went to another database', async () => {
+    const text = 'é'.repeat(70_000)
+    const { id } = await bench.open().jobs.send(plain, { n: 1, text })
+    const [home] = id.split('.') as [string]
+    const place = [...bench.services.bindings.keys()].find((name) => name !== home) as string
+    const stored = () => bench.services.payloads.list(home, Date.now() + 1000, null)
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 2 * 86_400_000)
+    await cleanUp(bench.services, bench.engine.config, bench.session(), home, null)
+    expect((await stored()).ids).toEqual([id])
+    await bench.session().on(home, [{ text: 'DELETE FROM _atoll_jobs WHERE id = ?1', parameters: [id] }])
+    const staged = `INSERT INTO _atoll_incoming (move, name, key, slot, row) VALUES ('m', '_atoll_jobs', '1', 1, json_array(?1))`
+    await bench.session().on(place, [{ text: staged, parameters: [id] }])
+    await cleanUp(bench.services, bench.engine.config, bench.session(), home, null)
+    expect((await stored()).ids).toEqual([id])
+    await bench.session().on(place, [{ text: 'DELETE FROM _atoll_incoming', parameters: [] }])
+    await cleanUp(bench.services, bench.engine.config, bench.session(), home, null)
+    expect((await stored()).ids).toEqual([])
+  })
 })
 
 describe('a job that fails', () => {
