@@ -108,7 +108,7 @@ export async function runKills({
       if (kill % 20 === 0) tell(`${kill} kills, ${log.acknowledged.size} writes acknowledged`)
     }
     const moved = await settleMoves(server, drainMs)
-    await drain(server, drainMs)
+    await drain(server, drainMs, tell)
     const counts = await countAll(server, log)
     return { kills, ...counts, moves: { ...moved, twice: counts.twice } }
   } finally {
@@ -224,8 +224,10 @@ async function rowsOf<Row>(server: LocalServer, text: string): Promise<Row[]> {
 }
 
 /** Waits until no change and no job waits any more. */
-async function drain(server: LocalServer, ms: number): Promise<void> {
-  const end = Date.now() + ms
+async function drain(server: LocalServer, ms: number, tell: (line: string) => void): Promise<void> {
+  const start = Date.now()
+  const end = start + ms
+  let told = start
   const waiting = `SELECT (SELECT count(*) FROM _atoll_jobs WHERE finished IS NULL)
     + (SELECT count(*) FROM _atoll_changes WHERE sequence > ifnull((SELECT sequence FROM _atoll_cursors WHERE consumer = 'jobs'), 0)) AS n`
   for (;;) {
@@ -235,10 +237,14 @@ async function drain(server: LocalServer, ms: number): Promise<void> {
     )
     const left = (await rowsOf<{ n: number }>(server, waiting)).reduce((sum, { n }) => sum + n, 0)
     if (left === 0) return
+    if (Date.now() > told + 20_000) {
+      told = Date.now()
+      tell(`${left} changes and jobs are left ${Math.round((told - start) / 1000)} s after the last kill`)
+    }
     if (Date.now() > end) {
       const jobs = await rowsOf(
         server,
-        `SELECT id, name, state, due - unixepoch() * 1000 AS due_ms, sends, attempts, error FROM _atoll_jobs WHERE finished IS NULL LIMIT 5`,
+        `SELECT id, name, state, due - unixepoch() * 1000 AS due_ms, sends, attempts, lapsed, error FROM _atoll_jobs WHERE finished IS NULL LIMIT 5`,
       )
       throw new Error(`${left} changes and jobs are left after ${ms} ms: ${JSON.stringify(jobs)}`)
     }

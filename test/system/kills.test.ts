@@ -8,9 +8,16 @@ const seed = Number(process.env.ATOLL_SEED ?? 7)
 
 // A message that was lost time and again is sent at intervals of up to 16 seconds here, so jobs may take a while to end.
 it(`every committed write has its effects once, though the Worker is killed ${kills} times, queues lose and double, and slots move ${moves} times`, {
-  timeout: 240_000 + kills * 8000 + moves * 4000,
+  timeout: 240_000 + kills * 8000 + moves * 7000,
 }, async () => {
-  const counts = await runKills({ kills, moves, seed, trouble: 0.1, drainMs: 120_000, tell: console.log })
+  const counts = await runKills({
+    kills,
+    moves,
+    seed,
+    trouble: 0.1,
+    drainMs: 120_000 + moves * 1500,
+    tell: console.log,
+  })
   console.log(JSON.stringify(counts))
   expect(counts).toMatchObject({ missing: [], lost: [], doubled: [], unitsOff: 0, deadLetters: 0 })
   expect(counts.moves).toMatchObject({ others: [], twice: 0 })
