@@ -44,8 +44,10 @@ export async function listJobs({ cluster }: Services, listing: Listing): Promise
   const session = cluster.open({ reads: true, seen: new Map(), primary: true })
   const parts = await Promise.all(
     cluster.databases.map(async (database) => {
-      const [rows = []] = await session.on(database, [listOf(database, listing)])
-      return rows.map(shown)
+      const [origins = []] = await session.on(database, [originsOf(listing)])
+      if (origins.length === 0) return []
+      const lists = origins.map(({ origin }) => listOf(origin as string, listing))
+      return (await session.on(database, lists)).flat().map(shown)
     }),
   )
   const time = ({ id }: ShownJob) => id.slice(id.indexOf('.') + 1)
@@ -55,17 +57,36 @@ export async function listJobs({ cluster }: Services, listing: Listing): Promise
     .slice(0, listing.limit)
 }
 
-function listOf(database: string, { state, name, limit, after }: Listing): BoundStatement {
+const tableOf = ({ state }: Listing) => (state === 'dead' ? '_atoll_dead_letters' : '_atoll_jobs')
+
+/**
+ * Where jobs of a database were sent, as rows of `origin`, the name of a database and a point with which their ids begin: jobs
+ * move along with what they are about. Each is looked up in the index, however many jobs have it.
+ */
+function originsOf(listing: Listing): BoundStatement {
+  const table = tableOf(listing)
+  const origin = "substr(id, 1, instr(id, '.'))"
+  return {
+    text: `WITH RECURSIVE o(origin) AS (SELECT * FROM (SELECT ${origin} FROM ${table} ORDER BY id LIMIT 1) UNION ALL
+      SELECT (SELECT ${origin} FROM ${table} WHERE id >= substr(o.origin, 1, length(o.origin) - 1) || '/' ORDER BY id LIMIT 1)
+      FROM o WHERE o.origin IS NOT NULL) SELECT origin FROM o WHERE origin IS NOT NULL`,
+    parameters: [],
+  }
+}
+
+/** Jobs of one origin, the newest first. */
+function listOf(origin: string, listing: Listing): BoundStatement {
+  const { state, name, limit, after } = listing
   const isDead = state === 'dead'
   // An id is the database's name, a point and a ULID; `/` is the character after the point.
   const terms: (readonly [condition: string, parameter: string])[] = [
-    ['id > ?', `${database}.`],
-    ['id < ?', after === undefined ? `${database}/` : `${database}.${after}`],
+    ['id > ?', origin],
+    ['id < ?', after === undefined ? `${origin.slice(0, -1)}/` : origin + after],
     ...(name === undefined ? [] : [['name = ?', name] as const]),
     ...(state === undefined || isDead ? [] : [['state = ?', state] as const]),
   ]
   return {
-    text: `SELECT ${isDead ? deadColumns : columns} FROM ${isDead ? '_atoll_dead_letters' : '_atoll_jobs'}
+    text: `SELECT ${isDead ? deadColumns : columns} FROM ${tableOf(listing)}
       WHERE ${terms.map(([condition]) => condition).join(' AND ')} ORDER BY id DESC LIMIT ${limit}`,
     parameters: terms.map(([, parameter]) => parameter),
   }

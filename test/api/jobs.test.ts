@@ -5,6 +5,7 @@ import { cleanUp } from '../../functions/jobs/clean-up.ts'
 import { defineJob, giveUp, type JobContext, retryAfter, sending } from '../../functions/jobs/define-job.ts'
 import { claim } from '../../functions/jobs/job-rows.ts'
 import { runBatch } from '../../functions/jobs/run-batch.ts'
+import { listJobs } from '../../functions/jobs/show-jobs.ts'
 import { artistSales, artists } from '../fixture-app/db/app/schema.ts'
 import { createBench } from '../support/job-bench.ts'
 
@@ -454,6 +455,39 @@ describe('an effect', () => {
       )
     }
     expect(await marks()).toEqual([])
+  })
+})
+
+describe('a list of jobs', () => {
+  it('has those as well that went to another database, in their order', async () => {
+    const ids: string[] = []
+    for (let n = 1; n <= 5; n++)
+      ids.push((await bench.open().jobs.send(plain, { n }, { delaySeconds: 60 })).id)
+    const [home] = (ids[0] as string).split('.') as [string]
+    const place = bench.services.cluster.databases.find((name) => name !== home) as string
+    const columns = 'id, name, queue, state, due, payload, created'
+    const moved = [ids[1], ids[3]] as string[]
+    const rows = await bench.rows<Record<string, unknown>>(
+      `SELECT ${columns} FROM _atoll_jobs WHERE id IN ('${moved.join("', '")}')`,
+      [home],
+    )
+    await bench.session().on(
+      place,
+      rows.map((row) => ({
+        text: `INSERT INTO _atoll_jobs (${columns}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
+        parameters: Object.values(row) as string[],
+      })),
+    )
+    const drop = `DELETE FROM _atoll_jobs WHERE id IN ('${moved.join("', '")}')`
+    await bench.session().on(home, [{ text: drop, parameters: [] }])
+    const list = async (asked: object) =>
+      (await listJobs(bench.services as never, { limit: 10, ...asked })).map(({ id }) => id)
+    expect(await list({})).toEqual(ids.toReversed())
+    const first = await list({ limit: 2 })
+    expect(first).toEqual([ids[4], ids[3]])
+    expect(await list({ limit: 2, after: (ids[3] as string).split('.')[1] })).toEqual([ids[2], ids[1]])
+    expect(await list({ state: 'dead' })).toEqual([])
+    await bench.session().on(place, [{ text: 'DELETE FROM _atoll_jobs', parameters: [] }])
   })
 })
 
