@@ -199,8 +199,12 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     const { id } = (await sent.json()) as { id: string }
     await open('jobs', 'Jobs')
     await page.getByText('the printer is on fire').first().waitFor({ timeout: 20_000 })
-    await shoot('jobs')
-    await page.getByRole('button', { name: 'Retry' }).click()
+    await shootBoth('jobs')
+    await page.getByRole('button', { name: 'once-broken', exact: true }).click()
+    const shown = page.getByRole('dialog', { name: 'once-broken' })
+    await shown.getByText(id).waitFor()
+    await shown.getByRole('button', { name: 'Close' }).click()
+    await page.getByRole('button', { name: 'Retry', exact: true }).click()
     await expect
       .poll(async () => ((await (await ask(`/jobs/v1/jobs/${id}`)).json()) as { state: string }).state, {
         timeout: 20_000,
@@ -255,7 +259,43 @@ describe.runIf(executablePath !== null || process.env.CI)('the dashboard', () =>
     await shoot('files')
     await open('events', 'Events')
     await page.getByText('job-dead').first().waitFor({ timeout: 15_000 })
-    await shoot('events')
+    await page.getByText('the printer is on fire').first().click()
+    await page.locator('details[open] pre').first().waitFor()
+    await shootBoth('events')
+  })
+
+  it('fits a phone: pages are a few screens long at most, and the link to where one is is seen', async () => {
+    const before = page.viewportSize()
+    await page.setViewportSize({ width: 390, height: 844 })
+    // More jobs than a page has.
+    for (let i = 0; i < 40; i++) {
+      await ask('/jobs/v1/jobs', {
+        method: 'POST',
+        body: '{"name":"once-broken","input":{},"delay_seconds":900}',
+      })
+    }
+    await open('jobs', 'Jobs')
+    await page.getByLabel('State').selectOption('waiting')
+    await page.getByRole('button', { name: 'once-broken' }).nth(20).waitFor()
+    await page.getByRole('button', { name: 'Older' }).click()
+    await expect.poll(() => page.getByRole('button', { name: 'once-broken' }).count()).toBeLessThan(25)
+    for (const [name, title] of [
+      ['jobs', 'Jobs'],
+      ['events', 'Events'],
+      ['cache', 'Cache'],
+    ] as const) {
+      await open(name, title)
+      const measured = (await page.evaluate(`(() => {
+        const nav = document.querySelector('nav').getBoundingClientRect()
+        const link = document.querySelector('nav [aria-current]').getBoundingClientRect()
+        return { nav: nav.height, left: link.left, right: link.right, page: document.documentElement.scrollHeight }
+      })()`)) as { nav: number; left: number; right: number; page: number }
+      expect(measured.nav).toBeLessThan(80)
+      expect(measured.left).toBeGreaterThanOrEqual(0)
+      expect(measured.right).toBeLessThanOrEqual(390)
+      expect(measured.page).toBeLessThan(844 * 5)
+    }
+    if (before) await page.setViewportSize(before)
   })
 
   it('says which tables wait to be converted, what that would do, and converts and cancels', {

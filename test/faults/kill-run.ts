@@ -82,7 +82,9 @@ export async function runKills({
     variables: {
       ATOLL_SECRET_KEY: secretKey,
       ATOLL_RATE_LIMITS: 'off',
-      RESEND_SECONDS: '0.25',
+      // Jobs that wait are sent again at most every 64 of these. A queue here hands over some 30 messages a second: with more jobs
+      // that wait than it can name in that time, repeats alone would fill it.
+      RESEND_SECONDS: moves > 50 ? '1' : '0.25',
       LEASE_SECONDS: '2',
       TROUBLE: String(trouble),
     },

@@ -26,6 +26,8 @@ export class Chart {
     // The current point is not whole yet.
     const last = now - (now % step) - step
     const byTime = new Map(points.map(({ at, measures }) => [at, measures]))
+    // Before anything was measured there is nothing to draw, not even that nothing happened.
+    const first = points[0]?.at ?? last + step
     const times = Array.from(
       { length: Math.floor(seconds / step) },
       (_, i) => last - seconds + (i + 1) * step,
@@ -33,6 +35,7 @@ export class Chart {
     const rows = this.#lines.map(({ read }) =>
       times.map((at) => {
         const measures = byTime.get(at)
+        if (at < first) return null
         return measures ? read(measures, step) : read({ counters: {}, histograms: {} }, step)
       }),
     )

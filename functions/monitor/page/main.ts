@@ -62,6 +62,8 @@ async function show(): Promise<void> {
     h('main', { id: 'main', tabindex: -1 }, h('h1', {}, entry.title), failure, page.element),
   )
   document.title = `${entry.title} – Atoll`
+  // On a phone the links are a row that is longer than the screen.
+  app.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
   const turnOver = async (): Promise<void> => {
     try {
       await page.refresh?.()
