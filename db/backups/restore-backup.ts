@@ -18,7 +18,16 @@ import type { BackupWorld } from './backup-world.ts'
 import { noteStep, type Run } from './backups.ts'
 import { type CheckPlace, checkTable, checkWhole, type Finding } from './check-whole.ts'
 import { keyIn } from './count-lines.ts'
-import { type Counted, type Line, type Manifest, manifestOf, RowSum, readManifestText } from './format.ts'
+import { Erasures } from './erasures.ts'
+import {
+  asOf,
+  type Counted,
+  type Line,
+  type Manifest,
+  manifestOf,
+  RowSum,
+  readManifestText,
+} from './format.ts'
 import { type LayStep, layLate, layRows } from './lay-rows.ts'
 import { layJobs, laySequences } from './lay-system.ts'
 import { BackupRefused, type Left } from './make-backup.ts'
@@ -40,6 +49,8 @@ export interface RestoreProgress {
   readonly damaged: Readonly<Record<string, string>>
   /** Tables of which rows were left out, as what they refer to is damaged or gone. */
   readonly orphans: readonly string[]
+  /** Rows that were left out, as their values were erased since. */
+  readonly forgotten?: number
   readonly findings: readonly Finding[]
 }
 
@@ -48,6 +59,7 @@ interface Opened {
   readonly id: string
   readonly manifest: Manifest
   readonly last: LastLines
+  readonly erasures: Erasures
 }
 
 /** Restores one backup; keeps what would have to be read again for each step. */
@@ -111,7 +123,7 @@ export class BackupRestorer {
       damaged[file] = error.message
     })
     this.#part = null
-    this.#open = { id: run.id, manifest, last }
+    this.#open = { id: run.id, manifest, last, erasures: await Erasures.read(this.#world) }
     return this.#open
   }
 
@@ -190,7 +202,9 @@ export class BackupRestorer {
             says: 'some were left out, as what they refer to is not there',
           }),
         )
-        return { ...done, findings: [...progress.findings, ...lost, ...orphans, ...findings] }
+        const says = `${progress.forgotten} rows were left out`
+        const erased = progress.forgotten ? [{ check: 'erased values', isRight: true, says }] : []
+        return { ...done, findings: [...progress.findings, ...lost, ...orphans, ...erased, ...findings] }
       }
     }
   }
@@ -202,7 +216,7 @@ export class BackupRestorer {
     asked: AskedRestore,
   ): Promise<RestoreProgress> {
     const { session } = this.#world
-    const { manifest, last } = this.#open as Opened
+    const { manifest, last, erasures } = this.#open as Opened
     const part = manifest.parts[number] as Manifest['parts'][number]
     const lines = await this.#linesOf(manifest, number).catch((error) => {
       if (error instanceof DamagedPart) return error
@@ -211,13 +225,15 @@ export class BackupRestorer {
     if (lines instanceof DamagedPart)
       return { ...done, damaged: { ...done.damaged, [part.file]: lines.message } }
     const { name } = laid.table
-    const wanted = lines.filter(
+    const erased = await erasures.linesOf(lines, manifest.tables, asOf(manifest, part))
+    const all = lines.filter(
       (line, i) =>
         line.table === name &&
         line.row !== null &&
         (asked.value === null || line.value === asked.value) &&
         (part.kind === 'whole' || last.isLast(part, number, i, line)),
     )
+    const wanted = all.filter((line) => !erased.has(line))
     const map = await this.#map()
     const targets = Map.groupBy(wanted, ({ value }) =>
       laid.isRouted ? ownerOf(map, slotOf(value ?? '')) : session.cluster.primary,
@@ -238,6 +254,7 @@ export class BackupRestorer {
     return {
       ...done,
       rows: done.rows + wanted.length,
+      forgotten: (done.forgotten ?? 0) + all.length - wanted.length,
       expected: { ...done.expected, [name]: { rows: sum.rows, sum: sum.text } },
       orphans: hasOrphans ? [...new Set([...done.orphans, name])] : done.orphans,
     }
@@ -253,10 +270,14 @@ export class BackupRestorer {
   }
 
   async #whole(manifest: Manifest, table: string): Promise<Line[]> {
+    const { erasures } = this.#open as Opened
     const found: Line[] = []
-    for (const [number, part] of manifest.parts.entries())
-      if (part.kind === 'whole' && part.tables.includes(table))
-        found.push(...(await this.#linesOf(manifest, number)).filter((line) => line.table === table))
+    for (const [number, part] of manifest.parts.entries()) {
+      if (part.kind !== 'whole' || !part.tables.includes(table)) continue
+      const lines = await this.#linesOf(manifest, number)
+      const erased = await erasures.linesOf(lines, manifest.tables, asOf(manifest, part))
+      found.push(...lines.filter((line) => line.table === table && !erased.has(line)))
+    }
     return found
   }
 
