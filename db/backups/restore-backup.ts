@@ -4,9 +4,7 @@
  * @module
  */
 
-import { copiesBehind } from '../cluster/bring-up-copies.ts'
 import { fenceFor } from '../cluster/fence.ts'
-import { followReferences } from '../cluster/reference-copies.ts'
 import { nameOf } from '../cluster/unique-values.ts'
 import { nextMove } from '../moves/moves.ts'
 import { readMapRow } from '../moves/slot-states.ts'
@@ -16,6 +14,7 @@ import { ownerOf, parseMap, type ShardMap, wholeMap } from '../slots/shard-map.t
 import { slotOf } from '../slots/slots.ts'
 import type { BackupWorld } from './backup-world.ts'
 import { noteStep, type Run } from './backups.ts'
+import { bringUp } from './bring-up.ts'
 import { type CheckPlace, checkTable, checkWhole, type Finding } from './check-whole.ts'
 import { keyIn } from './count-lines.ts'
 import { Erasures } from './erasures.ts'
@@ -286,14 +285,6 @@ export class BackupRestorer {
     const { cluster } = session
     return (cluster.sharded ? parseMap(await readMapRow(session)) : null) ?? wholeMap(cluster.primary)
   }
-}
-
-/** Rows that are laid next refer to copies. */
-async function bringUp({ session, catalog }: BackupWorld): Promise<void> {
-  await followReferences(session.writing(), catalog)
-  const behind = (await copiesBehind(session)).filter(({ entries }) => entries > 0)
-  if (behind.length > 0)
-    throw new Error(`copies on ${behind.map(({ database }) => database).join(', ')} could not be brought up`)
 }
 
 const nothing: Counted = { rows: 0, sum: new RowSum().text }
