@@ -131,7 +131,6 @@ describe('a distribution value that is erased', { timeout: 180_000 }, () => {
       'SELECT value FROM _atoll_unique WHERE value IN (?1, ?2)',
       ...[value, stays].map((id) => `${id}@erase.test`),
     )
-    console.log('ENTRIES', JSON.stringify(entries), JSON.stringify(answer.entries))
     expect(entries).toEqual([{ value: `${stays}@erase.test` }])
     // One that runs goes when it has stopped.
     const jobs = () => everywhere('SELECT state, cancel FROM _atoll_jobs WHERE name = ?1', 'nobody')
