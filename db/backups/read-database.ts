@@ -142,6 +142,7 @@ export function letEarlierLogsGo(id: string): BoundStatement {
   }
 }
 
+/** A database keeps its log for this backup no longer. */
 export function letLogGo(id: string): BoundStatement {
   return {
     text: 'DELETE FROM _atoll_cursors WHERE consumer IN (?1, ?2)',

@@ -67,7 +67,7 @@ export function backupsPage(): Page {
       const what =
         increments === 0 ? 'Its files go.' : `It goes, and ${count(increments)} increments that add to it.`
       confirmName('Delete the backup', `${what} There is no way back.`, id, () =>
-        order('DELETE', `${path}?increments=true`),
+        order('DELETE', increments === 0 ? path : `${path}?increments=true`),
       )
     }
     return h(
