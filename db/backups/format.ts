@@ -133,6 +133,8 @@ export interface Part {
   readonly file: string
   /** The backup whose folder that is; left out: of the manifest that names it. Only of chains that are read as one. */
   readonly backup?: string
+  /** What that backup is as of, by the part's database's clock: milliseconds since 1970. */
+  readonly at?: number
   readonly database: string
   readonly kind: PartKind
   readonly tables: readonly string[]
@@ -236,8 +238,8 @@ export interface Manifest {
 }
 
 /** What a part is as of, by its database's clock: milliseconds since 1970. */
-export const asOf = ({ databases }: Manifest, { database }: Part) =>
-  databases.find(({ name }) => name === database)?.at ?? 0
+export const asOf = ({ databases }: Manifest, { database, at }: Part) =>
+  at ?? databases.find(({ name }) => name === database)?.at ?? 0
 
 /** The folder of a backup's parts. It is there when its manifest is. */
 export const folderOf = (id: string) => `parts/${id}/`

@@ -3,7 +3,7 @@
  * @module
  */
 import type { BackupWorld } from './backup-world.ts'
-import { BadManifest, type Manifest, manifestOf, type Part, readManifestText } from './format.ts'
+import { asOf, BadManifest, type Manifest, manifestOf, type Part, readManifestText } from './format.ts'
 
 /** Something that cannot be read, however often it is tried. */
 export class BackupRefused extends Error {
@@ -70,9 +70,13 @@ async function readParent(world: Pick<BackupWorld, 'files' | 'signer'>, child: M
 }
 
 function joined(links: readonly Manifest[], last: Manifest): Manifest {
-  const parts = links.flatMap(({ id, parts: own }): Part[] =>
-    // Tables that are read as a whole are in each.
-    id === last.id ? [...own] : own.flatMap((part) => (part.kind === 'whole' ? [] : { ...part, backup: id })),
+  const parts = links.flatMap((link): readonly Part[] =>
+    link === last
+      ? link.parts
+      : link.parts.flatMap((part) =>
+          // Tables that are read as a whole are in each.
+          part.kind === 'whole' ? [] : { ...part, backup: link.id, at: asOf(link, part) },
+        ),
   )
   return { ...last, parts }
 }

@@ -155,7 +155,13 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
   area.post('/:id/verify', async (c) => {
     await bodyOf(c, nothing)
     const world = open(c)
-    return ask(c, world, 'verify', { backup: (await findManifest(c, world)).id })
+    const manifest = await findManifest(c, world)
+    // Of a broken chain, what is there is verified.
+    const chain = await readChain(world, manifest).catch((error) => {
+      if (error instanceof BrokenChain) return null
+      throw error
+    })
+    return ask(c, world, 'verify', { backup: manifest.id, chain: chain ? idsOf(chain) : [manifest.id] })
   })
 
   area.post('/:id/restore', async (c) => {
