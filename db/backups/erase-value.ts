@@ -8,7 +8,7 @@ import { parentsFirst } from '../catalog/parents-first.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
 import type { ClusterSession } from '../cluster/session.ts'
 import { changesOf, ownResults, tracked } from '../cluster/track-changes.ts'
-import { entryColumns, heldOf, nameOf, release } from '../cluster/unique-values.ts'
+import { type Claim, entryColumns, heldOf, nameOf, release } from '../cluster/unique-values.ts'
 import { ConstraintError } from '../errors/constraint-error.ts'
 import { distributedTables, type Imaged, keyedOf, readShapes } from '../moves/cargo.ts'
 import { slotOf } from '../slots/slots.ts'
@@ -222,24 +222,46 @@ async function releaseEntries(
   tables: readonly Table[],
 ): Promise<number> {
   let released = 0
-  const unique = tables.flatMap((table) =>
-    table.uniqueAcrossShards.map((name) => ({ table, column: table.columns.get(name) as Column })),
-  )
-  for (const claim of unique)
+  for (const claim of tables.flatMap(uniqueOf))
     for (const database of session.cluster.databases)
-      for (let after = '', n = entriesAtOnce; n === entriesAtOnce; ) {
-        const [found = []] = await session.on(database, [
-          {
-            text: `SELECT ${entryColumns} FROM _atoll_unique AS u WHERE u.name = ?1 AND u.slot = CAST(?2 AS INTEGER) AND u.value > ?3 ORDER BY u.value LIMIT ${entriesAtOnce}`,
-            parameters: [nameOf(claim), String(slotOf(value)), after],
-          },
-        ])
-        n = found.length
-        after = (found.at(-1)?.value as string | undefined) ?? after
-        released += await release(
-          session,
-          found.map((row) => heldOf(row, [claim])),
-        )
+      for (let after: string | null = ''; after !== null; ) {
+        const page = await releasePage(session, claim, database, slotOf(value), after)
+        released += page.released
+        after = page.after
       }
   return released
+}
+
+/** A column, by itself, whose values are unique over all shards. */
+export type UniqueColumn = Pick<Claim, 'table' | 'column'>
+
+/** Columns of a table whose values are unique over all shards. */
+export function uniqueOf(table: Table): UniqueColumn[] {
+  return table.uniqueAcrossShards.map((name) => ({ table, column: table.columns.get(name) as Column }))
+}
+
+/**
+ * Takes away entries of a database that lead to no row, some at a time.
+ *
+ * @param slot of the rows; null: any
+ * @param after the last value that was looked at
+ * @returns where it goes on; null: there are no more
+ */
+export async function releasePage(
+  session: ClusterSession,
+  claim: UniqueColumn,
+  database: string,
+  slot: number | null,
+  after: string,
+): Promise<{ readonly released: number; readonly after: string | null }> {
+  const [found = []] = await session.on(database, [
+    {
+      text: `SELECT ${entryColumns} FROM _atoll_unique AS u WHERE u.name = ?1 AND u.value > ?2${slot === null ? '' : ' AND u.slot = CAST(?3 AS INTEGER)'} ORDER BY u.value LIMIT ${entriesAtOnce}`,
+      parameters: [nameOf(claim), after, ...(slot === null ? [] : [String(slot)])],
+    },
+  ])
+  const held = found.map((row) => heldOf(row, [claim]))
+  const released = await release(session, held)
+  const last = found.at(-1)?.value as string | undefined
+  return { released, after: found.length < entriesAtOnce ? null : (last ?? null) }
 }

@@ -108,7 +108,7 @@ function layText(laid: Laid, { into, conflict }: AskedRestore, onlyWithParents: 
   const onConflict =
     into === 'empty'
       ? ''
-      : conflict === 'lacking'
+      : into === 'beside' && conflict === 'lacking'
         ? ' ON CONFLICT DO NOTHING'
         : ` ON CONFLICT (${keys}) DO UPDATE SET ${updates}`
   return `INSERT INTO ${quoteName(table.name)} (${names.join(', ')}) SELECT ${values.join(', ')} FROM json_each(?1) AS j WHERE 1${parents.join('')}${onConflict}`

@@ -13,8 +13,11 @@ export interface AskedRestore {
   readonly backup: string
   /** With all that it adds to. */
   readonly chain?: readonly string[]
-  /** `empty`: all of it, into databases that hold nothing. `beside`: beside the rows that are there. */
-  readonly into: 'empty' | 'beside'
+  /**
+   * `empty`: all of it, into databases that hold nothing. `beside`: beside the rows that are there. `place`: in their place, so that rows which the
+   * backup lacks are taken away.
+   */
+  readonly into: 'empty' | 'beside' | 'place'
   /** Names of tables; null: all. */
   readonly tables: readonly string[] | null
   /** Rows with this distribution value only; null: all. */
@@ -137,17 +140,62 @@ export async function planRestore(
         const pairs = JSON.parse(key.pairs as string) as [string, string][]
         const to = key.parent as string
         const isLate =
-          asked.into === 'empty' && hasKey && later.has(to) && pairs.every(([column]) => nullable.has(column))
+          asked.into !== 'beside' &&
+          hasKey &&
+          later.has(to) &&
+          pairs.every(([column]) => nullable.has(column))
         return { to, pairs, isLate }
       }),
     })
-    if (asked.into === 'beside' && asked.conflict === 'replace' && !hasKey)
+    if ((asked.into === 'place' || (asked.into === 'beside' && asked.conflict === 'replace')) && !hasKey)
       problems.push(`${table.name} has no primary key, so that none of its rows can be replaced.`)
   }
   if (asked.into === 'empty' && (asked.tables !== null || asked.value !== null))
-    problems.push('A table or a value is restored beside what is there.')
+    problems.push('A table or a value is restored beside what is there, or in its place.')
+  if (asked.into === 'place') {
+    if (asked.tables === null && asked.value === null)
+      problems.push('Say which tables, or which value, are restored in the place of what is there.')
+    problems.push(...(await goneAlong(session, laid)))
+    notes.push(...(await rowsNow(session, laid, asked)))
+  }
   if (asked.into === 'empty') problems.push(...(await rowsThere(session, laid)))
   return { laid, rows, problems, notes }
+}
+
+/** Tables whose rows would go, or change, along with those that are taken away. */
+async function goneAlong(session: BackupWorld['session'], laid: readonly Laid[]): Promise<string[]> {
+  const names = JSON.stringify(laid.map(({ table: { name } }) => name))
+  const [found = []] = await session.primary([
+    {
+      text: `SELECT l.name AS child, f."table" AS parent, f.on_delete AS action FROM pragma_table_list AS l, pragma_foreign_key_list(l.name) AS f WHERE l.schema = 'main' AND f.on_delete NOT IN ('NO ACTION', 'RESTRICT') AND f."table" IN (SELECT value FROM json_each(?1)) AND l.name NOT IN (SELECT value FROM json_each(?1))`,
+      parameters: [names],
+    },
+  ])
+  return found.map(
+    ({ child, parent, action }) =>
+      `Rows of ${child} go along with those of ${parent} that are taken away (ON DELETE ${action}): name ${child}, too.`,
+  )
+}
+
+async function rowsNow(
+  session: BackupWorld['session'],
+  laid: readonly Laid[],
+  { value }: AskedRestore,
+): Promise<string[]> {
+  const notes: string[] = []
+  for (const { table, isRouted } of laid) {
+    const own = value === null || table.by === null ? '' : ` WHERE CAST(${quoteName(table.by)} AS TEXT) = ?1`
+    let rows = 0
+    for (const database of isRouted ? session.cluster.databases : [session.cluster.primary]) {
+      const text = `SELECT count(*) AS n FROM ${quoteName(table.name)}${own}`
+      const [[row] = []] = await session.on(database, [
+        { text, parameters: own === '' ? [] : [value as string] },
+      ])
+      rows += Number(row?.n)
+    }
+    notes.push(`${table.name}: ${rows} rows are there now; those that the backup lacks are taken away.`)
+  }
+  return notes
 }
 
 async function rowsThere(session: BackupWorld['session'], laid: readonly Laid[]): Promise<string[]> {

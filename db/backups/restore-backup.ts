@@ -26,25 +26,8 @@ import { DamagedPart, type LastLines, readLastLines, readPart } from './parts.ts
 import { type AskedRestore, type Laid, planRestore } from './plan-restore.ts'
 import { BackupRefused, readChain } from './read-chain.ts'
 import { type Item, itemsOf } from './restore-items.ts'
-
-/** How far a restore has come. */
-export interface RestoreProgress {
-  readonly laid: readonly Laid[]
-  /** Items of `itemsOf` that are done, and where the next one has come to. */
-  readonly item: number
-  readonly items: number
-  readonly at: unknown
-  readonly rows: number
-  /** What ought to be there, by table. */
-  readonly expected: Readonly<Record<string, Counted>>
-  /** Files that could not be read, and why. */
-  readonly damaged: Readonly<Record<string, string>>
-  /** Tables of which rows were left out, as what they refer to is damaged or gone. */
-  readonly orphans: readonly string[]
-  /** Rows that were left out, as their values were erased since. */
-  readonly forgotten?: number
-  readonly findings: readonly Finding[]
-}
+import { endFindings, type RestoreProgress } from './restore-progress.ts'
+import { firstTake, type TakePlace, takeAway } from './take-away.ts'
 
 interface Opened {
   /** Of the restore. */
@@ -59,6 +42,8 @@ interface Opened {
 export class BackupRestorer {
   readonly #world: BackupWorld
   #open: Opened | null = null
+  /** Keys of the backup's rows of one table. */
+  #keys: { readonly table: string; readonly keys: ReadonlySet<string> } | null = null
   #part: { readonly number: number; readonly lines: readonly Line[] } | null = null
 
   constructor(world: BackupWorld) {
@@ -126,6 +111,28 @@ export class BackupRestorer {
     const done = { ...progress, item: progress.item + 1, at: null }
     const step: LayStep = { restore: run.id, step: progress.item }
     switch (item.kind) {
+      case 'look': {
+        const part = manifest.parts[item.part] as Manifest['parts'][number]
+        const wrong = await this.#linesOf(manifest, item.part).then(
+          () => progress.damaged[toldFile(part)] ?? null,
+          (error) => {
+            if (error instanceof DamagedPart) return error.message
+            throw error
+          },
+        )
+        if (wrong !== null) throw new BackupRefused(`${wrong}, so that nobody knows which rows are to go.`)
+        return done
+      }
+      case 'take':
+      case 'take rest': {
+        const { laid } = item
+        const kept = await this.#keysOf(laid, asked)
+        const at = (progress.at as TakePlace | null) ?? firstTake
+        const took = await takeAway(this.#world, laid, asked, kept, await this.#map(), at)
+        if ('place' in took) return { ...progress, at: took.place }
+        const stayed = item.kind === 'take rest' && took.stayed > 0 ? { [laid.table.name]: took.stayed } : {}
+        return { ...done, taken: (done.taken ?? 0) + took.gone, stayed: { ...done.stayed, ...stayed } }
+      }
       case 'lay':
       case 'late':
         return this.#lay(done, step, item, asked)
@@ -184,20 +191,8 @@ export class BackupRestorer {
           : { ...done, findings: [...progress.findings, ...looked.findings] }
       }
       default: {
-        const findings = await checkWhole(this.#world)
-        const lost = Object.entries(progress.damaged).map(
-          ([file, says]): Finding => ({ check: `file ${file}`, isRight: false, says }),
-        )
-        const orphans = progress.orphans.map(
-          (name): Finding => ({
-            check: `rows of ${name}`,
-            isRight: false,
-            says: 'some were left out, as what they refer to is not there',
-          }),
-        )
-        const says = `${progress.forgotten} rows were left out`
-        const erased = progress.forgotten ? [{ check: 'erased values', isRight: true, says }] : []
-        return { ...done, findings: [...progress.findings, ...lost, ...orphans, ...erased, ...findings] }
+        const whole = await checkWhole(this.#world)
+        return { ...done, findings: [...progress.findings, ...endFindings(progress), ...whole] }
       }
     }
   }
@@ -232,7 +227,7 @@ export class BackupRestorer {
       laid.isRouted ? ownerOf(map, slotOf(value ?? '')) : session.cluster.primary,
     )
     let hasOrphans = false
-    const leavesOrphans = asked.into === 'beside' || Object.keys(done.damaged).length > 0
+    const leavesOrphans = asked.into !== 'empty' || Object.keys(done.damaged).length > 0
     for (const [database, own] of targets) {
       const slots = new Set(own.map(({ value }) => slotOf(value ?? '')))
       const isFenced = laid.isRouted && session.cluster.sharded
@@ -251,6 +246,26 @@ export class BackupRestorer {
       expected: { ...done.expected, [name]: { rows: sum.rows, sum: sum.text } },
       orphans: hasOrphans ? [...new Set([...done.orphans, name])] : done.orphans,
     }
+  }
+
+  /** Keys of the rows that the backup has of a table. */
+  async #keysOf({ table: { name } }: Laid, asked: AskedRestore) {
+    const { manifest, last } = this.#open as Opened
+    if (this.#keys?.table === name) return this.#keys.keys
+    const keys = new Set<string>()
+    for (const [number, part] of manifest.parts.entries()) {
+      if (!part.tables.includes(name)) continue
+      for (const [i, line] of (await this.#linesOf(manifest, number)).entries())
+        if (
+          line.table === name &&
+          line.row !== null &&
+          (asked.value === null || line.value === asked.value) &&
+          (part.kind === 'whole' || last.isLast(part, number, i, line))
+        )
+          keys.add(line.key)
+    }
+    this.#keys = { table: name, keys }
+    return keys
   }
 
   /** Tables that come one after the other are often in one part. */

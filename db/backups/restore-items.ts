@@ -9,9 +9,22 @@ import type { AskedRestore, Laid } from './plan-restore.ts'
 /** One thing that a restore does. */
 export type Item =
   | { readonly kind: 'lay' | 'late'; readonly laid: Laid; readonly part: number }
-  | { readonly kind: 'check'; readonly laid: Laid }
+  | { readonly kind: 'check' | 'take' | 'take rest'; readonly laid: Laid }
+  | { readonly kind: 'look'; readonly part: number }
   | { readonly kind: 'lookup'; readonly name: string }
   | { readonly kind: 'copies' | 'sequences' | 'jobs' | 'numbers' | 'forget' | 'whole' }
+
+/** Nothing is taken away before all files are known to be whole. */
+function inPlace(parts: Manifest['parts'], laid: readonly Laid[]): Item[] {
+  const looks = parts.flatMap(({ tables }, part): Item[] =>
+    laid.some(({ table: { name } }) => tables.includes(name)) ? [{ kind: 'look', part }] : [],
+  )
+  return [...looks, ...takes('take', laid)]
+}
+
+/** What refers to others goes before them. */
+const takes = (kind: 'take' | 'take rest', laid: readonly Laid[]) =>
+  laid.toReversed().map((one): Item => ({ kind, laid: one }))
 
 /** All of them, in their order. */
 export function itemsOf(
@@ -34,6 +47,7 @@ export function itemsOf(
   const late = laid.filter(({ foreignKeys }) => foreignKeys.some(({ isLate }) => isLate))
   return [
     { kind: 'forget' },
+    ...(asked.into === 'place' ? inPlace(parts, laid) : []),
     ...over(
       'lay',
       laid.filter(({ isRouted }) => !isRouted),
@@ -44,6 +58,8 @@ export function itemsOf(
       laid.filter(({ isRouted }) => isRouted),
     ),
     ...over('late', late),
+    // Rows that are as they were no longer refer to what is to go.
+    ...(asked.into === 'place' ? takes('take rest', laid) : []),
     { kind: 'sequences' },
     ...(asked.jobs ? [{ kind: 'jobs' } as const] : []),
     { kind: 'numbers' },

@@ -88,7 +88,8 @@ export async function readChunk(
   }
 }
 
-function orderOf({ key, hasRowid }: Read, after: string) {
+/** In which order rows are read, and those behind a place: parameter 1. */
+export function orderOf({ key, hasRowid }: Read, after: string) {
   if (hasRowid) return { order: 'rowid', behind: 'rowid > CAST(?1 AS INTEGER)' }
   const names = key.map(({ name }) => quoteName(name)).join(', ')
   const values = key.map(({ isBlob }, i) => (isBlob ? `unhex(?1 ->> ${i})` : `?1 ->> ${i}`))
@@ -135,7 +136,8 @@ export async function readChanged(
   }
 }
 
-function matches({ key }: Read): string {
+/** That a row has one of the keys: parameter 1 is a JSON array of them. */
+export function matches({ key }: Read): string {
   const names = key.map(({ name }) => (name === 'rowid' ? name : quoteName(name)))
   const values = key.map(({ isBlob }, i) => (isBlob ? `unhex(value ->> ${i})` : `value ->> ${i}`))
   const listed = `SELECT ${values.join(', ')} FROM json_each(?1)`

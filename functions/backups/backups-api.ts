@@ -35,7 +35,7 @@ const nothing = z.strictObject({})
 const toCreate = z.strictObject({ increment: z.boolean().default(false) })
 const toDelete = z.strictObject({ increments: z.enum(['true', 'false']).default('false') })
 const toRestore = z.strictObject({
-  into: z.enum(['empty', 'beside']),
+  into: z.enum(['empty', 'beside', 'place']),
   tables: z.array(z.string()).min(1).nullable().default(null),
   value: z
     .union([z.string(), z.number().transform(String)])

@@ -16,6 +16,7 @@ const usage = `npm run backup -- create [--increment]            of all database
   npm run backup -- restore ID --into empty         all of it, into databases that hold no rows
   npm run backup -- restore ID --into beside [--tables a,b] [--value V] [--conflict lacking|replace]
                                                     beside the rows that are there: those that lack, or in their place
+  npm run backup -- restore ID --into place [--tables a,b] [--value V]   as it was then: rows that the backup lacks are taken away
     with [--jobs] jobs that were not over, too; with [--plan] only says what it would do
   npm run backup -- prune [--hourly N] [--daily N] [--weekly N] [--monthly N] [--plan]   takes away those that no rule keeps
   npm run backup -- export VALUE [--table invoices]   all rows of a distribution value as JSON lines, of a table as CSV, to standard output

@@ -130,4 +130,28 @@ export const mutants: readonly BackupMutant[] = [
     to: "part.kind === 'changes' && part.lines === 0 ? [] :",
     ofChains: true,
   },
+  {
+    name: 'leaves rows in place that it lacks',
+    file: 'db/backups/take-away.ts',
+    from: 'rows.filter(({ key }) => !kept.has(key as string))',
+    to: 'rows.filter(() => false)',
+  },
+  {
+    name: 'takes rows of other values away',
+    file: 'db/backups/take-away.ts',
+    from: "value === null ? '' : ` AND",
+    to: "value !== null ? ' AND ?3 IS NOT NULL' : ` AND",
+  },
+  {
+    name: 'leaves entries of rows that it has taken away',
+    file: 'db/backups/take-away.ts',
+    from: 'if (lookup) return { place: await takeEntries(session, lookup, value, at) }',
+    to: '',
+  },
+  {
+    name: 'takes away only what nothing refers to yet',
+    file: 'db/backups/restore-items.ts',
+    from: "...(asked.into === 'place' ? takes('take rest', laid) : []),",
+    to: '',
+  },
 ]

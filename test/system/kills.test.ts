@@ -8,7 +8,7 @@ const seed = Number(process.env.ATOLL_SEED ?? 7)
 
 // A message that was lost time and again is sent at intervals of up to 16 seconds here, so jobs may take a while to end.
 it(`every committed write has its effects once, though the Worker is killed ${kills} times, queues lose and double, and slots move ${moves} times`, {
-  timeout: 240_000 + kills * 8000 + moves * 7000,
+  timeout: 240_000 + kills * 8000 + moves * 14_000,
 }, async () => {
   const counts = await runKills({
     kills,
