@@ -241,7 +241,7 @@ async function replicate({ account, config, tell }: Release, databases: readonly
 }
 
 /** The first address of its own that is no pattern, else the one at workers.dev. */
-async function addressOf({ account, wanted }: Release): Promise<string> {
+export async function addressOf({ account, wanted }: Pick<Release, 'account' | 'wanted'>): Promise<string> {
   const own = wanted.routes.map((route) => route.replace(/\/\*$/, '')).find((route) => !route.includes('*'))
   if (own !== undefined && !wanted.isOnWorkersDev) return `https://${own}`
   const { result } = await ask<{ subdomain: string }>(account.api, {
