@@ -24,8 +24,10 @@ export function createTimeTravel(store: D1Store): TimeTravelStore {
   const moments = new Map<string, Moment[]>()
   const base = '/accounts/:account/d1/database/:id/time_travel'
 
-  const remember = async ({ uuid, door }: StoredDatabase): Promise<Moment> => {
-    const session = door.withSession('first-primary')
+  const remember = async ({ uuid, door, place }: StoredDatabase): Promise<Moment> => {
+    // The door has no sessions, and so no bookmarks.
+    const bound = await store.miniflare.getD1Database(place)
+    const session = bound.withSession('first-primary')
     await session.prepare('SELECT 1').all()
     const bookmark = session.getBookmark()
     if (bookmark === null) throw new Error('a database gave no bookmark')
