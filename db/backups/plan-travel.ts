@@ -15,6 +15,7 @@ export interface TravelLoss {
   readonly isWhole: boolean
 }
 
+/** What going back would take away, and what is in its way. */
 export interface TravelPlan {
   readonly databases: readonly TravelLoss[]
   /** Migrations that were applied since: the code that runs needs them again. */

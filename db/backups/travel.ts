@@ -21,6 +21,7 @@ export type TravelPhase =
   | 'over'
   | 'cancelled'
 
+/** One of the databases, and how far it is. */
 export interface TravellingDatabase {
   readonly name: string
   /** Where it goes. */
@@ -34,6 +35,7 @@ export interface TravellingDatabase {
   readonly isLiving: boolean
 }
 
+/** One way back of all databases. */
 export interface Travel {
   readonly id: string
   /** The moment, in milliseconds since 1970. */
@@ -60,6 +62,7 @@ export async function lastTravel(files: BackupFiles): Promise<Travel | null> {
   return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Travel)
 }
 
+/** Notes it with what has changed. @returns what was noted */
 export async function noteTravel(
   { files, now }: Pick<BackupWorld, 'files' | 'now'>,
   travel: Travel,
@@ -70,4 +73,5 @@ export async function noteTravel(
   return noted
 }
 
+/** Whether another one may begin. */
 export const isOver = ({ phase }: Travel) => phase === 'over' || phase === 'cancelled'

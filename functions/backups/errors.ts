@@ -39,13 +39,10 @@ export const errors = {
     }),
   travelIsAt: (phase: string) =>
     new AtollError(409, 'BACKUP022', `The way back in time is at another step: ${phase}`),
-  travelSetting: (isClosed: boolean) =>
-    new AtollError(
-      409,
-      'BACKUP023',
-      isClosed ? 'This isolate still lets callers in' : 'This isolate does not let callers in yet',
-      { hint: 'The secret ATOLL_TIME_TRAVEL says so; a change of it takes some seconds to be everywhere.' },
-    ),
+  travelSetting: () =>
+    new AtollError(409, 'BACKUP023', 'The secret ATOLL_TIME_TRAVEL says otherwise here', {
+      hint: 'A change of it takes some seconds to be everywhere.',
+    }),
   nowhereToBackUp: () =>
     new AtollError(501, 'BACKUP008', 'Backups need a bucket and a Durable Object', {
       hint: 'Bind an R2 bucket as BACKUPS or BUCKET, and the class Relay as RELAY, in wrangler.toml.',

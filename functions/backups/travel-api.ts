@@ -130,7 +130,7 @@ export function createTravelApi({ open, bodyOf, findManifest }: TravelTools) {
   const mustBe = (c: Handled, isClosed: boolean): void => {
     const { timeTravel } = c.var.services
     if (timeTravel?.id !== c.req.param('id') || timeTravel?.isClosed !== isClosed)
-      throw errors.travelSetting(isClosed)
+      throw errors.travelSetting()
   }
 
   area.post('/:id/close', async (c) => {
