@@ -4,6 +4,7 @@
  */
 import type { BackupWorld } from './backup-world.ts'
 import { nextRun } from './backups.ts'
+import { erasedSince } from './erasures.ts'
 import { sinceKey } from './keep-files.ts'
 
 /** What of a database is lost. */
@@ -28,7 +29,10 @@ export interface TravelPlan {
 const isoOf = (at: number) => new Date(at).toISOString()
 
 /** @param at the moment, in milliseconds since 1970 */
-export async function planTravel({ session, now }: BackupWorld, at: number): Promise<TravelPlan> {
+export async function planTravel(
+  { session, files: bucket, now }: BackupWorld,
+  at: number,
+): Promise<TravelPlan> {
   const { databases, primary } = session.cluster
   const problems: string[] = []
   const notes: string[] = []
@@ -95,6 +99,9 @@ export async function planTravel({ session, now }: BackupWorld, at: number): Pro
     notes.push(
       'Files that were deleted or replaced since then come back as rows, and their bytes are gone: no backup of before is kept.',
     )
+  const erased = await erasedSince({ files: bucket }, at)
+  if (erased > 0)
+    notes.push(`${erased} distribution values that were erased since come back: erase them once more.`)
   notes.push('Jobs that were not over at that moment run again, whatever they have done since.')
   return { databases: losses, migrations: [...migrations], problems, notes }
 }

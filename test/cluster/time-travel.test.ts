@@ -79,7 +79,9 @@ describe('databases that were put back to one moment', () => {
     await moveSlots(databases, range, 'SHARD_3', 'SHARD_1')
     // It knows the map of then.
     await rows()
-    const { databases: losses } = await planTravel(worldOver(databases), moment)
+    kept.set(`erasures/0a-${moment + 1}`, new Uint8Array()).set(`erasures/0b-${moment - 1}`, new Uint8Array())
+    const { databases: losses, notes } = await planTravel(worldOver(databases), moment)
+    expect(notes[0]).toMatch(/^1 distribution values that were erased since come back/)
     expect(losses.reduce((sum, { changes }) => sum + changes, 0)).toBeGreaterThan(2)
 
     let travel: Travel = await noteTravel(worldOver(databases), {
