@@ -14,6 +14,7 @@ import type { CoreConfig } from './core/config.ts'
 import type { AtollEnv as AtollEnvOf } from './core/context.ts'
 import { errorResponse, isToldBriefly } from './core/error-response.ts'
 import { errors } from './core/errors.ts'
+import { readTimeTravel } from './core/time-travel.ts'
 import { runBatch } from './jobs/run-batch.ts'
 import type { JobMessage } from './jobs/services.ts'
 import { createMeasure, writeHeaders } from './meter/measure.ts'
@@ -48,6 +49,8 @@ export function createGateway(app: App): Gateway {
   }
   const setCaller: MiddlewareHandler<AtollEnv> = async (c, next) => {
     const services = c.get('services')
+    if (services.timeTravel?.isClosed && firstSegment(c.req.url) !== 'backups')
+      throw errors.closedForTimeTravel()
     if (services.relay && !woken.has(services)) {
       woken.add(services)
       c.executionCtx.waitUntil(services.relay.repair())
@@ -188,9 +191,10 @@ export function createWorker(app: App) {
       env: Env,
       context: ExecutionContext,
     ) {
-      const used = await placed.settled(env)
+      const isClosed = readTimeTravel(env)?.isClosed === true
+      const used = isClosed ? null : await placed.settled(env)
       if (used === null) {
-        for (const message of messages) message.retry({ delaySeconds: 1 })
+        for (const message of messages) message.retry({ delaySeconds: isClosed ? 60 : 1 })
         return
       }
       const engine = engineOf(used)

@@ -41,7 +41,7 @@ const firstPlace: Place = { after: beforeAll, chunk: 100 }
  */
 export async function checkTable(
   { session, now, rest }: Pick<BackupWorld, 'session' | 'now' | 'rest'>,
-  { table, isRouted }: Laid,
+  { table, isRouted }: Pick<Laid, 'table' | 'isRouted'>,
   map: ShardMap,
   expected: Counted | null,
   at: CheckPlace | null,

@@ -31,6 +31,12 @@ export async function noteErasure(
   if (older.length > 0) await files.remove(older)
 }
 
+/** How many values were erased after a moment, in milliseconds since 1970. */
+export async function erasedSince({ files }: Pick<BackupWorld, 'files'>, at: number): Promise<number> {
+  const keys = await files.list(folder)
+  return keys.filter((key) => Number(key.slice(key.lastIndexOf('-') + 1)) > at).length
+}
+
 /** All that was erased. */
 export class Erasures {
   readonly #signer: Signer

@@ -57,6 +57,7 @@ export function readSeen(isPrimary: boolean): BoundStatement {
 /** Under this key a database that was put back in time notes what is still to be repaired. */
 export const repairKey = 'restored'
 
+/** What a row of `readSeen` says. */
 export function seenOf(row: Row): Seen {
   return {
     incarnation: row.incarnation as string,

@@ -22,6 +22,7 @@ export type { BackupsEvent } from './events.ts'
 export { BackupRounds } from './run-backups.ts'
 export type { BackupsServices } from './services.ts'
 export type { ShownBackup, ShownPlan, ShownRun } from './shown.ts'
+export type { ShownTravel, ShownTravelPlan } from './travel-api.ts'
 
 /** Where backups lie in the bucket of files: names of files begin otherwise there. */
 const prefix = '_atoll/backups/'

@@ -30,6 +30,7 @@ import { asCsv, asJsonLines, csvLine, streamOf } from './export-value.ts'
 import { worldOf } from './run-backups.ts'
 import type { AtollEnv } from './services.ts'
 import { shownBackup, shownPlan, shownRun } from './shown.ts'
+import { createTravelApi } from './travel-api.ts'
 
 const nothing = z.strictObject({})
 const toCreate = z.strictObject({ increment: z.boolean().default(false) })
@@ -62,8 +63,11 @@ type Handled = Context<AtollEnv>
 
 export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>) {
   const area = new Hono<AtollEnv>({ strict: false })
-  area.use(async ({ var: { caller } }, next) => {
+  area.use(async (c, next) => {
+    const { caller } = c.var
     if (caller.role !== 'service_role') throw errors.backupsNeedSecretKey(caller.signedIn)
+    const isTravel = new URL(c.req.url).pathname.startsWith('/backups/v1/travel')
+    if (c.var.services.timeTravel?.isClosed && !isTravel) throw errors.closedForTimeTravel()
     await next()
   })
 
@@ -150,6 +154,8 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
     return c.body(streamOf(csvOf(found, table)), 200, { 'content-type': 'text/csv; charset=utf-8' })
   })
 
+  area.route('/travel', createTravelApi({ open, bodyOf, findManifest: readUsable }))
+
   area.get('/:id', async (c) => c.json(await findManifest(c, open(c))))
 
   area.post('/:id/verify', async (c) => {
@@ -220,8 +226,9 @@ async function tryManifest(world: BackupWorld, id: string): Promise<Manifest | s
   }
 }
 
-async function findManifest(c: Handled, world: BackupWorld): Promise<Manifest> {
-  const id = c.req.param('id') ?? ''
+const findManifest = (c: Handled, world: BackupWorld) => readUsable(world, c.req.param('id') ?? '')
+
+async function readUsable(world: BackupWorld, id: string): Promise<Manifest> {
   try {
     return await readManifest(world, id)
   } catch (error) {

@@ -40,6 +40,16 @@ export const errors = {
       details: `The groups of tables that lie together are: ${groups.join(', ')}.`,
       hint: 'Name a group, or a table of it.',
     }),
+  travelUnderWay: (id: string) =>
+    new AtollError(409, 'BACKUP021', `The databases are being put back in time already (${id})`, {
+      hint: 'Run npm run backup -- restore --at once more: it goes on.',
+    }),
+  travelIsAt: (phase: string) =>
+    new AtollError(409, 'BACKUP022', `The way back in time is at another step: ${phase}`),
+  travelSetting: () =>
+    new AtollError(409, 'BACKUP023', 'The secret ATOLL_TIME_TRAVEL says otherwise here', {
+      hint: 'A change of it takes some seconds to be everywhere.',
+    }),
   nowhereToBackUp: () =>
     new AtollError(501, 'BACKUP008', 'Backups need a bucket and a Durable Object', {
       hint: 'Bind an R2 bucket as BACKUPS or BUCKET, and the class Relay as RELAY, in wrangler.toml.',

@@ -12,9 +12,10 @@ import type { InnerSession } from './inner-session.ts'
 import type { PendingWork } from './pending-work.ts'
 import type { RequestTrace } from './request-trace.ts'
 import type { ReadSetting } from './setting.ts'
+import { readTimeTravel, type TimeTravel, type TimeTravelEnv } from './time-travel.ts'
 
 /** Bindings of `wrangler.toml` and secrets of `.dev.vars` that all areas stand on. */
-export interface CoreEnv extends KeysEnv {
+export interface CoreEnv extends KeysEnv, TimeTravelEnv {
   readonly DB: D1Database
   readonly ASSETS?: Fetcher
   /** Which version this is. */
@@ -67,6 +68,8 @@ export interface CoreServices {
   readonly assets: Fetcher | null
   /** The id of the version that runs; null where it is not told. */
   readonly version: string | null
+  /** The last time that all databases were put back in time; null: never. */
+  readonly timeTravel: TimeTravel | null
   /** Where the bytes of files are; null when no bucket is bound. */
   readonly files: R2Bucket | null
   /** Variables and secrets that the app's declarations name. */
@@ -131,6 +134,7 @@ export function openCore(
     keys: readKeys(env),
     assets: env.ASSETS ?? null,
     version: env.VERSION?.id ?? null,
+    timeTravel: readTimeTravel(env),
     files: env.BUCKET ?? null,
     setting: settingsOf(env),
     budget,

@@ -25,6 +25,11 @@ export const errors = {
     new AtollError(413, 'PGRST102', 'The body is too large', {
       details: `At most ${maxBytes} bytes are accepted.`,
     }),
+  closedForTimeTravel: () =>
+    new AtollError(503, 'BACKUP020', 'The databases are being put back in time', {
+      hint: 'Send it again later.',
+      headers: { 'Retry-After': '15' },
+    }),
   invalidBody: (message: string) => new AtollError(400, 'PGRST102', message),
   invalidPath: () => new AtollError(404, 'PGRST125', 'Invalid path specified in request URL'),
   notNull: (table: string, column: string, details: string | null) =>

@@ -39,11 +39,11 @@ export const databases = {
     engine: CoreEngine<DatabasesConfig>,
     below: CoreServices & MeterServices & CacheServices,
   ): DatabasesServices {
-    const { bindings, keys } = below
+    const { bindings, keys, timeTravel } = below
     return {
       ...openCluster(bindings, engine, below),
       openAccount: (caller, address) => openAccount(engine.config, caller, address),
-      sessions: new SessionTokens(sealingSecretOf(keys)),
+      sessions: new SessionTokens(sealingSecretOf(keys), timeTravel?.id ?? null),
     }
   },
 } satisfies Area

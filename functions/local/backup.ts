@@ -18,6 +18,8 @@ const usage = `npm run backup -- create [--increment]            of all database
                                                     beside the rows that are there: those that lack, or in their place
   npm run backup -- restore ID --into place [--tables a,b] [--value V]   as it was then: rows that the backup lacks are taken away
     with [--jobs] jobs that were not over, too; with [--plan] only says what it would do
+  npm run backup -- restore --at 2026-11-30T12:00:00Z | --backup ID [--env NAME] [--plan] [--migrate] [--open] [--wait SECONDS]
+                                                    all databases at Cloudflare back to one moment, by Time Travel; restore --cancel gives it up
   npm run backup -- prune [--hourly N] [--daily N] [--weekly N] [--monthly N] [--plan]   takes away those that no rule keeps
   npm run backup -- export VALUE [--table invoices]   all rows of a distribution value as JSON lines, of a table as CSV, to standard output
   npm run backup -- prune --erased                   keeps all, and lets them forget what was erased
@@ -46,16 +48,24 @@ const { values, positionals } = parseArgs({
     plan: { type: 'boolean' },
     yes: { type: 'boolean' },
     erased: { type: 'boolean' },
+    at: { type: 'string' },
+    backup: { type: 'string' },
+    env: { type: 'string' },
+    wait: { type: 'string' },
+    migrate: { type: 'boolean' },
+    open: { type: 'boolean' },
+    cancel: { type: 'boolean' },
     'no-wait': { type: 'boolean' },
   },
 })
 const text = (name: string) => values[name] as string | undefined
+let address = text('url') ?? 'http://localhost:8787'
 
 /** @throws UsageError with what the server says, when it refuses */
 async function send(path: string, method = 'GET', body?: object): Promise<Response> {
   const key = readSecretKey(root)
   if (key === undefined) throw new UsageError(`There is no secret key.\n${usage}`)
-  const answer = await fetch(new URL(`/backups/v1${path}`, text('url') ?? 'http://localhost:8787'), {
+  const answer = await fetch(new URL(`/backups/v1${path}`, address), {
     method,
     headers: { apikey: key, 'content-type': 'application/json' },
     ...(body ? { body: JSON.stringify(body) } : {}),
@@ -172,6 +182,34 @@ function showPlan({ tables, problems, notes }: ShownPlan): void {
   if (problems.length > 0) process.exitCode = 1
 }
 
+/** Time Travel is Cloudflare's: what is put back is what is deployed, and not this machine's. */
+async function travel(): Promise<void> {
+  const { openHands } = await import('./travel-hands.ts')
+  const { cancelTravel, travelBack } = await import('./travel-back.ts')
+  const { hands, addressOf } = await openHands(root, text('env'))
+  if (text('url') === undefined) address = await addressOf()
+  if (values.cancel) return cancelTravel(ask, hands)
+  const [at, backup] = [text('at'), text('backup')]
+  if ((at === undefined) === (backup === undefined)) throw new UsageError(usage)
+  if (at !== undefined && Number.isNaN(Date.parse(at))) throw new UsageError(`--at is no time: ${at}`)
+  const waitSeconds = Number(text('wait') ?? 30)
+  if (!(waitSeconds >= 0)) throw new UsageError(`--wait is no number of seconds: ${text('wait')}`)
+  const to = at === undefined ? { backup: backup as string } : { at: new Date(at).toISOString() }
+  const isRight = await travelBack(
+    ask,
+    hands,
+    {
+      to,
+      isPlan: values.plan === true,
+      migrates: values.migrate === true,
+      opensAnyway: values.open === true,
+      waitSeconds,
+    },
+    (line) => console.log(line),
+  )
+  if (!isRight) process.exitCode = 1
+}
+
 async function run(command: string | undefined, id?: string): Promise<void> {
   if (command === 'create')
     await follow(await ask<ShownRun>('/', 'POST', { increment: values.increment === true }))
@@ -186,6 +224,7 @@ async function run(command: string | undefined, id?: string): Promise<void> {
   else if (command === 'export' && id) await exportValue(id)
   else if (command === 'erase' && id) await eraseValue(id)
   else if (command === 'verify' && id) await follow(await ask<ShownRun>(`/${id}/verify`, 'POST'))
+  else if (command === 'restore' && !id && (text('at') || text('backup') || values.cancel)) await travel()
   else if (command === 'restore' && id) {
     const body = {
       into: text('into'),

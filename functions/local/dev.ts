@@ -26,7 +26,7 @@ import { claimState, forgetState, noteChildren, releaseState } from './state-loc
 import { watchFolders } from './watch-folders.ts'
 
 const progress = createProgress()
-const usage = `npm run dev -- [--port 8787] [--persist-to DIR] [--redis] [--reset]`
+const usage = `npm run dev -- [--port 8787] [--persist-to DIR] [--redis] [--reset] [--no-seed]`
 
 function readArguments() {
   const { values } = parseArgs({
@@ -35,6 +35,7 @@ function readArguments() {
       'persist-to': { type: 'string' },
       redis: { type: 'boolean', default: false },
       reset: { type: 'boolean', default: false },
+      'no-seed': { type: 'boolean', default: false },
     },
   })
   const port = Number(values.port)
@@ -44,12 +45,13 @@ function readArguments() {
     port,
     redis: values.redis,
     reset: values.reset,
+    seeds: !values['no-seed'],
     persistTo: resolve(values['persist-to'] ?? join(root, '.wrangler', 'state')),
   }
 }
 
 async function main(): Promise<void> {
-  const { port, persistTo, redis, reset } = readArguments()
+  const { port, persistTo, redis, reset, seeds } = readArguments()
   progress.step("reading the app's files")
   const app = await loadApp(root)
   const {
@@ -64,7 +66,7 @@ async function main(): Promise<void> {
   process.once('exit', () => progress.end())
   await checkFree(port)
   if (reset) forgetState(persistTo)
-  const prepared = await prepareState(persistTo, app.tables, catalog)
+  const prepared = await prepareState(persistTo, app.tables, catalog, seeds)
   progress.step('starting the Worker')
   const store = redis ? await startRedis() : null
   const server = await startLocal({ port, persistTo, ...(store ? { variables: store.variables } : {}) })
@@ -94,13 +96,18 @@ async function checkFree(port: number): Promise<void> {
 }
 
 /** Gets databases and files ready before anything listens. */
-async function prepareState(persistTo: string, declared: TableDeclarations, catalog: Catalog) {
+async function prepareState(
+  persistTo: string,
+  declared: TableDeclarations,
+  catalog: Catalog,
+  seeds: boolean,
+) {
   const stores = await openStores(persistTo, join(root, 'wrangler.toml'))
   noteChildren(persistTo)
   try {
-    const prepared = await prepare(stores, declared, catalog)
+    const prepared = await prepare(stores, declared, catalog, seeds)
     progress.step('looking at the files')
-    await seedFiles(stores, (await import('../../db/app/seed-files.ts')).default)
+    await seedFiles(stores, seeds ? (await import('../../db/app/seed-files.ts')).default : nothing)
     return prepared
   } finally {
     await stores.close()
@@ -114,8 +121,16 @@ async function answers(server: LocalServer): Promise<void> {
   await answer.body?.cancel()
 }
 
+/** What databases are seeded with that a backup is to be restored into: they count as seeded from then on. */
+const nothing = async () => undefined
+
 /** Migrates and seeds, with the app's files as they are now. */
-async function prepare(stores: Pick<Stores, 'databases'>, declared: TableDeclarations, catalog: Catalog) {
+async function prepare(
+  stores: Pick<Stores, 'databases'>,
+  declared: TableDeclarations,
+  catalog: Catalog,
+  seeds: boolean,
+) {
   return prepareDatabases(await stores.databases(), {
     declared,
     tell: progress.step,
@@ -124,7 +139,7 @@ async function prepare(stores: Pick<Stores, 'databases'>, declared: TableDeclara
     migrations: appMigrations,
     loadSeed: async () => {
       progress.step('seeding')
-      return (await import('../../db/app/seed.ts')).default
+      return seeds ? (await import('../../db/app/seed.ts')).default : nothing
     },
   })
 }
@@ -151,7 +166,7 @@ async function reload(server: LocalServer, persistTo: string): Promise<void> {
   try {
     const app = await loadApp(root)
     const { catalog } = readApp(app)
-    const { migrations, staying } = await prepare(server, app.tables, catalog)
+    const { migrations, staying } = await prepare(server, app.tables, catalog, true)
     progress.step('loading the code')
     await server.reload()
     noteChildren(persistTo)

@@ -37,6 +37,8 @@ export interface RelayParts {
 /** How soon it repairs when it is told, and how often in any case, in milliseconds. */
 const soonMs = 500
 const pauseMs = 60_000
+/** How often one looks whether databases are still being put back in time, in milliseconds. */
+const closedMs = 5000
 /** How soon one that died at work on moves or backups is followed by the next, in milliseconds: requests wait for slots that it has closed. */
 const diedMs = 3000
 
@@ -142,6 +144,8 @@ export function createRelay(
         if (metrics) await handOver(meter, metrics())
         return
       }
+      // What is put back in time is looked at when all of it is.
+      if (services.timeTravel?.isClosed) return this.#wakeAt(Date.now() + closedMs, name)
       if (name === moverName || name === backupsName) {
         const rounds = name === moverName ? this.#mover : this.#backups
         const inMs = await rounds.run(services, engine, () => this.ctx.storage.setAlarm(Date.now() + diedMs))

@@ -1,18 +1,27 @@
 /**
- * `npm run load -- backups`: a backup of many rows of the fixture app, how long it takes, what lies in the bucket then, what workerd holds meanwhile, and
- * what a reader pays for it; an increment after one row in a hundred was changed; then a restore of them beside what is there, after they were deleted.
+ * `npm run load -- backups --rows N`: a backup of many rows and some files of the fixture app, how long it takes, what lies in the bucket then, what workerd holds
+ * meanwhile, and what a reader and a writer pay for it; an increment after one row in a hundred was changed; then a restore of them beside what is there, after they
+ * were deleted. It gives up after 20 minutes.
  * @module
  */
 import type { ShownBackup, ShownRun } from '../../functions/backups/area.ts'
 import { childProcesses } from '../../functions/local/state-lock.ts'
 import { secretKey, startTestServer } from '../support/local-server.ts'
+import { isolateMemoryOf } from './isolate-memory.ts'
+import type { MovingSettings } from './moving.ts'
 import { memoryOf, peakMemoryOf } from './process-memory.ts'
 
-const wanted = Number(process.env.ATOLL_ROWS ?? 100_000)
+const defaultRows = 100_000
+const fileCount = 200
+const fileBytes = 20_000
+const longestMs = 20 * 60_000
 const headers = { apikey: secretKey, 'content-type': 'application/json' }
 
-export async function runBackups(): Promise<void> {
-  const server = await startTestServer()
+export async function runBackups({
+  rows: wanted = defaultRows,
+}: Pick<MovingSettings, 'rows'>): Promise<void> {
+  const end = performance.now() + longestMs
+  const server = await startTestServer({ isInspected: true })
   try {
     const databases = await server.databases()
     const perDatabase = Math.ceil(wanted / databases.size)
@@ -48,18 +57,47 @@ export async function runBackups(): Promise<void> {
       ).text()
       return performance.now() - start
     }
+    const writeOnce = async () => {
+      const start = performance.now()
+      const answer = await fetch(`${server.address}/rest/v1/customers?id=eq.1`, {
+        method: 'PATCH',
+        headers,
+        body: JSON.stringify({ fax: String(start) }),
+      })
+      if (answer.status !== 204) throw new Error(`a write was answered ${answer.status}`)
+      return performance.now() - start
+    }
+    for (let i = 0; i < fileCount; i++) {
+      const answer = await fetch(`${server.address}/storage/v1/object/covers/load/${i}.png`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'image/png' },
+        body: new Uint8Array(fileBytes).fill(i),
+      })
+      if (!answer.ok) throw new Error(`a file was answered ${answer.status}: ${await answer.text()}`)
+    }
     const median = (times: readonly number[]) => times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0
-    const alone: number[] = []
-    for (let i = 0; i < 60; i++) alone.push(await readOnce())
+    const alone = { reads: [] as number[], writes: [] as number[] }
     // The bundler is a child, too.
     const [workerd = 0] = childProcesses().toSorted((a, b) => memoryOf(b) - memoryOf(a))
     const before = memoryOf(workerd)
-    const meanwhile: number[] = []
+    /** Most that the Worker's isolate has held, in MB, its Durable Objects' and garbage included. */
+    let isolateMb = 0
+    let lookedAt = 0
+    const lookAtIsolate = async () => {
+      if (performance.now() - lookedAt < 1000) return
+      lookedAt = performance.now()
+      const { used, buffers } = await isolateMemoryOf(await server.miniflare.getInspectorURL(), 'atoll')
+      isolateMb = Math.max(isolateMb, (used + buffers) / 1e6)
+    }
+    const meanwhile = { reads: [] as number[], writes: [] as number[] }
     const runOf = async (path: string, body: object = {}) => {
       const start = performance.now()
       const asked = (await (await send(path, body)).json()) as ShownRun
       for (;;) {
-        meanwhile.push(await readOnce())
+        meanwhile.reads.push(await readOnce())
+        meanwhile.writes.push(await writeOnce())
+        await lookAtIsolate()
+        if (performance.now() > end) throw new Error('it takes too long, and is given up')
         const run = (await (
           await fetch(`${server.address}/backups/v1/runs/${asked.id}`, { headers })
         ).json()) as ShownRun
@@ -69,6 +107,7 @@ export async function runBackups(): Promise<void> {
       }
     }
     const made = await runOf('/backups/v1/', { increment: true })
+    const backedUp = { reads: [...meanwhile.reads], writes: [...meanwhile.writes] }
     const { backups } = (await (await fetch(`${server.address}/backups/v1/`, { headers })).json()) as {
       backups: readonly ShownBackup[]
     }
@@ -77,12 +116,21 @@ export async function runBackups(): Promise<void> {
     console.log(
       `backup: ${made.run.state} after ${made.seconds.toFixed(1)} s; ${backup?.files} files, ${((backup?.bytes ?? 0) / 1e6).toFixed(1)} MB`,
     )
-    console.log(
-      `a read of 20 rows: ${median(alone).toFixed(1)} ms alone, ${median(meanwhile).toFixed(1)} ms meanwhile (medians of ${alone.length} and ${meanwhile.length})`,
-    )
+    console.log(`memory of the isolate: ${isolateMb.toFixed(0)} MB at most, garbage included`)
     console.log(`memory of workerd: ${before} MB before, ${peakMemoryOf(workerd)} MB at most`)
     const verified = await runOf(`/backups/v1/${backup?.id}/verify`)
     console.log(`verified: ${verified.run.state} after ${verified.seconds.toFixed(1)} s`)
+    // By now the relays have done what so many new rows gave them to do.
+    for (let i = 0; i < 60; i++) {
+      alone.reads.push(await readOnce())
+      alone.writes.push(await writeOnce())
+    }
+    for (const kind of ['reads', 'writes'] as const) {
+      const [before, then] = [median(alone[kind]), median(backedUp[kind])]
+      console.log(
+        `${kind}: ${before.toFixed(1)} ms alone, ${then.toFixed(1)} ms meanwhile, ${(then / before).toFixed(2)} times (medians of ${alone[kind].length} and ${backedUp[kind].length})`,
+      )
+    }
     for (const database of databases.values())
       await database
         .prepare('UPDATE invoice_items SET quantity = quantity + 1 WHERE id > 100000000 AND id % 100 = 0')
@@ -110,6 +158,7 @@ export async function runBackups(): Promise<void> {
     console.log(
       `restored beside: ${restored.run.state} after ${restored.seconds.toFixed(1)} s, ${restored.run.rows} rows looked at; wrong: ${JSON.stringify(wrong)}`,
     )
+    console.log(`memory of the isolate: ${isolateMb.toFixed(0)} MB at most, garbage included`)
     console.log(`memory of workerd at most: ${peakMemoryOf(workerd)} MB`)
   } finally {
     await server.stop()

@@ -42,7 +42,7 @@ const usage = `npm run load -- [scenario] [options]
   --i-own-this-target   for a server that is not on this machine
 
 scenarios of this app: ${Object.keys(scenarios).join(', ')}
-own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD; move also --rows N);
+own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD; move and backups also --rows N);
   soak (--minutes N, --seed N), which ends with 1 when something was violated`
 
 function readArguments() {

@@ -105,6 +105,27 @@ describe('npm run dev', () => {
     expect(existsSync(join(state, 'atoll-dev.json'))).toBe(false)
   }, 180_000)
 
+  it('leaves databases empty for a backup to be restored into, as the page for the worst day says', async () => {
+    const state = mkdtempSync(join(folder, 'state-'))
+    const port = String(await freePort())
+    const args = ['--port', port, '--persist-to', state]
+    const first = await dev(...args)
+    const rows = await follow(first.output)
+    const backup = (...words: readonly string[]) =>
+      project.run('functions/local/backup.ts', [...words, '--url', `http://localhost:${port}`])
+    const made = await backup('create')
+    const [, id = ''] = /^(\w{26}) {2}backup; done/m.exec(made.output) ?? []
+    await stop(first.child, 'SIGINT')
+    rmSync(join(state, 'v3', 'd1'), { recursive: true })
+    const second = await dev(...args, '--no-seed')
+    expect((await backup('list')).output).toContain(id)
+    const planned = await backup('restore', id, '--into', 'empty', '--plan')
+    expect([planned.code, planned.output]).toEqual([0, expect.not.stringContaining('In the way')])
+    const restored = await backup('restore', id, '--into', 'empty')
+    expect([restored.code, restored.output]).toEqual([0, expect.not.stringContaining('WRONG')])
+    expect(await follow(second.output)).toEqual(rows)
+  }, 180_000)
+
   it('says what is wrong with its arguments', async () => {
     expect((await dev('--port', 'x')).output).toContain('--port is no port')
     const taken = createServer()

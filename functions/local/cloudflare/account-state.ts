@@ -168,6 +168,28 @@ export async function readDatabases(
   }))
 }
 
+/** Ids of the databases that a deployed Worker asks, by their bindings. */
+export async function readBoundDatabases(
+  account: CloudflareAccount,
+  worker: string,
+): Promise<ReadonlyMap<string, string>> {
+  const { result } = await ask<{
+    bindings?: readonly { type: string; name: string; id?: string; database_id?: string }[]
+  }>(account.api, {
+    method: 'GET',
+    path: `/accounts/${account.id}/workers/scripts/${worker}/settings`,
+    what: `the bindings of ${worker}`,
+    mayRepeat: true,
+    timeoutMs,
+    permission: permissions.worker,
+  })
+  return new Map(
+    (result.bindings ?? [])
+      .filter(({ type }) => type === 'd1')
+      .map(({ name, id, database_id }) => [name, database_id ?? id ?? '']),
+  )
+}
+
 /** Ids by their names; null: not there. */
 export async function readQueues(
   account: CloudflareAccount,

@@ -23,12 +23,14 @@ import {
   type DatabaseState,
   permissions,
   readAccount,
+  readBoundDatabases,
   timeoutMs,
 } from '../cloudflare/account-state.ts'
 import { readDetails, switchReplication } from '../cloudflare/replication.ts'
 import type { Wanted } from '../cloudflare/wanted.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { noteWayBack, type WayBack, wayBackText } from './go-back.ts'
+import { withIdsOf } from './ids-in-config.ts'
 import { lacksKeys, newKeys, tellMissingKeys, withSecretsFile } from './keys.ts'
 import { makeResources } from './make-resources.ts'
 import { proveDeployment } from './prove-deployment.ts'
@@ -89,8 +91,15 @@ export async function carryOut(release: Release, options: ReleaseOptions): Promi
     tell(`deploying ${wanted.worker}`)
     const later = state.worker === null ? [] : order.after
     const args = deployArguments(wanted, fingerprintOf(root, wanted.env), later)
-    const deployed = await withSecretsFile(keys, (file) =>
-      deployWithWrangler(root, account.id, [...args, ...(file === null ? [] : ['--secrets-file', file])]),
+    const others = state.worker === null ? [] : await boundElsewhere(release, databases)
+    const deployed = await withIdsOf(root, others, (config) =>
+      withSecretsFile(keys, (file) =>
+        deployWithWrangler(root, account.id, [
+          ...args,
+          ...config,
+          ...(file === null ? [] : ['--secrets-file', file]),
+        ]),
+      ),
     )
     versionId = deployed.versionId
     tell(`deployed ${wanted.worker}: version ${versionId}`)
@@ -139,6 +148,15 @@ export async function isUpToDate(
     // It has not been migrated yet.
     .catch(() => null)
   return rows?.results[0]?.value === worker.versionId
+}
+
+/** Databases in whose place the Worker that runs has others: those are gone, and wrangler would look for them once more. */
+async function boundElsewhere(
+  { account, wanted }: Release,
+  databases: readonly Made[],
+): Promise<readonly Made[]> {
+  const bound = await readBoundDatabases(account, wanted.worker)
+  return databases.filter(({ binding, id }) => bound.has(binding) && bound.get(binding) !== id)
 }
 
 async function noteEnd(opened: Databases, versionId: string | null): Promise<void> {
@@ -241,7 +259,7 @@ async function replicate({ account, config, tell }: Release, databases: readonly
 }
 
 /** The first address of its own that is no pattern, else the one at workers.dev. */
-async function addressOf({ account, wanted }: Release): Promise<string> {
+export async function addressOf({ account, wanted }: Pick<Release, 'account' | 'wanted'>): Promise<string> {
   const own = wanted.routes.map((route) => route.replace(/\/\*$/, '')).find((route) => !route.includes('*'))
   if (own !== undefined && !wanted.isOnWorkersDev) return `https://${own}`
   const { result } = await ask<{ subdomain: string }>(account.api, {

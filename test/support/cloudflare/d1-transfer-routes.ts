@@ -1,5 +1,5 @@
 /**
- * Whole files into and out of a database of D1: import, export, and the bookmarks of Time Travel.
+ * Whole files into and out of a database of D1: import and export.
  * @module
  */
 import { createHash } from 'node:crypto'
@@ -103,14 +103,6 @@ export function d1TransferRoutes(store: D1Store): Route[] {
         raw: files.get(file) ?? '',
         headers: { 'Content-Type': 'application/sql' },
       }),
-    },
-    {
-      method: 'GET',
-      path: `${base}/time_travel/bookmark`,
-      handle(_, { id }) {
-        databaseOf(store, id)
-        return { result: { bookmark: bookmark() } }
-      },
     },
   ]
 }

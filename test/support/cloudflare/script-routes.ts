@@ -137,6 +137,16 @@ export function scriptRoutes(store: ScriptStore, assets: AssetStore, rollOut: ()
       }),
     },
     {
+      method: 'PUT',
+      path: `${one}/secrets`,
+      handle(request, parameters) {
+        const { name, text } = jsonOf<{ name: string; text: string }>(request)
+        store.putSecret(named(parameters).name, name, text)
+        rollOut()
+        return { result: { name, type: 'secret_text' } }
+      },
+    },
+    {
       method: 'GET',
       path: `${one}/schedules`,
       handle: (_, parameters) => ({

@@ -87,6 +87,8 @@ export interface ScriptStore {
   ): Version
   deploy(name: string, versionId: string, message: string | null, codeUpdateMode: string | null): Deployment
   deployed(name: string): Version | null
+  /** A version of its own, deployed at once. */
+  putSecret(name: string, secret: string, text: string): void
 }
 
 export function createScriptStore(): ScriptStore {
@@ -101,10 +103,43 @@ export function createScriptStore(): ScriptStore {
     const versionId = script?.deployments.at(-1)?.versionId
     return script?.versions.find(({ id }) => id === versionId) ?? null
   }
+  const deploy: ScriptStore['deploy'] = (name, versionId, message, codeUpdateMode) => {
+    const script = get(name)
+    if (!script.versions.some(({ id }) => id === versionId))
+      throw new Refusal(404, 10092, `The version ${versionId} does not exist.`)
+    const deployment: Deployment = {
+      id: randomUUID(),
+      createdAt: new Date().toISOString(),
+      versionId,
+      message,
+      codeUpdateMode,
+    }
+    script.deployments.push(deployment)
+    return deployment
+  }
   return {
     scripts,
     get,
     deployed,
+    deploy,
+    putSecret(name, secret, text) {
+      const { versions } = get(name)
+      const before = deployed(name)
+      if (!before) throw new Refusal(404, 10007, 'This Worker does not exist on your account.')
+      const id = randomUUID()
+      const bindings = [
+        ...before.bindings.filter((binding) => binding.name !== secret),
+        { type: 'secret_text', name: secret, text },
+      ]
+      versions.push({
+        ...before,
+        id,
+        number: versions.length + 1,
+        createdAt: new Date().toISOString(),
+        bindings,
+      })
+      deploy(name, id, null, null)
+    },
     upload(name, metadata, modules, assets) {
       const script = scripts.get(name) ?? newScript(name)
       const bindings = bindingsOf(metadata, script.versions.at(-1) ?? null)
@@ -129,20 +164,6 @@ export function createScriptStore(): ScriptStore {
       script.versions.push(version)
       scripts.set(name, script)
       return version
-    },
-    deploy(name, versionId, message, codeUpdateMode) {
-      const script = get(name)
-      if (!script.versions.some(({ id }) => id === versionId))
-        throw new Refusal(404, 10092, `The version ${versionId} does not exist.`)
-      const deployment: Deployment = {
-        id: randomUUID(),
-        createdAt: new Date().toISOString(),
-        versionId,
-        message,
-        codeUpdateMode,
-      }
-      script.deployments.push(deployment)
-      return deployment
     },
   }
 }

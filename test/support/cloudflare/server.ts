@@ -10,6 +10,7 @@ import { createAssetStore } from './asset-routes.ts'
 import { bucketRoutes, type StoredBucket } from './bucket-routes.ts'
 import { d1Routes } from './d1-routes.ts'
 import { openStore, type StoredDatabase } from './d1-store.ts'
+import { createTimeTravel } from './d1-time-travel-routes.ts'
 import { d1TransferRoutes } from './d1-transfer-routes.ts'
 import { createEdge } from './edge.ts'
 import { createFaults, type Fault, type SeenRequest } from './faults.ts'
@@ -49,6 +50,8 @@ export interface Cloudflare {
   isR2On: boolean
   /** How replicas of a database are made. */
   replicationOf(name: string): string
+  /** Remembers all databases as they are now, so that Time Travel leads there. @returns when, in milliseconds since 1970 */
+  remember(): Promise<number>
   /** Where a deployed Worker answers. */
   addressOf(script: string): Promise<string>
   /** Every request, oldest first; a test may empty it. */
@@ -69,6 +72,7 @@ const oneAccount: Account = { id: '0123456789abcdef0123456789abcdef', name: 'Som
 export async function startCloudflare(options: CloudflareOptions = {}): Promise<Cloudflare> {
   const accounts = options.accounts ?? [oneAccount]
   const store = await openStore(options.databases ?? [], options.onLog)
+  const timeTravel = createTimeTravel(store)
   const scripts = createScriptStore()
   const assets = createAssetStore()
   const queues = createQueueStore(() => edge.rollOut())
@@ -79,6 +83,7 @@ export async function startCloudflare(options: CloudflareOptions = {}): Promise<
     ...accountRoutes(accounts),
     ...d1Routes(store, options.longestPage ?? 1000),
     ...d1TransferRoutes(store),
+    ...timeTravel.routes,
     ...scriptRoutes(scripts, assets, () => edge.rollOut()),
     ...assets.routes,
     ...queues.routes,
@@ -145,6 +150,7 @@ export async function startCloudflare(options: CloudflareOptions = {}): Promise<
       settings.isR2On = isOn
     },
     replicationOf: (name) => stored(name).replication,
+    remember: timeTravel.remember,
     addressOf: edge.addressOf,
     database: (name) => stored(name).door,
     idOf: (name) => stored(name).uuid,
