@@ -74,10 +74,11 @@ export function createGateway(app: App): Gateway {
   // Before all that is said of our own API: origins speak for themselves.
   const balance = engine.origins.routes.length > 0 ? [createBalancer(engine.origins, config, admit)] : []
   /** An area with all that stands before it. Each has a router of its own, so that none makes another's slower. */
-  const area = (exposes: Area['exposes'], [path, routes]: Mount) => {
+  const area = ({ exposes, tellsErrors }: Pick<Area, 'exposes' | 'tellsErrors'>, [path, routes]: Mount) => {
     const hono = new Hono<AtollEnv>({ strict: false })
     // Of who could not be told, there is no caller.
     const told = (error: unknown, c: Context<AtollEnv>) =>
+      tellsErrors?.(error, c.req.raw) ??
       errorResponse(error, c.req.raw, isToldBriefly(config, c.get('caller') as Caller | undefined))
     hono.onError(told)
     hono.notFound((c) => told(errors.invalidPath(), c))
@@ -94,11 +95,11 @@ export function createGateway(app: App): Gateway {
     (areas as readonly Area[]).flatMap((one) =>
       (one.routes?.(engine as never, app as never, { ask: fetch, gauges }) ?? []).map((mount) => [
         mount[0].split('/')[1] as string,
-        area(one.exposes, mount),
+        area(one, mount),
       ]),
     ),
   )
-  const others = area(undefined, ['/', new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs'))])
+  const others = area({}, ['/', new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs'))])
   return { fetch }
 }
 

@@ -1,0 +1,38 @@
+/**
+ * An app that signs people in: what the tests of accounts stand on.
+ * @module
+ */
+import type { App } from '../../functions/areas.ts'
+import type { AuthDeclaration } from '../../functions/define.ts'
+import journal from './db/app/migrations/meta/_journal.json' with { type: 'json' }
+import tables from './db/app/tables.ts'
+
+const migrations = journal.entries.map(({ tag }) => `${tag}.sql`)
+
+/** A password costs as little as it may, so that tests need not wait for it. */
+const cheap = { n: 1024, r: 8, p: 1 }
+
+/** How people sign in, by the name of the case. */
+export const declarations = {
+  /** Addresses are confirmed; all ways are open. */
+  usual: {
+    anonymous: true,
+    phone: true,
+    redirects: ['https://app.example.com/**', 'myapp://callback'],
+    passwords: { scrypt: cheap },
+    rateLimits: { failuresPerAddress: 100_000, signUpsPerAddress: 100_000 },
+  },
+  /** Nothing is confirmed. */
+  plain: {
+    confirmEmail: false,
+    confirmPhone: false,
+    anonymous: true,
+    passwords: { scrypt: cheap },
+    tokens: { reuseSeconds: 1 },
+    rateLimits: { failuresPerAddress: 100_000, signUpsPerAddress: 100_000 },
+  },
+} satisfies Record<string, AuthDeclaration>
+
+export function appOf(auth: AuthDeclaration): App {
+  return { tables, config: {}, auth, migrations }
+}
