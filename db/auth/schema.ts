@@ -34,8 +34,8 @@ export const authUsers = sqliteTable(
     /** Addresses that are to take the place of the others when they are confirmed. */
     newEmail: text('new_email'),
     newPhone: text('new_phone'),
-    /** Of an e-mail's change, whether one of the two addresses has confirmed it. */
-    newEmailHalf: integer('new_email_half', { mode: 'boolean' }).notNull().default(false),
+    /** Of an e-mail's change, which of the two addresses has confirmed it: `current` or `new`; null: none. */
+    newEmailHalf: text('new_email_half'),
     invitedAt: moment('invited_at'),
     confirmationSentAt: moment('confirmation_sent_at'),
     recoverySentAt: moment('recovery_sent_at'),
@@ -55,7 +55,11 @@ export const authUsers = sqliteTable(
     /** Of accounts that were deleted softly: nothing is left of them but the id. */
     deletedAt: moment('deleted_at'),
   },
-  (table) => [index('auth_users_created_at_idx').on(table.createdAt)],
+  (table) => [
+    index('auth_users_created_at_idx').on(table.createdAt),
+    index('auth_users_new_email_idx').on(table.newEmail),
+    index('auth_users_new_phone_idx').on(table.newPhone),
+  ],
 )
 
 /** Whose something is. */

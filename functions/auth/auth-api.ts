@@ -5,10 +5,12 @@
 import { Hono } from 'hono'
 import { errors } from './errors.ts'
 import { logOutRoutes } from './routes/log-out.ts'
+import { sendRoutes } from './routes/send.ts'
 import { createSettingsRoutes } from './routes/settings.ts'
 import { signUpRoutes } from './routes/sign-up.ts'
 import { createTokenRoutes } from './routes/token.ts'
 import { userRoutes } from './routes/user.ts'
+import { verifyRoutes } from './routes/verify.ts'
 import { toldError } from './told.ts'
 import type { AuthEnv, AuthVisit } from './visit.ts'
 
@@ -22,6 +24,8 @@ const api = new Hono<AuthEnv>({ strict: false })
   .route(authPath, createTokenRoutes())
   .route(authPath, logOutRoutes)
   .route(authPath, userRoutes)
+  .route(authPath, sendRoutes)
+  .route(authPath, verifyRoutes)
 
 /** Answers a request. */
 export function answerVisit(visit: AuthVisit): Promise<Response> {

@@ -54,7 +54,7 @@ export function changeAddress(
         [by]: address,
         [`${by}_confirmed_at`]: isConfirmed ? now : null,
         [`new_${by}`]: null,
-        ...(by === 'email' ? { new_email_half: false } : {}),
+        ...(by === 'email' ? { new_email_half: null } : {}),
         is_anonymous: false,
         app_metadata: { ...user.app_metadata, provider: user.app_metadata.provider ?? by, providers },
         updated_at: now,

@@ -87,7 +87,7 @@ export async function createAccount(visit: AuthVisit, made: NewAccount): Promise
     password_hash: made.passwordHash ?? null,
     new_email: null,
     new_phone: null,
-    new_email_half: false,
+    new_email_half: null,
     invited_at: null,
     confirmation_sent_at: null,
     recovery_sent_at: null,

@@ -125,6 +125,7 @@ async function signUpAgain(
     (by === 'email' ? existing.user.email_confirmed_at : existing.user.phone_confirmed_at) !== null
   const audit = insertAudit({ subject: id, action: 'user_repeated_signup', actor: null, ip }, now)
   if (isConfirmed || !confirms) {
+    await database.lookInVain()
     await database.at(id, [audit])
     if (!confirms) throw errors.userExists()
     return answer(seeming(visit, by, address, sent))

@@ -138,7 +138,7 @@ async function setEmail(
   await database.write(user.id, [
     updateUser(user.id, {
       new_email: email,
-      new_email_half: false,
+      new_email_half: null,
       email_change_sent_at: now,
       updated_at: now,
     }),

@@ -18,7 +18,7 @@ export interface UserRow {
   readonly password_hash: string | null
   readonly new_email: string | null
   readonly new_phone: string | null
-  readonly new_email_half: boolean
+  readonly new_email_half: string | null
   readonly invited_at: number | null
   readonly confirmation_sent_at: number | null
   readonly recovery_sent_at: number | null
@@ -54,7 +54,7 @@ export function userOf(row: Row): UserRow {
     password_hash: textIn(row.password_hash),
     new_email: textIn(row.new_email),
     new_phone: textIn(row.new_phone),
-    new_email_half: Number(row.new_email_half) === 1,
+    new_email_half: textIn(row.new_email_half),
     invited_at: numberIn(row.invited_at),
     confirmation_sent_at: numberIn(row.confirmation_sent_at),
     recovery_sent_at: numberIn(row.recovery_sent_at),

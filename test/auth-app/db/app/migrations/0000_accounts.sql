@@ -133,7 +133,7 @@ CREATE TABLE `auth_users` (
 	`password_hash` text,
 	`new_email` text,
 	`new_phone` text,
-	`new_email_half` integer DEFAULT false NOT NULL,
+	`new_email_half` text,
 	`invited_at` integer,
 	`confirmation_sent_at` integer,
 	`recovery_sent_at` integer,
@@ -153,4 +153,6 @@ CREATE TABLE `auth_users` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `auth_users_email_unique` ON `auth_users` (`email`);--> statement-breakpoint
 CREATE UNIQUE INDEX `auth_users_phone_unique` ON `auth_users` (`phone`);--> statement-breakpoint
-CREATE INDEX `auth_users_created_at_idx` ON `auth_users` (`created_at`);
+CREATE INDEX `auth_users_created_at_idx` ON `auth_users` (`created_at`);--> statement-breakpoint
+CREATE INDEX `auth_users_new_email_idx` ON `auth_users` (`new_email`);--> statement-breakpoint
+CREATE INDEX `auth_users_new_phone_idx` ON `auth_users` (`new_phone`);
