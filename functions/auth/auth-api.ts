@@ -4,6 +4,8 @@
  */
 import { Hono } from 'hono'
 import { errors } from './errors.ts'
+import { adminUserRoutes } from './routes/admin-users.ts'
+import { inviteRoutes } from './routes/invite.ts'
 import { logOutRoutes } from './routes/log-out.ts'
 import { sendRoutes } from './routes/send.ts'
 import { createSettingsRoutes } from './routes/settings.ts'
@@ -26,6 +28,8 @@ const api = new Hono<AuthEnv>({ strict: false })
   .route(authPath, userRoutes)
   .route(authPath, sendRoutes)
   .route(authPath, verifyRoutes)
+  .route(authPath, inviteRoutes)
+  .route(authPath, adminUserRoutes)
 
 /** Answers a request. */
 export function answerVisit(visit: AuthVisit): Promise<Response> {

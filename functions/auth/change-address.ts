@@ -7,7 +7,7 @@ import { TakenError, type UniqueValue } from './auth-database.ts'
 import { errors } from './errors.ts'
 import { dropTokens } from './one-time-tokens.ts'
 import { insertIdentity, newIdentity } from './rows/identity-rows.ts'
-import { updateRow, type Values } from './rows/json-row.ts'
+import { updateRow } from './rows/json-row.ts'
 import { type Account, updateUser, userOf } from './rows/user-rows.ts'
 import type { AuthVisit } from './visit.ts'
 
@@ -16,11 +16,12 @@ export interface AddressChange {
   readonly statements: readonly BoundStatement[]
   readonly values: readonly UniqueValue[]
   readonly freed: readonly UniqueValue[]
+  /** The user as it is then. */
+  readonly user: Account['user']
 }
 
 /**
  * @param isConfirmed whether the address has shown itself to be the user's
- * @param also what else is set of the user
  */
 export function changeAddress(
   { user, identities }: Account,
@@ -28,7 +29,6 @@ export function changeAddress(
   address: string,
   now: number,
   isConfirmed = true,
-  also: Values = {},
 ): AddressChange {
   const { id } = user
   const own = identities.find(({ provider }) => provider === by)
@@ -47,25 +47,26 @@ export function changeAddress(
     : insertIdentity(newIdentity(id, by, id, { ...verified, [by]: address }, now))
   const others = identities.filter(({ provider }) => provider !== by).map(({ provider }) => provider)
   const providers = [...new Set([...others, by])]
-  const changed = user[by] !== address
+  const isChanged = user[by] !== address
+  const changes = {
+    [by]: address,
+    [`${by}_confirmed_at`]: isConfirmed ? now : null,
+    [`new_${by}`]: null,
+    ...(by === 'email' ? { new_email_half: null } : {}),
+    is_anonymous: false,
+    app_metadata: { ...user.app_metadata, provider: user.app_metadata.provider ?? by, providers },
+    updated_at: now,
+  }
   return {
+    user: { ...user, ...changes },
     statements: [
-      updateUser(id, {
-        [by]: address,
-        [`${by}_confirmed_at`]: isConfirmed ? now : null,
-        [`new_${by}`]: null,
-        ...(by === 'email' ? { new_email_half: null } : {}),
-        is_anonymous: false,
-        app_metadata: { ...user.app_metadata, provider: user.app_metadata.provider ?? by, providers },
-        updated_at: now,
-        ...also,
-      }),
+      updateUser(id, changes),
       identity,
       // What was sent to the address before proves nothing any more.
       dropTokens(id, ['recovery', 'confirmation', 'reauthentication']),
     ],
-    values: changed ? [{ column: by, value: address }] : [],
-    freed: changed && user[by] !== null ? [{ column: by, value: user[by] }] : [],
+    values: isChanged ? [{ column: by, value: address }] : [],
+    freed: isChanged && user[by] !== null ? [{ column: by, value: user[by] }] : [],
   }
 }
 

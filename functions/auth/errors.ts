@@ -105,6 +105,10 @@ export const errors = {
       `For security purposes, you can only request this after ${seconds} seconds.`,
       { headers: { 'Retry-After': String(seconds) } },
     ),
+  hasRows: () =>
+    new AtollError(409, 'conflict', 'Rows of the app refer to this user, and do not go along with it', {
+      hint: 'Delete them before, let their foreign key cascade, or delete the user softly.',
+    }),
   contended: () =>
     new AtollError(503, 'conflict', 'The address is being registered by others', {
       headers: { 'Retry-After': '1' },

@@ -103,7 +103,10 @@ export interface SignedIn extends Account {
 
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-export function isUuid(text: unknown): text is string {
+/** A UUID in lower case, as user ids are. */
+export type Uuid = `${string}-${string}-${string}-${string}-${string}`
+
+export function isUuid(text: unknown): text is Uuid {
   return typeof text === 'string' && uuidForm.test(text)
 }
 

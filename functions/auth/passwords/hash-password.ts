@@ -4,7 +4,7 @@
  * @module
  */
 import { errors } from '../errors.ts'
-import { verifyImported } from './imported-hashes.ts'
+import { ownForm, verifyImported } from './imported-hashes.ts'
 
 /** Cost of scrypt. */
 export interface Scrypt {
@@ -65,8 +65,7 @@ export async function comparePassword(
   kept: string | null,
   cost: Scrypt,
 ): Promise<Compared> {
-  const [, ln = '', r = '', p = '', salt = '', hash = ''] =
-    /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(kept ?? '') ?? []
+  const [, ln = '', r = '', p = '', salt = '', hash = ''] = ownForm.exec(kept ?? '') ?? []
   if (hash === '') {
     if (kept !== null && (await verifyImported(password, kept, scrypt))) return { isValid: true, isOld: true }
     await scrypt(password, new Uint8Array(saltBytes), cost, hashBytes)

@@ -14,10 +14,13 @@ export type Derive = (
 
 const encoder = new TextEncoder()
 
-/** Whether it can be compared with at all. */
-export function isImportable(hash: string): boolean {
-  return bcryptForm.test(hash) || pbkdf2Form.test(hash) || firebaseForm.test(hash)
+/** Whether a hash is of a kind that passwords can be compared with: of our own, or of another system. */
+export function isKept(hash: string): boolean {
+  return [ownForm, bcryptForm, pbkdf2Form, firebaseForm].some((form) => form.test(hash))
 }
+
+/** What `hash-password.ts` makes. */
+export const ownForm = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/
 
 const bcryptForm = /^\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}$/
 /** `$pbkdf2-sha256$i=600000$<salt>$<hash>`, in base64. */
