@@ -8,6 +8,7 @@ import type { Area } from '../core/area.ts'
 import type { CoreServices } from '../core/context.ts'
 import type { DatabasesServices } from '../databases/area.ts'
 import { type AuthDeclaration, type AuthTerms, termsOf } from './declarations.ts'
+import { duties } from './duties.ts'
 import { errors } from './errors.ts'
 import { authJobs } from './mail/send-message.ts'
 import { Secrets } from './secrets.ts'
@@ -29,6 +30,7 @@ export interface AuthApp {
 export const auth = {
   name: 'auth',
   errors,
+  duties,
   exposes: [versionHeader, 'X-Total-Count', 'Link'],
   tellsErrors: toldError,
 

@@ -4,6 +4,7 @@
  */
 import { Hono } from 'hono'
 import { errors } from './errors.ts'
+import { adminLogRoutes } from './routes/admin-log.ts'
 import { adminUserRoutes } from './routes/admin-users.ts'
 import { inviteRoutes } from './routes/invite.ts'
 import { logOutRoutes } from './routes/log-out.ts'
@@ -30,6 +31,7 @@ const api = new Hono<AuthEnv>({ strict: false })
   .route(authPath, verifyRoutes)
   .route(authPath, inviteRoutes)
   .route(authPath, adminUserRoutes)
+  .route(authPath, adminLogRoutes)
 
 /** Answers a request. */
 export function answerVisit(visit: AuthVisit): Promise<Response> {

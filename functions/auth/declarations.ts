@@ -211,6 +211,8 @@ export interface AuthDeclaration {
   /** Whether both addresses confirm a change. Default true. */
   readonly doubleConfirmEmailChange?: boolean
   readonly rateLimits?: RateLimits
+  /** How long entries of the audit log are kept, in days; null: for ever. Default 365. */
+  readonly auditDays?: number | null
   /** Cloudflare Turnstile; `secret` is the name of a variable. Asked of sign-ups, sign-ins and whatever sends something. */
   readonly captcha?: { readonly secret: string; readonly hostnames?: readonly string[] }
 }
@@ -248,6 +250,7 @@ export interface AuthTerms {
   readonly otpTries: number
   readonly doubleConfirmEmailChange: boolean
   readonly rateLimits: Complete<RateLimits>
+  readonly auditDays: number | null
   readonly captcha: AuthDeclaration['captcha'] | null
 }
 
@@ -290,6 +293,7 @@ export function termsOf(said: AuthDeclaration): AuthTerms {
       signUpsPerAddress: 100,
       ...rateLimits,
     },
+    auditDays: said.auditDays === undefined ? 365 : said.auditDays,
     captcha: said.captcha ?? null,
   }
   const { n, r, p } = terms.passwords.scrypt

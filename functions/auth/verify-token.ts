@@ -12,7 +12,7 @@ import { type Account, updateUser } from './rows/user-rows.ts'
 import { type AuthVisit, checkBan } from './visit.ts'
 
 /** What `verifyOtp` and links may be about, and which tokens that is. */
-export const kindsOf: Readonly<Record<string, readonly TokenKind[]>> = {
+const kinds = {
   signup: ['confirmation'],
   invite: ['confirmation'],
   magiclink: ['recovery', 'confirmation'],
@@ -21,6 +21,11 @@ export const kindsOf: Readonly<Record<string, readonly TokenKind[]>> = {
   email_change: ['email_change_current', 'email_change_new'],
   sms: ['phone_confirmation'],
   phone_change: ['phone_change'],
+} satisfies Record<string, readonly TokenKind[]>
+
+/** Null for what is none of them, as names that every object has. */
+export function kindsOf(type: string): readonly TokenKind[] | null {
+  return Object.hasOwn(kinds, type) ? kinds[type as keyof typeof kinds] : null
 }
 
 /** Who is to be signed in, and what is written with that. */

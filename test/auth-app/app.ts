@@ -3,7 +3,7 @@
  * @module
  */
 import type { App } from '../../functions/areas.ts'
-import type { AuthDeclaration } from '../../functions/define.ts'
+import { type AuthDeclaration, refuse } from '../../functions/define.ts'
 import journal from './db/app/migrations/meta/_journal.json' with { type: 'json' }
 import tables from './db/app/tables.ts'
 
@@ -30,6 +30,33 @@ export const declarations = {
     passwords: { scrypt: cheap },
     tokens: { reuseSeconds: 1 },
     rateLimits: { failuresPerAddress: 100_000, signUpsPerAddress: 100_000 },
+  },
+  /** Few tries, addresses of one domain, one session for a user, tokens by the project's secret. */
+  strict: {
+    signUp: { domains: ['example.com'] },
+    redirects: ['https://app.example.com/**'],
+    passwords: { scrypt: cheap, required: ['digits'], requireCurrent: true },
+    sessions: { single: true, timeboxSeconds: 3600 },
+    tokens: { algorithm: 'HS256', accessSeconds: 600 },
+    otpTries: 3,
+    rateLimits: {
+      failuresPerAccount: 5,
+      failuresPerAddress: 100_000,
+      signUpsPerAddress: 100_000,
+      sentPerHour: 4,
+    },
+    hooks: {
+      beforeUserCreated: async ({ user, method }) => {
+        if (user.email?.startsWith('blocked')) throw refuse(403, 'signup_disabled', 'you are not welcome')
+        return { appMetadata: { by: method } }
+      },
+      claims: async ({ user, claims }) => ({
+        tenant: String(user.email).split('@')[1],
+        sub: 'somebody-else',
+        session_id: 'another',
+        exp: Number(claims.exp) + 1_000_000,
+      }),
+    },
   },
 } satisfies Record<string, AuthDeclaration>
 

@@ -33,7 +33,7 @@ export const verifyRoutes = new Hono<AuthEnv>()
   .post('/verify', async (c) => {
     const { visit } = c.env
     const sent = await readJson(visit, body)
-    const kinds = kindsOf[sent.type]
+    const kinds = kindsOf(sent.type)
     if (!kinds) throw errors.validation('Verify requires a verification type')
     if (!sent.token && !sent.token_hash) throw errors.validation('Verify requires a token or a token hash')
     const token = sent.token_hash
@@ -70,7 +70,7 @@ async function usedCode(
   phone: string | null,
   code: string,
 ): Promise<OneTimeToken | null> {
-  const kinds = kindsOf[type] ?? []
+  const kinds = kindsOf(type) ?? []
   if (email === null && phone === null)
     throw errors.validation('Only an email address or phone number should be provided on verify')
   const address = email ? emailOf(email) : phoneOf(phone as string)
@@ -107,7 +107,7 @@ async function whoseAddress(
 }
 
 async function openLink(visit: AuthVisit, type: string, link: string, back: URL): Promise<URL> {
-  const kinds = kindsOf[type]
+  const kinds = kindsOf(type)
   if (!kinds) throw errors.validation('Verify requires a verification type')
   const token = await useLink(visit, link, kinds)
   if (token === null) throw errors.otpExpired()

@@ -53,6 +53,7 @@ export async function signAccessToken(
   const kept = Object.fromEntries(fixed.map((name) => [name, own[name]]))
   const jwt = new SignJWT({ ...own, ...added, ...kept })
   if (terms.tokens.algorithm === 'HS256') {
+    if (services.keys.jwtSecret === '') throw new Error('tokens of HS256 need ATOLL_JWT_SECRET')
     const secret = new TextEncoder().encode(services.keys.jwtSecret)
     return { token: await jwt.setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(secret), expiresAt: exp }
   }
