@@ -1,4 +1,4 @@
-import crypto from 'node:crypto'
+import nodeCrypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { emailOf, phoneOf } from '../../../functions/auth/addresses.ts'
@@ -83,7 +83,7 @@ describe('a password', () => {
   })
 
   it('costs as much to compare where there is no account, or no password, as where there is', async () => {
-    const derived = vi.spyOn(crypto, 'scrypt')
+    const derived = vi.spyOn(nodeCrypto, 'scrypt')
     syncBuiltinESMExports()
     try {
       const hash = await hashPassword('a password', cost)
@@ -125,8 +125,8 @@ describe('a password', () => {
 describe('a refresh token', () => {
   const secrets = new Secrets({ publishable: '', secret: 's', jwtSecret: 'j', jwksUrl: '' })
   const session = {
-    user_id: globalThis.crypto.randomUUID(),
-    id: globalThis.crypto.randomUUID(),
+    user_id: crypto.randomUUID(),
+    id: crypto.randomUUID(),
     salt: 'salt',
   }
 
@@ -139,7 +139,7 @@ describe('a refresh token', () => {
     expect(await is({})).toBe(true)
     expect(await is({ salt: 'other' })).toBe(false)
     expect(await is({}, secrets, { ...said, counter: 8 })).toBe(false)
-    expect(await is({ id: globalThis.crypto.randomUUID() })).toBe(false)
+    expect(await is({ id: crypto.randomUUID() })).toBe(false)
     const others = new Secrets({ publishable: '', secret: 's', jwtSecret: 'k', jwksUrl: '' })
     expect(await is({}, others)).toBe(false)
   })
