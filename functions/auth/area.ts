@@ -33,6 +33,8 @@ export const auth = {
   duties,
   exposes: [versionHeader, 'X-Total-Count', 'Link'],
   tellsErrors: toldError,
+  // Links of mails, providers that send people back, and the keys that others verify tokens with.
+  isOpen: true,
 
   /** @throws Error for what an app cannot mean */
   read: ({ auth: said }: AuthApp): AuthEngine => ({ auth: said === undefined ? null : termsOf(said) }),

@@ -24,6 +24,11 @@ export interface Area {
   readonly exposes?: readonly string[]
   /** How its clients read errors of what stands before it; left out: as those of the data API. */
   tellsErrors?(error: unknown, request: Request): Response
+  /**
+   * Whether browsers that follow a link reach it without a key, also where callers without one are refused otherwise: it asks by itself for what it
+   * does not do for anybody.
+   */
+  readonly isOpen?: boolean
   /** Paths that it answers. */
   routes?(engine: never, app: never, gateway: GatewayParts): readonly Mount[]
   /** What it shows at `/metrics`. */

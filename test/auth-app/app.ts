@@ -28,7 +28,7 @@ export const declarations = {
     confirmPhone: false,
     anonymous: true,
     passwords: { scrypt: cheap },
-    tokens: { reuseSeconds: 1 },
+    tokens: { reuseSeconds: 30 },
     rateLimits: { failuresPerAddress: 100_000, signUpsPerAddress: 100_000 },
   },
   /** Few tries, addresses of one domain, one session for a user, tokens by the project's secret. */
@@ -60,6 +60,6 @@ export const declarations = {
   },
 } satisfies Record<string, AuthDeclaration>
 
-export function appOf(auth: AuthDeclaration): App {
-  return { tables, config: {}, auth, migrations }
+export function appOf(auth: AuthDeclaration, config: App['config'] = {}): App {
+  return { tables, config, auth, migrations }
 }

@@ -5,7 +5,7 @@ import { appOf, declarations } from './app.ts'
 
 export { Advisor, JobLimits, Metrics } from '../../functions/objects.ts'
 
-const app = appOf(declarations.strict)
+const app = appOf(declarations.strict, { anonymous: false })
 export const PoolWatch = createPoolWatch(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

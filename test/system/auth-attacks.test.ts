@@ -337,6 +337,14 @@ describe('what the app says', () => {
     expect(anonymous.error?.code).toBe('anonymous_provider_disabled')
   })
 
+  it('of callers without a key, holds for data; links and public keys are there for browsers', async () => {
+    const plain = (path: string) => fetch(`${strict.address}${path}`, { redirect: 'manual' })
+    expect((await plain('/rest/v1/profiles')).status).toBe(401)
+    expect((await plain('/auth/v1/.well-known/jwks.json')).status).toBe(200)
+    expect((await plain('/auth/v1/verify?type=signup&token=x')).status).toBe(303)
+    expect((await plain('/auth/v1/admin/users')).status).toBe(401)
+  })
+
   it('of passwords, holds', async () => {
     const weak = await strict.client().auth.signUp({ email: address(), password: 'no digits here' })
     expect(weak.error).toMatchObject({ code: 'weak_password', reasons: ['characters'] })
