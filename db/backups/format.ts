@@ -195,7 +195,13 @@ export interface Manifest {
   readonly tables: readonly BackupTable[]
   readonly parts: readonly Part[]
   readonly leftOut: readonly LeftOut[]
+  /** Names of the erasures that it has been written anew for; left out: none. */
+  readonly forgotten?: readonly string[]
 }
+
+/** What a part is as of, by its database's clock: milliseconds since 1970. */
+export const asOf = ({ databases }: Manifest, { database }: Part) =>
+  databases.find(({ name }) => name === database)?.at ?? 0
 
 /** The folder of a backup's parts. It is there when its manifest is. */
 export const folderOf = (id: string) => `parts/${id}/`

@@ -4,9 +4,7 @@
  * @module
  */
 
-import { copiesBehind } from '../cluster/bring-up-copies.ts'
 import { fenceFor } from '../cluster/fence.ts'
-import { followReferences } from '../cluster/reference-copies.ts'
 import { nameOf } from '../cluster/unique-values.ts'
 import { nextMove } from '../moves/moves.ts'
 import { readMapRow } from '../moves/slot-states.ts'
@@ -16,9 +14,19 @@ import { ownerOf, parseMap, type ShardMap, wholeMap } from '../slots/shard-map.t
 import { slotOf } from '../slots/slots.ts'
 import type { BackupWorld } from './backup-world.ts'
 import { noteStep, type Run } from './backups.ts'
+import { bringUp } from './bring-up.ts'
 import { type CheckPlace, checkTable, checkWhole, type Finding } from './check-whole.ts'
 import { keyIn } from './count-lines.ts'
-import { type Counted, type Line, type Manifest, manifestOf, RowSum, readManifestText } from './format.ts'
+import { Erasures } from './erasures.ts'
+import {
+  asOf,
+  type Counted,
+  type Line,
+  type Manifest,
+  manifestOf,
+  RowSum,
+  readManifestText,
+} from './format.ts'
 import { type LayStep, layLate, layRows } from './lay-rows.ts'
 import { layJobs, laySequences } from './lay-system.ts'
 import { BackupRefused, type Left } from './make-backup.ts'
@@ -40,6 +48,8 @@ export interface RestoreProgress {
   readonly damaged: Readonly<Record<string, string>>
   /** Tables of which rows were left out, as what they refer to is damaged or gone. */
   readonly orphans: readonly string[]
+  /** Rows that were left out, as their values were erased since. */
+  readonly forgotten?: number
   readonly findings: readonly Finding[]
 }
 
@@ -48,6 +58,7 @@ interface Opened {
   readonly id: string
   readonly manifest: Manifest
   readonly last: LastLines
+  readonly erasures: Erasures
 }
 
 /** Restores one backup; keeps what would have to be read again for each step. */
@@ -111,7 +122,7 @@ export class BackupRestorer {
       damaged[file] = error.message
     })
     this.#part = null
-    this.#open = { id: run.id, manifest, last }
+    this.#open = { id: run.id, manifest, last, erasures: await Erasures.read(this.#world) }
     return this.#open
   }
 
@@ -190,7 +201,9 @@ export class BackupRestorer {
             says: 'some were left out, as what they refer to is not there',
           }),
         )
-        return { ...done, findings: [...progress.findings, ...lost, ...orphans, ...findings] }
+        const says = `${progress.forgotten} rows were left out`
+        const erased = progress.forgotten ? [{ check: 'erased values', isRight: true, says }] : []
+        return { ...done, findings: [...progress.findings, ...lost, ...orphans, ...erased, ...findings] }
       }
     }
   }
@@ -202,7 +215,7 @@ export class BackupRestorer {
     asked: AskedRestore,
   ): Promise<RestoreProgress> {
     const { session } = this.#world
-    const { manifest, last } = this.#open as Opened
+    const { manifest, last, erasures } = this.#open as Opened
     const part = manifest.parts[number] as Manifest['parts'][number]
     const lines = await this.#linesOf(manifest, number).catch((error) => {
       if (error instanceof DamagedPart) return error
@@ -211,13 +224,15 @@ export class BackupRestorer {
     if (lines instanceof DamagedPart)
       return { ...done, damaged: { ...done.damaged, [part.file]: lines.message } }
     const { name } = laid.table
-    const wanted = lines.filter(
+    const erased = await erasures.linesOf(lines, manifest.tables, asOf(manifest, part))
+    const all = lines.filter(
       (line, i) =>
         line.table === name &&
         line.row !== null &&
         (asked.value === null || line.value === asked.value) &&
         (part.kind === 'whole' || last.isLast(part, number, i, line)),
     )
+    const wanted = all.filter((line) => !erased.has(line))
     const map = await this.#map()
     const targets = Map.groupBy(wanted, ({ value }) =>
       laid.isRouted ? ownerOf(map, slotOf(value ?? '')) : session.cluster.primary,
@@ -238,6 +253,7 @@ export class BackupRestorer {
     return {
       ...done,
       rows: done.rows + wanted.length,
+      forgotten: (done.forgotten ?? 0) + all.length - wanted.length,
       expected: { ...done.expected, [name]: { rows: sum.rows, sum: sum.text } },
       orphans: hasOrphans ? [...new Set([...done.orphans, name])] : done.orphans,
     }
@@ -253,10 +269,14 @@ export class BackupRestorer {
   }
 
   async #whole(manifest: Manifest, table: string): Promise<Line[]> {
+    const { erasures } = this.#open as Opened
     const found: Line[] = []
-    for (const [number, part] of manifest.parts.entries())
-      if (part.kind === 'whole' && part.tables.includes(table))
-        found.push(...(await this.#linesOf(manifest, number)).filter((line) => line.table === table))
+    for (const [number, part] of manifest.parts.entries()) {
+      if (part.kind !== 'whole' || !part.tables.includes(table)) continue
+      const lines = await this.#linesOf(manifest, number)
+      const erased = await erasures.linesOf(lines, manifest.tables, asOf(manifest, part))
+      found.push(...lines.filter((line) => line.table === table && !erased.has(line)))
+    }
     return found
   }
 
@@ -265,14 +285,6 @@ export class BackupRestorer {
     const { cluster } = session
     return (cluster.sharded ? parseMap(await readMapRow(session)) : null) ?? wholeMap(cluster.primary)
   }
-}
-
-/** Rows that are laid next refer to copies. */
-async function bringUp({ session, catalog }: BackupWorld): Promise<void> {
-  await followReferences(session.writing(), catalog)
-  const behind = (await copiesBehind(session)).filter(({ entries }) => entries > 0)
-  if (behind.length > 0)
-    throw new Error(`copies on ${behind.map(({ database }) => database).join(', ')} could not be brought up`)
 }
 
 const nothing: Counted = { rows: 0, sum: new RowSum().text }

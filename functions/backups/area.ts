@@ -17,6 +17,7 @@ import { createSigner } from './sign.ts'
 
 // What areas above it use.
 export type { BackupsConfig } from './config.ts'
+export type { ShownErasure } from './erase.ts'
 export type { BackupsEvent } from './events.ts'
 export { BackupRounds } from './run-backups.ts'
 export type { BackupsServices } from './services.ts'

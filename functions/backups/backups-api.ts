@@ -6,6 +6,7 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { BackupWorld } from '../../db/backups/backup-world.ts'
 import { cancelRun, insertRun, listRuns, type Run, readRun } from '../../db/backups/backups.ts'
+import { forgetErased } from '../../db/backups/forget-erased.ts'
 import { BadManifest, type Manifest, manifestOf, manifests } from '../../db/backups/format.ts'
 import { dropBackup, noteKept, prune } from '../../db/backups/keep.ts'
 import { BackupRefused } from '../../db/backups/make-backup.ts'
@@ -17,6 +18,7 @@ import type { CoreConfig } from '../core/config.ts'
 import type { CoreEngine } from '../core/engine.ts'
 import { readJsonOf } from '../core/read-body.ts'
 import type { BackupsConfig } from './config.ts'
+import { erase, toErase } from './erase.ts'
 import { errors } from './errors.ts'
 import { asCsv, asJsonLines, csvLine, streamOf } from './export-value.ts'
 import { worldOf } from './run-backups.ts'
@@ -39,6 +41,7 @@ const toRestore = z.strictObject({
 const count = z.number().int().min(0).optional()
 const toPrune = z.strictObject({
   plan: z.boolean().default(false),
+  erased: z.boolean().default(false),
   keep: z.strictObject({ hourly: count, daily: count, weekly: count, monthly: count }).optional(),
 })
 
@@ -98,10 +101,17 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
   })
 
   area.post('/prune', async (c) => {
-    const { plan, keep } = await bodyOf(c, toPrune)
+    const { plan, keep, erased } = await bodyOf(c, toPrune)
     const rules = keep ?? engine.config.backups?.keep
-    if (rules === undefined) throw errors.noKeepRules()
-    return c.json({ pruned: await prune(open(c), rules, plan) })
+    if (rules === undefined && !erased) throw errors.noKeepRules()
+    const world = open(c)
+    const pruned = erased || rules === undefined ? [] : await prune(world, rules, plan)
+    return c.json({ pruned, forgot: plan ? [] : await forgetErased(world) })
+  })
+
+  area.post('/erase', async (c) => {
+    const asked = await bodyOf(c, toErase)
+    return c.json(await erase(c.var.services, engine, open(c), asked))
   })
 
   area.get('/runs', async (c) => c.json({ runs: (await listRuns(open(c).session)).map(shownRun) }))

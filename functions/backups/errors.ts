@@ -28,6 +28,11 @@ export const errors = {
     new AtollError(409, 'BACKUP009', 'No rule says which backups are kept', {
       hint: 'Say so in backups.keep of functions/app/config.ts, or in the request.',
     }),
+  whichGroup: (groups: readonly string[]) =>
+    new AtollError(409, 'BACKUP010', 'It is not clear of which tables the value is', {
+      details: `The groups of tables that lie together are: ${groups.join(', ')}.`,
+      hint: 'Name a group, or a table of it.',
+    }),
   nowhereToBackUp: () =>
     new AtollError(501, 'BACKUP008', 'Backups need a bucket and a Durable Object', {
       hint: 'Bind an R2 bucket as BACKUPS or BUCKET, and the class Relay as RELAY, in wrangler.toml.',

@@ -7,6 +7,7 @@ import type { BackupWorld } from '../../db/backups/backup-world.ts'
 import { nextRun, noteFailure, Overtaken, type Run, readRun } from '../../db/backups/backups.ts'
 import type { Finding } from '../../db/backups/check-whole.ts'
 import { dropLeft } from '../../db/backups/drop-left.ts'
+import { forgetErased } from '../../db/backups/forget-erased.ts'
 import { BadManifest } from '../../db/backups/format.ts'
 import { type KeepRules, prune } from '../../db/backups/keep.ts'
 import { BackupMaker, BackupRefused, type Left, partLength } from '../../db/backups/make-backup.ts'
@@ -96,6 +97,7 @@ async function seeToEnd(world: BackupWorld, { id, kind }: Run, keep: KeepRules |
   const { findings = [] } = run.progress as { readonly findings?: readonly Finding[] }
   const wrong = findings.filter(({ isRight }) => !isRight).map(({ check, says }) => `${check}: ${says}`)
   const pruned = kind === 'full' && keep ? await prune(world, keep) : []
+  if (kind === 'full') await forgetErased(world)
   emit({ kind: 'backup-done', run: id, what: kind, wrong, pruned })
 }
 

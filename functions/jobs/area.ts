@@ -20,6 +20,7 @@ import { webhookJob } from './webhook-job.ts'
 
 export type { JobsConfig } from './config.ts'
 export type { JobContext, Jobs } from './define-job.ts'
+export { type ErasedJobs, eraseJobs } from './erase-jobs.ts'
 // What areas above it use.
 export type { JobsEvent } from './events.ts'
 export { oldestDue } from './gauges.ts'

@@ -4,8 +4,9 @@
  * @module
  */
 import { parseArgs } from 'node:util'
+import type { Forgot } from '../../db/backups/forget-erased.ts'
 import { UsageError } from '../../db/doors/usage-error.ts'
-import type { ShownBackup, ShownPlan, ShownRun } from '../backups/area.ts'
+import type { ShownBackup, ShownErasure, ShownPlan, ShownRun } from '../backups/area.ts'
 import { readSecretKey } from './keys.ts'
 import { root } from './serve.ts'
 
@@ -18,6 +19,8 @@ const usage = `npm run backup -- create                          of all database
     with [--jobs] jobs that were not over, too; with [--plan] only says what it would do
   npm run backup -- prune [--hourly N] [--daily N] [--weekly N] [--monthly N] [--plan]   takes away those that no rule keeps
   npm run backup -- export VALUE [--table invoices]   all rows of a distribution value as JSON lines, of a table as CSV, to standard output
+  npm run backup -- prune --erased                   keeps all, and lets them forget what was erased
+  npm run backup -- erase VALUE [--group customers.id | --table invoices] [--jobs] [--plan | --yes]   all rows of a distribution value, for good
   npm run backup -- cancel RUN | delete ID
   with [--url http://localhost:8787] and the secret key in ATOLL_SECRET_KEY or .dev.vars; [--no-wait] does not stay until it is done`
 
@@ -30,6 +33,7 @@ const { values, positionals } = parseArgs({
     tables: { type: 'string' },
     value: { type: 'string' },
     table: { type: 'string' },
+    group: { type: 'string' },
     conflict: { type: 'string' },
     hourly: { type: 'string' },
     daily: { type: 'string' },
@@ -37,6 +41,8 @@ const { values, positionals } = parseArgs({
     monthly: { type: 'string' },
     jobs: { type: 'boolean' },
     plan: { type: 'boolean' },
+    yes: { type: 'boolean' },
+    erased: { type: 'boolean' },
     'no-wait': { type: 'boolean' },
   },
 })
@@ -66,6 +72,41 @@ async function exportValue(value: string): Promise<void> {
   const table = text('table') === undefined ? '' : `?table=${encodeURIComponent(text('table') as string)}`
   const { body } = await send(`/export/${encodeURIComponent(value)}${table}`)
   for await (const chunk of body ?? []) process.stdout.write(chunk)
+}
+
+/** Asks until nothing is left; without `--yes` it only says what would go. */
+async function eraseValue(value: string): Promise<void> {
+  const plan = values.yes !== true || values.plan === true
+  const body = {
+    value,
+    plan,
+    ...(text('group') === undefined ? {} : { group: text('group') }),
+    ...(text('table') === undefined ? {} : { table: text('table') }),
+    ...(values.jobs === true ? { jobs: true } : {}),
+  }
+  for (;;) {
+    const answer = await ask<ShownErasure>('/erase', 'POST', body)
+    showErasure(answer)
+    if (plan) {
+      if (values.plan !== true) console.log('Nothing was erased: say --yes.')
+      return
+    }
+    if (answer.done) return
+    // Jobs take their time to stop.
+    await new Promise((over) => setTimeout(over, 1000))
+  }
+}
+
+function showErasure({ group, plan, tables, logged, entries, jobs, files, left, done }: ShownErasure): void {
+  const verb = plan ? 'would go' : 'gone'
+  for (const [name, n] of Object.entries(tables)) console.log(`${name}: ${n} rows ${verb}`)
+  console.log(`old and new values of ${logged} entries of the change log ${verb}`)
+  if (entries > 0) console.log(`${entries} entries of lookups ${verb}`)
+  if (jobs) console.log(`${jobs.removed} jobs ${verb}, of which ${jobs.cancelled} were not over`)
+  for (const file of files) console.log(`file ${file}`)
+  if (!plan && !done) return
+  console.log(`Left of the value in ${group}:`)
+  for (const what of left) console.log(`  ${what}`)
 }
 
 async function ask<Answer>(path: string, method = 'GET', body?: object): Promise<Answer> {
@@ -135,6 +176,7 @@ async function run(command: string | undefined, id?: string): Promise<void> {
     for (const one of runs) console.log(runLine(one))
   } else if (command === 'show' && id) console.log(JSON.stringify(await ask<object>(`/${id}`), null, 2))
   else if (command === 'export' && id) await exportValue(id)
+  else if (command === 'erase' && id) await eraseValue(id)
   else if (command === 'verify' && id) await follow(await ask<ShownRun>(`/${id}/verify`, 'POST'))
   else if (command === 'restore' && id) {
     const body = {
@@ -150,10 +192,14 @@ async function run(command: string | undefined, id?: string): Promise<void> {
     const said = ['hourly', 'daily', 'weekly', 'monthly'].filter((name) => text(name) !== undefined)
     const keep =
       said.length === 0 ? {} : { keep: Object.fromEntries(said.map((name) => [name, Number(text(name))])) }
-    const { pruned } = await ask<{ pruned: readonly string[] }>('/prune', 'POST', {
-      ...keep,
-      plan: values.plan === true,
-    })
+    const { pruned, forgot } = await ask<{ pruned: readonly string[]; forgot: readonly Forgot[] }>(
+      '/prune',
+      'POST',
+      { ...keep, plan: values.plan === true, erased: values.erased === true },
+    )
+    for (const { id: backup, rows, refused } of forgot)
+      console.log(`${backup}: ${refused ?? `has forgotten ${rows} rows of erased values`}`)
+    if (forgot.some(({ refused }) => refused !== null)) process.exitCode = 1
     console.log(
       pruned.length === 0 ? 'All are kept.' : `${values.plan ? 'Would go' : 'Gone'}: ${pruned.join(', ')}`,
     )

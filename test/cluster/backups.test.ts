@@ -1,12 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { BackupWorld } from '../../db/backups/backup-world.ts'
 import { insertRun, nextRun, readRun } from '../../db/backups/backups.ts'
-import { BackupRestorer, type RestoreProgress } from '../../db/backups/restore-backup.ts'
-import { buildCatalog } from '../../db/catalog/build-catalog.ts'
-import { Cluster } from '../../db/cluster/cluster.ts'
 import { pause } from '../../db/cluster/pause.ts'
-import { endPermitsText, permitAllText } from '../../db/system/permits.ts'
 import { engineOf, servicesFor } from '../../functions/areas.ts'
 import {
   BackupRounds,
@@ -16,9 +11,8 @@ import {
 } from '../../functions/backups/area.ts'
 import { sweepFiles } from '../../functions/storage/sweep-files.ts'
 import { app } from '../fixture-app/app.ts'
-import tables from '../fixture-app/db/app/tables.ts'
-import { migrateInWorker, type PlainMigration } from '../support/migrate-in-worker.ts'
 import { type Ask, askMany, askOver, databases } from '../support/one-and-many.ts'
+import { restoreInto } from '../support/restore-into.ts'
 import { call, publishableKey, json as read, secretKey } from '../support/worker-client.ts'
 
 interface TestEnv {
@@ -26,14 +20,12 @@ interface TestEnv {
   readonly EMPTY: D1Database
   readonly EMPTY_1: D1Database
   readonly EMPTY_2: D1Database
-  readonly MIGRATIONS: string
   readonly ATOLL_JWT_SECRET: string
 }
-const { BUCKET, EMPTY, EMPTY_1, EMPTY_2, MIGRATIONS, ATOLL_JWT_SECRET } = env as unknown as TestEnv
+const { BUCKET, EMPTY, EMPTY_1, EMPTY_2, ATOLL_JWT_SECRET } = env as unknown as TestEnv
 const prefix = '_atoll/backups/'
 const engine = engineOf(app)
 const services = () => servicesFor(engine)(env as never)
-const catalog = buildCatalog(tables)
 
 const send = (path: string, body: object = {}, method = 'POST') =>
   call(`/backups/v1${path}`, {
@@ -58,48 +50,6 @@ async function ended(path: string, body: object = {}): Promise<ShownRun> {
 }
 
 const wrongOf = ({ findings }: Pick<ShownRun, 'findings'>) => findings.filter(({ isRight }) => !isRight)
-
-/** Restores into other databases, by hand. */
-async function restoreInto(
-  bound: Readonly<Record<string, D1Database>>,
-  backup: string,
-): Promise<RestoreProgress> {
-  const bindings = new Map(Object.entries(bound))
-  await migrateInWorker(bindings, catalog, JSON.parse(MIGRATIONS) as PlainMigration[])
-  const names = [...catalog.tables.values()].filter(({ kind }) => kind === 'table').map(({ name }) => name)
-  // What an earlier test has laid.
-  for (const database of bindings.values())
-    await database.batch(
-      [
-        'PRAGMA defer_foreign_keys = ON',
-        permitAllText,
-        ...[...names, '_atoll_objects', '_atoll_buckets'].map((name) => `DELETE FROM "${name}"`),
-        'DELETE FROM _atoll_unique',
-        endPermitsText,
-      ]
-        .filter((text) => database === bound.DB || !/_atoll_(?:objects|buckets)/.test(text))
-        .map((text) => database.prepare(text)),
-    )
-  const cluster = new Cluster(bindings, { migrations: [], catalog, timeoutMs: 60_000 })
-  const { backups, backupSigner } = services()
-  const world: BackupWorld = {
-    session: cluster.open({ reads: false, seen: new Map() }),
-    catalog,
-    files: backups as NonNullable<typeof backups>,
-    signer: backupSigner,
-    now: Date.now,
-    rest: async () => undefined,
-    partLength: 100_000,
-    forget: async () => undefined,
-  }
-  const id = crypto.randomUUID()
-  const asked = { backup, into: 'empty', tables: null, value: null, conflict: 'lacking', jobs: false }
-  await world.session.primary([insertRun(id, 'restore', asked, 0)])
-  const restorer = new BackupRestorer(world)
-  for (let run = await nextRun(world.session); run; run = await nextRun(world.session))
-    await restorer.step(run)
-  return (await readRun(world.session, id))?.progress as RestoreProgress
-}
 
 const all = async (ask: Ask) =>
   Promise.all(
@@ -358,7 +308,7 @@ describe('backups', { timeout: 180_000 }, () => {
 
   it('are pruned by rules, and deleted with their files', async () => {
     expect((await send('/prune')).status).toBe(409)
-    expect(await (await send('/prune', { keep: { daily: 1 } })).json()).toEqual({ pruned: [] })
+    expect(await (await send('/prune', { keep: { daily: 1 } })).json()).toEqual({ pruned: [], forgot: [] })
 
     expect((await send(`/${backup}`, {}, 'DELETE')).status).toBe(204)
     expect((await BUCKET.list({ prefix: `${prefix}parts/${backup}/` })).objects).toEqual([])
