@@ -1,5 +1,5 @@
 /**
- * What an app says of accounts, in `functions/app/auth.ts`.
+ * What an app says of accounts, in `functions/app/auth.ts`. It is longer than other files, as all of it is looked up in one place.
  * @module
  */
 import type { AppEnv } from '../core/app-env.ts'
