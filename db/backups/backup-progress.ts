@@ -1,5 +1,5 @@
 import type { Place } from '../moves/read-rows.ts'
-import type { Counted, Manifest } from './format.ts'
+import type { Counted, Manifest, ParentLink } from './format.ts'
 
 /** How far a backup has come. */
 export interface BackupProgress {
@@ -18,6 +18,10 @@ export interface BackupProgress {
   readonly rows: number
   readonly bytes: number
   readonly restarts: number
+  /** Of an increment; left out: it is a full one. */
+  readonly parent?: ParentLink
+  /** Why it is a full one, though an increment was asked for. */
+  readonly instead?: string
   /** By database and table, `RowSum`s of what was read back. */
   readonly sums: Readonly<Record<string, Readonly<Record<string, Counted>>>>
   /** What is known since the last transaction. */

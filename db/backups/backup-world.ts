@@ -24,6 +24,8 @@ export interface BackupWorld {
   rest(ms: number): Promise<void>
   /** Characters of rows after which a part is full. */
   readonly partLength: number
+  /** Whether increments are made by a schedule: databases keep their change logs from each backup to the next then. Left out: not. */
+  readonly keepsLogs?: boolean
   /** Lets nobody be served what was cached of databases before rows were laid there. */
   forget(databases: readonly string[]): Promise<void>
 }

@@ -11,7 +11,8 @@ export type RunState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
 /** Something that was asked for. */
 export interface Run {
   readonly id: string
-  readonly kind: 'full' | 'restore' | 'verify'
+  /** `increment` is what was asked for: it may become a full backup. */
+  readonly kind: 'full' | 'increment' | 'restore' | 'verify'
   readonly state: RunState
   /** JSON. */
   readonly asked: unknown
@@ -80,12 +81,12 @@ export function insertRun(id: string, kind: Run['kind'], asked: object, now: num
   }
 }
 
-/** How many of a kind are not over. */
-export async function openRuns(session: ClusterSession, kind: Run['kind']): Promise<number> {
+/** How many of some kinds are not over. */
+export async function openRuns(session: ClusterSession, kinds: readonly Run['kind'][]): Promise<number> {
   const [[row] = []] = await session.primary([
     {
-      text: "SELECT count(*) AS n FROM _atoll_backups WHERE kind = ?1 AND state IN ('waiting', 'running')",
-      parameters: [kind],
+      text: "SELECT count(*) AS n FROM _atoll_backups WHERE kind IN (SELECT value FROM json_each(?1)) AND state IN ('waiting', 'running')",
+      parameters: [JSON.stringify(kinds)],
     },
   ])
   return Number(row?.n)
@@ -95,7 +96,7 @@ export async function openRuns(session: ClusterSession, kind: Run['kind']): Prom
 export async function lastGoodBackup(session: ClusterSession): Promise<number | null> {
   const [[row] = []] = await session.primary([
     {
-      text: "SELECT max(created) AS at FROM _atoll_backups WHERE kind = 'full' AND state = 'done'",
+      text: "SELECT max(created) AS at FROM _atoll_backups WHERE kind IN ('full', 'increment') AND state = 'done'",
       parameters: [],
     },
   ])

@@ -7,7 +7,7 @@ import { letLogGo } from './read-database.ts'
 export async function dropLeft({ session, files }: BackupWorld): Promise<void> {
   const [ended = []] = await session.primary([
     {
-      text: "SELECT id FROM _atoll_backups WHERE kind = 'full' AND state IN ('failed', 'cancelled') AND progress IS NOT NULL",
+      text: "SELECT id FROM _atoll_backups WHERE kind IN ('full', 'increment') AND state IN ('failed', 'cancelled') AND progress IS NOT NULL",
       parameters: [],
     },
   ])

@@ -25,6 +25,8 @@ export interface Ended {
   /** What had changed since the last look. */
   readonly changes: readonly Line[]
   readonly whole: readonly Line[]
+  /** Rows by table; those with more than `mostCounted` are left out. */
+  readonly held: Readonly<Record<string, number>>
   readonly leftOut: readonly LeftOut[]
   readonly migrations: readonly { readonly name: string; readonly hash: string | null }[]
 }
@@ -32,6 +34,8 @@ export interface Ended {
 /** Changes, and rows and bytes of each table that is read as a whole, that fit into the last transaction. */
 const mostChanges = 300
 const [mostWhole, mostWholeBytes] = [2000, 1_000_000]
+/** Rows of a table that the last transaction counts: it holds up others, and rows that are read are paid for. */
+const mostCounted = 10_000
 
 /**
  * Reads what is left: one transaction, so that all of it is as of the position that it tells.
@@ -69,11 +73,16 @@ export async function end(
         text: `SELECT * FROM (SELECT ${keyText(one)} AS key, NULL AS value, ${imageText(one)} AS image, sum(octet_length(${imageText(one)})) OVER (ORDER BY ${orderOf(one)}) AS bytes, row_number() OVER (ORDER BY ${orderOf(one)}) AS n, count(*) OVER () AS whole FROM ${quoteName(one.name)} WHERE ${wanted[one.name] ?? '1'}) WHERE n = 1 OR (n <= ${mostWhole} AND bytes <= ${mostWholeBytes})`,
         parameters: [],
       })),
+      ...logged.map(({ name }) => ({
+        text: `SELECT count(*) AS n FROM (SELECT 1 FROM ${quoteName(name)} LIMIT ${mostCounted + 1})`,
+        parameters: [],
+      })),
     ],
   )
   const sequence = Number(last?.n ?? 0)
   if (lost.length > 0 || sequence < position || Number(count?.little) !== 1) return null
   const ofWhole = rows.slice(logged.length)
+  const counts = ofWhole.slice(whole.length)
   const jobs = Number(count?.jobs)
   return {
     position: sequence,
@@ -82,6 +91,12 @@ export async function end(
     isMoving: Number(marks?.moving) === 1,
     changes: logged.flatMap(({ name }, i) => (rows[i] ?? []).map((row) => lineOf(name, row))),
     whole: whole.flatMap(({ name }, i) => (ofWhole[i] ?? []).map((row) => lineOf(name, row))),
+    held: Object.fromEntries(
+      logged.flatMap(({ name }, i) => {
+        const n = Number(counts[i]?.[0]?.n)
+        return n > mostCounted ? [] : [[name, n] as const]
+      }),
+    ),
     leftOut: [
       ...whole.flatMap(({ name }, i) => {
         const found = ofWhole[i] ?? []

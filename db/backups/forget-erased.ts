@@ -54,11 +54,11 @@ export async function forgetErased(world: BackupWorld): Promise<Forgot[]> {
   return found
 }
 
-/** Restores and verifications go through the files that a manifest named when they began. */
+/** Restores and verifications go through the files that the manifests of a chain named when they began. */
 async function isInUse({ session }: BackupWorld, id: string): Promise<boolean> {
   const [rows = []] = await session.primary([
     {
-      text: "SELECT 1 FROM _atoll_backups WHERE state IN ('waiting', 'running') AND asked ->> 'backup' = ?1 LIMIT 1",
+      text: "SELECT 1 FROM _atoll_backups WHERE state IN ('waiting', 'running') AND (asked ->> 'backup' = ?1 OR EXISTS (SELECT 1 FROM json_each(asked, '$.chain') WHERE value = ?1)) LIMIT 1",
       parameters: [id],
     },
   ])

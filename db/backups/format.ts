@@ -131,6 +131,10 @@ export type PartKind = 'rows' | 'changes' | 'whole'
 export interface Part {
   /** Under the backup's folder. */
   readonly file: string
+  /** The backup whose folder that is; left out: of the manifest that names it. Only of chains that are read as one. */
+  readonly backup?: string
+  /** What that backup is as of, by the part's database's clock: milliseconds since 1970. */
+  readonly at?: number
   readonly database: string
   readonly kind: PartKind
   readonly tables: readonly string[]
@@ -140,6 +144,9 @@ export interface Part {
   /** Hexadecimal, of the compressed bytes. */
   readonly sha256: string
 }
+
+/** A part's file as it is told: with its backup, when that is another one. */
+export const toldFile = ({ file, backup }: Part) => (backup === undefined ? file : `${backup}/${file}`)
 
 /** A table as it was read. */
 export interface BackupTable {
@@ -167,7 +174,33 @@ export interface BackupDatabase {
   readonly bookmark: string | null
   /** When that transaction ran, by the database's clock: milliseconds since 1970. */
   readonly at: number
+  /** What the parts of this backup hold of it: of a full one the whole, of an increment the rows that have changed. */
   readonly tables: Readonly<Record<string, Counted>>
+  /** Rows by table, as the database itself counted them in that transaction; tables with very many are left out. */
+  readonly held?: Readonly<Record<string, number>>
+  /** What an increment needs to be the same as its parent; left out by backups from before there were increments. */
+  readonly state?: DatabaseState
+}
+
+/** What a change log does not tell of. */
+export interface DatabaseState {
+  /** At which epoch its slots last changed. */
+  readonly slots: number
+  /** Which life of the database it is. */
+  readonly life: string
+  /** SHA-256 of its migrations, of its tables' SQL, and of where they lie. */
+  readonly schema: string
+  /** The last restore that has laid rows. */
+  readonly restored: string | null
+}
+
+/** What an increment adds to. */
+export interface ParentLink {
+  readonly id: string
+  /** Of the parent, by database: from here on the change log was read. */
+  readonly positions: Readonly<Record<string, number>>
+  /** The how manieth increment since the full backup it is, from 1. */
+  readonly number: number
 }
 
 /** What is not in a backup. */
@@ -179,9 +212,14 @@ export interface LeftOut {
 /** What is known of a backup: all that a restore needs beside its parts. */
 export interface Manifest {
   readonly format: 'atoll-backup'
-  readonly version: 1
+  /** 2: an increment, which code that knows version 1 alone must not take for the whole. */
+  readonly version: 1 | 2
   readonly id: string
-  readonly kind: 'full'
+  readonly kind: 'full' | 'increment'
+  /** Of an increment. */
+  readonly parent?: ParentLink
+  /** Why it is a full one, though an increment was asked for. */
+  readonly instead?: string
   /** ISO 8601. */
   readonly begun: string
   readonly finished: string
@@ -200,8 +238,8 @@ export interface Manifest {
 }
 
 /** What a part is as of, by its database's clock: milliseconds since 1970. */
-export const asOf = ({ databases }: Manifest, { database }: Part) =>
-  databases.find(({ name }) => name === database)?.at ?? 0
+export const asOf = ({ databases }: Manifest, { database, at }: Part) =>
+  at ?? databases.find(({ name }) => name === database)?.at ?? 0
 
 /** The folder of a backup's parts. It is there when its manifest is. */
 export const folderOf = (id: string) => `parts/${id}/`
@@ -238,7 +276,9 @@ export async function readManifestText(text: string, signer: Signer): Promise<Ma
       "the manifest's signature is not this project's: somebody has changed it, or it was made with other secrets",
     )
   const manifest = JSON.parse(signed) as Manifest
-  if (manifest.format !== 'atoll-backup' || manifest.version !== 1)
-    throw new BadManifest(`the manifest's version is ${manifest.version}, and this code reads version 1`)
+  if (manifest.format !== 'atoll-backup' || (manifest.version !== 1 && manifest.version !== 2))
+    throw new BadManifest(
+      `the manifest's version is ${manifest.version}, and this code reads versions 1 and 2`,
+    )
   return manifest
 }

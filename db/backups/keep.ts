@@ -7,7 +7,7 @@ import type { BoundStatement } from '../sql/statement.ts'
 import type { BackupWorld } from './backup-world.ts'
 import { BadManifest, folderOf, type Manifest, manifestOf, manifests } from './format.ts'
 import { sinceKey } from './keep-files.ts'
-import { readManifest } from './restore-backup.ts'
+import { readManifest } from './read-chain.ts'
 
 /** Of how many hours, days, weeks (that begin on Monday) and months one backup is kept each: the last one of the time, of those times that have any. UTC. */
 export interface KeepRules {
@@ -26,25 +26,48 @@ const periods: Readonly<Record<keyof KeepRules, (at: number) => number | string>
   monthly: (at) => new Date(at).toISOString().slice(0, 7),
 }
 
-/** @returns ids of those that are kept; the newest is always among them */
-export function keptOf(
-  backups: readonly { readonly id: string; readonly at: number }[],
-  rules: KeepRules,
-): ReadonlySet<string> {
+/** A backup as rules see it. */
+export interface Keepable {
+  readonly id: string
+  /** What it is as of: milliseconds since 1970. */
+  readonly at: number
+  /** What it adds to, when it is an increment. */
+  readonly parent?: string | undefined
+}
+
+/**
+ * Of an hour the last backup is kept; of a day, a week and a month the last full one, or the last when there is no full one: of an increment, all that
+ * it adds to stays with it.
+ *
+ * @returns ids of those that are kept; the newest is always among them, and so is what they add to
+ */
+export function keptOf(backups: readonly Keepable[], rules: KeepRules): ReadonlySet<string> {
+  return withLinks(backups, chosenOf(backups, rules))
+}
+
+/** Those that a rule says, and the newest. */
+function chosenOf(backups: readonly Keepable[], rules: KeepRules): ReadonlySet<string> {
   const newestFirst = backups.toSorted((a, b) => b.at - a.at)
   const kept = new Set(newestFirst.slice(0, 1).map(({ id }) => id))
   for (const [rule, periodOf] of Object.entries(periods) as [
     keyof KeepRules,
     (at: number) => number | string,
   ][]) {
-    const seen = new Set<number | string>()
-    for (const { id, at } of newestFirst) {
-      if (seen.size >= (rules[rule] ?? 0)) break
-      const period = periodOf(at)
-      if (!seen.has(period)) kept.add(id)
-      seen.add(period)
+    const ofPeriods = [...Map.groupBy(newestFirst, ({ at }) => periodOf(at)).values()]
+    for (const own of ofPeriods.slice(0, rules[rule] ?? 0)) {
+      const full = rule === 'hourly' ? undefined : own.find(({ parent }) => parent === undefined)
+      kept.add((full ?? (own[0] as Keepable)).id)
     }
   }
+  return kept
+}
+
+function withLinks(backups: readonly Keepable[], chosen: ReadonlySet<string>): ReadonlySet<string> {
+  const parents = new Map(backups.map(({ id, parent }) => [id, parent]))
+  const kept = new Set<string>()
+  for (const id of chosen)
+    for (let link: string | undefined = id; link !== undefined && !kept.has(link); link = parents.get(link))
+      kept.add(link)
   return kept
 }
 
@@ -65,6 +88,17 @@ export async function readManifests(world: BackupWorld): Promise<Manifest[]> {
 /** What a backup is as of, by the primary database's clock: milliseconds since 1970. */
 const atOf = ({ databases }: Manifest) => databases[0]?.at ?? 0
 
+/** Ids of the increments that add to a backup, and of those that add to them; the last links first. */
+export async function incrementsOf(world: BackupWorld, id: string): Promise<string[]> {
+  const found = new Set([id])
+  for (const { id: own, parent } of (await readManifests(world)).sort(lastLinksFirst).reverse())
+    if (parent && found.has(parent.id)) found.add(own)
+  return [...found].slice(1).reverse()
+}
+
+/** An increment has a greater number than what it adds to. */
+const lastLinksFirst = (a: Manifest, b: Manifest) => (b.parent?.number ?? 0) - (a.parent?.number ?? 0)
+
 /** Takes a backup away. Without a manifest there is none: what is left of it then is nobody's. */
 export async function dropBackup({ files }: BackupWorld, id: string): Promise<void> {
   await files.remove([manifestOf(id)])
@@ -72,21 +106,33 @@ export async function dropBackup({ files }: BackupWorld, id: string): Promise<vo
   if (parts.length > 0) await files.remove(parts)
 }
 
+/** What rules say of all backups. */
+export interface Pruned {
+  /** Those that have gone or would go. */
+  readonly gone: readonly string[]
+  /** Those that no rule keeps, but increments that are kept add to them. */
+  readonly links: readonly string[]
+}
+
 /**
- * Takes backups away that no rule keeps. Those with others' signatures stay.
+ * Takes backups away that no rule keeps, and nothing that is kept adds to. Those with others' signatures stay.
  *
  * @param isPlan only says what would go
- * @returns ids of those that have gone
  */
-export async function prune(world: BackupWorld, rules: KeepRules, isPlan = false): Promise<string[]> {
-  const backups = (await readManifests(world)).map((manifest) => ({ id: manifest.id, at: atOf(manifest) }))
-  const kept = keptOf(backups, rules)
+export async function prune(world: BackupWorld, rules: KeepRules, isPlan = false): Promise<Pruned> {
+  const backups = (await readManifests(world))
+    .sort(lastLinksFirst)
+    .map((manifest): Keepable => ({ id: manifest.id, at: atOf(manifest), parent: manifest.parent?.id }))
+  const chosen = chosenOf(backups, rules)
+  const kept = withLinks(backups, chosen)
   const gone = backups.map(({ id }) => id).filter((id) => !kept.has(id))
-  if (isPlan) return gone
+  const pruned: Pruned = { gone, links: [...kept].filter((id) => !chosen.has(id)) }
+  if (isPlan) return pruned
+  // The last links first, so that a death in between leaves no increment without what it adds to.
   for (const id of gone) await dropBackup(world, id)
   await noteKept(world)
   await world.session.primary([dropOldRuns(world.now() - rememberedMs)])
-  return gone
+  return pruned
 }
 
 /** How long what was asked for is remembered, in milliseconds. */
@@ -107,7 +153,8 @@ export async function noteKept(world: BackupWorld): Promise<void> {
 
 async function noteSince(session: ClusterSession, at: number | null): Promise<void> {
   // One that is being made has said so itself.
-  const isIdle = "NOT EXISTS (SELECT 1 FROM _atoll_backups WHERE kind = 'full' AND state = 'running')"
+  const isIdle =
+    "NOT EXISTS (SELECT 1 FROM _atoll_backups WHERE kind IN ('full', 'increment') AND state = 'running')"
   await session.primary([
     at === null
       ? { text: `DELETE FROM _atoll_state WHERE key = '${sinceKey}' AND ${isIdle}`, parameters: [] }

@@ -16,6 +16,7 @@ import type { BackupWorld } from './backup-world.ts'
 import { type Noted, noteStep, type Run, readParts } from './backups.ts'
 import { countLines } from './count-lines.ts'
 import { end } from './end-database.ts'
+import { type Begun, findParent, linkTo, stateOf, whyNot } from './find-parent.ts'
 import {
   type BackupDatabase,
   type BackupTable,
@@ -30,10 +31,13 @@ import {
 } from './format.ts'
 import { keepFilesFromHere } from './keep-files.ts'
 import { type LastLines, readLastLines, readPart, writePart } from './parts.ts'
+import { BackupRefused } from './read-chain.ts'
 import {
   follow,
   keepLog,
+  keepLogFrom,
   keepLogFromHere,
+  letEarlierLogsGo,
   letLogGo,
   lineOf,
   readMarks,
@@ -53,11 +57,6 @@ const maxRestarts = 5
 
 /** What a step has left to do: more at once, more later, or nothing. */
 export type Left = 'at once' | 'later' | 'nothing'
-
-/** Something that cannot be read, however often it is tried. */
-export class BackupRefused extends Error {
-  override readonly name = 'BackupRefused'
-}
 
 /** Makes one backup; keeps what would have to be read again for each step. */
 export class BackupMaker {
@@ -86,26 +85,28 @@ export class BackupMaker {
     this.#sources = null
     // The change log does not tell of moves.
     if (session.cluster.sharded && (await nextMove(session)) !== null) return 'later'
-    const marks: Record<string, string> = {}
-    const positions: Record<string, number> = {}
-    for (const database of session.cluster.databases) {
-      const [, , [last] = [], [found] = []] = await session.on(database, [
-        letLogGo(run.id),
-        keepLogFromHere(run.id),
-        logEnd,
-        readMarks,
-      ])
-      if (Number(found?.moving) === 1) return 'later'
-      marks[database] = found?.marks as string
-      positions[database] = Number(last?.n ?? 0)
+    let { parent, why: instead } =
+      run.kind === 'increment' ? await findParent(this.#world, run.id) : { parent: null, why: null }
+    let begun = await this.#beginAt(run.id, parent)
+    if (begun !== null && parent !== null) {
+      instead = await whyNot(parent, begun, tablesOf(await this.#allSources()))
+      if (instead !== null) {
+        parent = null
+        begun = await this.#beginAt(run.id, null)
+      }
     }
+    if (begun === null) return 'later'
+    const all = [...begun]
     await session.primary([keepFilesFromHere])
     await this.#note(run, {
       dropsParts: true,
       progress: {
-        phase: 'read',
-        marks,
-        positions,
+        // What an increment reads is all in the log.
+        phase: parent === null ? 'read' : 'end',
+        marks: Object.fromEntries(all.map(([name, { marks }]) => [name, marks])),
+        positions: Object.fromEntries(all.map(([name, { position }]) => [name, position as number])),
+        ...(parent === null ? {} : { parent: linkTo(parent) }),
+        ...(instead === null ? {} : { instead }),
         databases: 0,
         tables: 0,
         place: { after: beforeAll, chunk: firstChunk },
@@ -119,6 +120,27 @@ export class BackupMaker {
       } satisfies BackupProgress,
     })
     return 'at once'
+  }
+
+  /** Keeps all logs from here, or from where a parent has read them. @returns null when slots are moving */
+  async #beginAt(id: string, parent: Manifest | null): Promise<ReadonlyMap<string, Begun> | null> {
+    const { session } = this.#world
+    const begun = new Map<string, Begun>()
+    for (const database of session.cluster.databases) {
+      const [, kept = [], [last] = [], [found] = []] = await session.on(database, [
+        letLogGo(id),
+        parent === null ? keepLogFromHere(id) : keepLogFrom(id, parent.id),
+        logEnd,
+        readMarks,
+      ])
+      if (Number(found?.moving) === 1) return null
+      const position = parent === null ? last?.n : kept[0]?.sequence
+      begun.set(database, {
+        marks: found?.marks as string,
+        position: position === undefined ? null : Number(position),
+      })
+    }
+    return begun
   }
 
   /** Fills a part with rows of one database, and another with what has changed meanwhile, when that is much. */
@@ -225,14 +247,18 @@ export class BackupMaker {
     await this.#write(run, progress, parts, {
       phase: 'seal',
       ended: {
-        databases: read.map(
-          ({ database, ended }): BackupDatabase => ({
-            name: database,
-            position: ended.position,
-            bookmark: session.bookmarks.get(database) ?? null,
-            at: ended.at,
-            tables: {},
-          }),
+        databases: await Promise.all(
+          read.map(
+            async ({ database, ended }): Promise<BackupDatabase> => ({
+              name: database,
+              position: ended.position,
+              bookmark: session.bookmarks.get(database) ?? null,
+              at: ended.at,
+              tables: {},
+              held: ended.held,
+              state: await stateOf(ended.marks),
+            }),
+          ),
         ),
         migrations: read[0]?.ended.migrations ?? [],
         leftOut: [...read.flatMap(({ ended }): readonly LeftOut[] => ended.leftOut), ...leftOutElsewhere],
@@ -273,11 +299,17 @@ export class BackupMaker {
     }
     const map = session.cluster.sharded ? parseMap(await readMapRow(session)) : null
     const { databases = [], tables = [], leftOut = [], migrations = [] } = progress.ended ?? {}
+    const { parent, instead } = progress
+    // Somebody may have deleted what it adds to.
+    if (parent && (await files.get(manifestOf(parent.id))) === null)
+      return this.#begin(run, progress.restarts + 1)
     const manifest: Manifest = {
       format: 'atoll-backup',
-      version: 1,
+      version: parent ? 2 : 1,
       id: run.id,
-      kind: 'full',
+      kind: parent ? 'increment' : 'full',
+      ...(parent ? { parent } : {}),
+      ...(instead === undefined ? {} : { instead }),
       begun: new Date(run.created).toISOString(),
       finished: new Date(now()).toISOString(),
       migrations,
@@ -293,7 +325,12 @@ export class BackupMaker {
     const text = await signedText(manifest, signer)
     await files.put(manifestOf(run.id), new TextEncoder().encode(text))
     await dropOthers(this.#world, run.id, parts)
-    for (const { name } of databases) await session.on(name, [letLogGo(run.id)])
+    const isKept = this.#world.keepsLogs || run.kind === 'increment'
+    for (const { name, position } of databases)
+      await session.on(name, [
+        isKept ? keepLog(run.id, position) : letLogGo(run.id),
+        letEarlierLogsGo(run.id),
+      ])
     await this.#note(run, {
       progress: { ...progress, sums: {}, ended: null },
       state: 'done',
@@ -320,6 +357,12 @@ export class BackupMaker {
       parts,
       progress: { ...progress, ...changed, parts: progress.parts + parts.length, bytes },
     })
+  }
+
+  async #allSources(): Promise<Source[]> {
+    const { databases, primary } = this.#world.session.cluster
+    await this.#sourceOf(primary)
+    return Promise.all(databases.map((name) => this.#sourceOf(name)))
   }
 
   async #sourceOf(database: string): Promise<Source> {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { BackupFiles } from './backup-world.ts'
-import { folderOf, type Line, lineText, type Part, readLine } from './format.ts'
+import { folderOf, type Line, lineText, type Part, readLine, toldFile } from './format.ts'
 
 /** A file that is not as its backup says. */
 export class DamagedPart extends Error {
@@ -38,10 +38,10 @@ export async function writePart(
 
 /** @throws DamagedPart when it is missing, or its bytes are others */
 export async function readPart(files: BackupFiles, id: string, part: Part): Promise<Line[]> {
-  const bytes = await files.get(folderOf(id) + part.file)
-  if (bytes === null) throw new DamagedPart(`${part.file} is missing`)
+  const bytes = await files.get(folderOf(part.backup ?? id) + part.file)
+  if (bytes === null) throw new DamagedPart(`${toldFile(part)} is missing`)
   if ((await sha256(bytes)) !== part.sha256)
-    throw new DamagedPart(`${part.file} is damaged: it has another SHA-256`)
+    throw new DamagedPart(`${toldFile(part)} is damaged: it has another SHA-256`)
   const text = new TextDecoder().decode(await through(bytes, new DecompressionStream('gzip')))
   return text.trimEnd().split('\n').map(readLine)
 }
@@ -54,7 +54,7 @@ async function through(
   return new Uint8Array(await new Response(piped).arrayBuffer())
 }
 
-async function sha256(bytes: Uint8Array): Promise<string> {
+export async function sha256(bytes: Uint8Array): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }

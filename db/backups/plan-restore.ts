@@ -5,11 +5,14 @@
 import { parentsFirst } from '../catalog/parents-first.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BackupWorld } from './backup-world.ts'
-import type { BackupTable, Manifest } from './format.ts'
+import type { BackupTable } from './format.ts'
+import { type Chain, rowsOf } from './read-chain.ts'
 
 /** What is asked for. */
 export interface AskedRestore {
   readonly backup: string
+  /** With all that it adds to. */
+  readonly chain?: readonly string[]
   /** `empty`: all of it, into databases that hold nothing. `beside`: beside the rows that are there. */
   readonly into: 'empty' | 'beside'
   /** Names of tables; null: all. */
@@ -57,9 +60,10 @@ const systemRows = ['_atoll_buckets', '_atoll_objects']
 /** Looks at the databases, and changes nothing. */
 export async function planRestore(
   { session, catalog }: BackupWorld,
-  manifest: Manifest,
+  chain: Chain,
   asked: AskedRestore,
 ): Promise<RestorePlan> {
+  const manifest = chain.whole
   const problems: string[] = []
   const notes: string[] = []
   const isWanted = ({ name, by, placement }: BackupTable) =>
@@ -77,9 +81,11 @@ export async function planRestore(
     return (placement === 'distributed' ? 1_000_000 : 0) + (place < 0 ? 500_000 : place)
   }
   const tables = manifest.tables.filter(isWanted).sort((a, b) => rank(a) - rank(b))
-  const rows = new Map<string, number>()
-  for (const { tables: counts } of manifest.databases)
-    for (const [name, { rows: n }] of Object.entries(counts)) rows.set(name, (rows.get(name) ?? 0) + n)
+  const rows = rowsOf(chain)
+  if (chain.links.length > 1)
+    notes.push(
+      `It is read from ${chain.links.length} backups: ${chain.links.map(({ id }) => id).join(', ')}. Of large tables, rows are told that it has at most.`,
+    )
   const laid: Laid[] = []
   for (const table of tables) {
     const isRouted = catalog.tables.get(table.name)?.placement.kind === 'distributed'

@@ -117,7 +117,8 @@ export const cursorOf = (id: string) => `backup:${id}`
 /** Lets a database keep its log from a position on. */
 export function keepLog(id: string, position: number): BoundStatement {
   return {
-    text: 'INSERT INTO _atoll_cursors VALUES (?1, CAST(?2 AS INTEGER)) ON CONFLICT DO UPDATE SET sequence = excluded.sequence',
+    // A cursor that is gone must not come back: what is behind it may have gone, too.
+    text: 'UPDATE _atoll_cursors SET sequence = CAST(?2 AS INTEGER) WHERE consumer = ?1',
     parameters: [cursorOf(id), String(position)],
   }
 }
@@ -125,6 +126,23 @@ export function keepLog(id: string, position: number): BoundStatement {
 /** The same from where the log is now. */
 export const keepLogFromHere = (id: string) => keepLogFromEnd(cursorOf(id))
 
+/** The same from where a database keeps its log for another backup, if it has all of that log; answers with the position. */
+export function keepLogFrom(id: string, parent: string): BoundStatement {
+  return {
+    text: 'INSERT OR REPLACE INTO _atoll_cursors SELECT ?1, sequence FROM _atoll_cursors WHERE consumer = ?2 AND NOT EXISTS (SELECT 1 FROM _atoll_cursors WHERE consumer = ?3) RETURNING sequence',
+    parameters: [cursorOf(id), cursorOf(parent), `${cursorOf(parent)}:lost`],
+  }
+}
+
+/** The log is kept for no backup any more that was asked for before one. */
+export function letEarlierLogsGo(id: string): BoundStatement {
+  return {
+    text: "DELETE FROM _atoll_cursors WHERE consumer GLOB 'backup:*' AND consumer < ?1",
+    parameters: [cursorOf(id)],
+  }
+}
+
+/** A database keeps its log for this backup no longer. */
 export function letLogGo(id: string): BoundStatement {
   return {
     text: 'DELETE FROM _atoll_cursors WHERE consumer IN (?1, ?2)',
@@ -132,10 +150,10 @@ export function letLogGo(id: string): BoundStatement {
   }
 }
 
-/** Tells by a row that the log was cut off before it was read. */
+/** Tells by a row that the log was cut off before it was read, or may have been. */
 export const lostText = (id: string): BoundStatement => ({
-  text: 'SELECT 1 FROM _atoll_cursors WHERE consumer = ?1',
-  parameters: [`${cursorOf(id)}:lost`],
+  text: 'SELECT 1 WHERE EXISTS (SELECT 1 FROM _atoll_cursors WHERE consumer = ?1) OR NOT EXISTS (SELECT 1 FROM _atoll_cursors WHERE consumer = ?2)',
+  parameters: [`${cursorOf(id)}:lost`, cursorOf(id)],
 })
 
 /** Reads rows again that have changed behind a position. @returns null when the log no longer reaches back to it */

@@ -18,20 +18,13 @@ import { bringUp } from './bring-up.ts'
 import { type CheckPlace, checkTable, checkWhole, type Finding } from './check-whole.ts'
 import { keyIn } from './count-lines.ts'
 import { Erasures } from './erasures.ts'
-import {
-  asOf,
-  type Counted,
-  type Line,
-  type Manifest,
-  manifestOf,
-  RowSum,
-  readManifestText,
-} from './format.ts'
+import { asOf, type Counted, type Line, type Manifest, RowSum, toldFile } from './format.ts'
 import { type LayStep, layLate, layRows } from './lay-rows.ts'
 import { layJobs, laySequences } from './lay-system.ts'
-import { BackupRefused, type Left } from './make-backup.ts'
+import type { Left } from './make-backup.ts'
 import { DamagedPart, type LastLines, readLastLines, readPart } from './parts.ts'
 import { type AskedRestore, type Laid, planRestore } from './plan-restore.ts'
+import { BackupRefused, readChain } from './read-chain.ts'
 import { type Item, itemsOf } from './restore-items.ts'
 
 /** How far a restore has come. */
@@ -56,6 +49,7 @@ export interface RestoreProgress {
 interface Opened {
   /** Of the restore. */
   readonly id: string
+  /** Of an increment, that of its whole chain. */
   readonly manifest: Manifest
   readonly last: LastLines
   readonly erasures: Erasures
@@ -97,8 +91,8 @@ export class BackupRestorer {
   }
 
   async #begin(run: Run, asked: AskedRestore): Promise<void> {
-    const manifest = await readManifest(this.#world, asked.backup)
-    const { laid, problems } = await planRestore(this.#world, manifest, asked)
+    const chain = await readChain(this.#world, asked.backup)
+    const { laid, problems } = await planRestore(this.#world, chain, asked)
     if (problems.length > 0) throw new BackupRefused(problems.join(' '))
     const progress: RestoreProgress = {
       laid,
@@ -117,9 +111,9 @@ export class BackupRestorer {
   async #opened(run: Run, asked: AskedRestore, damaged: Record<string, string>) {
     if (this.#open?.id === run.id) return this.#open
     const { files } = this.#world
-    const manifest = await readManifest(this.#world, asked.backup)
-    const last = await readLastLines(files, manifest.id, manifest.parts, ({ file }, error) => {
-      damaged[file] = error.message
+    const { whole: manifest } = await readChain(this.#world, asked.backup)
+    const last = await readLastLines(files, manifest.id, manifest.parts, (part, error) => {
+      damaged[toldFile(part)] = error.message
     })
     this.#part = null
     this.#open = { id: run.id, manifest, last, erasures: await Erasures.read(this.#world) }
@@ -222,7 +216,7 @@ export class BackupRestorer {
       throw error
     })
     if (lines instanceof DamagedPart)
-      return { ...done, damaged: { ...done.damaged, [part.file]: lines.message } }
+      return { ...done, damaged: { ...done.damaged, [toldFile(part)]: lines.message } }
     const { name } = laid.table
     const erased = await erasures.linesOf(lines, manifest.tables, asOf(manifest, part))
     const all = lines.filter(
@@ -288,10 +282,3 @@ export class BackupRestorer {
 }
 
 const nothing: Counted = { rows: 0, sum: new RowSum().text }
-
-/** @throws BadManifest when it is not to be used; BackupRefused when there is none */
-export async function readManifest({ files, signer }: BackupWorld, id: string): Promise<Manifest> {
-  const bytes = await files.get(manifestOf(id))
-  if (bytes === null) throw new BackupRefused(`There is no backup ${id}.`)
-  return readManifestText(new TextDecoder().decode(bytes), signer)
-}

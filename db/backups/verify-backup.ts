@@ -1,18 +1,21 @@
 /**
- * Verifies a backup, a file at a time: every file is there and as it was written, and together they hold the rows that the manifest counts.
+ * Verifies a backup, a file at a time: every file is there and as it was written, of an increment those of all that it adds to, too; and together they
+ * hold the rows that the manifest counts, and that the databases counted themselves.
  * @module
  */
 import type { BackupWorld } from './backup-world.ts'
 import { noteStep, type Run } from './backups.ts'
 import type { Finding } from './check-whole.ts'
 import { countLines } from './count-lines.ts'
-import type { Counted, Manifest } from './format.ts'
+import { type Counted, type Manifest, toldFile } from './format.ts'
 import type { Left } from './make-backup.ts'
 import { DamagedPart, type LastLines, readLastLines, readPart } from './parts.ts'
-import { readManifest } from './restore-backup.ts'
+import { BrokenChain, type Chain, readChain, readManifest } from './read-chain.ts'
 
 export interface AskedVerify {
   readonly backup: string
+  /** With all that it adds to. */
+  readonly chain?: readonly string[]
 }
 
 /** How far it has come. */
@@ -26,7 +29,7 @@ export interface VerifyProgress {
 /** Verifies one backup; keeps what would have to be read again for each step. */
 export class BackupVerifier {
   readonly #world: BackupWorld
-  #open: { readonly id: string; readonly manifest: Manifest; readonly last: LastLines } | null = null
+  #open: { readonly id: string; readonly chain: Opened; readonly last: LastLines } | null = null
 
   constructor(world: BackupWorld) {
     this.#world = world
@@ -35,11 +38,12 @@ export class BackupVerifier {
   async step(run: Run): Promise<Left> {
     const { session, files, now } = this.#world
     if (this.#open?.id !== run.id) {
-      const manifest = await readManifest(this.#world, (run.asked as AskedVerify).backup)
-      const last = await readLastLines(files, manifest.id, manifest.parts, () => undefined)
-      this.#open = { id: run.id, manifest, last }
+      const chain = await openChain(this.#world, (run.asked as AskedVerify).backup)
+      const last = await readLastLines(files, chain.whole.id, chain.whole.parts, () => undefined)
+      this.#open = { id: run.id, chain, last }
     }
-    const { manifest, last } = this.#open
+    const { chain, last } = this.#open
+    const manifest = chain.whole
     const progress = (run.progress as VerifyProgress | null) ?? {
       parts: 0,
       of: manifest.parts.length,
@@ -48,7 +52,7 @@ export class BackupVerifier {
     }
     const part = manifest.parts[progress.parts]
     if (part === undefined) {
-      const findings = [...progress.findings, ...compare(manifest, progress.sums)]
+      const findings = [...progress.findings, ...compare(chain, progress.sums)]
       await noteStep(session, run, { progress: { ...progress, findings }, state: 'done' }, now())
       this.#open = null
       return 'at once'
@@ -64,7 +68,10 @@ export class BackupVerifier {
       if (!(error instanceof DamagedPart) && !(error instanceof SyntaxError)) throw error
       noted = {
         ...next,
-        findings: [...progress.findings, { check: `file ${part.file}`, isRight: false, says: error.message }],
+        findings: [
+          ...progress.findings,
+          { check: `file ${toldFile(part)}`, isRight: false, says: error.message },
+        ],
       }
     }
     await noteStep(session, run, { progress: noted }, now())
@@ -72,7 +79,34 @@ export class BackupVerifier {
   }
 }
 
-function compare({ databases }: Manifest, sums: VerifyProgress['sums']): Finding[] {
+/** @param broken why links are missing, so that nothing is known of the whole */
+interface Opened extends Chain {
+  readonly broken: string | null
+}
+
+/** Of a broken chain, the backup that was asked for alone. */
+async function openChain(world: BackupWorld, id: string): Promise<Opened> {
+  const manifest = await readManifest(world, id)
+  try {
+    return { ...(await readChain(world, manifest)), broken: null }
+  } catch (error) {
+    if (!(error instanceof BrokenChain)) throw error
+    return { links: [manifest], whole: manifest, broken: error.message }
+  }
+}
+
+function compare({ links, whole, broken }: Opened, sums: VerifyProgress['sums']): Finding[] {
+  if (broken !== null) return [{ check: 'chain', isRight: false, says: broken }]
+  const ids = links.map(({ id }) => id).join(', ')
+  return [
+    ...(links.length > 1 ? [{ check: 'chain', isRight: true, says: `${links.length} backups: ${ids}` }] : []),
+    ...(links.length > 1 ? [] : asCounted(whole, sums)),
+    ...asHeld(links, whole, sums),
+  ]
+}
+
+/** A full backup is what its manifest counted when it was made. */
+function asCounted({ databases }: Manifest, sums: VerifyProgress['sums']): Finding[] {
   return databases.flatMap(({ name, tables }) =>
     Object.entries(tables).map(([table, { rows, sum }]): Finding => {
       const found = sums[name]?.[table]
@@ -81,6 +115,28 @@ function compare({ databases }: Manifest, sums: VerifyProgress['sums']): Finding
         check: `rows of ${table} of ${name}`,
         isRight,
         says: isRight ? `${rows} rows, as the manifest says` : `${found?.rows ?? 0} of ${rows} rows`,
+      }
+    }),
+  )
+}
+
+/** Any backup holds as many rows as the databases had, but for those that were erased since. */
+function asHeld(
+  links: readonly Manifest[],
+  { databases }: Manifest,
+  sums: VerifyProgress['sums'],
+): Finding[] {
+  const hasForgotten = links.some(({ forgotten = [] }) => forgotten.length > 0)
+  return databases.flatMap(({ name, held = {} }) =>
+    Object.entries(held).map(([table, rows]): Finding => {
+      const found = sums[name]?.[table]?.rows ?? 0
+      return {
+        check: `number of rows of ${table} of ${name}`,
+        isRight: found === rows || (found < rows && hasForgotten),
+        says:
+          found === rows
+            ? `${rows} rows, as the database counted`
+            : `${found} rows; the database counted ${rows}`,
       }
     }),
   )

@@ -9,7 +9,7 @@
  *
  * | column | says |
  * | --- | --- |
- * | kind | `full`, `restore` or `verify` |
+ * | kind | `full`, `increment`, `restore` or `verify` |
  * | state | `waiting`, `running`, and in the end `done`, `failed` or `cancelled` |
  * | asked | JSON of what was asked for |
  * | step | counts what was noted: of two at work, the one that is behind is refused |

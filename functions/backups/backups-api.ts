@@ -8,11 +8,17 @@ import type { BackupWorld } from '../../db/backups/backup-world.ts'
 import { cancelRun, insertRun, listRuns, type Run, readRun } from '../../db/backups/backups.ts'
 import { forgetErased } from '../../db/backups/forget-erased.ts'
 import { BadManifest, type Manifest, manifestOf, manifests } from '../../db/backups/format.ts'
-import { dropBackup, noteKept, prune } from '../../db/backups/keep.ts'
-import { BackupRefused } from '../../db/backups/make-backup.ts'
+import { dropBackup, incrementsOf, noteKept, prune } from '../../db/backups/keep.ts'
 import { type AskedRestore, planRestore } from '../../db/backups/plan-restore.ts'
+import {
+  BackupRefused,
+  BrokenChain,
+  type Chain,
+  readChain,
+  readManifest,
+} from '../../db/backups/read-chain.ts'
+import { letLogGo } from '../../db/backups/read-database.ts'
 import { readValue, type ValueRows } from '../../db/backups/read-value.ts'
-import { readManifest } from '../../db/backups/restore-backup.ts'
 import { makeUlid } from '../../db/slots/slots.ts'
 import type { CoreConfig } from '../core/config.ts'
 import type { CoreEngine } from '../core/engine.ts'
@@ -26,6 +32,8 @@ import type { AtollEnv } from './services.ts'
 import { shownBackup, shownPlan, shownRun } from './shown.ts'
 
 const nothing = z.strictObject({})
+const toCreate = z.strictObject({ increment: z.boolean().default(false) })
+const toDelete = z.strictObject({ increments: z.enum(['true', 'false']).default('false') })
 const toRestore = z.strictObject({
   into: z.enum(['empty', 'beside']),
   tables: z.array(z.string()).min(1).nullable().default(null),
@@ -96,8 +104,8 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
   })
 
   area.post('/', async (c) => {
-    await bodyOf(c, nothing)
-    return ask(c, open(c), 'full', {})
+    const { increment } = await bodyOf(c, toCreate)
+    return ask(c, open(c), increment ? 'increment' : 'full', {})
   })
 
   area.post('/prune', async (c) => {
@@ -105,8 +113,9 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
     const rules = keep ?? engine.config.backups?.keep
     if (rules === undefined && !erased) throw errors.noKeepRules()
     const world = open(c)
-    const pruned = erased || rules === undefined ? [] : await prune(world, rules, plan)
-    return c.json({ pruned, forgot: plan ? [] : await forgetErased(world) })
+    const { gone, links } =
+      erased || rules === undefined ? { gone: [], links: [] } : await prune(world, rules, plan)
+    return c.json({ pruned: gone, links, forgot: plan ? [] : await forgetErased(world) })
   })
 
   area.post('/erase', async (c) => {
@@ -146,15 +155,21 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
   area.post('/:id/verify', async (c) => {
     await bodyOf(c, nothing)
     const world = open(c)
-    return ask(c, world, 'verify', { backup: (await findManifest(c, world)).id })
+    const manifest = await findManifest(c, world)
+    // Of a broken chain, what is there is verified.
+    const chain = await readChain(world, manifest).catch((error) => {
+      if (error instanceof BrokenChain) return null
+      throw error
+    })
+    return ask(c, world, 'verify', { backup: manifest.id, chain: chain ? idsOf(chain) : [manifest.id] })
   })
 
   area.post('/:id/restore', async (c) => {
     const { plan: isPlan, ...wanted } = await bodyOf(c, toRestore)
     const world = open(c)
-    const manifest = await findManifest(c, world)
-    const asked: AskedRestore = { ...wanted, backup: manifest.id }
-    const plan = await planRestore(world, manifest, asked)
+    const chain = await findChain(c, world)
+    const asked: AskedRestore = { ...wanted, backup: chain.whole.id, chain: idsOf(chain) }
+    const plan = await planRestore(world, chain, asked)
     if (isPlan) return c.json(shownPlan(plan))
     if (plan.problems.length > 0) throw errors.cannotRestore(plan.problems)
     return ask(c, world, 'restore', asked)
@@ -163,8 +178,17 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
   area.delete('/:id', async (c) => {
     const world = open(c)
     const id = c.req.param('id')
+    const { apikey: _, ...query } = c.req.query()
+    const asked = toDelete.safeParse(query)
+    if (!asked.success) throw errors.invalidBackupsRequest(asked.error.issues)
     if ((await world.files.get(manifestOf(id))) === null) throw errors.noSuchBackup(id)
-    await dropBackup(world, id)
+    const increments = await incrementsOf(world, id)
+    if (increments.length > 0 && asked.data.increments === 'false') throw errors.isNeeded(increments)
+    for (const one of [...increments, id]) {
+      await dropBackup(world, one)
+      for (const database of world.session.cluster.databases)
+        await world.session.on(database, [letLogGo(one)])
+    }
     await noteKept(world)
     return c.body(null, 204)
   })
@@ -206,6 +230,18 @@ async function findManifest(c: Handled, world: BackupWorld): Promise<Manifest> {
     throw error
   }
 }
+
+async function findChain(c: Handled, world: BackupWorld): Promise<Chain> {
+  const manifest = await findManifest(c, world)
+  try {
+    return await readChain(world, manifest)
+  } catch (error) {
+    if (error instanceof BrokenChain) throw errors.brokenChain(error.message)
+    throw error
+  }
+}
+
+const idsOf = ({ links }: Chain) => links.map(({ id }) => id)
 
 async function findRun(c: Handled, { session }: BackupWorld): Promise<Run> {
   const id = c.req.param('id') ?? ''

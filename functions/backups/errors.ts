@@ -23,6 +23,13 @@ export const errors = {
     }),
   cannotRestore: (problems: readonly string[]) =>
     new AtollError(409, 'BACKUP006', 'The backup cannot be restored so', { details: problems.join(' ') }),
+  brokenChain: (details: string) =>
+    new AtollError(409, 'BACKUP015', 'A link of the chain is missing', { details }),
+  isNeeded: (increments: readonly string[]) =>
+    new AtollError(409, 'BACKUP016', 'Increments add to the backup', {
+      details: `They are ${increments.join(', ')}.`,
+      hint: 'Delete them with it: ?increments=true, or --increments.',
+    }),
   runIsOver: (state: string) => new AtollError(409, 'BACKUP007', `It is ${state}`),
   noKeepRules: () =>
     new AtollError(409, 'BACKUP009', 'No rule says which backups are kept', {

@@ -12,7 +12,9 @@ export interface BackupFailedEvent {
 export interface BackupDoneEvent {
   readonly kind: 'backup-done'
   readonly run: string
-  readonly what: 'full' | 'restore' | 'verify'
+  readonly what: 'full' | 'increment' | 'restore' | 'verify'
+  /** Why an increment became a full backup. */
+  readonly instead: string | null
   /** What was found to be wrong. */
   readonly wrong: readonly string[]
   /** Backups that have gone, as no rule keeps them. */

@@ -7,7 +7,7 @@ export const gauges: readonly GaugeSource<Services, unknown>[] = [{ what: 'backu
 async function backupGauges({ cluster, backups }: Services): Promise<readonly Gauge[]> {
   if (backups === null) return []
   const runs = await listRuns(cluster.open({ reads: true, seen: new Map(), primary: true }))
-  const last = runs.find(({ kind, state }) => kind === 'full' && state === 'done')
+  const last = runs.find(({ kind, state }) => (kind === 'full' || kind === 'increment') && state === 'done')
   const states = Map.groupBy(runs, ({ kind, state }) => `${kind} ${state}`)
   return [
     {

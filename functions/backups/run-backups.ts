@@ -10,7 +10,8 @@ import { dropLeft } from '../../db/backups/drop-left.ts'
 import { forgetErased } from '../../db/backups/forget-erased.ts'
 import { BadManifest } from '../../db/backups/format.ts'
 import { type KeepRules, prune } from '../../db/backups/keep.ts'
-import { BackupMaker, BackupRefused, type Left, partLength } from '../../db/backups/make-backup.ts'
+import { BackupMaker, type Left, partLength } from '../../db/backups/make-backup.ts'
+import { BackupRefused } from '../../db/backups/read-chain.ts'
 import { BackupRestorer } from '../../db/backups/restore-backup.ts'
 import { BackupVerifier } from '../../db/backups/verify-backup.ts'
 import { pause } from '../../db/cluster/pause.ts'
@@ -26,6 +27,7 @@ const [firstPauseMs, longestPauseMs, mostFailures] = [500, 60_000, 12]
 
 interface Workers {
   readonly full: BackupMaker
+  readonly increment: BackupMaker
   readonly restore: BackupRestorer
   readonly verify: BackupVerifier
 }
@@ -64,8 +66,10 @@ export class BackupRounds {
   }
 
   async #step(world: BackupWorld, run: Run, keep: KeepRules | undefined): Promise<Left | number> {
+    const maker = new BackupMaker(world)
     this.#workers ??= {
-      full: new BackupMaker(world),
+      full: maker,
+      increment: maker,
       restore: new BackupRestorer(world),
       verify: new BackupVerifier(world),
     }
@@ -94,17 +98,21 @@ export class BackupRounds {
 async function seeToEnd(world: BackupWorld, { id, kind }: Run, keep: KeepRules | undefined): Promise<void> {
   const run = await readRun(world.session, id)
   if (run?.state !== 'done') return
-  const { findings = [] } = run.progress as { readonly findings?: readonly Finding[] }
+  const { findings = [], instead = null } = run.progress as {
+    readonly findings?: readonly Finding[]
+    readonly instead?: string
+  }
   const wrong = findings.filter(({ isRight }) => !isRight).map(({ check, says }) => `${check}: ${says}`)
-  const pruned = kind === 'full' && keep ? await prune(world, keep) : []
-  if (kind === 'full') await forgetErased(world)
-  emit({ kind: 'backup-done', run: id, what: kind, wrong, pruned })
+  const isBackup = kind === 'full' || kind === 'increment'
+  const pruned = isBackup && keep ? (await prune(world, keep)).gone : []
+  if (isBackup) await forgetErased(world)
+  emit({ kind: 'backup-done', run: id, what: kind, instead, wrong, pruned })
 }
 
 /** @param rested counts for how long it has left databases to others. @returns null when there is nowhere to put backups */
 export function worldOf(
   services: Services,
-  { catalog }: Pick<Engine, 'catalog'>,
+  { catalog, config }: Engine,
   rested = { ms: 0 },
 ): BackupWorld | null {
   const { cluster, cache, backups, backupSigner } = services
@@ -117,6 +125,7 @@ export function worldOf(
     signer: backupSigner,
     now: Date.now,
     partLength,
+    keepsLogs: config.backups?.increments !== undefined,
     async rest(ms) {
       rested.ms += ms
       await pause(ms)

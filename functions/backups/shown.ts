@@ -12,8 +12,15 @@ export interface ShownBackup {
   readonly id: string
   /** Why its manifest is not to be used; null when it is. */
   readonly refused: string | null
+  /** Null when its manifest is not to be used. */
+  readonly kind: 'full' | 'increment' | null
+  /** The backup that an increment adds to. */
+  readonly parent: string | null
+  /** Why it is a full one, though an increment was asked for. */
+  readonly instead: string | null
   readonly begun: string | null
   readonly finished: string | null
+  /** Of an increment, those that have changed. */
   readonly rows: number
   /** In its bucket, compressed. */
   readonly bytes: number
@@ -32,6 +39,9 @@ export function shownBackup(id: string, manifest: Manifest | null, refused: stri
   return {
     id,
     refused,
+    kind: manifest?.kind ?? null,
+    parent: manifest?.parent?.id ?? null,
+    instead: manifest?.instead ?? null,
     begun: manifest?.begun ?? null,
     finished: manifest?.finished ?? null,
     rows: Object.values(tables).reduce((sum, rows) => sum + rows, 0),
@@ -63,6 +73,8 @@ export interface ShownRun {
   /** What was looked at in the end. */
   readonly findings: readonly Finding[]
   readonly error: string | null
+  /** Why an increment that was asked for became a full backup. */
+  readonly instead: string | null
   readonly created: string
   readonly updated: string
 }
@@ -75,6 +87,7 @@ export function shownRun(run: Run): ShownRun {
     readonly parts?: number
     readonly of?: number
     readonly findings?: readonly Finding[]
+    readonly instead?: string
   }
   return {
     id: run.id,
@@ -86,6 +99,7 @@ export function shownRun(run: Run): ShownRun {
     of: progress.items ?? progress.of ?? null,
     findings: progress.findings ?? [],
     error: run.error,
+    instead: progress.instead ?? null,
     created: new Date(run.created).toISOString(),
     updated: new Date(run.updated).toISOString(),
   }

@@ -10,7 +10,7 @@ import type { ShownBackup, ShownErasure, ShownPlan, ShownRun } from '../backups/
 import { readSecretKey } from './keys.ts'
 import { root } from './serve.ts'
 
-const usage = `npm run backup -- create                          of all databases
+const usage = `npm run backup -- create [--increment]            of all databases; only what has changed since the last backup
   npm run backup -- list | show ID | runs
   npm run backup -- verify ID                       reads every file, and compares with the manifest
   npm run backup -- restore ID --into empty         all of it, into databases that hold no rows
@@ -21,7 +21,7 @@ const usage = `npm run backup -- create                          of all database
   npm run backup -- export VALUE [--table invoices]   all rows of a distribution value as JSON lines, of a table as CSV, to standard output
   npm run backup -- prune --erased                   keeps all, and lets them forget what was erased
   npm run backup -- erase VALUE [--group customers.id | --table invoices] [--jobs] [--plan | --yes]   all rows of a distribution value, for good
-  npm run backup -- cancel RUN | delete ID
+  npm run backup -- cancel RUN | delete ID [--increments]   with those that add to it
   with [--url http://localhost:8787] and the secret key in ATOLL_SECRET_KEY or .dev.vars; [--no-wait] does not stay until it is done`
 
 const { values, positionals } = parseArgs({
@@ -39,6 +39,8 @@ const { values, positionals } = parseArgs({
     daily: { type: 'string' },
     weekly: { type: 'string' },
     monthly: { type: 'string' },
+    increment: { type: 'boolean' },
+    increments: { type: 'boolean' },
     jobs: { type: 'boolean' },
     plan: { type: 'boolean' },
     yes: { type: 'boolean' },
@@ -116,17 +118,21 @@ async function ask<Answer>(path: string, method = 'GET', body?: object): Promise
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
 
-function backupLine({ id, refused, finished, rows, bytes, databases }: ShownBackup): string {
+function backupLine({ id, refused, parent, finished, rows, bytes, databases }: ShownBackup): string {
   if (refused !== null) return `${id}  ${refused}`
-  return `${id}  ${finished}  ${rows} rows of ${databases.length} databases, ${megabytes(bytes)}`
+  const which = parent === null ? '' : ` that changed since ${parent}`
+  return `${id}  ${finished}  ${rows} rows${which} of ${databases.length} databases, ${megabytes(bytes)}`
 }
 
-function runLine({ id, kind, backup, state, rows, done, of, error }: ShownRun): string {
+const toldKind: Readonly<Record<string, string>> = { full: 'backup', increment: 'increment' }
+
+function runLine({ id, kind, backup, state, rows, done, of, error, instead }: ShownRun): string {
   const parts = [
-    `${id}  ${kind === 'full' ? 'backup' : `${kind} of ${backup}`}`,
+    `${id}  ${toldKind[kind] ?? `${kind} of ${backup}`}`,
     state,
     `${rows} rows`,
     ...(of === null || of === 0 ? [] : [`${done} of ${of} steps`]),
+    ...(instead === null ? [] : [`a full backup, as ${instead}`]),
     ...(error === null ? [] : [error]),
   ]
   return parts.join('; ')
@@ -166,7 +172,8 @@ function showPlan({ tables, problems, notes }: ShownPlan): void {
 }
 
 async function run(command: string | undefined, id?: string): Promise<void> {
-  if (command === 'create') await follow(await ask<ShownRun>('/', 'POST'))
+  if (command === 'create')
+    await follow(await ask<ShownRun>('/', 'POST', { increment: values.increment === true }))
   else if (command === 'list') {
     const { backups } = await ask<{ backups: readonly ShownBackup[] }>('/')
     if (backups.length === 0) console.log('There is no backup.')
@@ -192,11 +199,12 @@ async function run(command: string | undefined, id?: string): Promise<void> {
     const said = ['hourly', 'daily', 'weekly', 'monthly'].filter((name) => text(name) !== undefined)
     const keep =
       said.length === 0 ? {} : { keep: Object.fromEntries(said.map((name) => [name, Number(text(name))])) }
-    const { pruned, forgot } = await ask<{ pruned: readonly string[]; forgot: readonly Forgot[] }>(
-      '/prune',
-      'POST',
-      { ...keep, plan: values.plan === true, erased: values.erased === true },
-    )
+    const { pruned, links, forgot } = await ask<{
+      pruned: readonly string[]
+      links: readonly string[]
+      forgot: readonly Forgot[]
+    }>('/prune', 'POST', { ...keep, plan: values.plan === true, erased: values.erased === true })
+    if (links.length > 0) console.log(`Kept, as increments add to them: ${links.join(', ')}`)
     for (const { id: backup, rows, refused } of forgot)
       console.log(`${backup}: ${refused ?? `has forgotten ${rows} rows of erased values`}`)
     if (forgot.some(({ refused }) => refused !== null)) process.exitCode = 1
@@ -205,7 +213,8 @@ async function run(command: string | undefined, id?: string): Promise<void> {
     )
   } else if (command === 'cancel' && id)
     console.log(runLine(await ask<ShownRun>(`/runs/${id}/cancel`, 'POST')))
-  else if (command === 'delete' && id) await ask(`/${id}`, 'DELETE')
+  else if (command === 'delete' && id)
+    await ask(`/${id}${values.increments ? '?increments=true' : ''}`, 'DELETE')
   else throw new UsageError(usage)
 }
 

@@ -145,6 +145,70 @@ describe('backups', { timeout: 180_000 }, () => {
     expect(await read(`/backups/v1/${backup}`)).toMatchObject({ format: 'atoll-backup', id: backup })
   })
 
+  it('are increments of what has changed, restored with all that they add to, and refused without a link', async () => {
+    const kindsOf = async (id: string) =>
+      (await read<{ backups: readonly ShownBackup[] }>('/backups/v1/')).backups.find((one) => one.id === id)
+    const whole = await ended('/', { increment: true })
+    // Nobody has kept the logs for the one before.
+    expect([whole.state, whole.instead]).toEqual(['done', expect.stringContaining('change logs were kept')])
+    const change = async (id: number) => {
+      const row = { id, first_name: 'A', last_name: 'B', email: `${id}@increments.test` }
+      await askMany('customers', { method: 'POST', headers, body: JSON.stringify(row) })
+      await askMany(`customers?id=eq.${id}`, { method: 'PATCH', headers, body: '{"fax":"2"}' })
+      await askMany(`customers?id=eq.${id - 1}`, { method: 'DELETE', headers })
+    }
+    await change(970_001)
+    const first = await ended('/', { increment: true })
+    await change(970_002)
+    const last = await ended('/', { increment: true })
+    const before = await all(askMany)
+    expect([first.state, last.state, last.instead]).toEqual(['done', 'done', null])
+    expect(await kindsOf(last.id)).toMatchObject({ kind: 'increment', parent: first.id })
+    expect((await kindsOf(last.id))?.tables.customers).toBe(1)
+    const verified = await ended(`/${last.id}/verify`)
+    expect([verified.state, wrongOf(verified)]).toEqual(['done', []])
+    expect(verified.findings.map(({ says }) => says)).toContain(
+      `3 backups: ${whole.id}, ${first.id}, ${last.id}`,
+    )
+    const { findings } = await restoreInto({ DB: EMPTY, SHARD_1: EMPTY_1, SHARD_2: EMPTY_2 }, last.id)
+    expect(wrongOf({ findings })).toEqual([])
+    expect(await all(askOver({ DB: EMPTY, SHARD_1: EMPTY_1, SHARD_2: EMPTY_2 }))).toEqual(before)
+
+    // Rules keep one, and that needs the others.
+    const pruned = await (await send('/prune', { plan: true, keep: { hourly: 1 } })).json()
+    expect(pruned).toMatchObject({ links: expect.arrayContaining([whole.id, first.id]) })
+    const refused = await send(`/${first.id}`, {}, 'DELETE')
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([409, 'BACKUP016'])
+
+    const key = `${prefix}manifests/${first.id}.json`
+    const manifest = (await (await BUCKET.get(key))?.text()) as string
+    await BUCKET.delete(key)
+    const unlinked = await send(`/${last.id}/restore`, { into: 'empty', plan: true })
+    expect([unlinked.status, await unlinked.json()]).toMatchObject([
+      409,
+      { code: 'BACKUP015', details: expect.stringContaining(`adds to ${first.id}, which is missing`) },
+    ])
+    expect(wrongOf(await ended(`/${last.id}/verify`)).map(({ check }) => check)).toEqual(['chain'])
+    await BUCKET.put(key, manifest)
+
+    const { parts } = await read<{ parts: readonly { file: string }[] }>(`/backups/v1/${first.id}`)
+    const file = `parts/${first.id}/${parts[0]?.file}`
+    const bytes = (await (await BUCKET.get(`${prefix}${file}`))?.bytes()) as Uint8Array
+    await BUCKET.put(`${prefix}${file}`, bytes.slice(1))
+    expect(wrongOf(await ended(`/${last.id}/verify`)).map(({ check }) => check)).toContain(
+      `file ${first.id}/${parts[0]?.file}`,
+    )
+
+    expect((await send(`/${whole.id}?increments=true`, {}, 'DELETE')).status).toBe(204)
+    expect(await kindsOf(last.id)).toBeUndefined()
+    for (const database of Object.values(databases))
+      expect(
+        await database
+          .prepare("SELECT count(*) AS n FROM _atoll_cursors WHERE consumer GLOB 'backup:*'")
+          .first('n'),
+      ).toBe(0)
+  })
+
   it('hold no secrets', async () => {
     const secrets = [secretKey, publishableKey, ATOLL_JWT_SECRET]
     let looked = 0
@@ -308,7 +372,11 @@ describe('backups', { timeout: 180_000 }, () => {
 
   it('are pruned by rules, and deleted with their files', async () => {
     expect((await send('/prune')).status).toBe(409)
-    expect(await (await send('/prune', { keep: { daily: 1 } })).json()).toEqual({ pruned: [], forgot: [] })
+    expect(await (await send('/prune', { keep: { daily: 1 } })).json()).toEqual({
+      pruned: [],
+      links: [],
+      forgot: [],
+    })
 
     expect((await send(`/${backup}`, {}, 'DELETE')).status).toBe(204)
     expect((await BUCKET.list({ prefix: `${prefix}parts/${backup}/` })).objects).toEqual([])

@@ -188,6 +188,7 @@ describe('a distribution value that is erased', { timeout: 180_000 }, () => {
     expect([restored.forgotten, restored.findings.filter(({ isRight }) => !isRight)]).toEqual([0, []])
     expect(await (await post('/backups/v1/prune', { erased: true })).json()).toEqual({
       pruned: [],
+      links: [],
       forgot: [],
     })
   })

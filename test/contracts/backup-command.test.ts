@@ -55,6 +55,21 @@ describe('npm run backup', () => {
     expect((await backup('list')).out.trim()).toBe('There is no backup.')
   })
 
+  it('makes increments, says why one is a full backup, and deletes what they add to with them alone', async () => {
+    const whole = await backup('create', '--increment')
+    const [, id = ''] = /^(\w{26}) {2}increment; done/m.exec(whole.out) ?? []
+    expect([whole.code, whole.out]).toEqual([0, expect.stringContaining('a full backup, as there is no')])
+    expect((await backup('create', '--increment')).out).not.toContain('a full backup')
+    expect((await backup('list')).out).toContain(` rows that changed since ${id} of 4 databases`)
+    expect((await backup('prune', '--hourly', '1', '--plan')).out).toContain(
+      `Kept, as increments add to them: ${id}`,
+    )
+    const refused = await backup('delete', id)
+    expect([refused.code, refused.error]).toEqual([1, expect.stringContaining('Increments add to')])
+    expect((await backup('delete', id, '--increments')).code).toBe(0)
+    expect((await backup('list')).out.trim()).toBe('There is no backup.')
+  })
+
   it('says what it does not understand', async () => {
     const unknown = await backup('restore', 'none', '--into', 'empty')
     expect([unknown.code, unknown.error]).toEqual([1, expect.stringContaining('No backup has the id')])

@@ -1,7 +1,12 @@
 import type { CodeMutant } from './load-mutant.ts'
 
+export interface BackupMutant extends CodeMutant {
+  /** Of increments. */
+  readonly ofChains?: boolean
+}
+
 /** Rules of backups and restores, each broken on purpose. */
-export const mutants: readonly CodeMutant[] = [
+export const mutants: readonly BackupMutant[] = [
   {
     name: 'skips chunks of a table',
     file: 'db/backups/make-backup.ts',
@@ -61,5 +66,68 @@ export const mutants: readonly CodeMutant[] = [
     file: 'db/backups/restore-items.ts',
     from: "...over('late', late),",
     to: '',
+  },
+  {
+    name: "begins an increment behind its parent's position",
+    file: 'db/backups/make-backup.ts',
+    from: 'position as number]',
+    to: '(position as number) + 1]',
+    ofChains: true,
+  },
+  {
+    name: 'forgets rows that went since the parent',
+    file: 'db/backups/parts.ts',
+    from: 'for (const [i, line] of lines.entries()) this',
+    to: 'for (const [i, line] of lines.entries()) if (line.row !== null) this',
+    ofChains: true,
+  },
+  {
+    name: 'adds to a parent though slots have moved',
+    file: 'db/backups/find-parent.ts',
+    from: 'if (now.slots !== state.slots)',
+    to: 'if (now.slots < state.slots)',
+    ofChains: true,
+  },
+  {
+    name: 'adds to a parent of another schema',
+    file: 'db/backups/find-parent.ts',
+    from: 'if (now.schema !== state.schema)',
+    to: 'if (now.schema === null)',
+    ofChains: true,
+  },
+  {
+    name: 'adds to a parent though the log was cut off since',
+    file: 'db/backups/find-parent.ts',
+    from: 'if (kept !== position)',
+    to: 'if (kept === -1)',
+    ofChains: true,
+  },
+  {
+    name: 'lets the log go as soon as a backup is made',
+    file: 'db/backups/make-backup.ts',
+    from: 'isKept ? keepLog(run.id, position) : letLogGo(run.id)',
+    to: 'letLogGo(run.id)',
+    ofChains: true,
+  },
+  {
+    name: 'prunes links that an increment adds to',
+    file: 'db/backups/keep.ts',
+    from: 'link = parents.get(link)',
+    to: 'link = undefined',
+    ofChains: true,
+  },
+  {
+    name: 'lays the links of a chain the newest first',
+    file: 'db/backups/read-chain.ts',
+    from: 'links.unshift(link)',
+    to: 'links.push(link)',
+    ofChains: true,
+  },
+  {
+    name: 'lays tables that are read as a whole once for each link',
+    file: 'db/backups/read-chain.ts',
+    from: "part.kind === 'whole' ? [] :",
+    to: "part.kind === 'changes' && part.lines === 0 ? [] :",
+    ofChains: true,
   },
 ]

@@ -16,8 +16,10 @@ const counts = [
 /** From how many databases into how many, differently for each seed. */
 const between = (seed: number) => {
   const [from, into] = counts[seed % counts.length] as (typeof counts)[number]
-  return { from, into }
+  return { from, into, increments: 0 }
 }
+/** The same with increments. */
+const chained = (seed: number) => ({ ...between(seed), increments: 2 + (seed % 4) })
 
 describe('backups', { timeout: 600_000 }, () => {
   it(`restore what every database held at one position, in schedules without deaths from seed ${first}`, async () => {
@@ -32,13 +34,28 @@ describe('backups', { timeout: 600_000 }, () => {
       expect([seed, await runBackups({ seed, code, deaths: 2, ...between(seed) })]).toEqual([seed, null])
   })
 
+  it(`restore increments with all that they add to, from seed ${first}`, async () => {
+    const code = await loadBackups(null)
+    for (let seed = first; seed < first + Math.max(8, wanted); seed++)
+      expect([
+        seed,
+        await runBackups({ seed, code, deaths: seed % 2 === 0 ? 0 : 2, ...chained(seed) }),
+      ]).toEqual([seed, null])
+  })
+
   for (const mutant of mutants) {
     it(`that ${mutant.name} are caught`, async () => {
       const code = await loadBackups(mutant)
       const found = async (seed: number) =>
-        runBackups({ seed, code, deaths: seed % 2 === 0 ? 0 : 2, ...between(seed) }).catch(String)
+        runBackups({
+          seed,
+          code,
+          deaths: seed % 2 === 0 ? 0 : 2,
+          ...(mutant.ofChains ? chained(seed) : between(seed)),
+        }).catch(String)
       let caught: string | null = null
-      for (let seed = 1; seed <= 12 && caught === null; seed++) caught = await found(seed)
+      for (let seed = 1; seed <= (mutant.ofChains ? 30 : 12) && caught === null; seed++)
+        caught = await found(seed)
       expect(caught).not.toBeNull()
     })
   }

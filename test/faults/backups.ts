@@ -2,12 +2,19 @@
  * Backups under a hostile schedule: the real code, statements and triggers on SQLite in memory. Between any two calls rows are written, by hand, on any
  * database; whoever makes the backup or restores it dies now and then, before a call or after it. What a restore lays into another number of databases
  * must be what a plain record in TypeScript says that each database held at the position that the manifest names.
+ *
+ * Increments follow the full backup: between them rows are written, slots move, migrations change rows, and logs are cut off, behind those who keep them
+ * or too far. Then rules prune, and one of those that are left is restored.
+ *
+ * Longer than other files, as what is written, what happens and what is judged share one record.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { type AnySQLiteColumn, blob, index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { BackupFiles, BackupWorld } from '../../db/backups/backup-world.ts'
+import type { Run } from '../../db/backups/backups.ts'
 import type { AskedRestore } from '../../db/backups/plan-restore.ts'
 import type { RestoreProgress } from '../../db/backups/restore-backup.ts'
+import type { VerifyProgress } from '../../db/backups/verify-backup.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { changeTriggers } from '../../db/changes/change-triggers.ts'
 import { defineTables, distributed, local, reference } from '../../db/define.ts'
@@ -17,6 +24,7 @@ import { referenceTriggers } from '../../db/system/reference-triggers.ts'
 import { primaryObjects } from '../../db/system/system-objects.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import type { BackupsCode } from './backups-code.ts'
+import { cutLog, migrate, moveSlot } from './backups-events.ts'
 import { hookedD1 } from './hooked-d1.ts'
 import { openMemory } from './memory-database.ts'
 
@@ -82,6 +90,8 @@ export interface RunOptions {
   /** How many databases there are, and how many it is restored into. */
   readonly from: number
   readonly into: number
+  /** How many increments follow the full backup. */
+  readonly increments: number
 }
 
 const cellText = (cell: Cell) =>
@@ -90,12 +100,19 @@ const cellText = (cell: Cell) =>
 interface World {
   readonly names: readonly string[]
   readonly databases: ReadonlyMap<string, DatabaseSync>
-  readonly map: ShardMap
+  map: ShardMap
   readonly world: BackupWorld
 }
 
 /** @returns what went wrong, in words; null for nothing */
-export async function runBackups({ seed, code, deaths, from, into }: RunOptions): Promise<string | null> {
+export async function runBackups({
+  seed,
+  code,
+  deaths,
+  from,
+  into,
+  increments,
+}: RunOptions): Promise<string | null> {
   const random = seededRandom(seed)
   const below = (n: number) => Math.floor(random() * n)
   const files = memoryFiles()
@@ -127,6 +144,7 @@ export async function runBackups({ seed, code, deaths, from, into }: RunOptions)
         forget: async () => undefined,
         rest: async () => undefined,
         partLength: 3000,
+        keepsLogs: increments > 0,
       },
     }
   }
@@ -256,11 +274,70 @@ export async function runBackups({ seed, code, deaths, from, into }: RunOptions)
     die()
     if (when === 'after' || isInside || writes > 400) return
     for (let i = below(3); i > 0; i--, writes++) write()
+    if (below(10) === 0) cutLog(source.databases.get(pick(source.names) as string) as DatabaseSync)
   }
   for (const name of source.names) history.get(name)?.set(0, stateOf(name))
   for (let i = 0; i < 250; i++) write()
 
-  const drive = async ({ world }: World, kind: 'full' | 'restore', id: string, asked: object) => {
+  const inside = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    isInside = true
+    const result = await work()
+    isInside = false
+    return result
+  }
+  const remember = (name: string) => history.get(name)?.set(logEnd(name), stateOf(name))
+  let epoch = 0
+  /** Slots with rows go elsewhere, whatever the log says. @returns whether one did */
+  const move = (): boolean => {
+    const owners = source.names.slice(1).flatMap((name) => [...rowsOf(name, 'owners').values()])
+    const id = pick(owners)?.[0] as string | undefined
+    if (id === undefined) return false
+    const slot = slotOf(id)
+    const from = ownerOf(source.map, slot)
+    const to = pick(source.names.filter((name) => name !== from)) as string
+    source.map = moveSlot(source.databases, [from, to], slot, ++epoch)
+    for (const [table, by] of [
+      ['owners', 0],
+      ['items', 1],
+    ] as const) {
+      for (const [key, cells] of [...rowsOf(from, table)]) {
+        if (slotOf(cells[by] as string) !== slot) continue
+        rowsOf(from, table).delete(key)
+        rowsOf(to, table).set(key, cells)
+      }
+    }
+    remember(from)
+    remember(to)
+    return true
+  }
+  /** What happens between two backups. @returns why the next one must be a full one; null: it must not */
+  const happens = async (): Promise<string | null> => {
+    for (let i = below(60); i > 0; i--) write()
+    const choice = below(8)
+    let why: string | null = null
+    if (choice === 0 && move()) why = 'that slots moved'
+    else if (choice === 1) {
+      for (const [name, database] of source.databases) {
+        migrate(database, `migration ${++serial}`)
+        for (const [key, cells] of rowsOf(name, 'items'))
+          if ((cells[4] as number) % 3 === 0) rowsOf(name, 'items').set(key, cells.with(5, 'migrated'))
+        remember(name)
+      }
+      why = 'that the schema has changed'
+    } else if (choice === 2) {
+      const name = pick(source.names) as string
+      for (let i = 0; i < 8; i++) write()
+      const bounds = { maxAgeMs: Number.MAX_VALUE, maxRows: 2 }
+      const lost = await inside(() => code.pruneChanges(source.world.session, name, [], bounds))
+      if (lost.length > 0) why = 'that the log was cut off'
+    }
+    for (const database of source.databases.values()) cutLog(database)
+    for (let i = below(20); i > 0; i--) write()
+    return why
+  }
+
+  type Kind = Run['kind']
+  const drive = async ({ world }: World, kind: Kind, id: string, asked: object) => {
     isInside = true
     await world.session.primary([code.insertRun(id, kind, asked, 0)])
     isInside = false
@@ -281,12 +358,34 @@ export async function runBackups({ seed, code, deaths, from, into }: RunOptions)
     return run
   }
   around = writing
-  const made = await drive(source, 'full', 'b', {})
-  if (made?.state !== 'done') return `the backup is ${made?.state}: ${made?.error}`
+  const wholeOnes = new Set<string>()
+  let unsaid: string | null = null
+  for (let i = 0; i <= increments; i++) {
+    const told = i === 0 ? 'asked' : await happens()
+    writes = 0
+    const made = await drive(source, i === 0 ? 'full' : 'increment', `b${i}`, {})
+    if (made?.state !== 'done') return `backup ${i} is ${made?.state}: ${made?.error}`
+    const { kind, instead } = await code.readManifest(source.world, `b${i}`)
+    if (kind === 'full') wholeOnes.add(`b${i}`)
+    // Otherwise nothing would be tried.
+    if (told === null && kind === 'full') return `backup ${i} is a full one: ${instead}`
+    if (told !== null && told !== 'asked' && instead === undefined)
+      unsaid = `backup ${i} does not say ${told}`
+  }
   around = die
+  const gone = below(2) === 0 ? (await inside(() => code.prune(source.world, {}))).gone : []
+  const last = `b${increments}`
+  const left = Array.from({ length: increments + 1 }, (_, i) => `b${i}`).filter((id) => !gone.includes(id))
+  const needed = left.slice(left.findLastIndex((id) => wholeOnes.has(id)))
+  if (gone.length > 0 && left.length !== needed.length) return `${left.join(', ')} are kept for ${last}`
+  const backup = pick(left) as string
+  const verified = await drive(source, 'verify', 'v', { backup })
+  if (verified?.state !== 'done') return `the verification is ${verified?.state}: ${verified?.error}`
+  const bad = (verified.progress as VerifyProgress).findings.filter(({ isRight }) => !isRight)
+  if (bad.length > 0) return `the verification says ${JSON.stringify(bad)}`
   const target = openWorld(into)
   const asked: AskedRestore = {
-    backup: 'b',
+    backup,
     into: 'empty',
     tables: null,
     value: null,
@@ -300,13 +399,14 @@ export async function runBackups({ seed, code, deaths, from, into }: RunOptions)
 
   // --- the judgement -------------------------------------------------------------------------------------------------------
   around = () => undefined
-  const manifest = await code.readManifest(target.world, 'b')
+  const manifest = await code.readManifest(target.world, backup)
   for (const { name, position } of manifest.databases) {
     const cursor = source.databases
       .get(name)
       ?.prepare("SELECT count(*) AS n FROM _atoll_cursors WHERE consumer GLOB 'backup:*'")
       .get()
-    if (cursor?.n !== 0) return `${name} still keeps its log`
+    // From the last one on, when increments are asked for.
+    if (cursor?.n !== (increments === 0 ? 0 : 1)) return `${name} keeps its log ${cursor?.n} times`
     if (!history.get(name)?.has(position)) return `no transaction of ${name} ended at ${position}`
   }
   const wanted = new Map(
@@ -340,7 +440,7 @@ export async function runBackups({ seed, code, deaths, from, into }: RunOptions)
   for (const [key, cells] of wanted)
     if (found.get(key) !== cells) return `${key} is ${found.get(key)} instead of ${cells}`
   for (const key of found.keys()) if (!wanted.has(key)) return `${key} was not there`
-  return null
+  return unsaid
 }
 
 /** Whether it was thrown by a call that died, under whatever name. */
@@ -354,13 +454,16 @@ function isDeath(error: unknown): boolean {
 class Worker {
   readonly #maker: InstanceType<BackupsCode['BackupMaker']>
   readonly #restorer: InstanceType<BackupsCode['BackupRestorer']>
+  readonly #verifier: InstanceType<BackupsCode['BackupVerifier']>
 
   constructor(code: BackupsCode, world: BackupWorld) {
     this.#maker = new code.BackupMaker(world)
     this.#restorer = new code.BackupRestorer(world)
+    this.#verifier = new code.BackupVerifier(world)
   }
 
-  step(run: Parameters<InstanceType<BackupsCode['BackupMaker']>['step']>[0]) {
+  step(run: Run) {
+    if (run.kind === 'verify') return this.#verifier.step(run)
     return run.kind === 'restore' ? this.#restorer.step(run) : this.#maker.step(run)
   }
 }

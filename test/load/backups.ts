@@ -1,6 +1,6 @@
 /**
  * `npm run load -- backups`: a backup of many rows of the fixture app, how long it takes, what lies in the bucket then, what workerd holds meanwhile, and
- * what a reader pays for it; then a restore of them beside what is there, after they were deleted.
+ * what a reader pays for it; an increment after one row in a hundred was changed; then a restore of them beside what is there, after they were deleted.
  * @module
  */
 import type { ShownBackup, ShownRun } from '../../functions/backups/area.ts'
@@ -68,7 +68,7 @@ export async function runBackups(): Promise<void> {
         await new Promise((done) => setTimeout(done, 50))
       }
     }
-    const made = await runOf('/backups/v1/')
+    const made = await runOf('/backups/v1/', { increment: true })
     const { backups } = (await (await fetch(`${server.address}/backups/v1/`, { headers })).json()) as {
       backups: readonly ShownBackup[]
     }
@@ -83,6 +83,23 @@ export async function runBackups(): Promise<void> {
     console.log(`memory of workerd: ${before} MB before, ${peakMemoryOf(workerd)} MB at most`)
     const verified = await runOf(`/backups/v1/${backup?.id}/verify`)
     console.log(`verified: ${verified.run.state} after ${verified.seconds.toFixed(1)} s`)
+    for (const database of databases.values())
+      await database
+        .prepare('UPDATE invoice_items SET quantity = quantity + 1 WHERE id > 100000000 AND id % 100 = 0')
+        .run()
+    const added = await runOf('/backups/v1/', { increment: true })
+    const [increment] = (
+      (await (await fetch(`${server.address}/backups/v1/`, { headers })).json()) as {
+        backups: readonly ShownBackup[]
+      }
+    ).backups
+    console.log(
+      `increment: ${added.run.state} after ${added.seconds.toFixed(1)} s; ${increment?.kind} of ${increment?.rows} rows, ${increment?.files} files, ${((increment?.bytes ?? 0) / 1e6).toFixed(2)} MB`,
+    )
+    const verifiedChain = await runOf(`/backups/v1/${increment?.id}/verify`)
+    console.log(
+      `verified with its chain: ${verifiedChain.run.state} after ${verifiedChain.seconds.toFixed(1)} s; wrong: ${verifiedChain.run.findings.filter(({ isRight }) => !isRight).length}`,
+    )
     for (const database of databases.values())
       await database.prepare('DELETE FROM invoice_items WHERE id > 100000000').run()
     const restored = await runOf(`/backups/v1/${backup?.id}/restore`, {

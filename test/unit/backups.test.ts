@@ -182,6 +182,36 @@ describe('rules of what is kept', () => {
     expect(keptOf([], { daily: 1 }).size).toBe(0)
   })
 
+  it('keep what an increment adds to, and of a day, a week and a month rather a full backup', () => {
+    const day = (date: string) => [
+      { id: `${date} full`, at: at(`${date}T03:00`) },
+      ...[10, 20].map((hour, i) => ({
+        id: `${date} ${hour}`,
+        at: at(`${date}T${hour}:00`),
+        parent: i === 0 ? `${date} full` : `${date} 10`,
+      })),
+    ]
+    const backups = [...day('2026-11-28'), ...day('2026-11-29'), ...day('2026-11-30')]
+    const today = ['2026-11-30 20', '2026-11-30 10', '2026-11-30 full']
+    expect([...keptOf(backups, {})]).toEqual(today)
+    expect([...keptOf(backups, { hourly: 1, daily: 2 })]).toEqual([...today, '2026-11-29 full'])
+    expect([...keptOf(backups, { hourly: 5 })]).toEqual([
+      ...today,
+      '2026-11-29 20',
+      '2026-11-29 10',
+      '2026-11-29 full',
+    ])
+    // Full ones are made once a month.
+    const rare = [
+      { id: 'full', at: at('2026-11-01T03:00') },
+      { id: 'a', at: at('2026-11-02T03:00'), parent: 'full' },
+      { id: 'b', at: at('2026-11-03T03:00'), parent: 'a' },
+      { id: 'c', at: at('2026-11-04T03:00'), parent: 'full' },
+    ]
+    expect([...keptOf(rare, { daily: 2 })]).toEqual(['c', 'full', 'b', 'a'])
+    expect([...keptOf(rare, { daily: 1 })]).toEqual(['c', 'full'])
+  })
+
   it('never keep more than they say, always the newest, and the same when they are applied again', () => {
     const rule = fc.integer({ min: 0, max: 5 })
     const rules = fc.record({ hourly: rule, daily: rule, weekly: rule, monthly: rule })

@@ -12,7 +12,7 @@ import {
   signedText,
 } from '../../db/backups/format.ts'
 import { readLastLines, readPart, writePart } from '../../db/backups/parts.ts'
-import { readManifest } from '../../db/backups/restore-backup.ts'
+import { readChain, readManifest } from '../../db/backups/read-chain.ts'
 import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { createSigner } from '../../functions/backups/sign.ts'
 import tables from '../fixture-app/db/app/tables.ts'
@@ -162,6 +162,32 @@ describe('a backup that is kept', () => {
     used.by = 0
     expect(await forgetErased(world)).toMatchObject([{ rows: 1 }])
     expect((await looked(world)).lines).toEqual([])
+  })
+
+  it('forgets in the middle of a chain, which stays one', async () => {
+    const { world, manifest } = await backupOf([['rows', [customer(7, 'a'), customer(8, 'b')]]])
+    const part = await writePart(world.files, 'c', 0, { database: 'DB', kind: 'changes' }, [
+      customer(7, 'c'),
+      customer(9, 'd'),
+    ])
+    const increment: Manifest = {
+      ...manifest,
+      version: 2,
+      id: 'c',
+      kind: 'increment',
+      parent: { id, positions: { DB: 1 }, number: 1 },
+      databases: [{ name: 'DB', position: 5, bookmark: null, at: ended, tables: {} }],
+      parts: [part],
+    }
+    const text = await signedText(increment, world.signer)
+    await world.files.put(manifestOf('c'), new TextEncoder().encode(text))
+    await noteErasure(world, group, '7', ended + 1)
+    await forgetErased(world)
+    const { links, whole } = await readChain(world, 'c')
+    expect(links.map((link) => link.forgotten?.length)).toEqual([1, 1])
+    const lines: Line[] = []
+    for (const one of whole.parts) lines.push(...(await readPart(world.files, 'c', one)))
+    expect(lines).toEqual([customer(8, 'b'), gone(7), customer(9, 'd')])
   })
 
   it('that is damaged stays as it is, and is told', async () => {

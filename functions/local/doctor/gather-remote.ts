@@ -124,7 +124,7 @@ async function readLastBackup(primary: MigrationDatabase | undefined): Promise<B
   if (primary === undefined) throw new Error('wrangler.toml binds no database as DB')
   const { results } = await primary
     .prepare(
-      "SELECT created, state FROM _atoll_backups WHERE kind = 'full' AND state IN ('done', 'failed') ORDER BY created DESC LIMIT 1",
+      "SELECT created, state FROM _atoll_backups WHERE kind IN ('full', 'increment') AND state IN ('done', 'failed') ORDER BY created DESC LIMIT 1",
     )
     .all<{ created: number; state: string }>()
   const [last] = results

@@ -31,13 +31,14 @@ export function summaryDialog({
   tables,
   migrations,
   leftOut,
+  parent,
 }: ShownBackup): void {
   const dialog = openDialog(
     `Backup ${id}`,
     h(
       'p',
       {},
-      `From ${dateTime(begun ?? '')} to ${dateTime(finished ?? '')}; ${count(files)} files, ${bytes(size)}; ${count(migrations.length)} migrations, the last ${migrations.at(-1) ?? 'none'}.`,
+      `${parent === null ? 'A full backup' : `What has changed since ${parent}`}. From ${dateTime(begun ?? '')} to ${dateTime(finished ?? '')}; ${count(files)} files, ${bytes(size)}; ${count(migrations.length)} migrations, the last ${migrations.at(-1) ?? 'none'}.`,
     ),
     tableOf<ShownBackup['databases'][number]>(
       [
@@ -182,13 +183,17 @@ export function pruneDialog(send: Send): void {
     attempt(async () => {
       const body = bodyOf()
       const answer = await askAs('POST', '/backups/v1/prune', { ...body, plan: true })
-      const { pruned } = (await answer.json()) as { pruned: readonly string[] }
+      const { pruned, links } = (await answer.json()) as {
+        pruned: readonly string[]
+        links: readonly string[]
+      }
       const prune = () =>
         void attempt(async () => {
           await send(body)
           dialog.close()
         })
       planned.replaceChildren(
+        ...listOf('Kept, as increments add to them', links),
         ...(pruned.length === 0
           ? [h('p', { class: 'quiet' }, 'Every backup is kept.')]
           : [

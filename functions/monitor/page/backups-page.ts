@@ -48,6 +48,7 @@ export function backupsPage(): Page {
     tableOf<ShownBackup>(
       [
         { title: 'Made', cell: ({ finished }) => (finished === null ? '–' : dateTime(finished)) },
+        { title: 'Kind', cell: kindOf },
         { title: 'State', cell: (backup) => goodness(backup, runs) },
         { title: 'Databases', isNumber: true, cell: ({ databases }) => databases.length },
         { title: 'Rows', isNumber: true, cell: ({ rows }) => count(rows) },
@@ -61,8 +62,14 @@ export function backupsPage(): Page {
   const turnsOf = (backup: ShownBackup) => {
     const { id, refused } = backup
     const path = `/${encodeURIComponent(id)}`
-    const remove = () =>
-      confirmName('Delete the backup', 'Its files go. There is no way back.', id, () => order('DELETE', path))
+    const remove = () => {
+      const increments = incrementsOf(id, backups).length
+      const what =
+        increments === 0 ? 'Its files go.' : `It goes, and ${count(increments)} increments that add to it.`
+      confirmName('Delete the backup', `${what} There is no way back.`, id, () =>
+        order('DELETE', increments === 0 ? path : `${path}?increments=true`),
+      )
+    }
     return h(
       'span',
       { class: 'inline' },
@@ -80,7 +87,7 @@ export function backupsPage(): Page {
     tableOf<ShownRun>(
       [
         { title: 'Asked', cell: ({ created }) => dateTime(created) },
-        { title: 'What', cell: ({ kind }) => (kind === 'full' ? 'backup' : kind) },
+        { title: 'What', cell: whatOf },
         { title: 'State', cell: runState },
         { title: 'Done', cell: progressOf },
         {
@@ -115,6 +122,11 @@ export function backupsPage(): Page {
     ),
     h(
       'button',
+      { type: 'button', onclick: () => void attempt(() => order('POST', '/', { increment: true })) },
+      'Create an increment',
+    ),
+    h(
+      'button',
       { type: 'button', onclick: () => pruneDialog((body) => order('POST', '/prune', body)) },
       'Prune',
     ),
@@ -131,6 +143,26 @@ function isOver(state: ShownRun['state']): boolean {
 
 function overOf(runs: readonly ShownRun[]): string {
   return runs.flatMap(({ id, state }) => (isOver(state) ? [id] : [])).join()
+}
+
+/** Those that add to a backup, and those that add to them. */
+function incrementsOf(id: string, backups: readonly ShownBackup[]): readonly string[] {
+  return backups
+    .filter(({ parent }) => parent === id)
+    .flatMap((child) => [child.id, ...incrementsOf(child.id, backups)])
+}
+
+/** Of an increment, what it adds to; of a full backup that was to be one, why it is not. */
+function kindOf({ kind, parent, instead }: ShownBackup): HTMLElement | string {
+  if (kind === null) return '–'
+  if (parent === null)
+    return instead === null ? kind : h('span', {}, kind, h('small', {}, `no increment, as ${instead}`))
+  return h('span', {}, kind, h('small', {}, 'adds to ', h('code', { class: 'one-line' }, parent)))
+}
+
+function whatOf({ kind, instead }: ShownRun): HTMLElement | string {
+  if (instead !== null) return h('span', {}, 'backup', h('small', {}, `no increment, as ${instead}`))
+  return kind === 'full' ? 'backup' : kind
 }
 
 /** What its manifest says, and the last verification that was not cancelled. */
