@@ -3,6 +3,7 @@
  * @module
  */
 
+export { authTables } from './auth/declare.ts'
 export type { StoredValue } from './catalog/catalog.ts'
 export { and, not, or } from './catalog/compose-conditions.ts'
 export {

@@ -8,6 +8,7 @@ import type { Catalog } from '../db/catalog/catalog.ts'
 import { declaredAsNoted } from '../db/catalog/noted-placements.ts'
 import { IsolateBudget } from '../db/memory/isolate-budget.ts'
 import { access } from './access/area.ts'
+import { type AuthEvent, auth } from './auth/area.ts'
 import { type BackupsEvent, backups } from './backups/area.ts'
 import { type BalancerEvent, balancer } from './balancer/area.ts'
 import { type CacheEvent, cache } from './cache/area.ts'
@@ -41,6 +42,7 @@ export const areas = [
   jobs,
   rest,
   storage,
+  auth,
   balancer,
   routes,
   shards,
@@ -79,6 +81,7 @@ export type AtollEvent =
   | DatabasesEvent
   | JobsEvent
   | StorageEvent
+  | AuthEvent
   | BalancerEvent
   | ShardsEvent
   | BackupsEvent
@@ -121,7 +124,7 @@ export function engineOf(app: App): Engine {
     budget,
     pending: new PendingWork(config.pendingBytes, budget),
   }
-  const engineJobs = areas.flatMap((area) => ('jobs' in area ? area.jobs(config) : []))
+  const engineJobs = areas.flatMap((area) => ('jobs' in area ? area.jobs(config, app) : []))
   for (const area of areas) {
     if ('read' in area) Object.assign(engine, area.read({ ...app, engineJobs }, engine as Engine))
   }

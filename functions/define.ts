@@ -6,6 +6,20 @@ import type { AtollConfig } from './areas.ts'
 
 export type { Before, CallerValues } from './access/area.ts'
 export {
+  type AuthDeclaration,
+  type AuthHooks,
+  type AuthUser,
+  defineAuth,
+  type Mail,
+  type MailContent,
+  type MailKind,
+  type MailTemplate,
+  type SendContext,
+  type SendMail,
+  type SendSms,
+  type Sms,
+} from './auth/declarations.ts'
+export {
   defineOrigins,
   type OriginDeclarations,
   type PoolDeclaration,

@@ -9,7 +9,7 @@ import { callerKey, limitRate } from './access/rate-limit.ts'
 import { type App, areas, type Env, engineOf, gauges, type Services, servicesFor } from './areas.ts'
 import { createBalancer } from './balancer/balancer.ts'
 import type { Area, Mount } from './core/area.ts'
-import type { Caller } from './core/caller.ts'
+import { anonymousCaller, type Caller } from './core/caller.ts'
 import type { CoreConfig } from './core/config.ts'
 import type { AtollEnv as AtollEnvOf } from './core/context.ts'
 import { errorResponse, isToldBriefly } from './core/error-response.ts'
@@ -47,21 +47,23 @@ export function createGateway(app: App): Gateway {
     c.set('services', servicesOf(c.env))
     await next()
   }
-  const setCaller: MiddlewareHandler<AtollEnv> = async (c, next) => {
-    const services = c.get('services')
-    if (services.timeTravel?.isClosed && firstSegment(c.req.url) !== 'backups')
-      throw errors.closedForTimeTravel()
-    if (services.relay && !woken.has(services)) {
-      woken.add(services)
-      c.executionCtx.waitUntil(services.relay.repair())
+  const setCallerOf =
+    (isOpen: boolean): MiddlewareHandler<AtollEnv> =>
+    async (c, next) => {
+      const services = c.get('services')
+      if (services.timeTravel?.isClosed && firstSegment(c.req.url) !== 'backups')
+        throw errors.closedForTimeTravel()
+      if (services.relay && !woken.has(services)) {
+        woken.add(services)
+        c.executionCtx.waitUntil(services.relay.repair())
+      }
+      const { raw } = c.req
+      const admitted = await admit(raw.headers, services, isOpen)
+      const caller = await withValues(raw, admitted, c.env)
+      c.set('caller', caller)
+      engine.pending.sentBy(raw, callerKey(caller, raw.headers.get('cf-connecting-ip')))
+      await next()
     }
-    const { raw } = c.req
-    const admitted = await admit(raw.headers, services)
-    const caller = await withValues(raw, admitted, c.env)
-    c.set('caller', caller)
-    engine.pending.sentBy(raw, callerKey(caller, raw.headers.get('cf-connecting-ip')))
-    await next()
-  }
   /** What the app wants to know before. @throws what it refuses with */
   const withValues = async (raw: Request, caller: Caller, env: Env): Promise<Caller> => {
     if (config.before === null || !asksBefore.has(firstSegment(raw.url))) return caller
@@ -77,14 +79,18 @@ export function createGateway(app: App): Gateway {
   // Before all that is said of our own API: origins speak for themselves.
   const balance = engine.origins.routes.length > 0 ? [createBalancer(engine.origins, config, admit)] : []
   /** An area with all that stands before it. Each has a router of its own, so that none makes another's slower. */
-  const area = (exposes: Area['exposes'], [path, routes]: Mount) => {
+  const area = (
+    { exposes, tellsErrors, isOpen = false }: Pick<Area, 'exposes' | 'tellsErrors' | 'isOpen'>,
+    [path, routes]: Mount,
+  ) => {
     const hono = new Hono<AtollEnv>({ strict: false })
     // Of who could not be told, there is no caller.
     const told = (error: unknown, c: Context<AtollEnv>) =>
+      tellsErrors?.(error, c.req.raw) ??
       errorResponse(error, c.req.raw, isToldBriefly(config, c.get('caller') as Caller | undefined))
     hono.onError(told)
     hono.notFound((c) => told(errors.invalidPath(), c))
-    for (const handler of [setServices, measure, ...balance, corsFor(config, exposes), setCaller]) {
+    for (const handler of [setServices, measure, ...balance, corsFor(config, exposes), setCallerOf(isOpen)]) {
       // Each knows the services that it needs.
       hono.use(handler as MiddlewareHandler<AtollEnv>)
     }
@@ -97,11 +103,11 @@ export function createGateway(app: App): Gateway {
     (areas as readonly Area[]).flatMap((one) =>
       (one.routes?.(engine as never, app as never, { ask: fetch, gauges }) ?? []).map((mount) => [
         mount[0].split('/')[1] as string,
-        area(one.exposes, mount),
+        area(one, mount),
       ]),
     ),
   )
-  const others = area(undefined, ['/', new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs'))])
+  const others = area({}, ['/', new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs'))])
   return { fetch }
 }
 
@@ -115,11 +121,16 @@ function firstSegment(url: string): string {
   return end < 0 ? url.slice(start) : url.slice(start, start + end)
 }
 
+const withoutKey: Caller = { ...anonymousCaller, key: 'none' }
+
 /** Who is calling, when they may: 401 for a key or token that is none of ours, 429 for too many requests. */
 async function admit(
   headers: Headers,
-  { identify, limits }: Pick<Services, 'identify' | 'limits'>,
+  { identify: identifySent, limits }: Pick<Services, 'identify' | 'limits'>,
+  isOpen = false,
 ): Promise<Caller> {
+  const hasNone = isOpen && !headers.has('apikey') && !headers.has('authorization')
+  const identify = hasNone ? async () => withoutKey : identifySent
   if (limits === null) return identify(headers)
   const address = headers.get('cf-connecting-ip')
   try {

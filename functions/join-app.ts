@@ -5,6 +5,7 @@
 import journal from '../db/app/migrations/meta/_journal.json' with { type: 'json' }
 import storage from '../db/app/storage.ts'
 import tables from '../db/app/tables.ts'
+import auth from './app/auth.ts'
 import config from './app/config.ts'
 import jobs from './app/jobs/index.ts'
 import origins from './app/origins.ts'
@@ -15,4 +16,15 @@ import type { App } from './areas.ts'
 
 const migrations = journal.entries.map(({ tag }) => `${tag}.sql`)
 
-export const app: App = { tables, config, functions, routes, jobs, webhooks, storage, origins, migrations }
+export const app: App = {
+  tables,
+  config,
+  auth,
+  functions,
+  routes,
+  jobs,
+  webhooks,
+  storage,
+  origins,
+  migrations,
+}

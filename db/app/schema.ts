@@ -9,6 +9,9 @@ import {
   text,
 } from 'drizzle-orm/sqlite-core'
 
+/** Who has an account: `/auth/v1`. */
+export * from '../auth/schema.ts'
+
 export const artists = sqliteTable('artists', {
   id: integer('id').primaryKey(),
   name: text('name'),

@@ -1,6 +1,6 @@
 import { eq, inArray, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { type Access, defineTables, distributed, local, reference } from '../define.ts'
+import { type Access, authTables, defineTables, distributed, local, reference } from '../define.ts'
 import * as schema from './schema.ts'
 
 /*
@@ -76,6 +76,8 @@ export default defineTables({
   }),
   // Whoever is sent a receipt knows its id, a UUID, and nothing of slots.
   receipts: distributed(schema.receipts, { by: 'customerId', ids: 'free', access: ofTheCustomer }),
+
+  ...authTables,
 
   artistSales: local(schema.artistSales, { access: forStaff }),
   dailySales: local(schema.dailySales, { access: forStaff }),

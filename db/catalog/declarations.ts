@@ -57,6 +57,7 @@ export interface ColumnOptions {
   readonly json: JsonForm
 }
 
+/** How a table is served, and to whom. */
 export interface TableOptions<Row> {
   /** What it is, for descriptions of the API: a line, and what else there is to say behind it. */
   readonly comment?: string

@@ -8,6 +8,7 @@ import type { CoreEngine } from '../core/engine.ts'
 import { type AccessConfig, accessDefaults } from './config.ts'
 import { errors } from './errors.ts'
 import { createIdentify, type TokenRoles } from './identify-caller.ts'
+import { OwnKeys } from './own-keys.ts'
 import { roleClaimOf } from './role-claim.ts'
 import type { AccessEnv, AccessServices, Limits } from './services.ts'
 
@@ -37,8 +38,10 @@ export const access = {
     { config, budget, tokenRoles }: CoreEngine<AccessConfig> & AccessEngine,
     { keys }: CoreServices,
   ): AccessServices {
+    const ownKeys = new OwnKeys()
     return {
-      identify: createIdentify(keys, config, tokenRoles, budget),
+      ownKeys,
+      identify: createIdentify(keys, config, tokenRoles, budget, ownKeys),
       limits: limitsOf(env, config),
       rateLimit: (binding) => {
         const limit = (env as unknown as Record<string, RateLimit | undefined>)[binding]

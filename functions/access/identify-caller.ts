@@ -3,6 +3,7 @@ import { anonymousCaller, type Caller, serviceCaller, subjectOf } from '../core/
 import type { Keys } from '../core/config.ts'
 import type { AccessConfig } from './config.ts'
 import { errors } from './errors.ts'
+import type { OwnKeys } from './own-keys.ts'
 import { TokenVerifier } from './verify-token.ts'
 
 /** Roles as tokens name them. */
@@ -28,8 +29,9 @@ export function createIdentify(
   config: AccessConfig,
   roles: TokenRoles,
   budget?: IsolateBudget,
+  ownKeys: OwnKeys | null = null,
 ): Identify {
-  const tokens = new TokenVerifier(keys, config, budget)
+  const tokens = new TokenVerifier(keys, config, budget, ownKeys)
 
   async function fromKey(key: string, isBearer: boolean): Promise<Caller> {
     if (sameSecret(key, keys.publishable)) return anonymousCaller

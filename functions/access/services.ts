@@ -1,5 +1,6 @@
 import type { CoreEnv } from '../core/context.ts'
 import type { Identify } from './identify-caller.ts'
+import type { OwnKeys } from './own-keys.ts'
 
 export interface AccessEnv extends CoreEnv {
   /** `off` switches the rate limits off. */
@@ -19,6 +20,8 @@ export interface Limits {
 /** What the area offers. */
 export interface AccessServices {
   readonly identify: Identify
+  /** Keys by which the project itself signs tokens. */
+  readonly ownKeys: OwnKeys
   readonly limits: Limits | null
   /** A rate limit by the name of its binding; null: not bound, or all are off. */
   readonly rateLimit: (binding: string) => RateLimit | null

@@ -1,6 +1,6 @@
 /**
- * Bearer tokens: JSON Web Tokens (RFC 7519), signed with the project's secret (HS256) or with a key of its JWKS
- * address (RS256, ES256). The wording of refusals is PostgREST's.
+ * Bearer tokens: JSON Web Tokens (RFC 7519), signed with the project's secret (HS256), with a key of its own (ES256) or with one of
+ * its JWKS address (RS256, ES256). The wording of refusals is PostgREST's.
  * @module
  */
 import {
@@ -20,6 +20,7 @@ import type { Keys } from '../core/config.ts'
 import { parseLossless } from '../core/parse-lossless.ts'
 import type { AccessConfig } from './config.ts'
 import { errors } from './errors.ts'
+import type { OwnKeys } from './own-keys.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 /** Seconds that clocks may differ. */
@@ -44,10 +45,17 @@ export class TokenVerifier {
   readonly #audience: string | null
   readonly #issuer: string | null
   readonly #remoteKeys: RemoteKeys | null
+  readonly #ownKeys: OwnKeys | null
   readonly #remembered: RecentMap<Remembered>
   #secretKey: CryptoKey | null = null
 
-  constructor(keys: Keys, { jwtAudience, jwtIssuer }: AccessConfig, budget?: IsolateBudget) {
+  constructor(
+    keys: Keys,
+    { jwtAudience, jwtIssuer }: AccessConfig,
+    budget?: IsolateBudget,
+    ownKeys: OwnKeys | null = null,
+  ) {
+    this.#ownKeys = ownKeys
     this.#remembered = new RecentMap({
       name: 'tokens',
       maxEntries: maxRemembered,
@@ -96,7 +104,7 @@ export class TokenVerifier {
 
   /** The header says which key to take; it never says which algorithm that key may be used with. */
   async #verifyWithKey(token: string): Promise<JWTPayload> {
-    const { alg } = decodeProtectedHeader(token)
+    const { alg, kid } = decodeProtectedHeader(token)
     const options: JWTVerifyOptions = {
       clockTolerance: skewSeconds,
       ...(this.#issuer === null ? {} : { issuer: this.#issuer }),
@@ -111,6 +119,8 @@ export class TokenVerifier {
         )
       case 'RS256':
       case 'ES256': {
+        const own = alg === 'ES256' && kid !== undefined ? await this.#ownKeys?.find(kid) : null
+        if (own) return (await jwtVerify(token, own, { ...options, algorithms: [alg] })).payload
         if (this.#remoteKeys === null) throw errors.noSuitableKey()
         const remote = this.#remoteKeys
         const key = (...of: Parameters<RemoteKeys['find']>) => remote.find(...of)

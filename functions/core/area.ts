@@ -17,11 +17,18 @@ export interface Area {
   /** Roles that the app names in what the area reads of it, beside those of tables. */
   roles?(app: never): Iterable<string>
   /** Jobs of its own. */
-  jobs?(config: never): readonly object[]
+  jobs?(config: never, app: never): readonly object[]
   /** What it offers to areas above it, made once for an environment. */
   open?(env: never, engine: never, services: never): object
   /** Headers of its answers that browsers may read across origins, beside those of every area. */
   readonly exposes?: readonly string[]
+  /** How its clients read errors of what stands before it; left out: as those of the data API. */
+  tellsErrors?(error: unknown, request: Request): Response
+  /**
+   * Whether browsers that follow a link reach it without a key, also where callers without one are refused otherwise: it asks by itself for what it
+   * does not do for anybody.
+   */
+  readonly isOpen?: boolean
   /** Paths that it answers. */
   routes?(engine: never, app: never, gateway: GatewayParts): readonly Mount[]
   /** What it shows at `/metrics`. */

@@ -40,7 +40,7 @@ export function banner(
 
     API    ${url}/rest/v1
     Docs   ${url}/docs
-    Look   ${url}/_atoll: the dashboard (with the secret key)
+    Look   ${url}/_atoll: the dashboard (with the secret key); ${url}/_atoll/mail: mail that was caught
     Cache  ${hasRedis ? 'Redis, shared by all isolates' : 'in memory: isolates do not share it, and keep answers for 5 seconds at most'}
     Files  ${url}/storage/v1, ${buckets.length === 0 ? 'no bucket is declared' : `buckets: ${buckets.join(', ')}`}
     Jobs   ${url}/jobs/v1/jobs (with the secret key): ${kinds} kinds, ${schedules.length} of them by a schedule

@@ -69,7 +69,9 @@ async function main(): Promise<void> {
   const prepared = await prepareState(persistTo, app.tables, catalog, seeds)
   progress.step('starting the Worker')
   const store = redis ? await startRedis() : null
-  const server = await startLocal({ port, persistTo, ...(store ? { variables: store.variables } : {}) })
+  // Nothing leaves the machine: what would be sent is shown at /_atoll/mail.
+  const variables = { ATOLL_MAIL: 'catch', ...store?.variables }
+  const server = await startLocal({ port, persistTo, variables })
   noteChildren(persistTo)
   process.once('SIGINT', () => void stop(server, store))
   process.once('SIGTERM', () => void stop(server, store))

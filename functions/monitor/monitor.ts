@@ -5,6 +5,7 @@
 import { Hono } from 'hono'
 import type { GatewayParts } from '../core/area.ts'
 import { nothing, writeHeaders } from '../meter/area.ts'
+import { caughtMailPage } from './caught-mail.ts'
 import { createDashboardApi } from './dashboard-api.ts'
 import { checkOwnPage, signIn, signOut, whoIsSignedIn } from './dashboard-session.ts'
 import { errors } from './errors.ts'
@@ -51,6 +52,7 @@ export function createDashboard(engine: Engine, ask: GatewayParts['ask']) {
     if (!c.var.services.assets) throw errors.invalidPath()
     return c.var.services.assets.fetch(c.req.raw)
   })
+  area.route('/mail', caughtMailPage)
   area.post('/session', async (c) => {
     checkOwnPage(c.req.raw)
     return signIn(c)
@@ -69,7 +71,7 @@ export function createDashboard(engine: Engine, ask: GatewayParts['ask']) {
   area.all('/api/as-secret/*', (c) => {
     const url = new URL(c.req.url)
     const path = url.pathname.slice('/_atoll/api/as-secret'.length)
-    if (!/^\/(?:rest|jobs|balancer|storage|shards|backups)\/v1\//.test(path)) throw errors.invalidPath()
+    if (!/^\/(?:rest|jobs|balancer|storage|auth|shards|backups)\/v1\//.test(path)) throw errors.invalidPath()
     url.pathname = path
     const headers = new Headers(c.req.raw.headers)
     for (const name of ['cookie', 'authorization']) headers.delete(name)

@@ -1,3 +1,4 @@
+import type { AuthServices } from '../auth/area.ts'
 import type { BackupsConfig, BackupsServices } from '../backups/area.ts'
 import type { BalancerEngine, BalancerServices } from '../balancer/area.ts'
 import type { CoreConfig } from '../core/config.ts'
@@ -22,7 +23,12 @@ export interface MonitorServices {
 }
 
 /** What its code uses. */
-export interface Services extends RestServices, BalancerServices, BackupsServices, MonitorServices {}
+export interface Services
+  extends RestServices,
+    AuthServices,
+    BalancerServices,
+    BackupsServices,
+    MonitorServices {}
 
 /** What its code reads of the app. */
 export interface Engine

@@ -13,7 +13,8 @@ const joins = new Set([
   'functions/local/load-app.ts',
   'db/commands/app-tables.ts',
 ])
-const frontDoors = new Set(['functions/define.ts', 'db/define.ts'])
+/** The tables of accounts are a front door as well: the app's schema takes them in with all their names, as drizzle-kit wants them. */
+const frontDoors = new Set(['functions/define.ts', 'db/define.ts', 'db/auth/schema.ts'])
 
 const files = ['functions', 'db'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -42,7 +43,7 @@ describe('the rule of app/', () => {
     expect(broken).toEqual([])
   })
 
-  it('keeps the app to the two front doors and its own files', () => {
+  it('keeps the app to the front doors and its own files', () => {
     const broken = files
       .filter(isApp)
       .flatMap((file) => importsOf(file).filter((imported) => !isApp(imported) && !frontDoors.has(imported)))
@@ -78,6 +79,7 @@ const dbRooms = [
   'slots',
   'values',
   'catalog',
+  'auth',
   'changes',
   'system',
   'cluster',
