@@ -4,7 +4,7 @@
  * what was read before they asked.
  * @module
  */
-import { MovedError, StaleCopyError } from '../errors/constraint-error.ts'
+import { movedMark, staleCopyMark } from '../errors/constraint-error.ts'
 import { errors } from '../errors/errors.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import { gatheredFence, isOwned } from './fence.ts'
@@ -172,9 +172,8 @@ export class GatheredReads {
   #answerTo({ statements }: Waiter, places: readonly number[], { results, bookmark, ms }: Answered): Signal {
     for (const { fence } of statements) {
       if (fence === undefined || isOwned(fence, results[0]?.results[0])) continue
-      const database = this.#database
-      const error = fence.kind === 'copies' ? new StaleCopyError(database) : new MovedError(database)
-      return { kind: 'refused', error }
+      // As the fence itself would have failed.
+      return { kind: 'refused', error: new Error(fence.kind === 'copies' ? staleCopyMark : movedMark) }
     }
     const own = places.map((place) => results[place] as D1Result<Row>)
     return { kind: 'answered', answered: { results: own, bookmark, ms } }

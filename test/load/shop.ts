@@ -176,7 +176,7 @@ export async function runShop(settings: ShopSettings): Promise<void> {
     const scenarios: Scenario[] = [
       { name: 'shop', contenders: asking(addresses, mixAt) },
       { name: 'by id', contenders: asking(addresses, () => good) },
-      { name: 'prices 5 %, by id', contenders: priced(addresses, good) },
+      { name: 'prices 5 %, one good', contenders: priced(addresses, good) },
       { name: 'prices 5 %, page of 50', contenders: priced(addresses, page) },
       { name: 'insert 1', contenders: inserted(addresses, 1) },
       { name: 'insert 100', contenders: inserted(addresses, 100) },
