@@ -1,3 +1,9 @@
+/**
+ * Calls of one D1 database.
+ *
+ * Longer than other files: a call goes alone, with others or once more, and what is told of it by each of these ways is read together.
+ * @module
+ */
 import { logAfter, logBefore } from '../changes/change-log.ts'
 import { AtollError } from '../errors/atoll-error.ts'
 import { errors } from '../errors/errors.ts'
