@@ -14,6 +14,7 @@ import type { BoundStatement } from '../sql/statement.ts'
 import type { ClusterOptions } from './cluster-options.ts'
 import { Database } from './database.ts'
 import { fenceFor, mapPosition, positionText } from './fence.ts'
+import { LightTexts } from './light-texts.ts'
 import { openSession } from './open-session.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { SchemaCheck } from './schema-check.ts'
@@ -39,13 +40,15 @@ export class Cluster implements ClusterView {
   /** @param bindings databases by their names, `DB` among them */
   constructor(bindings: ReadonlyMap<string, D1Database>, options: ClusterOptions) {
     const budget = new RetryBudget()
+    const light = new LightTexts()
     this.#onCopyFailed = options.onCopyFailed
     this.#onCopied = options.onCopied
     this.#onWentBack = options.onWentBack
     this.isConverting = options.isConverting ?? false
     for (const name of [...bindings.keys()].sort(byShard)) {
       const check = new SchemaCheck(name, [...bindings.keys()], options)
-      this.#databases.set(name, new Database(name, bindings.get(name) as D1Database, budget, check, options))
+      const binding = bindings.get(name) as D1Database
+      this.#databases.set(name, new Database(name, binding, budget, check, light, options))
     }
     const primary = this.#databases.get('DB')
     if (!primary) throw new Error('no database is bound as DB')

@@ -7,12 +7,14 @@
 import { movedMark, staleCopyMark } from '../errors/constraint-error.ts'
 import type { Part } from '../slots/parts.ts'
 import type { ShardMap } from '../slots/shard-map.ts'
-import type { BoundStatement } from '../sql/statement.ts'
+import type { BoundStatement, Fence, Row } from '../sql/statement.ts'
 import type { ClusterSession } from './session.ts'
 
 const refuse = `json_extract('{}','${movedMark}')`
 
-const ownsSlots = `SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM json_each(?1) AS wanted WHERE NOT EXISTS (SELECT 1 FROM _atoll_slots WHERE first <= wanted.value AND last >= wanted.value AND state = 'open')) THEN 1 ELSE ${refuse} END`
+const lostSlots = `FROM json_each(?1) AS wanted WHERE NOT EXISTS (SELECT 1 FROM _atoll_slots WHERE first <= wanted.value AND last >= wanted.value AND state = 'open')`
+
+const ownsSlots = `SELECT CASE WHEN NOT EXISTS (SELECT 1 ${lostSlots}) THEN 1 ELSE ${refuse} END`
 
 const isUnchanged = `SELECT CASE WHEN (SELECT epoch FROM _atoll_shard) = CAST(?1 AS INTEGER) THEN 1 ELSE ${refuse} END`
 
@@ -37,14 +39,43 @@ export function positionText(sequence: number): string {
  * Of a shard in a session that wrote a reference table, that its copies are as new.
  */
 export function fenceFor(part: Part, map: ShardMap, session: ClusterSession): BoundStatement[] {
-  const owns =
-    part.slots === null
+  const { slots } = part
+  const epoch = map.epochs.get(part.database) ?? -1
+  const owns: BoundStatement =
+    slots === null
       ? {
           text: session.reads ? isUnchanged : isUnchangedAndOpen,
-          parameters: [String(map.epochs.get(part.database) ?? -1)],
+          parameters: [String(epoch)],
+          fence: { kind: 'epoch', epoch },
         }
-      : { text: ownsSlots, parameters: [JSON.stringify([...part.slots])] }
+      : {
+          text: ownsSlots,
+          parameters: [JSON.stringify([...slots])],
+          fence: { kind: 'slots', slots: [...slots] },
+        }
   const seen = session.bookmarks.get(referencePosition)
   if (seen === undefined || part.database === 'DB') return [owns]
-  return [owns, { text: hasCopied, parameters: [String(Number(seen))] }]
+  const sequence = Number(seen)
+  return [owns, { text: hasCopied, parameters: [String(sequence)], fence: { kind: 'copies', sequence } }]
+}
+
+const states = `SELECT (SELECT epoch FROM _atoll_shard) AS epoch, (SELECT reference_sequence FROM _atoll_shard) AS copied, (SELECT json_group_array(wanted.value) ${lostSlots}) AS lost`
+
+/**
+ * The fences of several reads that share a transaction, as one statement that does not fail: each read is held against what it tells
+ * (`isOwned`), so that one's refusal is none of the others'.
+ */
+export function gatheredFence(fences: readonly Fence[]): BoundStatement {
+  const slots = new Set(fences.flatMap((fence) => (fence.kind === 'slots' ? fence.slots : [])))
+  return { text: states, parameters: [JSON.stringify([...slots])] }
+}
+
+/** Whether a fence lets its read pass. @param told the row of `gatheredFence` */
+export function isOwned(fence: Fence, told: Row | undefined): boolean {
+  if (told === undefined) return false
+  if (fence.kind === 'epoch') return told.epoch === fence.epoch
+  if (fence.kind === 'copies') return Number(told.copied ?? -1) >= fence.sequence
+  if (told.lost === '[]') return true
+  const lost = new Set(JSON.parse(told.lost as string) as number[])
+  return !fence.slots.some((slot) => lost.has(slot))
 }

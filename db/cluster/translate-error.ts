@@ -151,6 +151,12 @@ export function isRetryable(error: unknown): boolean {
   return error instanceof Error && retryable.test(error.message)
 }
 
+/** Whether a batch failed for what one of its statements says or found, so that the others have no part in it. */
+export function isOfStatement(error: unknown): boolean {
+  if (error instanceof AtollError || !(error instanceof Error)) return false
+  return !usedUp.test(error.message) && !passing.test(error.message) && !isRetryable(error)
+}
+
 /** The message without D1's prefix and SQLite's code. */
 function plain(message: string): string {
   return message.replace(/^D1_ERROR: /, '').replace(/: SQLITE_.*$/, '')

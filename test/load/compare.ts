@@ -112,7 +112,7 @@ async function compareOne(address: string, scenario: Scenario, settings: Setting
 }
 
 /** Contenders whose answers are not the last one's, with what is wrong. Columns may be named in another case. */
-async function wrongOf({ contenders }: Scenario, targetOf: (contender: Contender) => Target) {
+export async function wrongOf({ contenders }: Scenario, targetOf: (contender: Contender) => Target) {
   const wrong = new Map<Contender, string>()
   const base = contenders.at(-1) as Contender
   for (const i of [0, 7, 41]) {

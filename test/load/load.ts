@@ -7,11 +7,15 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import scenarios from '../app/load/index.ts'
 import type { MovingSettings } from './moving.ts'
+import type { ShopSettings } from './shop.ts'
 import { runCommand } from './tool/command.ts'
 
 /** The project's own runs, loaded when they are asked for. */
-const runs: Readonly<Record<string, () => Promise<(settings: MovingSettings) => Promise<void> | void>>> = {
+const runs: Readonly<
+  Record<string, () => Promise<(settings: MovingSettings & ShopSettings) => Promise<void> | void>>
+> = {
   peers: async () => (await import('./peers.ts')).runPeers,
+  shop: async () => (await import('./shop.ts')).runShop,
   shapes: async () => (await import('./shapes.ts')).runShapes,
   policy: async () => (await import('./policy.ts')).runPolicy,
   scale: async () => (await import('./scale.ts')).runScale,
@@ -42,7 +46,8 @@ const usage = `npm run load -- [scenario] [options]
   --i-own-this-target   for a server that is not on this machine
 
 scenarios of this app: ${Object.keys(scenarios).join(', ')}
-own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD; move and backups also --rows N);
+own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD; move and backups also --rows N;
+  shop also --connections 1,16,64 and --compare FOLDER of another build);
   soak (--minutes N, --seed N), which ends with 1 when something was violated`
 
 function readArguments() {
@@ -61,7 +66,7 @@ function readArguments() {
       out: { type: 'string' },
       'i-own-this-target': { type: 'boolean' },
       seconds: { type: 'string', default: '2' },
-      connections: { type: 'string', default: '16' },
+      connections: { type: 'string' },
       minutes: { type: 'string', default: '30' },
       only: { type: 'string' },
       rows: { type: 'string', default: '100000' },
@@ -88,10 +93,13 @@ async function main(): Promise<number> {
   const run = Object.hasOwn(runs, name) ? runs[name] : undefined
   if (run) {
     const { seconds, rounds = '5', connections, only = '', rows } = values
+    const users = (connections ?? '1,16,64').split(',').map(Number)
     const settings = {
       seconds: Number(seconds),
       rounds: Number(rounds),
-      connections: Number(connections),
+      connections: Number(connections ?? '16'),
+      users,
+      compare: values.compare ?? null,
       only,
       rows: Number(rows),
     }

@@ -24,6 +24,8 @@ export interface CompiledWrite {
   /** The rows that an update of several will show, as they are before; null when nothing is shown of it, or one row at most. */
   readonly measured: Statement | null
   readonly write: Statement
+  /** The same for one new row, which tells by a row of its own that it was written; null where the write returns rows, or makes none. */
+  readonly single: Statement | null
   /** The distribution values of the rows that will be changed, in the column `b`; null when nobody needs them. */
   readonly slots: Statement | null
   /** Of a write of so many rows in an order, these rows as their database finds them: rowid in `id`, `b`, and the keys of the order. */
@@ -51,15 +53,18 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
     new ResourceCompiler(parameters, plan.root, { media, maxRows: null })
   const readsFirst = plan.action === 'delete' && preferences.return === 'representation'
   const doomed = readsFirst ? writeStatement((parameters) => compilerFor(parameters).rows()) : null
-  const write = writeStatement((parameters) => {
+  const isTold = returns && !readsFirst
+  const writing = (alone: boolean) => (parameters: ParameterList) => {
     const compiler = compilerFor(parameters)
     const text = statementText(plan, compiler, parameters)
-    const shown = returns && !readsFirst ? [compiler.returning() + keyColumns(plan, parameters)] : []
+    const shown = isTold ? [compiler.returning() + keyColumns(plan, parameters)] : []
     const checks = plan.action === 'delete' ? null : writtenChecks(plan, parameters)
     // Checks come first: nothing of a denied row is worked out.
     const returning = [...(checks === null ? [] : [`${checks} AS c`]), ...shown]
+    if (alone && returning.length === 0) returning.push('1 AS c')
     return returning.length === 0 ? text : `${text} RETURNING ${returning.join(', ')}`
-  })
+  }
+  const makesRows = plan.action === 'insert' || plan.action === 'upsert'
   return {
     existing:
       plan.conflict?.resolution === 'merge'
@@ -75,8 +80,9 @@ export function compileWrite(plan: WritePlan): CompiledWrite {
     slots: slotsOfChosen(plan),
     first: firstOfOrder(plan),
     freed: freedValues(plan),
-    write,
-    returns: returns && !readsFirst,
+    write: writeStatement(writing(false)),
+    single: makesRows && !isTold ? writeStatement(writing(true)) : null,
+    returns: isTold,
     guards: guardsFor(plan),
     columns: columnNames(plan.root),
   }

@@ -77,9 +77,9 @@ async function readRows(
   if (parts.length > 1) return readParts({ site, plan, compiled, bindings, session, boundRows })
   const counts = compiled.count ? [compiled.count] : []
   // What it shows is bounded in the statement: more than may be shown never leaves the database.
-  const rowsWithin = (maxBytes: number) => guardRows(bind(compiled.rows, bindings, boundRows), maxBytes)
-  const ask = async (main: BoundStatement) => {
-    const statements = [main, ...counts.map((statement) => bind(statement, bindings, boundRows))]
+  const main = bind(compiled.rows, bindings, boundRows)
+  const ask = async (first: BoundStatement) => {
+    const statements = [first, ...counts.map((statement) => bind(statement, bindings, boundRows))]
     const { answers, missing } = answersOf(await session.run(site, () => statements), plan)
     const [rows = [], counted] = answers[0] ?? []
     return { rows, total: counted ? Number(counted[0]?.n ?? 0) : null, missing }
@@ -87,7 +87,7 @@ async function readRows(
   const { answerBytes } = bindings.budget
   if (compiled.isJoined && !tooLong.has(compiled)) {
     try {
-      const { rows, ...rest } = await ask(joinedOf(rowsWithin(Math.min(maxJoinedBytes, answerBytes))))
+      const { rows, ...rest } = await ask(joinedWithin(compiled, main, Math.min(maxJoinedBytes, answerBytes)))
       const { r: text, n } = rows[0] ?? { r: null, n: 0 }
       return { ...rest, rows: text === null ? [] : [text as string], count: Number(n) }
     } catch (error) {
@@ -97,8 +97,19 @@ async function readRows(
       tooLong.add(compiled)
     }
   }
-  const { rows, ...rest } = await ask(rowsWithin(answerBytes))
+  const { rows, ...rest } = await ask(guardRows(main, answerBytes))
   return { ...rest, rows: rows.map((row) => row.r as string), count: rows.length }
+}
+
+/** Texts made last: one and the same string each time is neither written nor hashed anew by those who know statements by their text. */
+const joinedTexts = new WeakMap<CompiledRead, { readonly maxBytes: number; readonly text: string }>()
+
+function joinedWithin(compiled: CompiledRead, main: BoundStatement, maxBytes: number): BoundStatement {
+  const known = joinedTexts.get(compiled)
+  if (known?.maxBytes === maxBytes) return { ...main, text: known.text }
+  const joined = joinedOf(guardRows(main, maxBytes))
+  joinedTexts.set(compiled, { maxBytes, text: joined.text })
+  return joined
 }
 
 /** Most bytes of an answer that the database joins to one text: D1 allows 2,000,000. */

@@ -31,7 +31,7 @@ export function statementsFor(
 ): readonly BoundStatement[] {
   const { plan, compiled, payload } = bound
   const chunks = plan.action === 'delete' ? ['[]'] : chunksOf(rows)
-  const { existing, forbid, doomed, measured, write, returns, guards } = compiled
+  const { existing, forbid, doomed, measured, write, single, returns, guards } = compiled
   if (plan.preferences.tx === 'rollback') {
     const { before, after: undo } = compileRollback(plan, compiled, bound)
     const [chunk = '[]', ...others] = chunks
@@ -42,12 +42,14 @@ export function statementsFor(
   if (chunks.length > 1 && plan.media.kind === 'object') throw errors.notSingular(payload.rows.length)
   if (bound.keyed)
     return keyedStatements({ ...bound, keyed: bound.keyed }, rows, chunks, after, part, planned)
+  // A row that tells of itself saves a statement.
+  const alone = rows.length === 1 ? single : null
   const statements = chunks.flatMap((chunk) => [
     ...(existing ? [bind(existing, bound, chunk)] : []),
     ...(forbid ? [bind(forbid, bound, chunk)] : []),
     ...(doomed ? [guardRows(bind(doomed, bound), bound.budget.answerBytes)] : []),
-    bind(write, bound, chunk),
-    ...(returns ? [] : [bind(affectedRows, bound)]),
+    bind(alone ?? write, bound, chunk),
+    ...(returns || alone ? [] : [bind(affectedRows, bound)]),
   ])
   const behind = [...after, ...guards].map((guard) => bind(guard, bound))
   if (!measured) return [...statements, ...behind]

@@ -48,14 +48,17 @@ export function readResults(
   const { existing, forbid, doomed, measured, returns, guards } = compiled
   const results = measured ? answered.slice(1) : answered
   const statements = results.length - guards.length
-  const perChunk = 1 + [existing, forbid, doomed].filter((part) => part !== null).length + (returns ? 0 : 1)
+  const own = 1 + [existing, forbid, doomed].filter((part) => part !== null).length
+  // One new row tells of itself.
+  const tells = returns || statements === own
+  const perChunk = own + (tells ? 0 : 1)
   let existed = 0
   let affected = 0
   const written: Row[] = []
   for (let i = 0; i < statements; i += perChunk) {
     if (existing) existed += numberIn(results[i])
     const last = results[i + perChunk - 1] ?? []
-    affected += returns ? last.length : numberIn(last)
+    affected += tells ? last.length : numberIn(last)
     if (returns) written.push(...last)
   }
   const [only] = written

@@ -27,12 +27,15 @@ export interface PreparedWrite {
   readonly compiled: CompiledWrite
 }
 
-/** Bytes of a prepared read. What is compiled later, for several databases, is a statement like that for one. */
+/** Characters, of a byte each, around a statement's text where it is run. */
+const joinedLength = 400
+
+/** Bytes of a prepared read, whose text is kept as it is run, too (`execute.ts`). What is compiled later, for several databases, is a statement like that for one. */
 export function sizeOfRead(catalog: Catalog): (read: PreparedRead) => number {
   const isShared = sharedOf(catalog)
   return (read) => {
     const spread = read.plan.route.kind === 'primary' ? 0 : 2 * sizeOf(read.compiled.rows)
-    return sizeOf(read, isShared) + spread
+    return sizeOf(read, isShared) + read.compiled.rows.text.length + joinedLength + spread
   }
 }
 
