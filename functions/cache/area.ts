@@ -20,6 +20,7 @@ export type { CacheConfig } from './config.ts'
 export type { ConsistentCache } from './consistent-cache.ts'
 // What areas above it use.
 export type { CacheEvent } from './events.ts'
+export type { Footprint } from './footprint.ts'
 export {
   bulkTag,
   generationKey,

@@ -139,7 +139,7 @@ export class ConsistentCache {
 
   #hit(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>): Served | null {
     const { entry, generations, from } = look
-    if (!entry || !isServable(entry, query, seen) || !isCurrent(entry, generations)) return null
+    if (!entry || !isServable(entry, query, seen) || !isCurrent(entry, generations, query)) return null
     this.#first.put(query.key, entry, look.asked)
     return served(entry, from)
   }
@@ -247,7 +247,7 @@ export class ConsistentCache {
     )
     // Another's fill may have come to its end since this one looked.
     const entry = refreshes ? null : this.#first.get(query.key)?.entry
-    if (entry && isServable(entry, query, seen) && isCurrent(entry, generations)) {
+    if (entry && isServable(entry, query, seen) && isCurrent(entry, generations, query)) {
       if (begun.leased) query.later(this.#store.fill(null, lease).catch(() => null))
       return { served: served(entry, 'first-level'), generations: entry.generations }
     }

@@ -9,13 +9,14 @@ import { advance, foundLost, lostChanges, readChanges } from '../../db/cluster/c
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { atHome } from '../../db/cluster/track-changes.ts'
 import type { CacheStore, Renewal } from './cache-store.ts'
+import { isTold } from './change-window.ts'
 import {
   bulkTag,
   type Generation,
   generationKey,
   makeGeneration,
   readGeneration,
-  tagsOf,
+  stepsByTag,
   tagsOfChange,
 } from './generation.ts'
 import type { Delivery } from './trust.ts'
@@ -50,9 +51,13 @@ export async function invalidate(
   bookmarks: ReadonlyMap<string, string>,
   beside: readonly Renewal[] = [],
 ): Promise<'replaced' | Delivery> {
+  const tags: string[] = []
   const replaced = sets.flatMap((set) => {
     const generation = makeGeneration(bookmarks, set.upTo)
-    return tagsOf(set).map((tag): Renewal => ({ key: generationKey(prefix, tag), generation }))
+    return [...stepsByTag(set)].map(([tag, step]): Renewal => {
+      tags.push(tag)
+      return { key: generationKey(prefix, tag), generation: { ...generation, step } }
+    })
   })
   const generations = [...replaced, ...beside]
   try {
@@ -62,7 +67,7 @@ export async function invalidate(
     if (!deliver) throw error
     return await deliver(generations, error)
   } finally {
-    wrote?.(sets.flatMap(tagsOf))
+    wrote?.(tags)
   }
 }
 
@@ -91,7 +96,7 @@ export async function sweepChanges(
   for (;;) {
     const [lost = [], rows = []] = await writing.on(database, [
       lostChanges('cache'),
-      { text: readChanges('sequence, name, key, value', 'cache', sweptAtOnce), parameters: [] },
+      { text: readChanges('sequence, name, key, value, columns', 'cache', sweptAtOnce), parameters: [] },
     ])
     if (lost.length > 0) {
       const upTo = Number(lost[0]?.sequence)
@@ -117,23 +122,36 @@ async function replaceMissed(
   set: ChangeSet,
   bookmarks: ReadonlyMap<string, string>,
 ): Promise<number> {
-  /** For each tag, the last change that it must have been replaced for, and the tags that may stand for it. */
-  const wanted = new Map<string, { sequence: number; bulk: string }>()
+  /** For each tag, the changes that must have been told under it, and the tag that may stand for it. */
+  const wanted = new Map<string, { sequences: number[]; bulk: string }>()
   for (const change of set.changes) {
     const bulk = bulkTag(change.table, set.database)
-    for (const tag of tagsOfChange(change, set.database)) wanted.set(tag, { sequence: change.sequence, bulk })
+    for (const tag of tagsOfChange(change, set.database)) {
+      const known = wanted.get(tag)
+      if (known) known.sequences.push(change.sequence)
+      else wanted.set(tag, { sequences: [change.sequence], bulk })
+    }
   }
   const tags = [...new Set([...wanted.keys(), ...[...wanted.values()].map(({ bulk }) => bulk)])]
   const found = await untrusted.read(tags.map((tag) => generationKey(prefix, tag)))
   const known = new Map<string, Generation | null>(tags.map((tag, i) => [tag, readGeneration(found[i])]))
-  const missed = [...wanted].filter(([tag, { sequence, bulk }]) => {
+  const missed = [...wanted].filter(([tag, { sequences, bulk }]) => {
     const own = known.get(tag) ?? null
-    // What is missing is no entry's; what a writer has replaced at this change or after it, is done.
-    return own !== null && own.upTo < sequence && (known.get(bulk)?.upTo ?? 0) < sequence
+    const upTo = known.get(bulk)?.upTo ?? 0
+    // What is missing is no entry's. That a later change was told says nothing of those before it: entries may have outlived that one.
+    return own !== null && sequences.some((sequence) => sequence > upTo && !isTold(own, sequence))
   })
   const generation = makeGeneration(bookmarks, set.upTo)
+  const steps = stepsByTag(set)
   await store
-    .renew(missed.map(([tag]) => ({ key: generationKey(prefix, tag), generation })))
+    .renew(
+      missed.map(([tag]) => {
+        return {
+          key: generationKey(prefix, tag),
+          generation: { ...generation, step: steps.get(tag) ?? null },
+        }
+      }),
+    )
     .finally(() => wrote?.([...wanted.keys()]))
   return missed.length
 }

@@ -61,14 +61,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'takes a missing generation for any',
     file: 'functions/cache/cache-query.ts',
-    from: 'generation !== null && generation.id === entry.generations[i]',
-    to: 'generation === null || generation.id === entry.generations[i]',
+    from: 'if (!generation) return false',
+    to: 'if (!generation) continue',
   },
   {
     name: 'does not ask whether what the isolate holds is current',
     file: 'functions/cache/consistent-cache.ts',
-    from: '|| !isCurrent(entry, generations)) return null',
-    to: "|| (from === 'store' && !isCurrent(entry, generations))) return null",
+    from: '|| !isCurrent(entry, generations, query)) return null',
+    to: "|| (from === 'store' && !isCurrent(entry, generations, query))) return null",
   },
   {
     name: 'acknowledges what the store has refused',

@@ -7,7 +7,9 @@
 import { vi } from 'vitest'
 import type { Filled, FillTerms, Served } from '../../functions/cache/cache-query.ts'
 import type { ConsistentCache } from '../../functions/cache/consistent-cache.ts'
+import type { Footprint } from '../../functions/cache/footprint.ts'
 import { GatheredStore } from '../../functions/cache/gathered-store.ts'
+import { makeGeneration } from '../../functions/cache/generation.ts'
 import type { Kept } from '../../functions/cache/trust-keeper.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { type Fault, faults, SimulatedStore } from './simulated-store.ts'
@@ -162,7 +164,7 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
         const bulk = 's:g:registers*@DB'
         if (options.renewsAll) {
           const id = crypto.randomUUID()
-          const generation = { id, at: Date.now(), bookmarks: null, upTo: 0, blindUntil: 0 }
+          const generation = { ...makeGeneration(), id, blindUntil: 0 }
           return own.renew([{ key: bulk, generation }])
         }
         await own.drop(bulk)
