@@ -18,6 +18,8 @@ export interface CacheQuery {
   readonly ttlMs: number
   /** How long an answer may be served without asking whether it is current, in milliseconds. */
   readonly maxStaleMs: number
+  /** How long writers wait for those who serve what was current, in milliseconds. Default 0. */
+  readonly leaseMs?: number
   /** Bookmarks that the session has seen. */
   readonly seen: ReadonlyMap<string, string>
   /** Whose last writes must be seen, too; null for nobody's. */

@@ -6,6 +6,7 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { type ChangeSet, changeOf } from '../../db/changes/change-log.ts'
 import { advance, foundLost, lostChanges, readChanges } from '../../db/cluster/consumers.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { atHome } from '../../db/cluster/track-changes.ts'
 import type { CacheStore, Renewal } from './cache-store.ts'
@@ -27,6 +28,8 @@ export interface Invalidator {
   /** The store without trust, for those who only replace what is in it; left out when it is the same. */
   readonly untrusted?: CacheStore
   readonly prefix: string
+  /** Leases of tables that have one, in milliseconds; left out: none has. */
+  readonly leases?: ReadonlyMap<string, number>
   /** Is told which tags were replaced. */
   wrote?(tags: readonly string[]): void
   /**
@@ -39,18 +42,19 @@ export interface Invalidator {
 }
 
 /**
- * Replaces the generations of what transactions changed. They carry the writer's bookmarks, so that what is read under them
- * cannot come from a replica that lacks the write.
+ * Replaces the generations of what transactions changed, and waits until nobody serves by a lease what was before. They carry the
+ * writer's bookmarks, so that what is read under them cannot come from a replica that lacks the write.
  *
  * @returns by which way nobody is served what was before
  * @throws when somebody may be
  */
 export async function invalidate(
-  { store, prefix, wrote, deliver }: Invalidator,
+  invalidator: Invalidator,
   sets: readonly ChangeSet[],
   bookmarks: ReadonlyMap<string, string>,
   beside: readonly Renewal[] = [],
 ): Promise<'replaced' | Delivery> {
+  const { store, prefix, wrote, deliver } = invalidator
   const tags: string[] = []
   const replaced = sets.flatMap((set) => {
     const generation = makeGeneration(bookmarks, set.upTo)
@@ -60,15 +64,39 @@ export async function invalidate(
     })
   })
   const generations = [...replaced, ...beside]
+  let way: 'replaced' | Delivery = 'replaced'
   try {
     await store.renew(generations)
-    return 'replaced'
   } catch (error) {
     if (!deliver) throw error
-    return await deliver(generations, error)
+    way = await deliver(generations, error)
   } finally {
     wrote?.(tags)
   }
+  await awaitLeases(invalidator, sets)
+  return way
+}
+
+/** Clocks tell whole milliseconds: by how much two times may look nearer than they are. */
+const clockMs = 2
+
+/**
+ * Waits for those who serve by a lease what they asked for before generations were replaced. To be called after that: its clock has gone
+ * on with the answer of whoever replaced them.
+ *
+ * @param sets what was changed; null: anything
+ */
+export async function awaitLeases(
+  { store, leases }: Invalidator,
+  sets: readonly ChangeSet[] | null,
+): Promise<void> {
+  // What is asked of a store in the isolate is never a moment old.
+  if (store.isLocal || leases === undefined || leases.size === 0) return
+  const tables =
+    sets?.flatMap(({ tables, changes }) => tables ?? changes.map(({ table }) => table)) ?? leases.keys()
+  let longest = 0
+  for (const table of tables) longest = Math.max(longest, leases.get(table) ?? 0)
+  if (longest > 0) await pause(longest + clockMs)
 }
 
 /** What stands for all that may have changed on a database. */

@@ -67,6 +67,7 @@ export async function executeCached(
     footprints: [...tagged.values()],
     ttlMs: cachePlan.ttlMs,
     maxStaleMs: cachePlan.maxStaleMs,
+    leaseMs: cachePlan.leaseMs,
     seen: session.seen,
     who,
     directives,

@@ -17,6 +17,7 @@ import { embedsOf, type Predicate, type ReadPlan, type ResourcePlan } from './pl
 export interface CachePlan {
   readonly ttlMs: number
   readonly maxStaleMs: number
+  readonly leaseMs: number
   /** Tables of which any row may count. */
   readonly tables: readonly Table[]
   /** Where the root's rows are told apart from others of its table; null when they are not. */
@@ -57,10 +58,11 @@ export function cachePlanOf(plan: ReadPlan, catalog: Catalog): CachePlan | null 
   const all = [plan.root.table, ...tables, ...colocated]
   const settings = all.map(({ cache }) => cache)
   if (settings.includes(null)) return null
-  const smallest = (of: 'ttlMs' | 'maxStaleMs') => Math.min(...settings.map((cache) => cache?.[of] ?? 0))
+  const smallest = (of: 'ttlMs' | 'maxStaleMs' | 'leaseMs') => Math.min(...settings.map((cache) => cache?.[of] ?? 0))
   return {
     ttlMs: smallest('ttlMs'),
     maxStaleMs: smallest('maxStaleMs'),
+    leaseMs: smallest('leaseMs'),
     tables: [...tables],
     root,
     colocated: [...colocated],
