@@ -41,8 +41,7 @@ export const noWindow: ChangeWindow = { base: null, covered: 0, steps: '' }
 export function stepOf(changes: readonly Change[], from: number, upTo: number): string | null {
   const keysOf = new Map<string, string[]>()
   for (const { columns = null, key } of changes) {
-    // What no column tells of may be one that nobody knows.
-    if (columns === null || columns.length === 0) return null
+    if (columns === null) return null
     const names = JSON.stringify(columns)
     const keys = keysOf.get(names) ?? []
     keysOf.set(names, [...keys, key.slice(1, -1)])

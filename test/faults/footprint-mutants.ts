@@ -78,8 +78,8 @@ export const footprintMutants: readonly CodeMutant[] = [
   {
     name: 'take an insert for an update',
     file: 'functions/cache/change-window.ts',
-    from: 'if (columns === null || columns.length === 0) return null',
-    to: 'if (columns === null || columns.length === 0) continue',
+    from: 'if (columns === null) return null',
+    to: 'if (columns === null) continue',
   },
 ]
 

@@ -141,8 +141,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'takes an insert for an update',
     file: 'functions/cache/change-window.ts',
-    from: 'if (columns === null || columns.length === 0) return null',
-    to: 'if (columns === null || columns.length === 0) continue',
+    from: 'if (columns === null) return null',
+    to: 'if (columns === null) continue',
   },
   {
     name: 'looks at the last change alone',

@@ -53,10 +53,10 @@ describe('a change window', () => {
     expect(isTold(windowOf(100), 15)).toBe(true)
   })
 
-  it('takes for anything what came or went, and what no column tells of', () => {
+  it('takes for anything what came or went, and for nothing what set values that were there', () => {
     expect(stepOf([change(1, '[1]', null)], 1, 1)).toBe(null)
     expect(stepOf([change(1, '[1]', ['price']), change(2, '[1]', null)], 1, 2)).toBe(null)
-    expect(stepOf([change(1, '[1]', [])], 1, 1)).toBe(null)
+    expect(stepOf([change(1, '[1]', [])], 1, 1)).toBe('1 1 [[[],"1"]]')
     const many = Array.from({ length: 100 }, (_, i) => change(i + 1, `["key ${i}"]`, ['price']))
     expect(stepOf(many, 1, 100)).toBe('1 100 [[["price"]]]')
   })
