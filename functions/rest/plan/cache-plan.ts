@@ -58,7 +58,8 @@ export function cachePlanOf(plan: ReadPlan, catalog: Catalog): CachePlan | null 
   const all = [plan.root.table, ...tables, ...colocated]
   const settings = all.map(({ cache }) => cache)
   if (settings.includes(null)) return null
-  const smallest = (of: 'ttlMs' | 'maxStaleMs' | 'leaseMs') => Math.min(...settings.map((cache) => cache?.[of] ?? 0))
+  const smallest = (of: 'ttlMs' | 'maxStaleMs' | 'leaseMs') =>
+    Math.min(...settings.map((cache) => cache?.[of] ?? 0))
   return {
     ttlMs: smallest('ttlMs'),
     maxStaleMs: smallest('maxStaleMs'),
