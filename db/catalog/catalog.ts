@@ -41,7 +41,7 @@ export interface Table {
    */
   readonly ids: 'routed' | 'free' | null
   /** How answers made from its rows are kept; null: not at all. */
-  readonly cache: { readonly ttlMs: number; readonly maxStaleMs: number } | null
+  readonly cache: { readonly ttlMs: number; readonly maxStaleMs: number; readonly leaseMs: number } | null
   /** Whether the change log keeps the old and new values of its rows. */
   readonly logValues: boolean
   /** Relations that start here, in both directions of every foreign key and through join tables. */

@@ -25,6 +25,11 @@ export interface CacheOptions {
    * Those who wrote the rows see what they have written in any case.
    */
   readonly maxStaleMs?: number
+  /**
+   * How long a reader may serve what was current when it began to ask, without asking again; writes of the table wait that long before they are
+   * answered, so that nobody is shown the past. For what is read far more often than written. Default 0, in milliseconds.
+   */
+  readonly leaseMs?: number
 }
 
 /**

@@ -7,8 +7,8 @@ const defaultTtlSeconds = 300
 /** What a table's line in `tables.ts` says of the cache. What a view is made from is not known, so it is not kept. */
 export function readCache({ kind, options }: TableDeclaration): Table['cache'] {
   if (kind === 'view' || options.cache === false) return null
-  const { ttlSeconds = defaultTtlSeconds, maxStaleMs = 0 } = options.cache ?? {}
-  return { ttlMs: ttlSeconds * 1000, maxStaleMs }
+  const { ttlSeconds = defaultTtlSeconds, maxStaleMs = 0, leaseMs = 0 } = options.cache ?? {}
+  return { ttlMs: ttlSeconds * 1000, maxStaleMs, leaseMs }
 }
 
 export function checkCache({ name, declaration: { options } }: Draft, problems: string[]): void {

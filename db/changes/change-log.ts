@@ -9,6 +9,8 @@ export interface Change {
   readonly key: string
   /** Its distribution value as text; null when its table is not distributed. */
   readonly value: string | null
+  /** Names of the columns that an update changed; null, or left out, for what is no update, and where nobody has noted them. */
+  readonly columns?: readonly string[] | null
 }
 
 /** One row of the log, with all that it says. */
@@ -16,7 +18,6 @@ export interface LoggedChange extends Change {
   readonly operation: 'insert' | 'update' | 'delete'
   /** Milliseconds since 1970. */
   readonly at: number
-  /** Names of the columns that an update changed; null for other operations. */
   readonly columns: readonly string[] | null
   /** JSON of the row's values as they are stored; null unless the table asks for them, and for very large rows. */
   readonly old: string | null
@@ -44,7 +45,7 @@ export const logBefore: BoundStatement = {
 
 /** Last statement: what was logged last, the newest first. */
 export const logAfter: BoundStatement = {
-  text: `SELECT sequence, name, key, value FROM _atoll_changes ORDER BY sequence DESC LIMIT ${maxListed + 1}`,
+  text: `SELECT sequence, name, key, value, columns FROM _atoll_changes ORDER BY sequence DESC LIMIT ${maxListed + 1}`,
   parameters: [],
 }
 
@@ -63,7 +64,12 @@ export function changeOf(row: Row): Change {
     table: row.name as string,
     key: row.key as string,
     value: (row.value as string | null) ?? null,
+    columns: columnsOf(row),
   }
+}
+
+function columnsOf({ columns }: Row): readonly string[] | null {
+  return columns == null ? null : (JSON.parse(columns as string) as string[])
 }
 
 /** The same with what its table keeps of old and new values. */
@@ -72,7 +78,7 @@ export function loggedChangeOf(row: Row): LoggedChange {
     ...changeOf(row),
     operation: row.operation as LoggedChange['operation'],
     at: Number(row.at),
-    columns: row.columns == null ? null : (JSON.parse(row.columns as string) as string[]),
+    columns: columnsOf(row),
     old: (row.old as string | null) ?? null,
     new: (row.new as string | null) ?? null,
   }

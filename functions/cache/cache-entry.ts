@@ -19,6 +19,8 @@ export interface CacheEntry {
   readonly until: number
   /** How long it took to read, in milliseconds. */
   readonly tookMs: number
+  /** Tokens that were current when it was last found to have outlived what had changed; the isolate's own, and not kept in the store. */
+  outlived?: readonly string[]
 }
 
 /** Bodies from this length on are compressed, in characters: below, it saves less than it costs. */

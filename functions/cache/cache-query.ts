@@ -3,6 +3,8 @@
  * @module
  */
 import type { CachedAnswer, CacheEntry } from './cache-entry.ts'
+import { touchesSince } from './change-window.ts'
+import { type Footprint, isTouched } from './footprint.ts'
 import type { Generation } from './generation.ts'
 
 /** What is asked of the cache. */
@@ -11,9 +13,13 @@ export interface CacheQuery {
   readonly key: string
   /** Everything that the answer is made from. */
   readonly tags: readonly string[]
+  /** For each tag, what of its table the answer is made from; null: all of it, as for each when left out. */
+  readonly footprints?: readonly (Footprint | null)[]
   readonly ttlMs: number
   /** How long an answer may be served without asking whether it is current, in milliseconds. */
   readonly maxStaleMs: number
+  /** How long writers wait for those who serve what was current, in milliseconds. Default 0. */
+  readonly leaseMs?: number
   /** Bookmarks that the session has seen. */
   readonly seen: ReadonlyMap<string, string>
   /** Whose last writes must be seen, too; null for nobody's. */
@@ -77,12 +83,39 @@ export function isServable(
   return !isBehind(entry.bookmarks, seen)
 }
 
-/** Whether nothing that an entry was made from has changed. */
-export function isCurrent(entry: CacheEntry, generations: readonly (Generation | null)[]): boolean {
-  return (
-    entry.generations.length === generations.length &&
-    generations.every((generation, i) => generation !== null && generation.id === entry.generations[i])
-  )
+/** Whether nothing that an entry was made from has changed: its generations are current, or what has changed since does not touch it. */
+export function isCurrent(
+  entry: CacheEntry,
+  generations: readonly (Generation | null)[],
+  { footprints }: Pick<CacheQuery, 'footprints'>,
+): boolean {
+  if (entry.generations.length !== generations.length) return false
+  let outlived = false
+  for (let i = 0; i < generations.length; i++) {
+    const generation = generations[i]
+    if (!generation) return false
+    if (generation.id === entry.generations[i]) continue
+    if (!isOutlived(entry, i, generation, footprints?.[i] ?? null)) return false
+    outlived = true
+  }
+  // Its own tokens stay what they were: those that are made of it bind no later read.
+  if (outlived) entry.outlived = generations.map((generation) => generation?.id as string)
+  return true
+}
+
+/** Whether an entry was made from nothing that has changed between the token of one of its tags and the current one. */
+function isOutlived(
+  entry: CacheEntry,
+  i: number,
+  generation: Generation,
+  footprint: Footprint | null,
+): boolean {
+  const token = entry.generations[i]
+  const checked = entry.outlived?.[i] ?? null
+  if (checked === generation.id) return true
+  if (footprint === null || token === undefined) return false
+  const touches = touchesSince(generation, token, checked)
+  return touches?.every((touch) => !isTouched(footprint, entry.answer.body, touch)) ?? false
 }
 
 /** Whether a database had been seen further than an answer was read from it. */

@@ -98,9 +98,13 @@ export class ConsistentCache {
   async get(query: CacheQuery, read: Read): Promise<Served | null> {
     const { directives, seen } = query
     const held = this.#first.get(query.key)
-    const mayServe = held !== null && this.#isAllowed(query, held.checkedAt)
-    if (mayServe && query.who === null && isServable(held.entry, query, seen))
-      return served(held.entry, 'first-level')
+    // By a lease, nothing that was acknowledged is missing, whoever wrote it.
+    const { leaseMs = 0, maxStaleMs, who } = query
+    const mayServe =
+      held !== null &&
+      (this.#isAllowed(query, held.checkedAt, leaseMs) ||
+        (who === null && this.#isAllowed(query, held.checkedAt, maxStaleMs)))
+    if (mayServe && isServable(held.entry, query, seen)) return served(held.entry, 'first-level')
     let look: Look
     try {
       look = await this.#looks.ask(query, held)
@@ -116,7 +120,7 @@ export class ConsistentCache {
     }
     if (directives.onlyIfCached) return null
     const { entry } = look
-    if (entry && this.#isAllowed(query, look.checkedAt) && isServable(entry, query, all)) {
+    if (entry && this.#isAllowed(query, look.checkedAt, maxStaleMs) && isServable(entry, query, all)) {
       query.later(this.#fill(query, look, all, read).catch(() => null))
       return served(entry, look.from)
     }
@@ -132,14 +136,14 @@ export class ConsistentCache {
   }
 
   /** Whether an entry that was current at a time may be served without asking whether it still is. */
-  #isAllowed({ tags, maxStaleMs }: CacheQuery, checkedAt: number): boolean {
-    if (Date.now() - checkedAt >= maxStaleMs) return false
+  #isAllowed({ tags }: CacheQuery, checkedAt: number, ageMs: number): boolean {
+    if (Date.now() - checkedAt >= ageMs) return false
     return tags.every((tag) => (this.#written[hashText(tag) % maxWritten] as number) < checkedAt)
   }
 
   #hit(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>): Served | null {
     const { entry, generations, from } = look
-    if (!entry || !isServable(entry, query, seen) || !isCurrent(entry, generations)) return null
+    if (!entry || !isServable(entry, query, seen) || !isCurrent(entry, generations, query)) return null
     this.#first.put(query.key, entry, look.asked)
     return served(entry, from)
   }
@@ -247,7 +251,7 @@ export class ConsistentCache {
     )
     // Another's fill may have come to its end since this one looked.
     const entry = refreshes ? null : this.#first.get(query.key)?.entry
-    if (entry && isServable(entry, query, seen) && isCurrent(entry, generations)) {
+    if (entry && isServable(entry, query, seen) && isCurrent(entry, generations, query)) {
       if (begun.leased) query.later(this.#store.fill(null, lease).catch(() => null))
       return { served: served(entry, 'first-level'), generations: entry.generations }
     }

@@ -6,8 +6,9 @@
 
 import type { Change, ChangeSet } from '../../db/changes/change-log.ts'
 import { laterOf } from '../../db/cluster/session.ts'
+import { appended, type ChangeWindow, noWindow, stepOf } from './change-window.ts'
 
-export interface Generation {
+export interface Generation extends ChangeWindow {
   /** The token. */
   readonly id: string
   /** When it was made, in milliseconds since 1970. */
@@ -21,6 +22,8 @@ export interface Generation {
    * knew. Writers do not come in the order of their transactions, so whoever comes next need not know it either.
    */
   readonly blindUntil: number
+  /** Of one that is yet to take the place of another: what has changed, as `stepOf` writes it; null: anything. */
+  readonly step: string | null
 }
 
 /** How long generations are kept when nothing touches them, in milliseconds; one that is gone costs a miss. */
@@ -48,22 +51,37 @@ export function makeGeneration(
     bookmarks: bookmarks && Object.fromEntries(bookmarks),
     upTo,
     blindUntil,
+    step: null,
+    ...noWindow,
   }
 }
 
-export function generationText({ id, at, bookmarks, upTo, blindUntil }: Generation): string {
-  return JSON.stringify([id, at, bookmarks, upTo, blindUntil])
+/** As it lies in the store: a line of JSON, and the steps of its window. */
+export function generationText(generation: Generation): string {
+  const { id, at, bookmarks, upTo, blindUntil, base, covered, steps } = generation
+  return JSON.stringify([id, at, bookmarks, upTo, blindUntil, base, covered]) + steps
 }
 
-/** A new generation with whatever its predecessor knew that is later. */
+/** As it is sent to a store that makes it the one after whatever is there. */
+export function renewalText(generation: Generation): string {
+  const { step } = generation
+  return generationText({ ...generation, steps: step === null ? '' : `\n${step}` })
+}
+
+/** A new generation with whatever its predecessor knew that is later, and the changes that entries may outlive. */
 export function renewed(generation: Generation, before: Generation | null): Generation {
-  if (before === null) return generation
+  const { id, step } = generation
+  // Whatever is kept was read before it, or under it.
+  if (before === null) return { ...generation, step: null, covered: generation.upTo }
   const bookmarks = laterOf(bookmarksOf(generation), bookmarksOf(before))
+  const upTo = Math.max(generation.upTo, before.upTo)
   return {
     ...generation,
     bookmarks: bookmarks.size === 0 ? null : Object.fromEntries(bookmarks),
-    upTo: Math.max(generation.upTo, before.upTo),
+    upTo,
     blindUntil: before.blindUntil,
+    step: null,
+    ...(step === null ? { ...noWindow, covered: upTo } : appended(before, id, step)),
   }
 }
 
@@ -73,16 +91,21 @@ export function bookmarksOf({ bookmarks }: Generation): ReadonlyMap<string, stri
 
 /** @throws when it is none: then nothing of the store can be trusted */
 export function parseGeneration(text: string): Generation {
-  const [id, at, bookmarks, upTo, blindUntil = 0] = JSON.parse(text) as [
+  const end = text.indexOf('\n')
+  const head = end === -1 ? text : text.slice(0, end)
+  const [id, at, bookmarks, upTo, blindUntil = 0, base = null, covered = 0] = JSON.parse(head) as [
     string,
     number,
     Generation['bookmarks'],
     number,
     number?,
+    (string | null)?,
+    number?,
   ]
   if (typeof id !== 'string' || typeof at !== 'number')
     throw new Error('the store holds a generation that is none')
-  return { id, at, bookmarks, upTo, blindUntil }
+  const steps = end === -1 ? '' : text.slice(end)
+  return { id, at, bookmarks, upTo, blindUntil, base, covered, steps, step: null }
 }
 
 /** What the store has under a generation's key; null when that is missing. */
@@ -142,8 +165,27 @@ export function tagsOfChange({ table, key, value }: Change, database: string): s
   return [tableTag(table, database), row, ...(value === null ? [] : [valueTag(table, value, database)])]
 }
 
-/** The tags of what a transaction changed. */
-export function tagsOf({ database, changes, tables }: ChangeSet): string[] {
-  if (tables !== null) return tables.flatMap((table) => [tableTag(table, database), bulkTag(table, database)])
-  return [...new Set(changes.flatMap((change) => tagsOfChange(change, database)))]
+/** The tags of what a transaction changed, each with its changes as `stepOf` writes them. */
+export function stepsByTag({ database, changes, tables, upTo }: ChangeSet): Map<string, string | null> {
+  if (tables !== null)
+    return new Map(
+      tables.flatMap((table) => [tableTag(table, database), bulkTag(table, database)].map(anything)),
+    )
+  const changesOf = new Map<string, Change[]>()
+  for (const change of changes) {
+    for (const tag of tagsOfChange(change, database)) {
+      const known = changesOf.get(tag)
+      if (known) known.push(change)
+      else changesOf.set(tag, [change])
+    }
+  }
+  // Transactions of a database follow each other, and so do the positions of what they log.
+  const from = upTo === 0 ? 0 : Math.min(...changes.map(({ sequence }) => sequence))
+  if (changes.length === 1) {
+    const step = stepOf(changes, from, upTo)
+    return new Map([...changesOf.keys()].map((tag) => [tag, step]))
+  }
+  return new Map([...changesOf].map(([tag, own]) => [tag, stepOf(own, from, upTo)]))
 }
+
+const anything = (tag: string): [string, null] => [tag, null]

@@ -6,16 +6,18 @@
 import type { Catalog } from '../../db/catalog/catalog.ts'
 import { type ChangeSet, changeOf } from '../../db/changes/change-log.ts'
 import { advance, foundLost, lostChanges, readChanges } from '../../db/cluster/consumers.ts'
+import { pause } from '../../db/cluster/pause.ts'
 import type { ClusterSession } from '../../db/cluster/session.ts'
 import { atHome } from '../../db/cluster/track-changes.ts'
 import type { CacheStore, Renewal } from './cache-store.ts'
+import { isTold } from './change-window.ts'
 import {
   bulkTag,
   type Generation,
   generationKey,
   makeGeneration,
   readGeneration,
-  tagsOf,
+  stepsByTag,
   tagsOfChange,
 } from './generation.ts'
 import type { Delivery } from './trust.ts'
@@ -26,6 +28,8 @@ export interface Invalidator {
   /** The store without trust, for those who only replace what is in it; left out when it is the same. */
   readonly untrusted?: CacheStore
   readonly prefix: string
+  /** Leases of tables that have one, in milliseconds; left out: none has. */
+  readonly leases?: ReadonlyMap<string, number>
   /** Is told which tags were replaced. */
   wrote?(tags: readonly string[]): void
   /**
@@ -38,32 +42,61 @@ export interface Invalidator {
 }
 
 /**
- * Replaces the generations of what transactions changed. They carry the writer's bookmarks, so that what is read under them
- * cannot come from a replica that lacks the write.
+ * Replaces the generations of what transactions changed, and waits until nobody serves by a lease what was before. They carry the
+ * writer's bookmarks, so that what is read under them cannot come from a replica that lacks the write.
  *
  * @returns by which way nobody is served what was before
  * @throws when somebody may be
  */
 export async function invalidate(
-  { store, prefix, wrote, deliver }: Invalidator,
+  invalidator: Invalidator,
   sets: readonly ChangeSet[],
   bookmarks: ReadonlyMap<string, string>,
   beside: readonly Renewal[] = [],
 ): Promise<'replaced' | Delivery> {
+  const { store, prefix, wrote, deliver } = invalidator
+  const tags: string[] = []
   const replaced = sets.flatMap((set) => {
     const generation = makeGeneration(bookmarks, set.upTo)
-    return tagsOf(set).map((tag): Renewal => ({ key: generationKey(prefix, tag), generation }))
+    return [...stepsByTag(set)].map(([tag, step]): Renewal => {
+      tags.push(tag)
+      return { key: generationKey(prefix, tag), generation: { ...generation, step } }
+    })
   })
   const generations = [...replaced, ...beside]
+  let way: 'replaced' | Delivery = 'replaced'
   try {
     await store.renew(generations)
-    return 'replaced'
   } catch (error) {
     if (!deliver) throw error
-    return await deliver(generations, error)
+    way = await deliver(generations, error)
   } finally {
-    wrote?.(sets.flatMap(tagsOf))
+    wrote?.(tags)
   }
+  await awaitLeases(invalidator, sets)
+  return way
+}
+
+/** Clocks tell whole milliseconds: by how much two times may look nearer than they are. */
+const clockMs = 2
+
+/**
+ * Waits for those who serve by a lease what they asked for before generations were replaced. To be called after that: its clock has gone
+ * on with the answer of whoever replaced them.
+ *
+ * @param sets what was changed; null: anything
+ */
+export async function awaitLeases(
+  { store, leases }: Invalidator,
+  sets: readonly ChangeSet[] | null,
+): Promise<void> {
+  // What is asked of a store in the isolate is never a moment old.
+  if (store.isLocal || leases === undefined || leases.size === 0) return
+  const tables =
+    sets?.flatMap(({ tables, changes }) => tables ?? changes.map(({ table }) => table)) ?? leases.keys()
+  let longest = 0
+  for (const table of tables) longest = Math.max(longest, leases.get(table) ?? 0)
+  if (longest > 0) await pause(longest + clockMs)
 }
 
 /** What stands for all that may have changed on a database. */
@@ -91,7 +124,7 @@ export async function sweepChanges(
   for (;;) {
     const [lost = [], rows = []] = await writing.on(database, [
       lostChanges('cache'),
-      { text: readChanges('sequence, name, key, value', 'cache', sweptAtOnce), parameters: [] },
+      { text: readChanges('sequence, name, key, value, columns', 'cache', sweptAtOnce), parameters: [] },
     ])
     if (lost.length > 0) {
       const upTo = Number(lost[0]?.sequence)
@@ -117,23 +150,36 @@ async function replaceMissed(
   set: ChangeSet,
   bookmarks: ReadonlyMap<string, string>,
 ): Promise<number> {
-  /** For each tag, the last change that it must have been replaced for, and the tags that may stand for it. */
-  const wanted = new Map<string, { sequence: number; bulk: string }>()
+  /** For each tag, the changes that must have been told under it, and the tag that may stand for it. */
+  const wanted = new Map<string, { sequences: number[]; bulk: string }>()
   for (const change of set.changes) {
     const bulk = bulkTag(change.table, set.database)
-    for (const tag of tagsOfChange(change, set.database)) wanted.set(tag, { sequence: change.sequence, bulk })
+    for (const tag of tagsOfChange(change, set.database)) {
+      const known = wanted.get(tag)
+      if (known) known.sequences.push(change.sequence)
+      else wanted.set(tag, { sequences: [change.sequence], bulk })
+    }
   }
   const tags = [...new Set([...wanted.keys(), ...[...wanted.values()].map(({ bulk }) => bulk)])]
   const found = await untrusted.read(tags.map((tag) => generationKey(prefix, tag)))
   const known = new Map<string, Generation | null>(tags.map((tag, i) => [tag, readGeneration(found[i])]))
-  const missed = [...wanted].filter(([tag, { sequence, bulk }]) => {
+  const missed = [...wanted].filter(([tag, { sequences, bulk }]) => {
     const own = known.get(tag) ?? null
-    // What is missing is no entry's; what a writer has replaced at this change or after it, is done.
-    return own !== null && own.upTo < sequence && (known.get(bulk)?.upTo ?? 0) < sequence
+    const upTo = known.get(bulk)?.upTo ?? 0
+    // What is missing is no entry's. That a later change was told says nothing of those before it: entries may have outlived that one.
+    return own !== null && sequences.some((sequence) => sequence > upTo && !isTold(own, sequence))
   })
   const generation = makeGeneration(bookmarks, set.upTo)
+  const steps = stepsByTag(set)
   await store
-    .renew(missed.map(([tag]) => ({ key: generationKey(prefix, tag), generation })))
+    .renew(
+      missed.map(([tag]) => {
+        return {
+          key: generationKey(prefix, tag),
+          generation: { ...generation, step: steps.get(tag) ?? null },
+        }
+      }),
+    )
     .finally(() => wrote?.([...wanted.keys()]))
   return missed.length
 }

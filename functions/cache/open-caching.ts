@@ -37,6 +37,7 @@ export function openCaching(
   config: CacheConfig,
   keeper: KeeperAccess | null,
   budget: IsolateBudget,
+  leases: ReadonlyMap<string, number> = new Map(),
 ): Caching | null {
   if (!config.cache) return null
   const { cachePrefix: prefix, cacheMaxEntryLength: maxEntryLength, cacheTrustMs: ttlMs } = config
@@ -53,6 +54,7 @@ export function openCaching(
     store,
     untrusted,
     prefix,
+    leases,
     answers,
     wrote: (tags: readonly string[]) => answers.wrote(tags),
   }

@@ -1,7 +1,8 @@
 import { Redis } from '@upstash/redis'
 import { pause } from '../../db/cluster/pause.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
-import { generationText, generationTtlMs } from './generation.ts'
+import { maxSteps, maxWindowLength } from './change-window.ts'
+import { generationTtlMs, renewalText } from './generation.ts'
 import { StoreLags } from './trust.ts'
 import type { Swapped, TrustRegister } from './trust-keeper.ts'
 
@@ -26,12 +27,19 @@ local clock = math.max((tonumber(before) or 0) + 1, time[1] * 1000000 + time[2])
 clock = string.format('%.0f', clock)
 redis.call('SET', KEYS[1], clock)`
 
-/** Replaces generations, as `renewed` in `generation.ts` does: what the one before knew that is later, is kept. */
+/**
+ * Replaces generations, as `renewed` in `generation.ts` does: what the one before knew that is later, is kept, and its window with a step
+ * more, as `appended` in `change-window.ts` does.
+ */
 const renewAll = `${tick}
 for i = 2, #KEYS do
   local key = KEYS[i]
-  local new = cjson.decode(ARGV[i])
-  local known, was = pcall(cjson.decode, redis.call('GET', key) or '')
+  local head, step = string.match(ARGV[i], '^([^\\n]*)(.*)$')
+  local new = cjson.decode(head)
+  local window = ''
+  new[7] = new[4]
+  local before, steps = string.match(redis.call('GET', key) or '', '^([^\\n]*)(.*)$')
+  local known, was = pcall(cjson.decode, before)
   if known and type(was) == 'table' then
     if type(was[3]) == 'table' then
       if type(new[3]) ~= 'table' then new[3] = {} end
@@ -41,8 +49,24 @@ for i = 2, #KEYS do
     end
     if type(was[4]) == 'number' and was[4] > new[4] then new[4] = was[4] end
     if type(was[5]) == 'number' then new[5] = was[5] end
+    if step == '' then
+      new[7] = new[4]
+    else
+      new[6] = type(was[6]) == 'string' and was[6] or was[1]
+      new[7] = type(was[7]) == 'number' and was[7] or 0
+      window = steps .. '\\n' .. new[1] .. ' ' .. string.sub(step, 2)
+      local _, count = string.gsub(window, '\\n', '\\n')
+      while count > ${maxSteps} or #window > ${maxWindowLength} do
+        local stop = string.find(window, '\\n', 2, true)
+        local dropped, upTo = string.match(window, '^\\n(%S+) %S+ (%S+)')
+        new[6] = dropped
+        new[7] = math.max(new[7], tonumber(upTo))
+        window = stop and string.sub(window, stop) or ''
+        count = count - 1
+      end
+    end
   end
-  redis.call('SET', key, cjson.encode(new), 'PX', ARGV[1])
+  redis.call('SET', key, cjson.encode(new) .. window, 'PX', ARGV[1])
 end
 return clock`
 
@@ -163,7 +187,7 @@ export class RedisStore implements CacheStore, TrustRegister {
   async renew(generations: readonly Renewal[]): Promise<void> {
     if (generations.length === 0) return
     const keys = generations.map(({ key }) => key)
-    const texts = generations.map(({ generation }) => generationText(generation))
+    const texts = generations.map(({ generation }) => renewalText(generation))
     const [clockKey, ttl] = [this.#clockKey, String(generationTtlMs)]
     // In the same round trip: whether those who read are shown it.
     const pipeline = this.#patient.pipeline()

@@ -56,7 +56,7 @@ export class StoreLook {
         const entry = text === null ? null : await parseEntry(text)
         return { generations, entry, from: 'store', checkedAt: entry?.at ?? 0, asked, lastWrites }
       }
-      if (isCurrent(held.entry, generations)) held.checkedAt = asked
+      if (isCurrent(held.entry, generations, query)) held.checkedAt = asked
       else if (!this.#store.isLocal) {
         // Another isolate may have put a newer one into the store.
         const entry = await this.#entry(query.key)

@@ -14,7 +14,7 @@ import { isRule, translateDatabaseError } from '../../db/cluster/translate-error
 import { RetiringError, RevokedError, UnretiredError } from '../../db/errors/constraint-error.ts'
 import type { Site } from '../../db/slots/parts.ts'
 import { slotOf } from '../../db/slots/slots.ts'
-import { everythingOn, invalidate, sweepChanges } from '../cache/area.ts'
+import { awaitLeases, everythingOn, invalidate, sweepChanges } from '../cache/area.ts'
 import { emit } from '../core/events.ts'
 import { errors } from './errors.ts'
 import type { Shard, Shards } from './given.ts'
@@ -128,6 +128,8 @@ export function openAppDatabases(
       const all = cache.store.isLocal ? [...written].map((database) => everythingOn(database, catalog)) : []
       await invalidate(cache, [...copied, ...all], session.bookmarks)
       for (const name of written) await sweepChanges(cache, session, name, catalog)
+      // Another's sweep may have told of them a moment ago.
+      await awaitLeases(cache, null)
     } catch (error) {
       // What is written stays written; the relay carries it on, and nobody is to be shown what was before.
       emit({ kind: 'invalidation-failed', error })

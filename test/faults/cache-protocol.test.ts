@@ -36,17 +36,21 @@ const histories = Number(process.env.ATOLL_HISTORIES ?? 8)
 const isLong = process.env.ATOLL_HISTORIES !== undefined
 
 describe('the cache, over many histories of delays and faults', () => {
-  it.each([0, 500])('keeps its promises, with %i ms that tables allow', async (maxStaleMs) => {
+  it.each([
+    [0, 0],
+    [500, 0],
+    [0, 300],
+  ])('keeps its promises, with %i ms that tables allow and leases of %i ms', async (maxStaleMs, leaseMs) => {
     const code = await loadCache(null)
     const sums = { reads: 0, hits: 0, fromReplica: 0, stale: 0, failures: 0 }
     for (const seed of seeds(1, histories)) {
-      const { violations, ...counts } = await play(code, { seed, operations: 1500, maxStaleMs })
+      const { violations, ...counts } = await play(code, { seed, operations: 1500, maxStaleMs, leaseMs })
       expect({ seed, violations }).toEqual({ seed, violations: [] })
       for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += counts[name]
     }
     // A history in which nothing was cached, nothing lagged and nothing failed would show nothing.
     // Others wait for a lease, and one that is lost holds up nobody for long.
-    const { violations } = await play(code, { seed: 1, operations: 1500, maxStaleMs, pauseMs: 20 })
+    const { violations } = await play(code, { seed: 1, operations: 1500, maxStaleMs, leaseMs, pauseMs: 20 })
     expect(violations).toEqual([])
     expect(sums.hits / sums.reads).toBeGreaterThan(0.2)
     expect(sums.fromReplica).toBeGreaterThan(histories * 10)
@@ -73,7 +77,8 @@ describe('a cache that', () => {
 
   it.each(mutants.filter(({ isRare }) => isLong || !isRare))('$name is caught', async (mutant) => {
     const code = await loadCache(mutant)
-    const options = mutant.faults && { faults: mutant.faults }
+    const { faults, leaseMs = 0 } = mutant
+    const options = { leaseMs, ...(faults && { faults }) }
     const found = await caught(code, options)
     expect(found.length > 0 ? found : await caught(code, { ...options, maxStaleMs: 500 })).not.toEqual([])
   })

@@ -24,11 +24,13 @@ export interface CodeMutant {
  * @param contents exports of what is asked for, from files of the project
  * @param files those that mutants may change
  * @param mutant null: as it is
+ * @param always what is changed in any case
  */
 export async function loadMutant<Code>(
   contents: string,
   files: RegExp,
   mutant: CodeMutant | null,
+  always: readonly CodeMutant[] = [],
 ): Promise<Code> {
   const folder = mkdtempSync(join(tmpdir(), 'atoll-mutant-'))
   const outfile = join(folder, 'code.mjs')
@@ -49,11 +51,13 @@ export async function loadMutant<Code>(
               contents: 'export const connect = undefined',
             }))
             building.onLoad({ filter: files }, ({ path }) => {
-              const text = readFileSync(path, 'utf8')
-              if (mutant === null || !path.endsWith(mutant.file)) return { contents: text, loader: 'ts' }
-              if (text.split(mutant.from).length !== 2)
-                throw new Error(`${mutant.name}: ${mutant.from} is not there once`)
-              return { contents: text.replace(mutant.from, () => mutant.to), loader: 'ts' }
+              let text = readFileSync(path, 'utf8')
+              for (const { name, file, from, to } of mutant === null ? always : [...always, mutant]) {
+                if (!path.endsWith(file)) continue
+                if (text.split(from).length !== 2) throw new Error(`${name}: ${from} is not there once`)
+                text = text.replace(from, () => to)
+              }
+              return { contents: text, loader: 'ts' }
             })
           },
         },

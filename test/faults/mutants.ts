@@ -9,6 +9,8 @@ import type { CacheCode } from './simulation.ts'
 export interface Mutant extends CodeMutant {
   /** Faults that show it soon; left out: all. */
   readonly faults?: readonly Fault[]
+  /** How long readers may serve without asking, so that it shows; left out: not at all. */
+  readonly leaseMs?: number
   /** Whether it takes many histories to show: looked for only when `ATOLL_HISTORIES` says how many. */
   readonly isRare?: boolean
 }
@@ -61,20 +63,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'takes a missing generation for any',
     file: 'functions/cache/cache-query.ts',
-    from: 'generation !== null && generation.id === entry.generations[i]',
-    to: 'generation === null || generation.id === entry.generations[i]',
+    from: 'if (!generation) return false',
+    to: 'if (!generation) continue',
   },
   {
     name: 'does not ask whether what the isolate holds is current',
     file: 'functions/cache/consistent-cache.ts',
-    from: '|| !isCurrent(entry, generations)) return null',
-    to: "|| (from === 'store' && !isCurrent(entry, generations))) return null",
+    from: '|| !isCurrent(entry, generations, query)) return null',
+    to: "|| (from === 'store' && !isCurrent(entry, generations, query))) return null",
   },
   {
     name: 'acknowledges what the store has refused',
     file: 'functions/cache/invalidate.ts',
-    from: 'return await deliver(generations, error)',
-    to: "return 'distrusted'",
+    from: 'way = await deliver(generations, error)',
+    to: "way = 'distrusted'",
   },
   {
     name: 'believes the store without the key',
@@ -124,18 +126,75 @@ export const mutants: readonly Mutant[] = [
     to: 'await this.#save(kept)',
     faults: ['slow', 'read-only', 'partial-and-keeper'],
   },
+  {
+    name: 'trims its windows, and believes what came before them',
+    file: 'functions/cache/change-window.ts',
+    from: 'base = dropped',
+    to: 'void dropped',
+  },
+  {
+    name: 'looks at the columns that are shown alone',
+    file: 'functions/cache/footprint.ts',
+    from: 'if (columns.some((column) => deciding.includes(column))) return true',
+    to: '',
+  },
+  {
+    name: 'takes an insert for an update',
+    file: 'functions/cache/change-window.ts',
+    from: 'if (columns === null) return null',
+    to: 'if (columns === null) continue',
+  },
+  {
+    name: 'looks at the last change alone',
+    file: 'functions/cache/change-window.ts',
+    from: '    .slice(1)\n    .flatMap',
+    to: '    .slice(1).slice(-1)\n    .flatMap',
+  },
+  {
+    name: 'gives an entry the bookmarks of what it has outlived',
+    file: 'functions/cache/cache-query.ts',
+    from: 'if (outlived) entry.outlived',
+    to: `if (outlived) for (const generation of generations)
+      for (const [database, bookmark] of Object.entries(generation?.bookmarks ?? {}))
+        (entry.bookmarks as Map<string, string>).set(database, bookmark)
+    if (outlived) entry.outlived`,
+  },
+  {
+    name: 'does not wait for leases',
+    file: 'functions/cache/invalidate.ts',
+    from: 'if (longest > 0) await pause(longest + clockMs)',
+    to: '',
+    leaseMs: 300,
+  },
+  {
+    name: 'dates a lease by the answer of the store',
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'this.#first.put(query.key, entry, look.asked)',
+    to: 'this.#first.put(query.key, entry, Date.now())',
+    leaseMs: 300,
+  },
 ]
+
+/** So that windows are trimmed all the time. */
+const short: CodeMutant = {
+  name: 'short windows',
+  file: 'functions/cache/change-window.ts',
+  from: 'export const maxSteps = 64',
+  to: 'export const maxSteps = 3',
+}
 
 /** Loads the code with a rule broken; as it is for null. */
 export function loadCache(mutant: Mutant | null): Promise<CacheCode> {
   return loadMutant(
     `export { ConsistentCache } from './functions/cache/consistent-cache.ts'
 export { FirstLevel } from './functions/cache/first-level.ts'
+export { generationText, parseGeneration, renewed } from './functions/cache/generation.ts'
 export { invalidate, sweepChanges } from './functions/cache/invalidate.ts'
 export { StoreLags } from './functions/cache/trust.ts'
 export { TrustedStore } from './functions/cache/trusted-store.ts'
 export { TrustKeeper } from './functions/cache/trust-keeper.ts'`,
     /functions\/cache\/.*\.ts$/,
     mutant,
+    [short],
   )
 }

@@ -4,12 +4,7 @@
  * @module
  */
 import type { CacheStore, Lease, Stored } from '../../functions/cache/cache-store.ts'
-import {
-  generationText,
-  generationTtlMs,
-  parseGeneration,
-  renewed,
-} from '../../functions/cache/generation.ts'
+import { generationTtlMs } from '../../functions/cache/generation.ts'
 import type { TrustRegister } from '../../functions/cache/trust-keeper.ts'
 
 export const faults = [
@@ -24,7 +19,16 @@ export const faults = [
 ] as const
 export type Fault = (typeof faults)[number]
 
+/** What becomes of generations that are replaced, as the code under test has it. */
+export type GenerationCode = Pick<
+  typeof import('../../functions/cache/generation.ts'),
+  'generationText' | 'parseGeneration' | 'renewed'
+>
+
 export interface StoreWorld {
+  readonly generations: GenerationCode
+  /** Does something by the store's own clock. */
+  readonly outside: <T>(work: () => T) => T
   readonly random: () => number
   readonly step: () => Promise<void>
   readonly sleep: (maxMs: number) => Promise<void>
@@ -127,14 +131,14 @@ export class SimulatedStore {
   }
 
   async #call<T>(asker: Asker, kind: 'read' | 'write' | 'delete', work: () => T): Promise<T> {
-    const { random, step, sleep } = this.#world
+    const { random, step, sleep, outside } = this.#world
     await step()
     if (this.fault === 'slow') {
       await sleep(60)
       // Whoever asked has given up, and it arrives all the same.
       if (kind !== 'read' && random() < 0.25) {
         const refused = () => this.#refuses(asker, kind === 'write')
-        void sleep(4000).then(() => (refused() ? null : work()))
+        void sleep(4000).then(() => outside(() => (refused() ? null : work())))
         this.failures++
         throw new Error('the store takes too long')
       }
@@ -147,7 +151,7 @@ export class SimulatedStore {
       this.failures++
       throw new Refused('the store refuses')
     }
-    const result = work()
+    const result = outside(work)
     await step()
     if (this.fault === 'lossy' && random() < 0.3) {
       this.failures++
@@ -163,7 +167,7 @@ export class SimulatedStore {
   }
 
   as(asker: Asker, StoreLags: new () => Error): CacheStore & TrustRegister {
-    const { violations, ignoresTokens, forgetsBookmarks } = this.#world
+    const { violations, ignoresTokens, forgetsBookmarks, generations } = this.#world
     const giveBack = ({ key, token }: Lease) => {
       const granted = this.#leases.get(key) ?? []
       this.#leases.set(
@@ -200,17 +204,17 @@ export class SimulatedStore {
           if (entry) this.#set(entry)
           if (lease) giveBack(lease)
         }),
-      renew: async (generations) => {
+      renew: async (renewals) => {
         await this.#call(asker, this.fault === 'full' ? 'delete' : 'write', () => {
-          for (const { key, generation } of generations) {
+          for (const { key, generation } of renewals) {
             if (this.fault === 'full') {
               this.#put(key, null)
               continue
             }
             const text = this.#get(key)
-            const known = text === null ? null : parseGeneration(text)
+            const known = text === null ? null : generations.parseGeneration(text)
             const before = forgetsBookmarks && known ? { ...known, bookmarks: null } : known
-            const value = generationText(renewed(generation, before))
+            const value = generations.generationText(generations.renewed(generation, before))
             this.#set({ key, value, ttlMs: generationTtlMs })
           }
         })

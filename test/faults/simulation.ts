@@ -4,16 +4,19 @@
  * history can be played again. What the readers see is held against the promises.
  * @module
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { vi } from 'vitest'
 import type { Filled, FillTerms, Served } from '../../functions/cache/cache-query.ts'
 import type { ConsistentCache } from '../../functions/cache/consistent-cache.ts'
+import type { Footprint } from '../../functions/cache/footprint.ts'
 import { GatheredStore } from '../../functions/cache/gathered-store.ts'
+import { makeGeneration } from '../../functions/cache/generation.ts'
 import type { Kept } from '../../functions/cache/trust-keeper.ts'
 import { seededRandom } from '../support/seeded-random.ts'
-import { type Fault, faults, SimulatedStore } from './simulated-store.ts'
+import { type Fault, faults, type GenerationCode, SimulatedStore } from './simulated-store.ts'
 
 /** The code under test, as it is or changed on purpose. */
-export interface CacheCode {
+export interface CacheCode extends GenerationCode {
   readonly ConsistentCache: typeof ConsistentCache
   readonly FirstLevel: typeof import('../../functions/cache/first-level.ts').FirstLevel
   readonly invalidate: typeof import('../../functions/cache/invalidate.ts').invalidate
@@ -27,6 +30,8 @@ export interface SimulationOptions {
   readonly seed: number
   readonly operations: number
   readonly maxStaleMs?: number
+  /** How long readers may serve without asking, and writers wait. */
+  readonly leaseMs?: number
   /** Whether the store gives leases back without looking at their token. */
   readonly ignoresTokens?: boolean
   /** Whether a new generation forgets what the one before knew. */
@@ -67,48 +72,119 @@ const trustMs = 1000
 interface Write {
   readonly value: number
   readonly sequence: number
-  /** When it was answered; infinite: not yet. */
+  /** When it was answered, or told in its writer's place; infinite: not yet. */
   ackedAt: number
+  /** Whether its writer has died, so that the sweep must tell of it. */
+  isLost: boolean
+}
+
+/** A write by which a register is on the page, or is not. */
+interface Toggle extends Write {
+  readonly isShown: boolean
 }
 
 interface Session {
   seen: ReadonlyMap<string, string>
   /** Least value of each register that it may read. */
   readonly known: number[]
+  /** Of each register, the write that it knows to have put it on the page or taken it off, or one before. */
+  readonly toggled: number[]
   busy: boolean
+}
+
+/** What of a register a write changes; null: all of it, as the row comes or goes. */
+type Column = 'value' | 'other' | 'hidden' | null
+
+const rowFootprint: Footprint = { deciding: ['id'], shown: ['value'], marks: null }
+const pageFootprint: Footprint = { deciding: ['id', 'hidden'], shown: ['value'], marks: ['"id":'] }
+
+/** The clock of a request, which goes on with what comes from elsewhere, and stands still while it works. */
+class FrozenClock {
+  readonly #real: () => number
+  now: number
+
+  constructor(real: () => number) {
+    this.#real = real
+    this.now = real()
+  }
+
+  goOn(): void {
+    this.now = this.#real()
+  }
+}
+
+/** Has each request see its own clock, by which its timers go as well: they end too early when it is behind. */
+function frozenClocks() {
+  const request = new AsyncLocalStorage<FrozenClock>()
+  const [now, wait] = [Date.now, globalThis.setTimeout]
+  const outside = <T>(work: () => T): T => request.exit(work)
+  Date.now = () => request.getStore()?.now ?? now()
+  const timer = (done: () => void, ms: number) => {
+    const clock = request.getStore()
+    if (clock === undefined) return wait(done, ms)
+    const come = () => {
+      clock.goOn()
+      done()
+    }
+    return wait(come, Math.max(0, ms - (now() - clock.now)))
+  }
+  globalThis.setTimeout = timer as typeof globalThis.setTimeout
+  const restore = () => {
+    Date.now = now
+    globalThis.setTimeout = wait
+  }
+  return { now, wait, request, outside, restore }
 }
 
 /** Runs one history. Call with fake timers on. */
 export async function simulate(code: CacheCode, options: SimulationOptions): Promise<SimulationResult> {
-  const { seed, operations, maxStaleMs = 0, pauseMs = 6000 } = options
+  const { seed, operations, maxStaleMs = 0, leaseMs = 0, pauseMs = 6000 } = options
   const random = seededRandom(seed)
-  const sleep = (maxMs: number) => new Promise<void>((done) => setTimeout(done, random() * maxMs))
-  /** Mostly short, at times very long: an isolate that stands still in the middle of things. */
-  const step = () => sleep(random() < 0.03 ? 3000 : 12)
+  const { now, wait, request, outside, restore } = frozenClocks()
+  const sleep = (maxMs: number) => new Promise<void>((done) => wait(done, random() * maxMs))
+  /** Mostly short, at times very long: an isolate that stands still in the middle of things. Its clock goes on here, and not in its work. */
+  const step = async () => {
+    await sleep(random() < 0.03 ? 3000 : 12)
+    request.getStore()?.goOn()
+    if (leaseMs > 0 && random() < 0.1) await sleep(200)
+  }
   const violations: string[] = []
   let [reads, hits, fromReplica, stale, unfresh, distrusted, trusted] = [0, 0, 0, 0, 0, 0, 0]
 
   // --- the database: a log of writes, and a replica that has a part of it ---------------------------------------
-  const log: { register: number; value: number }[] = []
+  const log: { register: number; value: number; column: Column }[] = []
   let replicated = 0
   let swept = 0
   const bookmarkOf = (position: number) => String(position).padStart(8, '0')
   const valueAt = (register: number, position: number) => {
-    for (let i = position - 1; i >= 0; i--) if (log[i]?.register === register) return log[i]?.value as number
+    for (let i = position - 1; i >= 0; i--) {
+      const { register: of, value, column } = log[i] as (typeof log)[number]
+      if (of === register && (column === 'value' || column === null)) return value
+    }
     return 0
   }
+  const toggles: Toggle[][] = Array.from({ length: registers }, () => [
+    { value: 0, sequence: 0, ackedAt: 0, isLost: false, isShown: true },
+  ])
+  const pageAt = (position: number) =>
+    JSON.stringify(
+      toggles.flatMap((own, id) => {
+        const last = own.findLast(({ sequence }) => sequence <= position)
+        return last?.isShown ? [{ id, value: valueAt(id, position) }] : []
+      }),
+    )
   const writes: Write[][] = Array.from({ length: registers }, () => [])
 
-  const readDatabase = async (register: number, { seen, primary }: FillTerms): Promise<Filled> => {
+  const readDatabase = async (register: number | null, { seen, primary }: FillTerms): Promise<Filled> => {
     await step()
     const needed = Number(seen.get('DB') ?? 0)
     const usesReplica = !primary && replicated >= needed && random() < 0.8
     if (usesReplica) fromReplica++
     const position = usesReplica ? replicated : log.length
-    const value = valueAt(register, position)
+    const body = register === null ? pageAt(position) : String(valueAt(register, position))
     await step()
     return {
-      answer: { rows: 1, total: null, body: String(value), tag: 'x' },
+      answer: { rows: 1, total: null, body, tag: 'x' },
       bookmarks: new Map([['DB', bookmarkOf(position)]]),
       whole: true,
     }
@@ -121,24 +197,27 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
       await step()
       if (!first?.text.startsWith('SELECT')) {
         swept = Math.max(swept, Number(first?.parameters[1]))
+        for (const lost of [...writes, ...toggles].flat())
+          if (lost.isLost && lost.sequence <= swept) lost.ackedAt = Math.min(lost.ackedAt, now() + leaseMs)
         return []
       }
       sweepSession.bookmarks.set('DB', bookmarkOf(log.length))
       // Nothing is ever lost here, and these are the changes.
       return [
         [],
-        log.slice(swept).map(({ register }, i) => ({
+        log.slice(swept).map(({ register, column }, i) => ({
           sequence: swept + i + 1,
           name: 'registers',
           key: `[${register}]`,
           value: null,
+          columns: column && JSON.stringify([column]),
         })),
       ]
     },
   }
 
   // --- the store, who keeps the trust in it, and the caches -------------------------------------------------------
-  const world = { random, step, sleep, violations, ...options }
+  const world = { random, step, sleep, violations, outside, generations: code, ...options }
   const store = new SimulatedStore(world)
   let running = true
   let stored: Kept | undefined
@@ -160,15 +239,16 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
       },
       async forgetAll() {
         const bulk = 's:g:registers*@DB'
+        if (!options.renewsAll) await own.drop('s:g:registers@DB')
         if (options.renewsAll) {
           const id = crypto.randomUUID()
-          const generation = { id, at: Date.now(), bookmarks: null, upTo: 0, blindUntil: 0 }
+          const generation = { ...makeGeneration(), id, blindUntil: 0 }
           return own.renew([{ key: bulk, generation }])
         }
         await own.drop(bulk)
       },
       wake: async (inMs) => {
-        setTimeout(() => object.isAlive && running && void background.push(opened.recover()), inMs)
+        wait(() => object.isAlive && running && void background.push(opened.recover()), inMs)
       },
       told: (kind) => (kind === 'cache-trusted' ? trusted++ : distrusted++),
     })
@@ -181,7 +261,7 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     await step()
     const { object, opened } = keeper
     if (random() < 0.01) throw new Error('the keeper cannot be reached')
-    const answer = await ask(opened)
+    const answer = await outside(() => ask(opened))
     await step()
     if (!object.isAlive) throw new Error('the keeper is gone')
     return answer
@@ -196,7 +276,8 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
       deliver: (generations: Parameters<typeof bare.renew>[0]) => asked((of) => of.deliver(generations)),
     }
     const options = { key: 's:trust', ttlMs: trustMs, keeper: access }
-    const invalidator = { store: bare, prefix: 's', deliver: access.deliver }
+    const leases = new Map(leaseMs > 0 ? [['registers', leaseMs]] : [])
+    const invalidator = { store: bare, prefix: 's', leases, deliver: access.deliver }
     return { store: new code.TrustedStore(gathered, options), invalidator }
   })
   const caches = trustedStores.map(({ store }) => {
@@ -205,43 +286,60 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
   })
 
   // --- readers and writers ---------------------------------------------------------------------------------------
+  const zeros = () => Array<number>(registers).fill(0)
   const sessions = Array.from({ length: sessionCount }, (): Session => {
-    return { seen: new Map(), known: Array<number>(registers).fill(0), busy: false }
+    return { seen: new Map(), known: zeros(), toggled: zeros(), busy: false }
   })
   const later = (work: Promise<unknown>) => void background.push(work.catch(() => null))
 
-  const read = async (isolate: number, register: number, session: Session | null) => {
+  const latest = (of: readonly Write[] | undefined, before: number) =>
+    Math.max(0, ...(of ?? []).filter(({ ackedAt }) => ackedAt < before).map(({ sequence }) => sequence))
+
+  /** Reads a register, or for null the page of those that are shown. */
+  const read = async (isolate: number, register: number | null, session: Session | null) => {
     const cache = caches[isolate] as ConsistentCache
-    const begun = Date.now()
-    const latest = (before: number) =>
-      Math.max(
-        0,
-        ...(writes[register] as Write[]).filter(({ ackedAt }) => ackedAt < before).map(({ value }) => value),
-      )
+    const begun = now()
     const behindMs = options.regional && isolate === 0 ? trustMs : 0
-    const least = latest(begun - maxStaleMs - behindMs)
+    const due = begun - maxStaleMs - behindMs
+    const least = writes.map((of) => latest(of, due))
+    const leastNow = writes.map((of) => latest(of, begun))
+    const leastToggled = toggles.map((of) => latest(of, due))
+    const tags = register === null ? ['registers@DB'] : [`registers/[${register}]@DB`, 'registers*@DB']
+    const footprint = register === null ? pageFootprint : rowFootprint
     const query = {
-      key: `register ${register}`,
-      tags: [`registers/[${register}]@DB`, 'registers*@DB'],
+      key: register === null ? 'page' : `register ${register}`,
+      tags,
+      footprints: tags.map(() => footprint),
       ttlMs: 10_000,
       maxStaleMs,
+      leaseMs,
       seen: session?.seen ?? new Map<string, string>(),
       who: null,
       directives: { noCache: false, noStore: false, maxAgeMs: null, onlyIfCached: false },
       later,
     }
     const served = (await cache.get(query, (terms) => readDatabase(register, terms))) as Served
-    const value = Number(served.answer.body)
+    const body = served.answer.body as string
     reads++
     if (served.from !== 'database') hits++
-    if (value < latest(begun)) stale++
-    if (value < least)
-      violations.push(`fresh after ack: read ${value} of ${register}, ${least} was answered before`)
-    if (!session) return
-    if (value < (session.known[register] as number)) {
-      violations.push(`session: read ${value} of ${register} after ${session.known[register]}`)
+    const shown: { id: number; value: number }[] =
+      register === null ? JSON.parse(body) : [{ id: register, value: Number(body) }]
+    for (const { id, value } of shown) {
+      const known = session?.known[id] ?? 0
+      if (value < (leastNow[id] as number)) stale++
+      if (value < (least[id] as number))
+        violations.push(`fresh after ack: read ${value} of ${id}, ${least[id]} was answered before`)
+      if (value < known) violations.push(`session: read ${value} of ${id} after ${known}`)
+      if (session) session.known[id] = Math.max(value, known)
     }
-    session.known[register] = Math.max(value, session.known[register] as number)
+    for (const [id, own] of register === null ? toggles.entries() : []) {
+      const from = Math.max(leastToggled[id] as number, session?.toggled[id] ?? 0)
+      const isShown = shown.some((one) => one.id === id)
+      const found = own.find((toggle) => toggle.sequence >= from && toggle.isShown === isShown)
+      if (!found) violations.push(`page: ${id} is ${isShown ? '' : 'not '}shown after ${from}`)
+      else if (session) session.toggled[id] = Math.max(session.toggled[id] as number, found.sequence)
+    }
+    if (!session) return
     const seen = new Map(session.seen)
     for (const [database, bookmark] of served.bookmarks) {
       if ((seen.get(database) ?? '') < bookmark) seen.set(database, bookmark)
@@ -249,24 +347,37 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     session.seen = seen
   }
 
-  let next = 0
   const write = async (register: number, session: Session | null) => {
     await step()
-    const value = ++next
-    log.push({ register, value })
-    const sequence = log.length
-    const entry: Write = {
-      value,
-      sequence,
-      ackedAt: Number.POSITIVE_INFINITY,
+    const kind = random()
+    // Of one register the row itself comes and goes.
+    const column: Column = kind < 0.5 ? 'value' : kind < 0.75 ? 'other' : register === 3 ? null : 'hidden'
+    const sequence = log.length + 1
+    log.push({ register, value: sequence, column })
+    const entry = { value: sequence, sequence, ackedAt: Number.POSITIVE_INFINITY, isLost: false }
+    const own = toggles[register] as Toggle[]
+    const told: Write[] = []
+    if (column === 'value' || column === null) told.push(entry)
+    for (const one of told) (writes[register] as Write[]).push(one)
+    if (column === 'hidden' || column === null) {
+      const toggle = { ...entry, isShown: !own.at(-1)?.isShown }
+      own.push(toggle)
+      told.push(toggle)
     }
-    ;(writes[register] as Write[]).push(entry)
     const bookmark = bookmarkOf(sequence)
     await step()
-    const change = { sequence, table: 'registers', key: `[${register}]`, value: null }
+    const columns = column && [column]
+    const change = { sequence, table: 'registers', key: `[${register}]`, value: null, columns }
     const set = { database: 'DB', changes: [change], upTo: sequence, tables: null }
     // One isolate in many dies here; the sweep finds what it has not delivered.
-    if (random() < 0.03) return
+    if (random() < 0.03) {
+      for (const one of told) {
+        one.isLost = true
+        // The sweep was here already.
+        if (sequence <= swept) one.ackedAt = now() + leaseMs
+      }
+      return
+    }
     const { invalidator } = trustedStores[Math.floor(random() * isolates)] as (typeof trustedStores)[number]
     const isFresh = await code.invalidate(invalidator, [set], new Map([['DB', bookmark]])).then(
       () => true,
@@ -277,9 +388,12 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
       return
     }
     await step()
-    entry.ackedAt = Date.now()
+    for (const one of told) one.ackedAt = now()
     if (!session) return
-    session.known[register] = Math.max(value, session.known[register] as number)
+    if (column === 'value' || column === null)
+      session.known[register] = Math.max(sequence, session.known[register] as number)
+    if (column === 'hidden' || column === null)
+      session.toggled[register] = Math.max(sequence, session.toggled[register] as number)
     session.seen = new Map([
       ...session.seen,
       ['DB', [session.seen.get('DB') ?? '', bookmark].sort().at(-1) as string],
@@ -334,19 +448,24 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
       if (session?.busy) continue
       if (session) session.busy = true
       try {
-        if (random() < 0.12) await write(register, session)
-        else await read(isolate, register, session)
+        const work = () =>
+          random() < 0.12
+            ? write(register, session)
+            : read(isolate, random() < 0.4 ? null : register, session)
+        await (leaseMs > 0 ? request.run(new FrozenClock(now), work) : work())
       } finally {
         if (session) session.busy = false
       }
     }
   }
   vi.spyOn(Math, 'random').mockImplementation(random)
+  if (leaseMs === 0) restore()
   const others = [replica(), sweep(), trouble()]
   await Promise.all(Array.from({ length: 8 }, () => worker(Math.ceil(operations / 8))))
   running = false
   store.fault = 'none'
   await Promise.all([...others, ...background])
+  restore()
   const { failures } = store
   return { violations, reads, hits, fromReplica, stale, failures, distrusted, trusted, unfresh }
 }

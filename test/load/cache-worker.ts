@@ -3,6 +3,7 @@
  * to the store.
  */
 import { Hono } from 'hono'
+import type { TableDeclarations } from '../../db/catalog/declarations.ts'
 import { createGateway } from '../../functions/gateway.ts'
 import { createPoolWatch, createRelay } from '../../functions/objects.ts'
 import tables from '../fixture-app/db/app/tables.ts'
@@ -16,6 +17,21 @@ interface Bindings {
   readonly UPSTASH_REDIS_REST_TOKEN: string
 }
 
+/** How long readers of the leased tables may serve without asking, in milliseconds. */
+const leaseMs = 300
+const leasedTables = Object.fromEntries(
+  Object.entries(tables as TableDeclarations).map(([name, declared]) => {
+    const { options } = declared
+    return [name, { ...declared, options: { ...options, cache: { ttlSeconds: 300, leaseMs } } }]
+  }),
+)
+/** What of the catalogue may be a second old is asked for each time here, as most tables are. */
+const strictTables = Object.fromEntries(
+  Object.entries(tables as TableDeclarations).map(([name, declared]) => {
+    return [name, { ...declared, options: { ...declared.options, cache: { ttlSeconds: 300 } } }]
+  }),
+)
+
 /** Without the keeper of its trust, which a relay is, the store is not believed. */
 const app = { tables, config: { cacheTimeoutMs: 5000 } }
 export const Relay = createRelay(app)
@@ -27,7 +43,18 @@ const uncached = createGateway({ tables, config: { cache: false } })
 /** Its first level holds nothing, so that each hit is the store's. */
 const storeOnly = createGateway({ tables, config: { cacheTimeoutMs: 5000, cacheFirstLevelBytes: 0 } })
 
-for (const [name, gateway] of Object.entries({ cached, uncached, 'store-only': storeOnly })) {
+const strict = createGateway({ tables: strictTables, config: { cacheTimeoutMs: 5000 } })
+const leased = createGateway({ tables: leasedTables, config: { cacheTimeoutMs: 5000 } })
+const inMemory = createGateway({ tables: strictTables, config: {} })
+let envWithoutRedis: object | null = null
+
+worker.all('/memory/*', (c) => {
+  const url = new URL(c.req.url)
+  url.pathname = url.pathname.slice('/memory'.length)
+  envWithoutRedis ??= { ...c.env, UPSTASH_REDIS_REST_URL: '', UPSTASH_REDIS_REST_TOKEN: '' }
+  return inMemory.fetch(new Request(url, c.req.raw), envWithoutRedis as never, c.executionCtx)
+})
+for (const [name, gateway] of Object.entries({ cached, uncached, strict, leased, 'store-only': storeOnly })) {
   worker.all(`/${name}/*`, (c) => {
     const url = new URL(c.req.url)
     url.pathname = url.pathname.slice(name.length + 1)

@@ -17,6 +17,14 @@ const trackAt = zipfSequence(tracks, 20_261_122)
 /** One request in twenty writes the row that it asked for. */
 const priceAt = (i: number) => (i % 20 === 0 ? JSON.stringify({ unit_price: 0.99 + (i % 7) / 10 }) : null)
 
+/** Pages of 50, the first ones most often. */
+const pageAt = zipfSequence(tracks / 50, 20_261_201)
+const pageOf = (name: string) => ({
+  path: (i: number) =>
+    `/${name}/rest/v1/tracks?select=id,name,unit_price&order=id&limit=50&offset=${50 * (pageAt(i) - 1)}`,
+  writePath: (i: number) => `/${name}/rest/v1/tracks?id=eq.${trackAt(i)}`,
+})
+
 const scenarios: readonly Scenario[] = [
   {
     name: 'hit in the isolate',
@@ -60,6 +68,21 @@ const scenarios: readonly Scenario[] = [
   },
 ]
 
+const mixes: readonly Scenario[] = [
+  {
+    name: 'pages of 50, 5 % prices set',
+    contenders: ['memory', 'strict', 'leased', 'uncached'].map((name) => ({
+      name,
+      ...pageOf(name),
+      write: priceAt,
+    })),
+  },
+  {
+    name: 'warm pages of 50',
+    contenders: ['strict', 'leased', 'memory'].map((name) => ({ name, path: pageOf(name).path })),
+  },
+]
+
 export async function runCache(settings: Settings): Promise<void> {
   const redis = await startRedisProcess()
   const server = await startTestServer({
@@ -72,7 +95,7 @@ export async function runCache(settings: Settings): Promise<void> {
   })
   try {
     const address = (await server.addressOf()).origin
-    await compare(address, scenarios, settings)
+    await compare(address, [...scenarios, ...mixes], settings)
     await tellMemory(address)
   } finally {
     await server.stop()

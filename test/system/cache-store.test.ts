@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { CacheStore } from '../../functions/cache/cache-store.ts'
+import { appended, maxWindowLength } from '../../functions/cache/change-window.ts'
 import { makeGeneration, parseGeneration } from '../../functions/cache/generation.ts'
 import { MemoryStore } from '../../functions/cache/memory-store.ts'
 import { RedisStore } from '../../functions/cache/redis-store.ts'
@@ -99,6 +100,27 @@ for (const [name, isHere, make] of stores) {
         { DB: '0005', SHARD_1: '0001', SHARD_2: '0009' },
         1_795_359_210,
       ])
+    })
+
+    it('keeps the latest changes of a generation, as a window that is bounded', async () => {
+      const renew = async (step: string | null, upTo: number) => {
+        const generation = { ...makeGeneration(null, upTo), step }
+        await store.renew([{ key: 'a', generation }])
+        return parseGeneration((await store.read(['a']))[0] as string)
+      }
+      // Nobody knows what was before the first.
+      let wanted = await renew('1 1 [[["price"],"1"]]', 1)
+      expect(wanted).toMatchObject({ base: null, covered: 1, steps: '' })
+      for (let i = 2; i < 90; i++) {
+        const step = `${i} ${i} [[["price"],"${'9'.repeat(i % 40)}"]]`
+        const found = await renew(step, i)
+        const { base, covered, steps } = found
+        expect({ base, covered, steps }).toEqual(appended(wanted, found.id, step))
+        wanted = found
+      }
+      expect(wanted.steps.length).toBeLessThanOrEqual(maxWindowLength)
+      expect(wanted.covered).toBeGreaterThan(20)
+      expect(await renew(null, 5)).toMatchObject({ base: null, covered: 89, upTo: 89, steps: '' })
     })
   })
 }

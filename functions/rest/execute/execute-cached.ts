@@ -51,20 +51,23 @@ export async function executeCached(
   toAnswer: ToAnswer,
 ): Promise<Served> {
   const { plan, compiled, cachePlan, key, bindings, directives, who } = request
-  const tags = await tagsFor(cachePlan, plan, bindings, session)
+  const tagged = await tagsFor(cachePlan, plan, bindings, session)
+  const tags = [...tagged.keys()]
   const read = async (terms: FillTerms) => {
     const own = session.toFill(terms)
     const result = await executeRead(plan, compiled, bindings, own, catalog)
     const answer: CachedAnswer = await toAnswer(result, plan, compiled.columns)
     // Slots that moved meanwhile lie under other tags: the answer is right, and not to be kept under these.
-    const isSame = String(await tagsFor(cachePlan, plan, bindings, own)) === String(tags)
+    const isSame = String([...(await tagsFor(cachePlan, plan, bindings, own)).keys()]) === String(tags)
     return { answer, bookmarks: own.read, whole: isSame && result.missing.length === 0 }
   }
   const query = {
     key,
     tags,
+    footprints: [...tagged.values()],
     ttlMs: cachePlan.ttlMs,
     maxStaleMs: cachePlan.maxStaleMs,
+    leaseMs: cachePlan.leaseMs,
     seen: session.seen,
     who,
     directives,

@@ -5,10 +5,11 @@
 import type { Catalog, Column, Table } from '../../../db/catalog/catalog.ts'
 import type { ClusterSession } from '../../../db/cluster/session.ts'
 import type { RowPolicy } from '../../access/area.ts'
-import { bulkTag, mapTag, rowTag, tableTag, valueTag } from '../../cache/area.ts'
+import { bulkTag, type Footprint, mapTag, rowTag, tableTag, valueTag } from '../../cache/area.ts'
 import { textOf, type Value } from '../ask/request.ts'
 import type { Bindings } from './bindings.ts'
 import { convertOperand } from './convert-operand.ts'
+import { type Footprints, footprintsOf } from './footprints.ts'
 import { canonicalText, pinnedTexts } from './place.ts'
 import { embedsOf, type Predicate, type ReadPlan, type ResourcePlan } from './plan.ts'
 
@@ -16,6 +17,7 @@ import { embedsOf, type Predicate, type ReadPlan, type ResourcePlan } from './pl
 export interface CachePlan {
   readonly ttlMs: number
   readonly maxStaleMs: number
+  readonly leaseMs: number
   /** Tables of which any row may count. */
   readonly tables: readonly Table[]
   /** Where the root's rows are told apart from others of its table; null when they are not. */
@@ -25,6 +27,7 @@ export interface CachePlan {
     | null
   /** Tables of which only rows with the root's distribution value count. */
   readonly colocated: readonly Table[]
+  readonly footprints: Footprints
 }
 
 /** SQL whose value is another each time that it is asked. */
@@ -55,13 +58,16 @@ export function cachePlanOf(plan: ReadPlan, catalog: Catalog): CachePlan | null 
   const all = [plan.root.table, ...tables, ...colocated]
   const settings = all.map(({ cache }) => cache)
   if (settings.includes(null)) return null
-  const smallest = (of: 'ttlMs' | 'maxStaleMs') => Math.min(...settings.map((cache) => cache?.[of] ?? 0))
+  const smallest = (of: 'ttlMs' | 'maxStaleMs' | 'leaseMs') =>
+    Math.min(...settings.map((cache) => cache?.[of] ?? 0))
   return {
     ttlMs: smallest('ttlMs'),
     maxStaleMs: smallest('maxStaleMs'),
+    leaseMs: smallest('leaseMs'),
     tables: [...tables],
     root,
     colocated: [...colocated],
+    footprints: footprintsOf(plan, catalog),
   }
 }
 
@@ -166,23 +172,25 @@ function equalTo(predicate: Predicate, column: Column): Value | null {
   return operator === 'eq' && field.path.length === 0 && field.column === column ? value : null
 }
 
-/** The tags of a request. */
+/** The tags of a request, each with what of its table the answer is made from. */
 export async function tagsFor(
   cachePlan: CachePlan,
   plan: ReadPlan,
   bindings: Bindings,
   session: ClusterSession,
-): Promise<string[]> {
+): Promise<ReadonlyMap<string, Footprint | null>> {
   const { cluster } = session
-  const tags = new Set<string>()
+  const tags = new Map<string, Footprint | null>()
+  const add = (tag: string, table: Table) => tags.set(tag, cachePlan.footprints.get(table.name) ?? null)
   const everywhere = async () =>
     (await cluster.partsOf({ kind: 'everywhere' }, session)).map(({ database }) => database)
   const addTable = async (table: Table) => {
-    if (table.placement.kind !== 'distributed') tags.add(tableTag(table.name, cluster.primary))
-    else for (const database of await everywhere()) tags.add(tableTag(table.name, database))
+    if (table.placement.kind !== 'distributed') add(tableTag(table.name, cluster.primary), table)
+    else for (const database of await everywhere()) add(tableTag(table.name, database), table)
   }
   const spread = [plan.root.table, ...cachePlan.tables, ...cachePlan.colocated]
-  if (cluster.sharded && spread.some(({ placement }) => placement.kind === 'distributed')) tags.add(mapTag)
+  if (cluster.sharded && spread.some(({ placement }) => placement.kind === 'distributed'))
+    tags.set(mapTag, null)
   for (const table of cachePlan.tables) await addTable(table)
   const { root } = cachePlan
   if (root?.kind === 'row') {
@@ -191,8 +199,8 @@ export async function tagsFor(
     const key = keyText(column, text)
     if (key === null) await addTable(plan.root.table)
     else {
-      tags.add(rowTag(plan.root.table.name, key, cluster.primary))
-      tags.add(bulkTag(plan.root.table.name, cluster.primary))
+      add(rowTag(plan.root.table.name, key, cluster.primary), plan.root.table)
+      add(bulkTag(plan.root.table.name, cluster.primary), plan.root.table)
     }
   } else if (root?.kind === 'value' && plan.route.kind === 'pinned') {
     const values = pinnedTexts(plan.route, bindings)
@@ -202,12 +210,12 @@ export async function tagsFor(
     for (const table of [plan.root.table, ...cachePlan.colocated]) {
       if (parts === null) await addTable(table)
       for (const { value, database } of parts ?? []) {
-        tags.add(valueTag(table.name, value, database))
-        tags.add(bulkTag(table.name, database))
+        add(valueTag(table.name, value, database), table)
+        add(bulkTag(table.name, database), table)
       }
     }
   }
-  return [...tags]
+  return tags
 }
 
 async function ownersOf(values: readonly string[], session: ClusterSession) {
