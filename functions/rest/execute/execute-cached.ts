@@ -77,9 +77,19 @@ export async function executeCached(
   return served
 }
 
-/** The canonical request: its shape and operands, who may share its answer, and what the policies' parameters are. */
-export function cacheKey(space: string, shape: string, operands: readonly string[], rights: Rights): string {
-  return JSON.stringify([space, rights.caller.role, shape, operands, rights.decisions()])
+/**
+ * What an entry lies under: what is asked for, as `canonicalRequest` writes it, with its operands; who may share its answer, and what the
+ * policies' parameters are. JSON texts in a row are told apart without anything between them.
+ *
+ * @param space JSON of all that is the same for every request
+ */
+export function cacheKey(
+  space: string,
+  canonical: string,
+  operands: readonly string[],
+  rights: Rights,
+): string {
+  return space + canonical + JSON.stringify([rights.caller.role, operands, rights.decisions()])
 }
 
 /** Has a session see what the caller has written by other isolates; for answers that do not come from the cache. */
