@@ -184,7 +184,8 @@ export function createRest(
     }
     const key = cacheKey(space, canonical, shape.operands, rights)
     const directives = readDirectives(raw.headers)
-    const cached = { plan, compiled, cachePlan, key, bindings, directives, who: identityOf(visit.caller) }
+    const who = identityOf(visit.caller)
+    const cached = { plan, compiled, cachePlan, key, canonical, bindings, directives, who }
     const served = await executeCached(cached, cache.answers, session, catalog, answerOf)
     timing.mark('transaction')
     const response = respond(served.answer, [], plan, responseInput(raw, url, shape, plan))

@@ -9,6 +9,10 @@ import type { CacheCode } from './simulation.ts'
 export interface Mutant extends CodeMutant {
   /** Faults that show it soon; left out: all. */
   readonly faults?: readonly Fault[]
+  /** Whether it is about the store in memory. */
+  readonly isLocal?: boolean
+  /** Whether it is about reads that go by the cache. */
+  readonly judges?: boolean
   /** Whether it takes many histories to show: looked for only when `ATOLL_HISTORIES` says how many. */
   readonly isRare?: boolean
 }
@@ -51,6 +55,20 @@ export const mutants: readonly Mutant[] = [
     file: 'functions/cache/consistent-cache.ts',
     from: 'const primary = forgets && generations.some((generation) => needsPrimary(generation, began))',
     to: 'const primary = false',
+  },
+  {
+    name: 'reads from replicas what is not worth keeping',
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'if (!isWorth) return this.#around(query, seen, read)',
+    to: "if (!isWorth) return direct(await read({ seen, primary: false }), 'bypass')",
+    judges: true,
+  },
+  {
+    name: 'forgets writes of what nobody had asked for, or of what it let go, in memory',
+    file: 'functions/cache/memory-store.ts',
+    from: 'this.#written = laterOf(this.#written, bookmarksOf(generation))',
+    to: '',
+    isLocal: true,
   },
   {
     name: 'shares what was begun before',
@@ -130,6 +148,7 @@ export const mutants: readonly Mutant[] = [
 export function loadCache(mutant: Mutant | null): Promise<CacheCode> {
   return loadMutant(
     `export { ConsistentCache } from './functions/cache/consistent-cache.ts'
+export { MemoryStore } from './functions/cache/memory-store.ts'
 export { FirstLevel } from './functions/cache/first-level.ts'
 export { invalidate, sweepChanges } from './functions/cache/invalidate.ts'
 export { StoreLags } from './functions/cache/trust.ts'

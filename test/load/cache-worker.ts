@@ -27,11 +27,19 @@ const uncached = createGateway({ tables, config: { cache: false } })
 /** Its first level holds nothing, so that each hit is the store's. */
 const storeOnly = createGateway({ tables, config: { cacheTimeoutMs: 5000, cacheFirstLevelBytes: 0 } })
 
-for (const [name, gateway] of Object.entries({ cached, uncached, 'store-only': storeOnly })) {
+/** As it is when nothing is said. */
+const usual = createGateway({ tables, config: {} })
+/** Without Redis. */
+const memory = createGateway({ tables, config: {} })
+
+const gateways = { cached, uncached, 'store-only': storeOnly, usual, memory }
+for (const [name, gateway] of Object.entries(gateways)) {
   worker.all(`/${name}/*`, (c) => {
     const url = new URL(c.req.url)
     url.pathname = url.pathname.slice(name.length + 1)
-    return gateway.fetch(new Request(url, c.req.raw), c.env as never, c.executionCtx)
+    const { UPSTASH_REDIS_REST_URL: _, ...without } = c.env
+    const env = name === 'memory' ? without : c.env
+    return gateway.fetch(new Request(url, c.req.raw), env as never, c.executionCtx)
   })
 }
 const constant = [

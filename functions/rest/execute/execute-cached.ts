@@ -29,6 +29,8 @@ export interface CachedRead {
   readonly cachePlan: CachePlan
   /** What tells this request from all others whose answers are other ones. */
   readonly key: string
+  /** What is asked for, without its operands. */
+  readonly canonical: string
   readonly bindings: BoundRead
   readonly directives: CacheDirectives
   /** Who the caller is, when their last writes must be seen without a session token. */
@@ -50,7 +52,7 @@ export async function executeCached(
   catalog: Catalog,
   toAnswer: ToAnswer,
 ): Promise<Served> {
-  const { plan, compiled, cachePlan, key, bindings, directives, who } = request
+  const { plan, compiled, cachePlan, key, canonical, bindings, directives, who } = request
   const tags = await tagsFor(cachePlan, plan, bindings, session)
   const read = async (terms: FillTerms) => {
     const own = session.toFill(terms)
@@ -62,6 +64,7 @@ export async function executeCached(
   }
   const query = {
     key,
+    shape: canonical,
     tags,
     ttlMs: cachePlan.ttlMs,
     maxStaleMs: cachePlan.maxStaleMs,
