@@ -1,24 +1,34 @@
 /**
  * Time-outs that count the store's time. A timer of an isolate that is busy runs late, and the answer that it was for lies there unheard: so what
- * is counted is times that the isolate came to look, and not what the clock says when it does. Under a load that it does not keep up with, answers
+ * is counted is the time in which it came to look when it was to. Under a load that it does not keep up with, answers
  * come late and are still taken; were they given up, each would become a read of a database, which is more work.
  * @module
  */
 
-/** Looks that a time-out has: of each the isolate must be found too busy to hear, or the store silent. */
-const looks = 5
+/** Parts of a time-out, after each of which is looked whether it ran in time. */
+const parts = 5
+/** Parts that may run late and are not counted: with those a time-out takes no longer than so many times what it is. */
+const longest = 20
 
 /**
- * Calls back when so much time has passed, in milliseconds, and the isolate has looked as often.
+ * Calls back when so much time has passed, in milliseconds, in which the isolate could have heard an answer.
  *
  * @returns what stops it
  */
 export function afterStoreTime(ms: number, isLate: () => void): () => void {
-  let left = looks
-  const wait = () => setTimeout(step, ms / looks)
+  const part = ms / parts
+  const begun = Date.now()
+  let left = parts
+  let due = begun
+  const wait = () => {
+    due = Date.now() + part
+    return setTimeout(step, part)
+  }
   const step = () => {
-    left--
-    if (left === 0) isLate()
+    const now = Date.now()
+    // What came late, came with all that was not heard meanwhile: that is first.
+    if (now - due <= part || now - begun >= longest * ms) left--
+    if (left <= 0) isLate()
     else timer = wait()
   }
   let timer = wait()

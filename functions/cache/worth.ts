@@ -40,6 +40,8 @@ const riseMs = 100
 /** What part of its cost counts against a read that would have been a hit, had it gone through the cache the last time. */
 const foreseenMiss = 1 / 16
 
+/** A call counts as no more than this part of a read: a database bears fewer of these, whatever each takes. */
+const mostOfRead = 0.5
 /** Calls to the store that a read takes for which it has nothing: a look, what is missing and a lease, the entry. */
 const callsOfMiss = 3
 /** What a look takes where it is no call, and what a call and a read of a database take at least, in milliseconds. */
@@ -170,7 +172,7 @@ export class Worth {
 
   #savedBy({ read }: Judged, outcome: Outcome): number {
     const took = read.ms
-    const call = this.#isLocal ? localMs : this.#call.ms
+    const call = this.#isLocal ? localMs : Math.min(this.#call.ms, mostOfRead * took)
     if (outcome === 'hit-at-once') return took
     return outcome === 'hit' ? took - call : -callsOfMiss * call
   }
