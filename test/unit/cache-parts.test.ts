@@ -38,9 +38,9 @@ describe('an entry as text', () => {
 describe('the first level', () => {
   it('is bounded in bytes, and the least recently used leaves first', () => {
     const first = new FirstLevel(10_000)
-    for (const key of ['a', 'b', 'c', 'd']) first.put(key, entry('x'.repeat(1000)), 0)
+    for (const key of ['a', 'b', 'c', 'd']) first.put(key, entry('x'.repeat(1500)), 0)
     expect(first.get('a')).not.toBe(null)
-    first.put('e', entry('x'.repeat(1000)), 0)
+    first.put('e', entry('x'.repeat(1500)), 0)
     expect(['a', 'b', 'c', 'd', 'e'].filter((key) => first.get(key) !== null)).toEqual(['a', 'c', 'd', 'e'])
     expect(first.bytes).toBeLessThanOrEqual(10_000)
     first.put('a', entry('y'), 0)
