@@ -11,6 +11,8 @@ import type { Generation } from './generation.ts'
 export interface CacheQuery {
   /** The canonical request, with all that its answer depends on but the rows. */
   readonly key: string
+  /** What it has in common with requests that differ in their values alone: whether keeping them pays is judged together. */
+  readonly shape: string
   /** Everything that the answer is made from. */
   readonly tags: readonly string[]
   /** For each tag, what of its table the answer is made from; null: all of it, as for each when left out. */

@@ -24,6 +24,8 @@ export interface Lease {
 export interface Renewal {
   readonly key: string
   readonly generation: Generation
+  /** Whether it is kept also where there is none to be replaced: callers' last writes are. */
+  readonly isKept?: true
 }
 
 export interface CacheStore {
@@ -51,7 +53,8 @@ export interface CacheStore {
   /**
    * Replaces generations; each new one keeps the bookmarks of the one before where these are later. Writers do not come in
    * the order of their transactions: what is read under the last one's generation must not lack another's write. Fails
-   * unless the old ones are gone for all who read.
+   * unless the old ones are gone for all who read. Of those that are not there, which nobody holds, a store may keep no more than what is
+   * needed so that those that are created later know of the writes.
    */
   renew(generations: readonly Renewal[]): Promise<void>
   /** What is to be done now so that the store is trusted after this as well; null, or left out: nothing. */

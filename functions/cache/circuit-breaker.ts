@@ -4,7 +4,7 @@ import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
 const maxFailures = 3
 /** How long, at first and at most, in milliseconds. */
 const firstPauseMs = 500
-const longestPauseMs = 10_000
+const longestPauseMs = 1500
 
 /** The store is not asked now, since it failed a moment ago. */
 export class StoreUnavailable extends Error {

@@ -33,6 +33,7 @@ import {
   parseGeneration,
 } from './generation.ts'
 import { type Look, StoreLook } from './store-look.ts'
+import { Worth } from './worth.ts'
 
 type Read = (terms: FillTerms) => Promise<Filled>
 
@@ -45,6 +46,8 @@ export interface CacheOptions {
   readonly maxEntryLength: number
   /** How long the right to fill a key lasts, and others wait for it, in milliseconds. */
   readonly leaseMs: number
+  /** Whether reads go by the cache where it costs more than it saves. */
+  readonly judges: boolean
 }
 
 /** How long one request waits for what another does, in milliseconds: that may have been ended in the middle. */
@@ -61,7 +64,7 @@ const maxPendingBytes = 1_000_000
 /** Places for the times at which an isolate has written tags. */
 const maxWritten = 8192
 
-/** How often others look whether the entry has come. */
+/** How often others look whether the entry has come, in milliseconds. */
 const lookAgainMs = 20
 
 /**
@@ -73,6 +76,7 @@ export class ConsistentCache {
   readonly #first: FirstLevel
   readonly #options: CacheOptions
   readonly #looks: StoreLook
+  readonly #worth: Worth
   readonly #rounds = new Coalescer<Filled>(maxSharedReadMs)
   /** When a tag was written last, by the hash of the tag: of those that share one, the last of all. Milliseconds since 1970. */
   readonly #written = new Float64Array(maxWritten)
@@ -88,6 +92,7 @@ export class ConsistentCache {
     this.#first = first
     this.#looks = new StoreLook(store, options.prefix)
     this.#options = options
+    this.#worth = new Worth(store.isLocal)
   }
 
   /**
@@ -97,6 +102,8 @@ export class ConsistentCache {
    */
   async get(query: CacheQuery, read: Read): Promise<Served | null> {
     const { directives, seen } = query
+    const isJudged = this.#options.judges && !directives.noCache && !directives.onlyIfCached
+    const writtenAt = this.#writtenAt(query.tags)
     const held = this.#first.get(query.key)
     // By a lease, nothing that was acknowledged is missing, whoever wrote it.
     const { leaseMs = 0, maxStaleMs, who } = query
@@ -104,16 +111,25 @@ export class ConsistentCache {
       held !== null &&
       (this.#isAllowed(query, held.checkedAt, leaseMs) ||
         (who === null && this.#isAllowed(query, held.checkedAt, maxStaleMs)))
-    if (mayServe && isServable(held.entry, query, seen)) return served(held.entry, 'first-level')
+    if (mayServe && isServable(held.entry, query, seen)) {
+      this.#worth.note(query, 'hit-at-once', writtenAt)
+      return served(held.entry, 'first-level')
+    }
+    // What is as good as another read of the databases: the primary has all that was acknowledged.
+    const isWorth = !isJudged || this.#worth.isWorth(query, writtenAt)
+    if (!isWorth) return this.#around(query, seen, read)
+    const began = Date.now()
     let look: Look
     try {
       look = await this.#looks.ask(query, held)
+      this.#worth.tookStore(Date.now() - began)
     } catch {
       return directives.onlyIfCached ? null : this.#around(query, seen, read)
     }
     const all = laterOf(seen, look.lastWrites)
     const hit = this.#hit(query, look, all)
     if (hit) {
+      this.#worth.note(query, 'hit', writtenAt)
       if (isDueSoon(look.entry as CacheEntry))
         query.later(this.#fill(query, look, all, read, true).catch(() => null))
       return hit
@@ -138,7 +154,12 @@ export class ConsistentCache {
   /** Whether an entry that was current at a time may be served without asking whether it still is. */
   #isAllowed({ tags }: CacheQuery, checkedAt: number, ageMs: number): boolean {
     if (Date.now() - checkedAt >= ageMs) return false
-    return tags.every((tag) => (this.#written[hashText(tag) % maxWritten] as number) < checkedAt)
+    return this.#writtenAt(tags) < checkedAt
+  }
+
+  /** When this isolate has written any of the tags last; or one of the same hash. */
+  #writtenAt(tags: readonly string[]): number {
+    return tags.reduce((last, tag) => Math.max(last, this.#written[hashText(tag) % maxWritten] as number), 0)
   }
 
   #hit(query: CacheQuery, look: Look, seen: ReadonlyMap<string, string>): Served | null {
@@ -148,9 +169,17 @@ export class ConsistentCache {
     return served(entry, from)
   }
 
+  /** Reads the databases, and notes how long that took. */
+  async #timed(query: CacheQuery, terms: FillTerms, read: Read): Promise<Filled> {
+    const began = Date.now()
+    const filled = await read(terms)
+    this.#worth.tookDatabase(query, Date.now() - began)
+    return filled
+  }
+
   /** Reads without the store: at most two at a time for a key, the second for all who came during the first. */
   async #around(query: CacheQuery, seen: ReadonlyMap<string, string>, read: Read): Promise<Served> {
-    const shared = this.#rounds.run(query.key, () => read({ seen, primary: true }))
+    const shared = this.#rounds.run(query.key, () => this.#timed(query, { seen, primary: true }, read))
     query.later(shared.catch(() => null))
     const filled = await shared
     return direct(isBehind(filled.bookmarks, seen) ? await read({ seen, primary: true }) : filled, 'bypass')
@@ -170,10 +199,16 @@ export class ConsistentCache {
       const state = [query.key, ...ids].join()
       const pending = this.#pending.get(state)
       if (!pending || query.directives.noCache || tries >= maxJoins) {
+        if (!query.directives.noCache)
+          this.#worth.note(query, look.entry ? 'stale' : 'miss', this.#writtenAt(query.tags))
         return this.#begin(state, query, this.#fillAlone(query, look, seen, read, refreshes))
       }
       const joined = await this.#join(query, state, pending, look, seen)
-      if (joined) return joined
+      if (joined) {
+        // What it has waited for, others would have read as well.
+        this.#worth.note(query, 'hit', this.#writtenAt(query.tags))
+        return joined
+      }
       // Things have changed meanwhile: whoever else has seen that shares the next fill.
       const again = await this.#looks.ask(query, this.#first.get(query.key)).catch(() => null)
       if (again === null) return this.#around(query, seen, read)
@@ -256,7 +291,7 @@ export class ConsistentCache {
       return { served: served(entry, 'first-level'), generations: entry.generations }
     }
     if (lease && !begun.leased && !query.directives.noCache) {
-      const waited = await this.#await(query, seen)
+      const waited = await this.#await(query, lease, seen)
       if (waited?.hit) return { served: waited.hit, generations: waited.generations.map(({ id }) => id) }
       if (waited) {
         generations = waited.generations
@@ -270,13 +305,15 @@ export class ConsistentCache {
       const written = generations.map(bookmarksOf)
       const forgets = this.#store.mayHaveForgotten()
       const primary = forgets && generations.some((generation) => needsPrimary(generation, began))
-      filled = await read({ seen: written.reduce(laterOf, seen), primary })
+      filled = await this.#timed(query, { seen: written.reduce(laterOf, seen), primary }, read)
     } catch (error) {
       if (granted) query.later(this.#store.fill(null, granted).catch(() => null))
       throw error
     }
     const { answer, bookmarks, whole } = filled
-    const keeps = whole && !query.directives.noStore && (answer.body?.length ?? 0) <= maxEntryLength
+    const isTooLarge = (answer.body?.length ?? 0) > maxEntryLength
+    if (isTooLarge) this.#worth.tooLarge(query)
+    const keeps = whole && !query.directives.noStore && !isTooLarge
     const ttlMs = Math.min(query.ttlMs, this.#store.maxTtlMs) * (0.8 + 0.2 * Math.random())
     const ids = generations.map(({ id }) => id)
     const own = {
@@ -288,7 +325,14 @@ export class ConsistentCache {
       tookMs: Date.now() - began,
     }
     if (keeps) this.#first.put(query.key, own, asked)
-    if (key) query.later(this.#keep(key, keeps ? own : null, granted).catch(() => null))
+    // Others wait while it is held: what could not be kept is at least given back.
+    const giveBack = () => granted && this.#store.fill(null, granted)
+    if (key)
+      query.later(
+        this.#keep(key, keeps ? own : null, granted)
+          .catch(giveBack)
+          .catch(() => null),
+      )
     return {
       served: { ...direct(filled, 'uri-miss'), stored: keeps, ttlMs },
       generations: ids,
@@ -304,16 +348,19 @@ export class ConsistentCache {
     await this.#store.fill(stored, lease)
   }
 
-  /** Waits for whoever has the lease; what the tags are by now, when nothing came. */
-  async #await(query: CacheQuery, seen: ReadonlyMap<string, string>) {
+  /**
+   * Waits for whoever has the lease, while they have it; what the tags are by now, when nothing came: it was made under others, is not kept,
+   * or its maker is gone.
+   */
+  async #await(query: CacheQuery, lease: Lease, seen: ReadonlyMap<string, string>) {
     let last: { hit: Served | null; generations: Generation[]; asked: number } | null = null
     for (let waited = 0; waited < this.#options.leaseMs; waited += lookAgainMs) {
       await pause(lookAgainMs)
-      const look = await this.#looks.ask(query, null).catch(() => null)
-      if (look === null || look.generations.includes(null)) return last
-      const hit = this.#hit(query, look, seen)
-      last = { hit, generations: look.generations as Generation[], asked: look.asked }
-      if (hit) return last
+      const found = await this.#looks.again(query, lease.key).catch(() => null)
+      if (found === null || found.look.generations.includes(null)) return last
+      const hit = this.#hit(query, found.look, seen)
+      last = { hit, generations: found.look.generations as Generation[], asked: found.look.asked }
+      if (hit || !found.isHeld) return last
     }
     return last
   }

@@ -50,7 +50,7 @@ export class LastWrites {
 
   /** What the store is to keep for a caller: as of a generation, its bookmarks only ever get later. */
   renewal(prefix: string, caller: string): Renewal {
-    return { key: lastWritesKey(prefix, caller), generation: makeGeneration(this.of(caller)) }
+    return { key: lastWritesKey(prefix, caller), generation: makeGeneration(this.of(caller)), isKept: true }
   }
 
   /** What the store has kept. */

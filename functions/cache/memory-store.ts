@@ -1,7 +1,15 @@
+import { laterOf } from '../../db/cluster/session.ts'
 import type { IsolateBudget, Keeper } from '../../db/memory/isolate-budget.ts'
 import { textBytes } from '../../db/memory/size-of.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
-import { generationText, generationTtlMs, readGeneration, renewed, replicaLagMs } from './generation.ts'
+import {
+  bookmarksOf,
+  generationText,
+  generationTtlMs,
+  parseGeneration,
+  readGeneration,
+  renewed,
+} from './generation.ts'
 
 interface Kept {
   readonly value: string
@@ -14,10 +22,14 @@ interface Kept {
 const maxBytes = 16_000_000
 /** What an entry takes beside its texts, about. */
 const overheadBytes = 150
-/** What is left to it when others want room: what it forgets has the primary database asked. */
+/** What is left to it when others want room. */
 const floorBytes = 4_000_000
 
-/** A store in the isolate: for local use, and for deployments without Redis, whose isolates know nothing of each other. */
+/**
+ * A store in the isolate. Generations are kept of what was asked for, and not of all that is written.
+ *
+ * It is for local use, and for deployments without Redis, whose isolates know nothing of each other.
+ */
 export class MemoryStore implements CacheStore, Keeper {
   readonly name = 'memory'
   readonly floorBytes = floorBytes
@@ -27,7 +39,8 @@ export class MemoryStore implements CacheStore, Keeper {
   readonly #kept = new Map<string, Kept>()
   readonly #budget: IsolateBudget | null
   #bytes = 0
-  #forgotAt = 0
+  /** Where the databases stood after the latest writes, also of what nobody had asked for, or what was let go. */
+  #written: ReadonlyMap<string, string> = new Map()
 
   /** @param maxTtlMs how long an isolate may answer without hearing of what others write */
   constructor(maxTtlMs: number, budget: IsolateBudget | null = null) {
@@ -47,13 +60,12 @@ export class MemoryStore implements CacheStore, Keeper {
   evict(): boolean {
     const [oldest] = this.#kept.keys()
     if (oldest === undefined) return false
-    this.#forgotAt = Date.now()
     this.#delete(oldest)
     return true
   }
 
   mayHaveForgotten(): boolean {
-    return Date.now() - this.#forgotAt < replicaLagMs
+    return false
   }
 
   async read(keys: readonly string[]): Promise<(string | null)[]> {
@@ -63,8 +75,10 @@ export class MemoryStore implements CacheStore, Keeper {
   async begin(missing: readonly Stored[], lease: Lease | null) {
     const values = missing.map((stored) => {
       const known = this.#get(stored.key)
-      if (known === null) this.#set(stored)
-      return known ?? stored.value
+      if (known !== null) return known
+      const value = this.#knowing(stored.value)
+      this.#set({ ...stored, value })
+      return value
     })
     const leased = lease !== null && this.#get(lease.key) === null
     if (leased) this.#set({ key: lease.key, value: lease.token, ttlMs: lease.ttlMs })
@@ -77,10 +91,24 @@ export class MemoryStore implements CacheStore, Keeper {
   }
 
   async renew(generations: readonly Renewal[]): Promise<void> {
-    for (const { key, generation } of generations) {
-      const value = generationText(renewed(generation, readGeneration(this.#get(key))))
+    for (const generation of new Set(generations.map((renewal) => renewal.generation)))
+      this.#written = laterOf(this.#written, bookmarksOf(generation))
+    for (const { key, generation, isKept } of generations) {
+      const before = readGeneration(this.#get(key))
+      if (before === null && !isKept) continue
+      const value = generationText(renewed(generation, before))
       this.#set({ key, value, ttlMs: generationTtlMs })
     }
+  }
+
+  /** A generation that is created: what is read under it must not lack what was written while it was not there. */
+  #knowing(text: string): string {
+    if (this.#written.size === 0) return text
+    const made = parseGeneration(text)
+    return generationText({
+      ...made,
+      bookmarks: Object.fromEntries(laterOf(bookmarksOf(made), this.#written)),
+    })
   }
 
   #get(key: string): string | null {

@@ -49,7 +49,7 @@ export function openCaching(
     : new MemoryStore(config.cacheMemoryTtlMs, budget)
   const store = redis ? new TrustedStore(untrusted, { key: trustKey(prefix), ttlMs, keeper }) : untrusted
   const first = new FirstLevel(config.cacheFirstLevelBytes, budget)
-  const answers = new ConsistentCache(store, first, { prefix, maxEntryLength, leaseMs: 1000 })
+  const answers = new ConsistentCache(store, first, { prefix, maxEntryLength, leaseMs: 1000, judges: true })
   const opened = {
     store,
     untrusted,

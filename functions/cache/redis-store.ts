@@ -3,6 +3,7 @@ import { pause } from '../../db/cluster/pause.ts'
 import type { CacheStore, Lease, Renewal, Stored } from './cache-store.ts'
 import { maxSteps, maxWindowLength } from './change-window.ts'
 import { generationTtlMs, renewalText } from './generation.ts'
+import { Patience } from './store-time.ts'
 import { StoreLags } from './trust.ts'
 import type { Swapped, TrustRegister } from './trust-keeper.ts'
 
@@ -92,16 +93,22 @@ export interface RedisOptions {
 /** Times that a renewal looks for itself at a replica, and how long it waits in between, in milliseconds. */
 const [maxLooks, lookAgainMs] = [10, 20]
 
+/** A client, and what ends its calls. */
+interface Timed {
+  readonly redis: Redis
+  readonly patience: Patience
+}
+
 /** Redis over Upstash's REST interface: https://upstash.com/docs/redis/features/restapi */
 export class RedisStore implements CacheStore, TrustRegister {
   readonly name = 'redis'
   readonly isLocal = false
   readonly maxTtlMs = dayMs
-  readonly #redis: Redis
+  readonly #redis: Timed
   /** For renewals, which a write waits for: the store may be far from the isolate, and must hear of it. */
-  readonly #patient: Redis
+  readonly #patient: Timed
   /** Is shown what replicas have, not what this isolate has written. */
-  readonly #plain: Redis
+  readonly #plain: Timed
   readonly #clockKey: string
   readonly #replicas: boolean
   /** The latest that this isolate has been shown. */
@@ -114,8 +121,9 @@ export class RedisStore implements CacheStore, TrustRegister {
     timeoutMs: number,
     { clockKey = 'atoll:clock', replicas = false }: RedisOptions = {},
   ) {
-    const open = (ms: number, readYourWrites = true) =>
-      new Redis({
+    const open = (ms: number, readYourWrites = true): Timed => {
+      const patience = new Patience(ms)
+      const redis = new Redis({
         url,
         token,
         enableAutoPipelining: false,
@@ -123,8 +131,10 @@ export class RedisStore implements CacheStore, TrustRegister {
         enableTelemetry: false,
         readYourWrites,
         retry: { retries: 0 },
-        signal: () => AbortSignal.timeout(ms),
+        signal: patience.signal,
       })
+      return { redis, patience }
+    }
     this.#redis = open(timeoutMs)
     this.#patient = open(Math.max(timeoutMs, renewalTimeoutMs))
     this.#plain = open(timeoutMs, false)
@@ -145,8 +155,8 @@ export class RedisStore implements CacheStore, TrustRegister {
     return values
   }
 
-  async #values(redis: Redis, keys: readonly string[]): Promise<(string | null)[]> {
-    const values: unknown = await redis.mget(...keys)
+  async #values({ redis, patience }: Timed, keys: readonly string[]): Promise<(string | null)[]> {
+    const values: unknown = await patience.of(() => redis.mget(...keys))
     return asTexts(values, keys.length)
   }
 
@@ -161,11 +171,12 @@ export class RedisStore implements CacheStore, TrustRegister {
 
   async begin(missing: readonly Stored[], lease: Lease | null) {
     if (missing.length === 0 && lease === null) return { values: [], leased: false }
-    const pipeline = this.#redis.pipeline()
+    const { redis, patience } = this.#redis
+    const pipeline = redis.pipeline()
     for (const { key, value, ttlMs } of missing) pipeline.set(key, value, { nx: true, px: ttlMs })
     if (missing.length > 0) pipeline.mget(...missing.map(({ key }) => key))
     if (lease) pipeline.set(lease.key, lease.token, { nx: true, px: lease.ttlMs })
-    const results = await pipeline.exec<unknown[]>()
+    const results = await patience.of(() => pipeline.exec<unknown[]>())
     const values = missing.length === 0 ? [] : results[missing.length]
     if (
       !Array.isArray(values) ||
@@ -178,10 +189,11 @@ export class RedisStore implements CacheStore, TrustRegister {
   }
 
   async fill(entry: Stored | null, lease: Lease | null): Promise<void> {
-    const pipeline = this.#redis.pipeline()
+    const { redis, patience } = this.#redis
+    const pipeline = redis.pipeline()
     if (entry) pipeline.set(entry.key, entry.value, { px: entry.ttlMs })
     if (lease) pipeline.eval(giveBack, [lease.key], [lease.token])
-    if (entry || lease) await pipeline.exec()
+    if (entry || lease) await patience.of(() => pipeline.exec())
   }
 
   async renew(generations: readonly Renewal[]): Promise<void> {
@@ -190,10 +202,11 @@ export class RedisStore implements CacheStore, TrustRegister {
     const texts = generations.map(({ generation }) => renewalText(generation))
     const [clockKey, ttl] = [this.#clockKey, String(generationTtlMs)]
     // In the same round trip: whether those who read are shown it.
-    const pipeline = this.#patient.pipeline()
+    const { redis, patience } = this.#patient
+    const pipeline = redis.pipeline()
     pipeline.eval(renewAll, [clockKey, ...keys], [ttl, ...texts])
     pipeline.mget(clockKey)
-    const done = await pipeline.exec<[unknown, unknown]>().catch(answered)
+    const done = await patience.of(() => pipeline.exec<[unknown, unknown]>()).catch(answered)
     if (done !== null) {
       const [clock, seen] = [asClock(done[0]), asTexts(done[1], 1)[0] ?? null]
       if (seen === null) throw new StoreLags()
@@ -206,10 +219,11 @@ export class RedisStore implements CacheStore, TrustRegister {
 
   /** Lets go of keys, and looks whether those who read are shown that. */
   async forget(keys: readonly string[]): Promise<void> {
-    const pipeline = this.#patient.pipeline()
+    const { redis, patience } = this.#patient
+    const pipeline = redis.pipeline()
     pipeline.del(...keys)
     pipeline.mget(...keys)
-    const [gone, left] = await pipeline.exec<[unknown, unknown]>()
+    const [gone, left] = await patience.of(() => pipeline.exec<[unknown, unknown]>())
     if (typeof gone !== 'number') throw new Error('the store did not take a generation')
     if (asTexts(left, keys.length).some((value) => value !== null)) throw new StoreLags()
   }
@@ -227,14 +241,18 @@ export class RedisStore implements CacheStore, TrustRegister {
 
   async swap(key: string, expected: string | null, value: string, ttlMs: number): Promise<Swapped> {
     const keys = [this.#clockKey, key]
-    const done: unknown = await this.#patient.eval(swapOne, keys, [expected ?? '', value, String(ttlMs)])
+    const { redis, patience } = this.#patient
+    const done: unknown = await patience.of(() =>
+      redis.eval(swapOne, keys, [expected ?? '', value, String(ttlMs)]),
+    )
     const [holds = '', before = '', clock] = asTexts(done, 3)
     const now = asClock(clock)
     return { holds: holds || null, before: before ? asClock(before) : null, clock: now }
   }
 
   async drop(key: string): Promise<void> {
-    await this.#patient.del(key)
+    const { redis, patience } = this.#patient
+    await patience.of(() => redis.del(key))
   }
 
   isRefusal(error: unknown): boolean {

@@ -74,6 +74,28 @@ export class StoreLook {
     return look
   }
 
+  /** Looks for what another has the lease to fill, and whether it still has it: both of one moment. */
+  async again(
+    query: CacheQuery,
+    leaseKey: string,
+  ): Promise<{ readonly look: Look; readonly isHeld: boolean }> {
+    const asked = Date.now()
+    const keys = query.tags.map((tag) => this.generationKey(tag))
+    const found = await this.#store.read([...keys, await this.entryKey(query.key), leaseKey])
+    const text = found[keys.length] ?? null
+    const entry = text === null ? null : await parseEntry(text)
+    const generations = keys.map((_, i) => readGeneration(found[i]))
+    const look = {
+      generations,
+      entry,
+      from: 'store',
+      checkedAt: entry?.at ?? 0,
+      asked,
+      lastWrites: new Map(),
+    } as const
+    return { look, isHeld: (found[keys.length + 1] ?? null) !== null }
+  }
+
   async #entry(key: string): Promise<CacheEntry | null> {
     const [text = null] = await this.#store.read([await this.entryKey(key)])
     return text === null ? null : parseEntry(text)

@@ -20,9 +20,10 @@ import { answerOf, respond, responseInput } from './answer/respond.ts'
 import { respondExplain } from './answer/respond-explain.ts'
 import { respondWrite } from './answer/respond-write.ts'
 import { type Budget, openBudgets } from './ask/budget.ts'
+import { canonicalRequest } from './ask/canonical-request.ts'
 import { checkBodyOf, readBoundedBody } from './ask/check-body.ts'
 import { readKeyHeader, replayedHeader, writeKeyFor } from './ask/idempotency-key.ts'
-import { ranked } from './ask/media.ts'
+import { canonicalAccept, ranked } from './ask/media.ts'
 import { mediaType, type Payload, parsePayload } from './ask/parse-payload.ts'
 import { parseRequest } from './ask/parse-request.ts'
 import { type PlanMedia, planMediaOf } from './ask/plan-media.ts'
@@ -72,7 +73,7 @@ interface Asked {
 }
 
 /** Changes when entries of the cache mean something else. */
-const cacheVersion = 1
+const cacheVersion = 2
 
 /** The data API. */
 export interface Rest {
@@ -130,7 +131,7 @@ export function createRest(
     const url = queryWithin(budget, raw)
     const own = headersOf(raw, schema.name)
     const explained = explainedBy(own.accept, caller)
-    const headers = explained ? { ...own, accept: explained.accept } : own
+    const headers = { ...own, accept: canonicalAccept(explained?.accept ?? own.accept) }
     const shape = shapeOf(table, parametersOf(url), headers)
     const rights = new Rights(catalog, caller)
     let isNew = false
@@ -160,10 +161,12 @@ export function createRest(
       const plan = planRequest(request, catalog, rights, optionsFor(session, schema))
       const cost = costOf(request, plan.root)
       checkCost(cost, budget)
-      return { plan, cost, compiled: compileRead(plan), cachePlan: cachePlanOf(plan, catalog) }
+      const cachePlan = cachePlanOf(plan, catalog)
+      const canonical = cachePlan && canonicalRequest(request, schema.name)
+      return { plan, cost, compiled: compileRead(plan), cachePlan, canonical }
     }
     const keeps = () => answered.has(shape.key)
-    const { plan, cost, compiled, cachePlan } = reads.getOrMake(shape.key, rights, prepare, keeps)
+    const { plan, cost, compiled, cachePlan, canonical } = reads.getOrMake(shape.key, rights, prepare, keeps)
     // What is kept was made for the shape, whoever asked first.
     checkCost(cost, budget)
     checkOperands(cost, shape.operands, plan.root, budget)
@@ -171,7 +174,7 @@ export function createRest(
     const bindings = { operands: shape.operands, rights, budget }
     if (asked.explained) return explain(plan, compiled, bindings, asked, asked.explained)
     const { cache } = visit.services
-    if (cache === null || cachePlan === null) {
+    if (cache === null || cachePlan === null || canonical === null) {
       if (readDirectives(raw.headers).onlyIfCached) throw errors.notCached()
       const own = cache === null ? session : await seeLastWrites(cache, identityOf(visit.caller), session)
       const result = await executeRead(plan, compiled, bindings, own, catalog)
@@ -179,9 +182,10 @@ export function createRest(
       const answer = await answerOf(result, plan, compiled.columns)
       return respond(answer, result.missing, plan, responseInput(raw, url, shape, plan))
     }
-    const key = cacheKey(space, shape.key, shape.operands, rights)
+    const key = cacheKey(space, canonical, shape.operands, rights)
     const directives = readDirectives(raw.headers)
-    const cached = { plan, compiled, cachePlan, key, bindings, directives, who: identityOf(visit.caller) }
+    const who = identityOf(visit.caller)
+    const cached = { plan, compiled, cachePlan, key, canonical, bindings, directives, who }
     const served = await executeCached(cached, cache.answers, session, catalog, answerOf)
     timing.mark('transaction')
     const response = respond(served.answer, [], plan, responseInput(raw, url, shape, plan))

@@ -52,6 +52,13 @@ describe('the cache, over many histories of delays and faults', () => {
     // Others wait for a lease, and one that is lost holds up nobody for long.
     const { violations } = await play(code, { seed: 1, operations: 1500, maxStaleMs, leaseMs, pauseMs: 20 })
     expect(violations).toEqual([])
+    for (const seed of seeds(1, Math.ceil(histories / 2))) {
+      const judging = await play(code, { seed, operations: 1500, maxStaleMs, judges: true })
+      expect({ seed, violations: judging.violations }).toEqual({ seed, violations: [] })
+      const local = await play(code, { seed, operations: 1500, maxStaleMs, isLocal: true })
+      expect({ seed, violations: local.violations }).toEqual({ seed, violations: [] })
+      expect(local.hits / local.reads).toBeGreaterThan(0.2)
+    }
     expect(sums.hits / sums.reads).toBeGreaterThan(0.2)
     expect(sums.fromReplica).toBeGreaterThan(histories * 10)
     expect(sums.failures).toBeGreaterThan(histories * 10)
@@ -77,8 +84,12 @@ describe('a cache that', () => {
 
   it.each(mutants.filter(({ isRare }) => isLong || !isRare))('$name is caught', async (mutant) => {
     const code = await loadCache(mutant)
-    const { faults, leaseMs = 0 } = mutant
-    const options = { leaseMs, ...(faults && { faults }) }
+    const options = {
+      leaseMs: mutant.leaseMs ?? 0,
+      ...(mutant.faults && { faults: mutant.faults }),
+      ...(mutant.isLocal && { isLocal: mutant.isLocal }),
+      ...(mutant.judges && { judges: mutant.judges }),
+    }
     const found = await caught(code, options)
     expect(found.length > 0 ? found : await caught(code, { ...options, maxStaleMs: 500 })).not.toEqual([])
   })

@@ -11,6 +11,10 @@ export interface Mutant extends CodeMutant {
   readonly faults?: readonly Fault[]
   /** How long readers may serve without asking, so that it shows; left out: not at all. */
   readonly leaseMs?: number
+  /** Whether it is about the store in memory. */
+  readonly isLocal?: boolean
+  /** Whether it is about reads that go by the cache. */
+  readonly judges?: boolean
   /** Whether it takes many histories to show: looked for only when `ATOLL_HISTORIES` says how many. */
   readonly isRare?: boolean
 }
@@ -53,6 +57,20 @@ export const mutants: readonly Mutant[] = [
     file: 'functions/cache/consistent-cache.ts',
     from: 'const primary = forgets && generations.some((generation) => needsPrimary(generation, began))',
     to: 'const primary = false',
+  },
+  {
+    name: 'reads from replicas what is not worth keeping',
+    file: 'functions/cache/consistent-cache.ts',
+    from: 'if (!isWorth) return this.#around(query, seen, read)',
+    to: "if (!isWorth) return direct(await read({ seen, primary: false }), 'bypass')",
+    judges: true,
+  },
+  {
+    name: 'forgets writes of what nobody had asked for, or of what it let go, in memory',
+    file: 'functions/cache/memory-store.ts',
+    from: 'this.#written = laterOf(this.#written, bookmarksOf(generation))',
+    to: '',
+    isLocal: true,
   },
   {
     name: 'shares what was begun before',
@@ -187,6 +205,7 @@ const short: CodeMutant = {
 export function loadCache(mutant: Mutant | null): Promise<CacheCode> {
   return loadMutant(
     `export { ConsistentCache } from './functions/cache/consistent-cache.ts'
+export { MemoryStore } from './functions/cache/memory-store.ts'
 export { FirstLevel } from './functions/cache/first-level.ts'
 export { generationText, parseGeneration, renewed } from './functions/cache/generation.ts'
 export { invalidate, sweepChanges } from './functions/cache/invalidate.ts'

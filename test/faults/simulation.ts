@@ -7,10 +7,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { vi } from 'vitest'
 import type { Filled, FillTerms, Served } from '../../functions/cache/cache-query.ts'
+import type { CacheStore } from '../../functions/cache/cache-store.ts'
 import type { ConsistentCache } from '../../functions/cache/consistent-cache.ts'
 import type { Footprint } from '../../functions/cache/footprint.ts'
 import { GatheredStore } from '../../functions/cache/gathered-store.ts'
 import { makeGeneration } from '../../functions/cache/generation.ts'
+import type { Invalidator } from '../../functions/cache/invalidate.ts'
 import type { Kept } from '../../functions/cache/trust-keeper.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { type Fault, faults, type GenerationCode, SimulatedStore } from './simulated-store.ts'
@@ -19,6 +21,7 @@ import { type Fault, faults, type GenerationCode, SimulatedStore } from './simul
 export interface CacheCode extends GenerationCode {
   readonly ConsistentCache: typeof ConsistentCache
   readonly FirstLevel: typeof import('../../functions/cache/first-level.ts').FirstLevel
+  readonly MemoryStore: typeof import('../../functions/cache/memory-store.ts').MemoryStore
   readonly invalidate: typeof import('../../functions/cache/invalidate.ts').invalidate
   readonly sweepChanges: typeof import('../../functions/cache/invalidate.ts').sweepChanges
   readonly StoreLags: typeof import('../../functions/cache/trust.ts').StoreLags
@@ -40,6 +43,10 @@ export interface SimulationOptions {
   readonly pauseMs?: number
   /** How the store fails at times; left out: by every way. */
   readonly faults?: readonly Fault[]
+  /** Whether there is one isolate, whose store is its own memory, with nothing that can fail but that it lets go. */
+  readonly isLocal?: boolean
+  /** Whether isolates go by the cache where it does not pay: here it seldom does. */
+  readonly judges?: boolean
   /** Whether renewals are not looked for by reading. */
   readonly blind?: boolean
   /** Whether a replica that lags answers the first isolate alone, whose reads may then be behind for as long as trust lives. */
@@ -278,12 +285,25 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     const options = { key: 's:trust', ttlMs: trustMs, keeper: access }
     const leases = new Map(leaseMs > 0 ? [['registers', leaseMs]] : [])
     const invalidator = { store: bare, prefix: 's', leases, deliver: access.deliver }
-    return { store: new code.TrustedStore(gathered, options), invalidator }
+    const trusted: CacheStore = new code.TrustedStore(gathered, options)
+    return { store: trusted, invalidator: invalidator as Invalidator }
   })
-  const caches = trustedStores.map(({ store }) => {
+  const memory = new code.MemoryStore(20_000)
+  if (options.isLocal) {
+    const invalidator = { store: memory, prefix: 's' }
+    trustedStores.splice(0, isolates, ...Array(isolates).fill({ store: memory, invalidator }))
+  }
+  const opened = trustedStores.map(({ store }) => {
     const first = new code.FirstLevel(100_000)
-    return new code.ConsistentCache(store, first, { prefix: 's', maxEntryLength: 1000, leaseMs: 200 })
+    return new code.ConsistentCache(store, first, {
+      prefix: 's',
+      maxEntryLength: 1000,
+      leaseMs: 200,
+      judges: options.judges ?? false,
+    })
   })
+
+  const caches = options.isLocal ? opened.map(() => opened[0]) : opened
 
   // --- readers and writers ---------------------------------------------------------------------------------------
   const zeros = () => Array<number>(registers).fill(0)
@@ -308,6 +328,7 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
     const footprint = register === null ? pageFootprint : rowFootprint
     const query = {
       key: register === null ? 'page' : `register ${register}`,
+      shape: register === null ? 'page' : 'register',
       tags,
       footprints: tags.map(() => footprint),
       ttlMs: 10_000,
@@ -387,6 +408,7 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
       unfresh++
       return
     }
+    if (options.isLocal && random() < 0.2) while (memory.evict());
     await step()
     for (const one of told) one.ackedAt = now()
     if (!session) return
@@ -409,7 +431,7 @@ export async function simulate(code: CacheCode, options: SimulationOptions): Pro
   const sweep = async () => {
     while (running) {
       await sleep(600)
-      const invalidator = { store: own, prefix: 's' }
+      const invalidator = { store: options.isLocal ? memory : own, prefix: 's' }
       await code
         .sweepChanges(invalidator, sweepSession as never, 'DB', { tables: new Map() } as never)
         .catch(() => null)

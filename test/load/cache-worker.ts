@@ -54,11 +54,17 @@ worker.all('/memory/*', (c) => {
   envWithoutRedis ??= { ...c.env, UPSTASH_REDIS_REST_URL: '', UPSTASH_REDIS_REST_TOKEN: '' }
   return inMemory.fetch(new Request(url, c.req.raw), envWithoutRedis as never, c.executionCtx)
 })
-for (const [name, gateway] of Object.entries({ cached, uncached, strict, leased, 'store-only': storeOnly })) {
+/** As it is when nothing is said. */
+const usual = createGateway({ tables, config: {} })
+
+const gateways = { cached, uncached, strict, leased, 'store-only': storeOnly, usual }
+for (const [name, gateway] of Object.entries(gateways)) {
   worker.all(`/${name}/*`, (c) => {
     const url = new URL(c.req.url)
     url.pathname = url.pathname.slice(name.length + 1)
-    return gateway.fetch(new Request(url, c.req.raw), c.env as never, c.executionCtx)
+    const { UPSTASH_REDIS_REST_URL: _, ...without } = c.env
+    const env = name === 'memory' ? without : c.env
+    return gateway.fetch(new Request(url, c.req.raw), env as never, c.executionCtx)
   })
 }
 const constant = [

@@ -114,7 +114,8 @@ async function tellMemory(address: string): Promise<void> {
     bodies += body.length
     const answer = { rows: 1, total: null, body, tag: response.headers.get('etag') }
     const key = JSON.stringify(['space', 'service_role', `GET tracks id=eq.?`, [String(id)], []])
-    first.put(key, { answer, generations: [], bookmarks, at: 0, until: 0, tookMs: 0 }, 0)
+    const generations = [crypto.randomUUID(), crypto.randomUUID()]
+    first.put(key, { answer, generations, bookmarks, at: 0, until: 0, tookMs: 0 }, 0)
   }
   const held = Math.ceil(tracks / 24)
   console.log(

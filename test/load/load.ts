@@ -25,6 +25,7 @@ const runs: Readonly<
   hostile: async () => (await import('./hostile.ts')).runHostile,
   flood: async () => (await import('./flood.ts')).runFlood,
   cache: async () => (await import('./cache.ts')).runCache,
+  costs: async () => (await import('./cache-costs.ts')).runCosts,
   jobs: async () => (await import('./jobs.ts')).runJobs,
   move: async () => (await import('./moving.ts')).runMoving,
   storage: async () => (await import('./storage.ts')).runStorage,

@@ -83,7 +83,7 @@ for (const [name, isHere, make] of stores) {
       const id = (text: string) => parseGeneration(text).id
       const renew = async (bookmarks: Record<string, string> | null, upTo: number) => {
         const generation = makeGeneration(bookmarks && new Map(Object.entries(bookmarks)), upTo)
-        await store.renew(['a', 'b'].map((key) => ({ key, generation })))
+        await store.renew(['a', 'b'].map((key) => ({ key, generation, isKept: true as const })))
         const [a, b] = (await store.read(['a', 'b'])) as [string, string]
         expect([id(a), id(b)]).toEqual([generation.id, generation.id])
         const { bookmarks: known, upTo: position, at } = parseGeneration(a)

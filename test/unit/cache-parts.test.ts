@@ -38,9 +38,9 @@ describe('an entry as text', () => {
 describe('the first level', () => {
   it('is bounded in bytes, and the least recently used leaves first', () => {
     const first = new FirstLevel(10_000)
-    for (const key of ['a', 'b', 'c', 'd']) first.put(key, entry('x'.repeat(1000)), 0)
+    for (const key of ['a', 'b', 'c', 'd']) first.put(key, entry('x'.repeat(1500)), 0)
     expect(first.get('a')).not.toBe(null)
-    first.put('e', entry('x'.repeat(1000)), 0)
+    first.put('e', entry('x'.repeat(1500)), 0)
     expect(['a', 'b', 'c', 'd', 'e'].filter((key) => first.get(key) !== null)).toEqual(['a', 'c', 'd', 'e'])
     expect(first.bytes).toBeLessThanOrEqual(10_000)
     first.put('a', entry('y'), 0)
@@ -81,14 +81,14 @@ describe('a circuit breaker', () => {
       (await Promise.all(Array.from({ length: 100 }, outcome))).filter((said) => said === 'failed'),
     ).toHaveLength(1)
     expect(calls).toBe(4)
-    // Each probe that fails waits longer for the next, ten seconds at most.
+    // Each probe that fails waits longer for the next, a second and a half at most.
     for (let i = 0; i < 10; i++) {
-      vi.advanceTimersByTime(10_000)
+      vi.advanceTimersByTime(1500)
       await outcome()
     }
     expect(calls).toBe(14)
     broken = false
-    vi.advanceTimersByTime(10_000)
+    vi.advanceTimersByTime(1500)
     expect([await outcome(), await outcome()]).toEqual(['answered', 'answered'])
     broken = true
     expect([await outcome(), await outcome(), await outcome(), await outcome()]).toEqual([

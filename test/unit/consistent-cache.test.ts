@@ -14,6 +14,7 @@ function world(tookMs = 0) {
     prefix: 'p',
     maxEntryLength: 50,
     leaseMs: 100,
+    judges: true,
   })
   const later: Promise<unknown>[] = []
   let reads = 0
@@ -28,6 +29,7 @@ function world(tookMs = 0) {
     ask: async (directives = none, maxStaleMs = 0, seen = new Map<string, string>()) => {
       const query = {
         key: 'k',
+        shape: 's',
         tags: ['t@DB'],
         ttlMs: 10_000,
         maxStaleMs,

@@ -12,7 +12,8 @@ import type {
 import { type ShapeHeaders, shapeOf } from '../../functions/rest/ask/shape.ts'
 import { renderRequest } from '../support/render-request.ts'
 
-const headers: ShapeHeaders = { method: 'GET', accept: '', prefer: '', schema: 'public', range: null }
+/** Of a method whose parameters stay in their order; of those of reads, each is said in one way. */
+const headers: ShapeHeaders = { method: 'PATCH', accept: '', prefer: '', schema: 'public', range: null }
 const options = { legacyTargetNames: true, txRollback: true }
 
 /** Names of any characters; unlike words that the grammar keeps for itself. */

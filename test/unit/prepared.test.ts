@@ -5,6 +5,7 @@ import { buildCatalog } from '../../db/catalog/build-catalog.ts'
 import { Rights } from '../../functions/access/rights.ts'
 import { defaultConfig } from '../../functions/areas.ts'
 import { serviceCaller } from '../../functions/core/caller.ts'
+import { canonicalRequest } from '../../functions/rest/ask/canonical-request.ts'
 import { parseRequest } from '../../functions/rest/ask/parse-request.ts'
 import { shapeOf } from '../../functions/rest/ask/shape.ts'
 import { compileRead } from '../../functions/rest/compile/compile-read.ts'
@@ -33,7 +34,9 @@ function prepare(table: string, query: string, accept = 'application/json') {
   const compiled = compileRead(plan)
   JSON.stringify(compiled)
   if (plan.route.kind !== 'primary') JSON.stringify(compiled.spread())
-  return { plan, cost: costOf(request, plan.root), compiled, cachePlan: cachePlanOf(plan, catalog) }
+  const cachePlan = cachePlanOf(plan, catalog)
+  const canonical = canonicalRequest(request, 'public')
+  return { plan, cost: costOf(request, plan.root), compiled, cachePlan, canonical }
 }
 
 const many = (i: number, n: number) =>

@@ -2,6 +2,7 @@
  * What a response looks like: chosen from the `Accept` header.
  * @module
  */
+import { RecentMap } from '../../../db/memory/recent-map.ts'
 import { errors } from '../errors.ts'
 
 export interface Media {
@@ -31,11 +32,35 @@ const singularStripped: Media = {
 /** The best of what `accept` asks for; the first one named wins among equals. */
 export function chooseMedia(accept: string): Media {
   if (accept === '' || accept === 'application/json' || accept === '*/*') return array
+  const media = mediaAmong(accept)
+  if (media === null) throw errors.mediaType(accept)
+  return media
+}
+
+function mediaAmong(accept: string): Media | null {
   for (const range of ranked(accept)) {
     const media = mediaFor(range)
     if (media) return media
   }
-  throw errors.mediaType(accept)
+  return null
+}
+
+/** Texts of `Accept` whose meaning is remembered, and the longest of them in characters. */
+const [maxAccepts, maxAcceptLength] = [100, 300]
+const canonical = new RecentMap<string>(maxAccepts)
+
+/**
+ * The shortest `Accept` that is understood as this one is: browsers, clients and tools each say in their own way that they take JSON, and are
+ * answered with the same. What is not understood, and then refused, is left as it is.
+ */
+export function canonicalAccept(accept: string): string {
+  if (accept === '' || accept === 'application/json' || accept === '*/*') return ''
+  const known = canonical.get(accept)
+  if (known !== undefined) return known
+  const found = mediaAmong(accept)
+  const meant = found === null ? accept : found === array ? '' : found.contentType
+  if (found !== null && accept.length <= maxAcceptLength) canonical.set(accept, meant)
+  return meant
 }
 
 /** Of a function that answers with one row, which is no array of one. */

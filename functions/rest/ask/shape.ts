@@ -76,21 +76,12 @@ export function shapeOf(
 ): Shape {
   const parameters: Parameter[] = []
   const operands: string[] = []
-  let key = `${headers.method}\n${table}\n${headers.accept}\n${headers.prefer}\n${headers.schema}\n`
-  // A Range header is the same as offset and limit; with named ones, what is in both.
-  const named = headers.range && rangeIn(query)
-  const range = headers.range && narrowed(headers.range, named)
-  if (range) {
-    parameters.push({ name: 'offset', text: '', operand: operands.push(String(range.offset)) - 1 })
-    key += 'range'
-    if (range.limit !== null) {
-      parameters.push({ name: 'limit', text: '', operand: operands.push(String(range.limit)) - 1 })
-      key += '+'
-    }
-  }
-  key += '\n'
-  for (const [name, value] of query) {
-    if (ignored.has(name) || (named && rangeNames.has(name))) continue
+  const { method, accept, prefer, schema } = headers
+  let key = `${method}\n${table}\n${accept}\n${prefer}\n${schema}\n`
+  const isRead = method === 'GET' || method === 'HEAD'
+  const asked = headers.range ? withRange(query, headers.range) : query
+  for (const [name, value] of isRead ? inOrder(asked) : asked) {
+    if (ignored.has(name)) continue
     if (name.includes('\0') || value.includes('\0')) throw errors.nullCharacter()
     let text = value
     let operand: number | null = null
@@ -108,4 +99,62 @@ export function shapeOf(
     key += `${encodeURIComponent(name)}=${encodeURIComponent(text)}${operand === null ? '' : '?'}&`
   }
   return { key, parameters, operands }
+}
+
+type Pair = readonly [name: string, value: string]
+
+/** A Range header is the same as offset and limit; with named ones, what is in both. */
+function withRange(query: Iterable<Pair>, range: Range): Pair[] {
+  const pairs = [...query]
+  const named = rangeIn(pairs)
+  const { offset, limit } = narrowed(range, named)
+  return [
+    ['offset', String(offset)],
+    ...(limit === null ? [] : [['limit', String(limit)] as const]),
+    ...pairs.filter(([name]) => named === null || !rangeNames.has(name)),
+  ]
+}
+
+const selectsAll = /^\*?$/
+
+/**
+ * The parameters of a read in the order in which all requests that ask the same have them: what columns, which rows, in what order, how
+ * many; and without those that say what is so anyway. Filters are all to hold, whichever comes first. Of orders, limits and offsets of
+ * embedded resources that may be the same by another name the sequence counts, and is left.
+ */
+function inOrder(query: Iterable<Pair>): readonly Pair[] {
+  const pairs = [...query]
+  const last = pairs.findLast(([name]) => name === 'select')
+  const kept = pairs.filter((pair) => {
+    if (pair[0] === 'select') return pair === last && !selectsAll.test(pair[1])
+    // The last one counts, so that one of several says something.
+    return pair[0] !== 'offset' || pair[1] !== '0' || pairs.filter(([name]) => name === 'offset').length > 1
+  })
+  if (kept.length < 2) return kept
+  const isNamedOnce = last === undefined || !last[1].includes(':')
+  const placed = kept.map((pair) => ({ pair, place: placeOf(pair[0]) }))
+  return placed
+    .sort((a, b) => {
+      if (a.place !== b.place) return a.place - b.place
+      const isFree = a.place === filterPlace || (isNamedOnce && a.pair[0] !== b.pair[0])
+      if (!isFree) return 0
+      return compare(a.pair[0], b.pair[0]) || (a.place === filterPlace ? compare(a.pair[1], b.pair[1]) : 0)
+    })
+    .map(({ pair }) => pair)
+}
+
+const filterPlace = 1
+
+function placeOf(name: string): number {
+  if (name === 'select') return 0
+  const [, path, keyword] = keywords.exec(name) ?? []
+  if (keyword === undefined) return filterPlace
+  return 2 + 2 * keywordOrder.indexOf(keyword) + (path === undefined ? 0 : 1)
+}
+
+const keywordOrder = ['order', 'limit', 'offset', 'columns', 'on_conflict']
+const keywords = /^(.*\.)?(order|limit|offset|columns|on_conflict)$/s
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }

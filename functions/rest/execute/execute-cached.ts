@@ -29,6 +29,8 @@ export interface CachedRead {
   readonly cachePlan: CachePlan
   /** What tells this request from all others whose answers are other ones. */
   readonly key: string
+  /** What is asked for, without its operands. */
+  readonly canonical: string
   readonly bindings: BoundRead
   readonly directives: CacheDirectives
   /** Who the caller is, when their last writes must be seen without a session token. */
@@ -50,7 +52,7 @@ export async function executeCached(
   catalog: Catalog,
   toAnswer: ToAnswer,
 ): Promise<Served> {
-  const { plan, compiled, cachePlan, key, bindings, directives, who } = request
+  const { plan, compiled, cachePlan, key, canonical, bindings, directives, who } = request
   const tagged = await tagsFor(cachePlan, plan, bindings, session)
   const tags = [...tagged.keys()]
   const read = async (terms: FillTerms) => {
@@ -63,6 +65,7 @@ export async function executeCached(
   }
   const query = {
     key,
+    shape: canonical,
     tags,
     footprints: [...tagged.values()],
     ttlMs: cachePlan.ttlMs,
@@ -80,9 +83,19 @@ export async function executeCached(
   return served
 }
 
-/** The canonical request: its shape and operands, who may share its answer, and what the policies' parameters are. */
-export function cacheKey(space: string, shape: string, operands: readonly string[], rights: Rights): string {
-  return JSON.stringify([space, rights.caller.role, shape, operands, rights.decisions()])
+/**
+ * What an entry lies under: what is asked for, as `canonicalRequest` writes it, with its operands; who may share its answer, and what the
+ * policies' parameters are. JSON texts in a row are told apart without anything between them.
+ *
+ * @param space JSON of all that is the same for every request
+ */
+export function cacheKey(
+  space: string,
+  canonical: string,
+  operands: readonly string[],
+  rights: Rights,
+): string {
+  return space + canonical + JSON.stringify([rights.caller.role, operands, rights.decisions()])
 }
 
 /** Has a session see what the caller has written by other isolates; for answers that do not come from the cache. */

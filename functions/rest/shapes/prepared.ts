@@ -19,6 +19,8 @@ export interface PreparedRead {
   readonly compiled: CompiledRead
   /** Null when the answer cannot be cached. */
   readonly cachePlan: CachePlan | null
+  /** What it asks for, in the one way in which the cache has it; null when the answer cannot be cached. */
+  readonly canonical: string | null
 }
 
 export interface PreparedWrite {
