@@ -62,7 +62,8 @@ export const mutants: readonly Mutant[] = [
     name: 'reads from replicas what is not worth keeping',
     file: 'functions/cache/consistent-cache.ts',
     from: 'if (!isWorth) return this.#around(query, seen, read)',
-    to: "if (!isWorth) return direct(await read({ seen, primary: false }), 'bypass')",
+    // Here most is worth it, as answers outlive most writes.
+    to: "if (!isWorth || isJudged) return direct(await read({ seen, primary: false }), 'bypass')",
     judges: true,
   },
   {
