@@ -44,6 +44,14 @@ export { defineWebhook, type WebhookManifest } from './jobs/define-webhook.ts'
 export * from './own-code/app-types.ts'
 export type { Api, DataClient, ServiceApi, Shard, Shards } from './own-code/given.ts'
 export {
+  type ChannelAccess,
+  type ChannelCondition,
+  type ChannelContext,
+  type ChannelGrants,
+  defineRealtime,
+  type RealtimeDeclarations,
+} from './realtime/define-realtime.ts'
+export {
   type AnyFunction,
   defineFunction,
   type FunctionContext,
