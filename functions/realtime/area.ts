@@ -3,6 +3,7 @@
  * @module
  */
 import type { Area } from '../core/area.ts'
+import { realtimeJobs } from './broadcast-job.ts'
 import { createChannelPolicy } from './channel-policy.ts'
 import { realtimeDefaults } from './config.ts'
 import type { RealtimeDeclarations } from './define-realtime.ts'
@@ -26,6 +27,7 @@ export const realtime = {
   errors,
   gauges,
   duties,
+  jobs: () => realtimeJobs,
   roles: ({ realtime: { channels = {} } = {} }: RealtimeApp) => Object.values(channels).flatMap(Object.keys),
 
   /** @throws Error for a pattern of channels that is none */

@@ -128,6 +128,23 @@ describe('broadcast', () => {
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([422, 'REAL004'])
   })
 
+  it('is sent by the app, at once and with a write', async () => {
+    const heard: unknown[] = []
+    const listener = connect()
+      .channel('news')
+      .on('broadcast', { event: '*' }, ({ event, payload }) => heard.push([event, payload.name]))
+    await join(listener)
+    const headers = { apikey: secretKey }
+    const answer = await fetch(`${server.address}/functions/v1/announce/Anna`, { method: 'POST', headers })
+    expect(answer.status).toBe(204)
+    await eventually(() =>
+      expect(heard).toEqual([
+        ['at once', 'Anna'],
+        ['with a write', 'Anna'],
+      ]),
+    )
+  })
+
   it('is refused when it is too large', async () => {
     const own = connect().channel('large', { config: { broadcast: { ack: true } } })
     await join(own)
