@@ -46,6 +46,8 @@ export interface HubBatch {
   /** Position of the log behind them, and its end. */
   readonly upTo: number
   readonly last: number
+  /** Whether changes before them were dropped, as they had waited for too long. */
+  readonly hasGap: boolean
   /** Bookmarks by database: who reads as late sees what they tell. */
   readonly seen: readonly (readonly [string, string])[]
 }

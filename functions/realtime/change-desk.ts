@@ -87,7 +87,11 @@ export class ChangeDesk {
     return turn
   }
 
-  async #tell({ database, changes, upTo, last, seen }: HubBatch, parts: Parts, later: Later): Promise<void> {
+  async #tell(
+    { database, changes, upTo, last, hasGap, seen }: HubBatch,
+    parts: Parts,
+    later: Later,
+  ): Promise<void> {
     const { sql } = this.#state.storage
     const [row] = [
       ...sql.exec<{ sequence: number }>('SELECT sequence FROM told WHERE database = ?', database),
@@ -95,7 +99,7 @@ export class ChangeDesk {
     const told = row?.sequence ?? 0
     // A database that was put back in time has numbers again that it had before.
     const wentBack = told > last
-    if (wentBack) this.#tellAllToReadAnew(database, last)
+    if (wentBack || hasGap) this.#tellAllToReadAnew(database, wentBack ? last : null)
     const fresh = wentBack ? changes : changes.filter(({ sequence }) => sequence > told)
     const members = [...this.#sockets.everybody()].filter(
       ({ channel }) => channel.subscriptions.length > 0 && !this.#catchingUp.has(channel),
@@ -225,10 +229,13 @@ export class ChangeDesk {
     return database === services.cluster.primary || table?.placement.kind === 'distributed'
   }
 
-  #tellAllToReadAnew(database: string, last: number): void {
+  /** @param last where those go on that ask for positions; null: where they are */
+  #tellAllToReadAnew(database: string, last: number | null): void {
     for (const { socket, channel } of this.#sockets.everybody()) {
       if (channel.subscriptions.length === 0) continue
-      if (channel.positions !== null) channel.positions = { ...channel.positions, [database]: last }
+      if (channel.positions !== null && last !== null) {
+        channel.positions = { ...channel.positions, [database]: last }
+      }
       this.#post.system(socket, channel, {
         extension: 'postgres_changes',
         status: 'error',
