@@ -268,3 +268,95 @@ describe('tokens', () => {
     ])
   })
 })
+
+describe('frames', () => {
+  /** A socket without a client, and all that came over it. */
+  async function open(vsn: Version) {
+    const address = `${server.address.replace('http', 'ws')}/realtime/v1/websocket?apikey=${publishableKey}&vsn=${vsn}`
+    const socket = new WebSocket(address)
+    const came: unknown[] = []
+    socket.addEventListener('message', ({ data }) => came.push(JSON.parse(data as string)))
+    await new Promise((resolve) => socket.addEventListener('open', resolve))
+    const closed = new Promise<number>((resolve) =>
+      socket.addEventListener('close', ({ code }) => resolve(code)),
+    )
+    return { socket, came, closed }
+  }
+
+  it('are answered as the protocol says, in both versions', async () => {
+    const { socket, came, closed } = await open('2.0.0')
+    socket.send('[null,"1","phoenix","heartbeat",{}]')
+    socket.send('["2","3","realtime:nobody","broadcast",{"event":"x"}]')
+    socket.send('["4","4","realtime:","phx_join",{}]')
+    socket.send('["5","5","realtime:raw","phx_join",{"config":{"presence":{"enabled":false}}}]')
+    socket.send('["5","6","realtime:raw","phx_leave",{}]')
+    await eventually(() =>
+      expect(came).toEqual([
+        [null, '1', 'phoenix', 'phx_reply', { status: 'ok', response: {} }],
+        [
+          '2',
+          '3',
+          'realtime:nobody',
+          'phx_reply',
+          { status: 'error', response: { reason: 'unmatched topic' } },
+        ],
+        [
+          '4',
+          '4',
+          'realtime:',
+          'phx_reply',
+          { status: 'error', response: { reason: 'TopicNameRequired: You must provide a topic name' } },
+        ],
+        ['5', '5', 'realtime:raw', 'phx_reply', { status: 'ok', response: { postgres_changes: [] } }],
+        ['5', '6', 'realtime:raw', 'phx_reply', { status: 'ok', response: {} }],
+        ['5', '5', 'realtime:raw', 'phx_close', {}],
+      ]),
+    )
+    socket.close(1000)
+    expect(await closed).toBe(1000)
+
+    const older = await open('1.0.0')
+    older.socket.send('{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"1"}')
+    await eventually(() =>
+      expect(older.came).toEqual([
+        {
+          topic: 'phoenix',
+          event: 'phx_reply',
+          payload: { status: 'ok', response: {} },
+          ref: '1',
+          join_ref: null,
+        },
+      ]),
+    )
+    older.socket.send('no frame')
+    expect(await older.closed).toBe(1003)
+  })
+
+  it('that are too many end a channel', async () => {
+    const { socket, came } = await open('2.0.0')
+    socket.send('["1","1","realtime:flood","phx_join",{"config":{"presence":{"enabled":false}}}]')
+    await eventually(() => expect(came).toHaveLength(1))
+    // Within two seconds of the clock, one has more than half of them.
+    for (let n = 0; n < 400; n++) socket.send('["1","2","realtime:flood","broadcast",{"event":"x"}]')
+    await eventually(() =>
+      expect(came.slice(1, 3)).toEqual([
+        [
+          '1',
+          null,
+          'realtime:flood',
+          'system',
+          expect.objectContaining({ status: 'error', message: 'Too many messages per second' }),
+        ],
+        ['1', '1', 'realtime:flood', 'phx_close', {}],
+      ]),
+    )
+    socket.close()
+  })
+
+  it('need a key of this project, a version and a WebSocket', async () => {
+    const ask = (query: string, headers = {}) =>
+      fetch(`${server.address}/realtime/v1/websocket?${query}`, { headers })
+    expect((await ask('apikey=sb_publishable_other')).status).toBe(401)
+    expect((await ask(`apikey=${publishableKey}`)).status).toBe(426)
+  })
+})
