@@ -28,6 +28,7 @@ import { type MeterEvent, meter } from './meter/area.ts'
 import { type MonitorEvent, monitor } from './monitor/area.ts'
 import { ownCode } from './own-code/area.ts'
 import { proof } from './proof/area.ts'
+import { type RealtimeEvent, realtime } from './realtime/area.ts'
 import { rest } from './rest/area.ts'
 import { routes } from './routes/area.ts'
 import { type ShardsEvent, shards } from './shards/area.ts'
@@ -41,6 +42,7 @@ export const areas = [
   ownCode,
   jobs,
   rest,
+  realtime,
   storage,
   auth,
   balancer,
@@ -80,6 +82,7 @@ export type AtollEvent =
   | CacheEvent
   | DatabasesEvent
   | JobsEvent
+  | RealtimeEvent
   | StorageEvent
   | AuthEvent
   | BalancerEvent
@@ -121,6 +124,7 @@ export function engineOf(app: App): Engine {
     declared,
     migrations: app.migrations ?? [],
     roles: rolesOf(app, config, catalog),
+    followed: new Set(all.flatMap((area) => [...(area.follows?.(app as never, { catalog } as never) ?? [])])),
     budget,
     pending: new PendingWork(config.pendingBytes, budget),
   }

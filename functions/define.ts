@@ -42,7 +42,16 @@ export {
 } from './jobs/define-job.ts'
 export { defineWebhook, type WebhookManifest } from './jobs/define-webhook.ts'
 export * from './own-code/app-types.ts'
-export type { Api, DataClient, ServiceApi, Shard, Shards } from './own-code/given.ts'
+export type { Api, ChannelSender, DataClient, ServiceApi, Shard, Shards } from './own-code/given.ts'
+export { broadcasting } from './realtime/broadcast-job.ts'
+export {
+  type ChannelAccess,
+  type ChannelCondition,
+  type ChannelContext,
+  type ChannelGrants,
+  defineRealtime,
+  type RealtimeDeclarations,
+} from './realtime/define-realtime.ts'
 export {
   type AnyFunction,
   defineFunction,

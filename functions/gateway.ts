@@ -58,7 +58,7 @@ export function createGateway(app: App): Gateway {
         c.executionCtx.waitUntil(services.relay.repair())
       }
       const { raw } = c.req
-      const admitted = await admit(raw.headers, services, isOpen)
+      const admitted = await admit(headersWithKey(raw), services, isOpen)
       const caller = await withValues(raw, admitted, c.env)
       c.set('caller', caller)
       engine.pending.sentBy(raw, callerKey(caller, raw.headers.get('cf-connecting-ip')))
@@ -109,6 +109,15 @@ export function createGateway(app: App): Gateway {
   )
   const others = area({}, ['/', new Hono<AtollEnv>().get('/', (c) => c.redirect('/docs'))])
   return { fetch }
+}
+
+/** Browsers cannot give a WebSocket headers: its key is in the address. */
+function headersWithKey({ url, headers }: Request): Headers {
+  const key = firstSegment(url) === 'realtime' ? new URL(url).searchParams.get('apikey') : null
+  if (key === null || headers.has('apikey')) return headers
+  const own = new Headers(headers)
+  own.set('apikey', key)
+  return own
 }
 
 /** First segments of what `before` is asked for. */
@@ -162,6 +171,8 @@ function corsFor(config: CoreConfig, exposes: Area['exposes']): MiddlewareHandle
   return async (c, next) => {
     if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method')) return preflight(c, next)
     await next()
+    // A WebSocket is no answer that may be copied.
+    if (c.res.status === 101) return
     const sent = corsOrigins === '*' ? '*' : (c.req.raw.headers.get('origin') ?? '')
     writeHeaders(c, (headers) => {
       const isAllowed = corsOrigins === '*' || corsOrigins.includes(sent)

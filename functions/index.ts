@@ -4,9 +4,10 @@
  */
 import { createWorker } from './gateway.ts'
 import { app } from './join-app.ts'
-import { createPoolWatch, createRelay } from './objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from './objects.ts'
 
 export { Advisor, JobLimits, Metrics } from './objects.ts'
 export const PoolWatch = createPoolWatch(app)
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

@@ -9,6 +9,7 @@ import auth from './app/auth.ts'
 import config from './app/config.ts'
 import jobs from './app/jobs/index.ts'
 import origins from './app/origins.ts'
+import realtime from './app/realtime.ts'
 import routes from './app/routes/index.ts'
 import functions from './app/rpc/index.ts'
 import webhooks from './app/webhooks.ts'
@@ -24,6 +25,7 @@ export const app: App = {
   routes,
   jobs,
   webhooks,
+  realtime,
   storage,
   origins,
   migrations,

@@ -5,6 +5,7 @@
 import { type App, type Env, engineOf, makeDuties, servicesFor } from './areas.ts'
 import { createPoolWatch as poolWatchOf } from './balancer/pool-watch.ts'
 import { PlacedApps } from './placed-app.ts'
+import { createHub } from './realtime/hub.ts'
 import { createRelay as relayOf } from './relay/relay.ts'
 
 export { JobLimits } from './jobs/job-limit.ts'
@@ -28,6 +29,14 @@ export function createRelay(app: App) {
     const parts = known.get(used) ?? partsOf(used)
     known.set(used, parts)
     return parts
+  })
+}
+
+export function createRealtime(app: App) {
+  const placed = new PlacedApps(app)
+  return createHub(async (env) => {
+    const engine = engineOf((await placed.settled(env as Env)) ?? placed.current(env as Env))
+    return { engine, services: servicesFor(engine)(env as Env) }
   })
 }
 

@@ -7,8 +7,8 @@ import { quoteText } from '../sql/quote.ts'
 import type { BoundStatement, Row } from '../sql/statement.ts'
 import type { ClusterSession } from './session.ts'
 
-/** `cache` replaces generations, `jobs` starts jobs, moves of slots carry along what changes, and backups read it again. */
-export type Consumer = 'cache' | 'jobs' | `move:${string}` | `backup:${string}`
+/** `cache` replaces generations, `jobs` starts jobs, `realtime` tells sockets, moves of slots carry along what changes, and backups read it again. */
+export type Consumer = 'cache' | 'jobs' | 'realtime' | `move:${string}` | `backup:${string}`
 
 const cursorOf = (consumer: Consumer) =>
   `ifnull((SELECT sequence FROM _atoll_cursors WHERE consumer = ${quoteText(consumer)}), 0)`
@@ -59,6 +59,8 @@ export function foundLost(consumer: Consumer, upTo: number): BoundStatement {
 export interface LogBounds {
   readonly maxAgeMs: number
   readonly maxRows: number
+  /** How long changes stay that all consumers have seen, in milliseconds. Default: not at all. */
+  readonly keepMs?: number
 }
 
 /** Changes that were dropped before a consumer had seen them. */
@@ -96,7 +98,9 @@ export async function pruneChanges(
     consumer,
     sequence: known[consumer] ?? 0,
   }))
-  const passed = Math.min(Number(last), ...seen.map(({ sequence }) => sequence))
+  const { keepMs = 0 } = bounds
+  const old = keepMs > 0 ? await lastBefore(session, database, now - keepMs) : Number(last)
+  const passed = Math.min(Number(last), old, ...seen.map(({ sequence }) => sequence))
   const bySize = Number(last) - bounds.maxRows
   const byAge =
     Number(at) < now - bounds.maxAgeMs ? await lastBefore(session, database, now - bounds.maxAgeMs) : 0
@@ -105,7 +109,7 @@ export async function pruneChanges(
   const dropped = seen.filter(({ sequence }) => sequence < upTo).map(({ consumer }) => ({ consumer, upTo }))
   // A long log is cut off in several transactions: others write meanwhile.
   for (let to = Number(first) + prunedAtOnce; to < upTo; to += prunedAtOnce) {
-    if (to < passed) await session.on(database, [cutOff(to)])
+    if (to < passed) await session.on(database, cutOff(to))
   }
   await session.on(database, [
     ...dropped.flatMap(({ consumer }) => [
@@ -115,18 +119,25 @@ export async function pruneChanges(
       },
       advance(consumer, upTo),
     ]),
-    cutOff(upTo),
+    ...cutOff(upTo),
   ])
   return dropped
 }
 
 const prunedAtOnce = 10_000
 
-function cutOff(upTo: number): BoundStatement {
-  return {
-    text: 'DELETE FROM _atoll_changes WHERE sequence <= CAST(?1 AS INTEGER)',
-    parameters: [String(upTo)],
-  }
+/** With a note of where, for those who come back to a position. */
+function cutOff(upTo: number): BoundStatement[] {
+  return [
+    {
+      text: 'DELETE FROM _atoll_changes WHERE sequence <= CAST(?1 AS INTEGER)',
+      parameters: [String(upTo)],
+    },
+    {
+      text: "INSERT INTO _atoll_cursors VALUES ('cut', CAST(?1 AS INTEGER)) ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)",
+      parameters: [String(upTo)],
+    },
+  ]
 }
 
 async function lastBefore(session: ClusterSession, database: string, at: number): Promise<number> {

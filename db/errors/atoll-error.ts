@@ -1,6 +1,6 @@
 /**
  * The one class of errors that callers are told. Codes `PGRST…` and SQLSTATE are PostgREST's and PostgreSQL's, with their wording, because
- * clients compare them; the families `ACCESS`, `AUTH`, `BOUND`, `CALL`, `SHARD`, `IDEM`, `CACHE`, `JOB`, `STORE`, `PROXY`, `PROOF` and `MON` are Atoll's own.
+ * clients compare them; the families `ACCESS`, `AUTH`, `BOUND`, `CALL`, `SHARD`, `IDEM`, `CACHE`, `JOB`, `STORE`, `PROXY`, `REAL`, `PROOF` and `MON` are Atoll's own.
  * Each room has the errors that it raises in a file of its own; `test/unit/errors.test.ts` holds them together.
  * Source: https://docs.postgrest.org/en/latest/references/errors.html
  * @module

@@ -16,6 +16,8 @@ export interface Area {
   read?(app: never, engine: never): object
   /** Roles that the app names in what the area reads of it, beside those of tables. */
   roles?(app: never): Iterable<string>
+  /** Names in SQL of tables whose changes it tells on: relays are woken when they are written. @throws for tables that are not served */
+  follows?(app: never, engine: never): Iterable<string>
   /** Jobs of its own. */
   jobs?(config: never, app: never): readonly object[]
   /** What it offers to areas above it, made once for an environment. */

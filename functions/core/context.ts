@@ -4,6 +4,7 @@
  * @module
  */
 import type { Context } from 'hono'
+import type { LoggedChange } from '../../db/changes/change-log.ts'
 import type { IsolateBudget } from '../../db/memory/isolate-budget.ts'
 import type { Caller } from './caller.ts'
 import { type Keys, type KeysEnv, readKeys, readSetting } from './config.ts'
@@ -24,6 +25,57 @@ export interface CoreEnv extends KeysEnv, TimeTravelEnv {
   readonly BUCKET?: R2Bucket
   /** Carries on what was written: one for each database. */
   readonly RELAY?: DurableObjectNamespace<RelayCalls>
+  /** Holds the sockets of realtime. */
+  readonly REALTIME?: DurableObjectNamespace<HubCalls>
+}
+
+/** A message to all who have joined a topic. */
+export interface HubMessage {
+  readonly topic: string
+  /** Whether of the private channel of that name, which is another than the public one. */
+  readonly isPrivate: boolean
+  readonly event: string
+  /** JSON text, or bytes that are anything. */
+  readonly payload: string | Uint8Array
+}
+
+/** Changes of one database, in their order. */
+export interface HubBatch {
+  readonly database: string
+  readonly changes: readonly LoggedChange[]
+  /** Position of the log behind them, and its end. */
+  readonly upTo: number
+  readonly last: number
+  /** Whether changes before them were dropped, as they had waited for too long. */
+  readonly hasGap: boolean
+  /** Bookmarks by database: who reads as late sees what they tell. */
+  readonly seen: readonly (readonly [string, string])[]
+}
+
+/** What the object that holds the sockets has; counts are since it woke up. */
+export interface HubStatus {
+  readonly sockets: number
+  readonly topics: number
+  /** Frames. */
+  readonly sent: number
+  readonly changes: number
+  /** Slow readers that were told to read anew. */
+  readonly dropped: number
+}
+
+/** What the object that holds the sockets is asked. */
+export interface HubCalls extends Rpc.DurableObjectBranded {
+  broadcast(messages: readonly HubMessage[]): Promise<void>
+  /** Names in SQL of the tables that somebody wants to be told of. */
+  followed(): Promise<readonly string[]>
+  /** Tells who may see them of changes. When it is done, they are told. */
+  tell(batch: HubBatch): Promise<void>
+  status(): Promise<HubStatus>
+}
+
+/** The same, and its sockets. */
+export interface HubAccess extends Pick<HubCalls, 'broadcast' | 'followed' | 'tell' | 'status'> {
+  open(request: Request): Promise<Response>
 }
 
 /** What the relay that has a database's name is told. */
@@ -80,6 +132,10 @@ export interface CoreServices {
   readonly pending: PendingWork
   /** Carries on what was written; null when there is none, as in some tests. */
   readonly relay: RelayAccess | null
+  /** Holds the sockets of realtime; null when there is none. */
+  readonly hub: HubAccess | null
+  /** Names in SQL of tables whose changes are told to sockets; none when there is no hub. */
+  readonly followed: ReadonlySet<string>
   /** The data API: answers a request to `/rest/v1` from inside. */
   readonly serve: Serve
 }
@@ -125,7 +181,7 @@ export function visitOf<Services, Own extends AtollEnv<Services>>(
 
 export function openCore(
   env: CoreEnv,
-  { budget, pending }: Pick<CoreEngine, 'budget' | 'pending'>,
+  { budget, pending, followed }: Pick<CoreEngine, 'budget' | 'pending' | 'followed'>,
   serve: Serve,
 ): CoreServices {
   return {
@@ -140,6 +196,8 @@ export function openCore(
     budget,
     pending,
     relay: relayOf(env),
+    hub: hubOf(env),
+    followed: env.REALTIME ? followed : new Set(),
     serve,
   }
 }
@@ -157,6 +215,18 @@ export function relayOf({ RELAY }: CoreEnv): RelayAccess | null {
     suspect: async (database, isCertain) => RELAY.getByName(database).suspect(database, isCertain),
     move: async () => RELAY.getByName(moverName).move(),
     backUp: async () => RELAY.getByName(backupsName).backUp(),
+  }
+}
+
+function hubOf({ REALTIME }: CoreEnv): HubAccess | null {
+  if (!REALTIME) return null
+  const stub = () => REALTIME.getByName('hub')
+  return {
+    open: async (request) => stub().fetch(request),
+    broadcast: async (messages) => stub().broadcast(messages),
+    followed: async () => stub().followed(),
+    tell: async (batch) => stub().tell(batch),
+    status: async () => stub().status(),
   }
 }
 

@@ -28,6 +28,8 @@ export interface CoreEngine<Config = CoreConfig> {
   readonly migrations: readonly string[]
   /** All roles that the app names, and those that every app has. */
   readonly roles: ReadonlySet<string>
+  /** Names in SQL of tables whose changes areas tell on. */
+  readonly followed: ReadonlySet<string>
   /** Of all that this isolate keeps for the app. */
   readonly budget: IsolateBudget
   /** Room for the bodies that are worked on. */

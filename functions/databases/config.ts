@@ -26,6 +26,8 @@ export interface DatabasesConfig {
   readonly changeLogMaxAgeSeconds: number
   /** How many changes wait there, per database. Default 1,000,000. */
   readonly changeLogMaxRows: number
+  /** How long changes of tables that realtime tells of stay there for those who come back to a position, in seconds. Default 300. */
+  readonly changeLogKeepSeconds: number
   /**
    * Where `npm run deploy` makes databases that the account lacks: all of them, or some by their bindings. A database stays where it was made. Default
    * null: close to who makes it.
@@ -51,6 +53,7 @@ export const databasesDefaults: DatabasesConfig = {
   maxRowsReadPerRequest: 10_000_000,
   changeLogMaxAgeSeconds: 604_800,
   changeLogMaxRows: 1_000_000,
+  changeLogKeepSeconds: 300,
   databaseLocation: null,
   readReplicas: null,
 }

@@ -20,7 +20,7 @@ export const duties = (): readonly Duty<Services & Followed, CoreEngine<Database
     async run(round) {
       const { services, engine, session, database, repairs } = round
       // Changes of a database that went back must not be taken for those that had their numbers before.
-      if (!repairs && services.registry.subscriptions.size === 0) return
+      if (!repairs && services.registry.subscriptions.size === 0 && services.followed.size === 0) return
       const memory = restoreMemory(round.memory)
       const { isLeft, now } = await lookAfterRestores(services, engine, session, database, memory, repairs)
       round.seen = now
@@ -39,12 +39,17 @@ export const duties = (): readonly Duty<Services & Followed, CoreEngine<Database
   {
     name: 'log',
     when: 'repair',
-    async run({ services: { cache, registry }, engine: { config }, session, database }) {
+    async run({ services: { cache, registry, followed }, engine: { config }, session, database }) {
       const consumers: Consumer[] = [
         ...(cache ? (['cache'] as const) : []),
         ...(registry.subscriptions.size > 0 ? (['jobs'] as const) : []),
+        ...(followed.size > 0 ? (['realtime'] as const) : []),
       ]
-      const bounds = { maxAgeMs: config.changeLogMaxAgeSeconds * 1000, maxRows: config.changeLogMaxRows }
+      const bounds = {
+        keepMs: followed.size > 0 ? config.changeLogKeepSeconds * 1000 : 0,
+        maxAgeMs: config.changeLogMaxAgeSeconds * 1000,
+        maxRows: config.changeLogMaxRows,
+      }
       for (const { consumer, upTo } of await pruneChanges(session, database, consumers, bounds)) {
         emit({ kind: 'changes-dropped', database, consumer, upTo })
       }

@@ -19,7 +19,7 @@ import type { JobMessage, JobsEngine, JobsEnv, JobsServices } from './services.t
 import { webhookJob } from './webhook-job.ts'
 
 export type { JobsConfig } from './config.ts'
-export type { JobContext, Jobs } from './define-job.ts'
+export type { JobContext, Jobs, Sending } from './define-job.ts'
 export { type ErasedJobs, eraseJobs } from './erase-jobs.ts'
 // What areas above it use.
 export type { JobsEvent } from './events.ts'

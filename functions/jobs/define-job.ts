@@ -6,7 +6,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { z } from 'zod'
 import type { AppEnv } from '../core/app-env.ts'
-import type { ServiceApi, Shards } from '../own-code/area.ts'
+import type { ChannelSender, ServiceApi, Shards } from '../own-code/area.ts'
 
 export type ChangeOperation = 'insert' | 'update' | 'delete'
 
@@ -102,6 +102,8 @@ export interface JobContext<Input> {
   readonly jobs: Jobs
   /** The data API from inside, with all rights: a job has no caller. */
   readonly api: ServiceApi
+  /** Sends messages to channels; in a try that is repeated, again. */
+  readonly realtime: ChannelSender
   readonly env: AppEnv
   /**
    * Commits statements together with a note that they are done, in one transaction on one database: however often the job is

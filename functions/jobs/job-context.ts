@@ -10,7 +10,13 @@ import type { ClusterSession } from '../../db/cluster/session.ts'
 import { ConstraintError, UnretiredError } from '../../db/errors/constraint-error.ts'
 import type { Part } from '../../db/slots/parts.ts'
 import type { BoundStatement, Row } from '../../db/sql/statement.ts'
-import { type AppDatabases, nameViolation, openAppDatabases, openServiceApi } from '../own-code/area.ts'
+import {
+  type AppDatabases,
+  createChannelSender,
+  nameViolation,
+  openAppDatabases,
+  openServiceApi,
+} from '../own-code/area.ts'
 import type { JobContext, OnceOptions } from './define-job.ts'
 import { boundStatementOf } from './drizzle-statement.ts'
 import { type ClaimedJob, insertJobs, markEffect, noteProgress, noteStep, stepsOf } from './job-rows.ts'
@@ -81,6 +87,7 @@ export async function openRun(terms: RunTerms, engine: Engine, services: Service
     home: job.value === null ? databases.database : await databases.shards.of(job.value),
     jobs: createJobs(services, databases),
     api: openServiceApi(services, databases, terms.later),
+    realtime: createChannelSender(services, databases, terms.later),
     env: services.env,
     once: async (statements, options = {}) => {
       if (options.name === undefined && effects++ > 0) {

@@ -16,7 +16,7 @@ import {
 } from './define-job.ts'
 
 /** What jobs of the engine's own work with. */
-export type EngineServices = Pick<CoreServices, 'setting' | 'files' | 'relay'> &
+export type EngineServices = Pick<CoreServices, 'setting' | 'files' | 'relay' | 'hub'> &
   Pick<DatabasesServices, 'cluster'>
 
 /** A job of the app, or one of the engine's own. */

@@ -65,7 +65,7 @@ export interface AppDatabases {
  * @param runsFor left out for what nobody has asked for
  */
 export function openAppDatabases(
-  { cluster, bindings, cache, relay, registry, watchdog }: Services,
+  { cluster, bindings, cache, relay, registry, followed, watchdog }: Services,
   catalog: Catalog,
   later: (work: Promise<unknown>) => void,
   transaction: Transaction | null = null,
@@ -172,7 +172,7 @@ export function openAppDatabases(
           await carryOn(names).catch(() => {
             isFresh = false
           })
-          if (!relay || registry.subscriptions.size === 0) return
+          if (!relay || (registry.subscriptions.size === 0 && followed.size === 0)) return
           for (const name of names) later(relay.carry(name).catch(() => undefined))
         })
       }

@@ -35,6 +35,10 @@ export const errors = {
       hint: 'Functions that change something are called with POST, and do not say that they are stable.',
       headers: { Allow: 'OPTIONS, POST' },
     }),
+  noHub: () =>
+    new AtollError(501, 'REAL007', 'Messages need a Durable Object', {
+      hint: 'Bind the class Realtime as REALTIME in wrangler.toml.',
+    }),
   undoneTooLarge: () =>
     new AtollError(413, 'SHARD019', 'The function reads or writes more than can be undone', {
       hint: 'In a transaction that may be undone, each statement or batch may answer with up to 1,900,000 bytes.',

@@ -28,6 +28,25 @@ export interface Api extends ServiceApi {
   readonly asCaller: DataClient
 }
 
+/** Sends messages to all who have joined a channel. */
+export interface ChannelSender {
+  /**
+   * Sends at once: who is not there does not hear it. In a transaction, when it is committed. With a write, or rather with none:
+   * `broadcasting`, for `jobs.sendWith`.
+   *
+   * @param topic the channel's name, as clients call it: `room:7`
+   * @param payload what JSON can say
+   * @param options `isPrivate`: to the private channel of that name, which is another
+   * @example await realtime.send('room:7', 'moved', { x: 3 })
+   */
+  send(
+    topic: string,
+    event: string,
+    payload: unknown,
+    options?: { readonly isPrivate?: boolean },
+  ): Promise<void>
+}
+
 /** Where distributed rows lie, for code that asks the databases itself. */
 export interface Shards {
   /** The database of the rows with this distribution value. */

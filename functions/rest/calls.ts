@@ -12,6 +12,7 @@ import { accountOf, openSession, writeInnerSession, writeSession } from '../data
 import { createJobs, createQueuedJobs, type Jobs } from '../jobs/area.ts'
 import {
   type AppDatabases,
+  createChannelSender,
   type Keeping,
   openApi,
   openAppDatabases,
@@ -139,7 +140,8 @@ export function createCalls({
     const { api, session: inner, refusals } = await openApi(visit, databases)
     const said = createFunctionResponse()
     const { env } = visit.services
-    const given = { caller, database, shards, jobs, api, env, request: raw, response: said }
+    const realtime = createChannelSender(visit.services, databases, visit.later)
+    const given = { caller, database, shards, jobs, api, realtime, env, request: raw, response: said }
     const run = definition.run({ input: input as never, ...given }).catch((error) => {
       throw tellFailure(error, catalog, refusals)
     })

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import type { AppEnv } from '../core/app-env.ts'
 import type { Caller } from '../core/caller.ts'
 import type { Jobs } from '../jobs/area.ts'
-import type { Api, Shards } from '../own-code/area.ts'
+import type { Api, ChannelSender, Shards } from '../own-code/area.ts'
 
 /** What a function answers with. */
 export type Returns =
@@ -118,6 +118,8 @@ export interface FunctionContext<Input> {
   readonly jobs: Jobs
   /** The data API from inside. */
   readonly api: Api
+  /** Sends messages to channels. */
+  readonly realtime: ChannelSender
   readonly env: AppEnv
   /** The call: its method, address and headers; its body has been read. */
   readonly request: Request

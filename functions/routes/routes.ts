@@ -10,7 +10,7 @@ import { errorResponse, isToldBriefly } from '../core/error-response.ts'
 import { accountOf, writeInnerSession } from '../databases/area.ts'
 import { createJobs } from '../jobs/area.ts'
 import { writeHeaders } from '../meter/area.ts'
-import { openApi, openAppDatabases, tellFailure, watched } from '../own-code/area.ts'
+import { createChannelSender, openApi, openAppDatabases, tellFailure, watched } from '../own-code/area.ts'
 import { openBudgets } from '../rest/area.ts'
 import type { RouteEnv, RouteManifest } from './define-route.ts'
 import { boundBody } from './route-body.ts'
@@ -36,6 +36,7 @@ export function createRoutes(routes: RouteManifest, catalog: Catalog, config: En
     c.set('shards', databases.shards)
     c.set('jobs', createJobs(services, databases))
     c.set('api', api)
+    c.set('realtime', createChannelSender(services, databases, visit.later))
     const { pending } = services
     boundBody(visit.raw, { budget: budgetOf(visit.caller.role), maxBytes: config.maxBodyBytes, pending })
     try {

@@ -71,18 +71,25 @@ export class MoverRounds {
 }
 
 function worldOf(services: Services, { catalog }: Engine): MoverWorld {
-  const { cluster, cache, registry, relay } = services
+  const { cluster, cache, registry, relay, followed } = services
   const session = cluster.open({ reads: false, seen: new Map() })
   return {
     session,
     catalog,
     now: Date.now,
     async pass(database, upTo) {
-      if (registry.subscriptions.size === 0) return true
+      const consumers = [
+        ...(registry.subscriptions.size > 0 ? (['jobs'] as const) : []),
+        ...(followed.size > 0 ? (['realtime'] as const) : []),
+      ]
+      if (consumers.length === 0) return true
       await relay?.carry(database)
       for (const end = Date.now() + passMs; Date.now() < end; await pause(20)) {
-        const [rows = []] = await session.on(database, [isBehind('jobs', upTo)])
-        if (rows.length === 0) return true
+        const answers = await session.on(
+          database,
+          consumers.map((consumer) => isBehind(consumer, upTo)),
+        )
+        if (answers.every((rows) => rows.length === 0)) return true
       }
       return false
     },

@@ -2,7 +2,7 @@
 
 import { defineOrigins, type PoolDeclaration } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from '../../functions/objects.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 
 const origins = Object.fromEntries(
@@ -25,5 +25,6 @@ export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
 export const PoolWatch = createPoolWatch(app)
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

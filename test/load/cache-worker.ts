@@ -5,7 +5,7 @@
 import { Hono } from 'hono'
 import type { TableDeclarations } from '../../db/catalog/declarations.ts'
 import { createGateway } from '../../functions/gateway.ts'
-import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from '../../functions/objects.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
@@ -34,6 +34,7 @@ const strictTables = Object.fromEntries(
 
 /** Without the keeper of its trust, which a relay is, the store is not believed. */
 const app = { tables, config: { cacheTimeoutMs: 5000 } }
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 export const PoolWatch = createPoolWatch(app)
 

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { App } from '../../functions/areas.ts'
 import { changes, defineJob } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from '../../functions/objects.ts'
 import tables, { done, migrations } from './jobs-tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
@@ -28,5 +28,6 @@ const app: App = {
 }
 
 export const PoolWatch = createPoolWatch(app)
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

@@ -1,7 +1,7 @@
 /** The data API twice: measured, and with measuring switched off. */
 
 import { createWorker } from '../../functions/gateway.ts'
-import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from '../../functions/objects.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 
 const app = { tables, config: { cache: false } }
@@ -14,6 +14,7 @@ export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
 export const PoolWatch = createPoolWatch(app)
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 
 export default {

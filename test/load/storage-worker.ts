@@ -2,7 +2,7 @@
 
 import { Hono } from 'hono'
 import { createWorker } from '../../functions/gateway.ts'
-import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from '../../functions/objects.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 
 export { JobLimits } from '../../functions/jobs/job-limit.ts'
@@ -11,6 +11,7 @@ export { Advisor } from '../../functions/monitor/advise/advisor.ts'
 
 const app = { tables, config: { cache: false, storageMaxObjectBytes: 3_000_000_000 } }
 export const PoolWatch = createPoolWatch(app)
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 const worker = createWorker(app)
 

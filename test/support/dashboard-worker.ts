@@ -4,7 +4,7 @@ import { distributed } from '../../db/define.ts'
 import type { App } from '../../functions/areas.ts'
 import { defineJob, defineOrigins } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from '../../functions/objects.ts'
 import * as schema from '../fixture-app/db/app/schema.ts'
 import storage from '../fixture-app/db/app/storage.ts'
 import tables from '../fixture-app/db/app/tables.ts'
@@ -44,5 +44,6 @@ export { JobLimits } from '../../functions/jobs/job-limit.ts'
 export { Metrics } from '../../functions/meter/metrics-store.ts'
 export { Advisor } from '../../functions/monitor/advise/advisor.ts'
 export const PoolWatch = createPoolWatch(app)
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

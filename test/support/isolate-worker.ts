@@ -1,7 +1,7 @@
 /** The sample app's Worker, with its calls to databases counted. Tests run several copies of it side by side. */
 import { env } from 'cloudflare:workers'
 import { createGateway } from '../../functions/gateway.ts'
-import { createRelay } from '../../functions/objects.ts'
+import { createRealtime, createRelay } from '../../functions/objects.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 import { countingCalls } from './wrap-database.ts'
 
@@ -14,6 +14,7 @@ let gateway = createGateway(app)
 let calls = 0
 let counted: Record<string, unknown> | undefined
 
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 
 export default {

@@ -10,7 +10,7 @@ import { z } from 'zod'
 import type { App } from '../../functions/areas.ts'
 import { changes, defineJob, defineWebhook, type RouteEnv, sending } from '../../functions/define.ts'
 import { createWorker } from '../../functions/gateway.ts'
-import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from '../../functions/objects.ts'
 import { artistSales, dailySales, invoices, receipts } from '../fixture-app/db/app/schema.ts'
 import tables from '../fixture-app/db/app/tables.ts'
 import receipt from '../fixture-app/functions/app/jobs/receipt.ts'
@@ -148,6 +148,7 @@ const app: App = {
 }
 
 export const PoolWatch = createPoolWatch(app)
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 
 const worker = createWorker(app)

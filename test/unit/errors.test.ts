@@ -13,7 +13,7 @@ interface Code {
 }
 
 /** A code of Atoll's own families. */
-const ownCode = '(?:ACCESS|AUTH|BACKUP|BOUND|CALL|SHARD|IDEM|CACHE|JOB|STORE|PROXY|PROOF|MON)\\d{3}'
+const ownCode = '(?:ACCESS|AUTH|BACKUP|BOUND|CALL|SHARD|IDEM|CACHE|JOB|STORE|PROXY|REAL|PROOF|MON)\\d{3}'
 
 /** Where errors are raised: by the one class, or by a room's own words for it. */
 const raised =

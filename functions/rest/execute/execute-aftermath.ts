@@ -19,7 +19,7 @@ import type { Aftermath, BoundWrite } from './bound-write.ts'
  * write, which is committed: the cache's keeper delivers them, or nobody believes the store until they are.
  */
 export function aftermathOf({ caller, services, later }: Visit): Aftermath {
-  const { cache, lastWrites, relay, registry } = services
+  const { cache, lastWrites, relay, registry, followed } = services
   const repair = () => {
     if (relay) later(relay.repair().catch(() => undefined))
   }
@@ -28,10 +28,10 @@ export function aftermathOf({ caller, services, later }: Visit): Aftermath {
     repair()
   }
   const starts = ({ tables, changes }: ChangeSet) =>
-    [...(tables ?? []), ...changes.map(({ table }) => table)].some((table) =>
-      registry.subscriptions.has(table),
+    [...(tables ?? []), ...changes.map(({ table }) => table)].some(
+      (table) => registry.subscriptions.has(table) || followed.has(table),
     )
-  const startsJobs = relay !== null && registry.subscriptions.size > 0
+  const startsJobs = relay !== null && (registry.subscriptions.size > 0 || followed.size > 0)
   const start: Aftermath['start'] = (databases, changes) => {
     if (!startsJobs) return
     const named = changes === null ? databases : changes.filter(starts).map(({ database }) => database)

@@ -1,5 +1,6 @@
 import type { RouteManifest } from '../../define.ts'
+import announce from './announce.ts'
 import label from './label.ts'
 
 /** Hono apps by the names that they are served under, at `/functions/v1/<name>`. */
-export default { label } satisfies RouteManifest
+export default { announce, label } satisfies RouteManifest
