@@ -6,6 +6,7 @@ import { Hono } from 'hono'
 import { errors } from './errors.ts'
 import { adminLogRoutes } from './routes/admin-log.ts'
 import { adminUserRoutes } from './routes/admin-users.ts'
+import { factorRoutes } from './routes/factors.ts'
 import { inviteRoutes } from './routes/invite.ts'
 import { logOutRoutes } from './routes/log-out.ts'
 import { sendRoutes } from './routes/send.ts'
@@ -27,6 +28,7 @@ const api = new Hono<AuthEnv>({ strict: false })
   .route(authPath, createTokenRoutes())
   .route(authPath, logOutRoutes)
   .route(authPath, userRoutes)
+  .route(authPath, factorRoutes)
   .route(authPath, sendRoutes)
   .route(authPath, verifyRoutes)
   .route(authPath, inviteRoutes)

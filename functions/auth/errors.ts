@@ -105,6 +105,35 @@ export const errors = {
       `For security purposes, you can only request this after ${seconds} seconds.`,
       { headers: { 'Retry-After': String(seconds) } },
     ),
+  factorNotFound: () => new AtollError(404, 'mfa_factor_not_found', 'Factor not found'),
+  factorNameTaken: (name: string) =>
+    new AtollError(
+      422,
+      'mfa_factor_name_conflict',
+      `A factor with the friendly name "${name}" for this user already exists`,
+    ),
+  tooManyFactors: () =>
+    new AtollError(
+      422,
+      'too_many_enrolled_mfa_factors',
+      'Maximum number of verified factors reached, unenroll to continue',
+    ),
+  challengeExpired: (id: string) =>
+    new AtollError(
+      422,
+      'mfa_challenge_expired',
+      `MFA challenge ${id.slice(0, 40)} has expired, verify against another challenge or create a new challenge.`,
+    ),
+  codeWrong: () => new AtollError(422, 'mfa_verification_failed', 'Invalid TOTP code entered'),
+  enrollNeedsFactor: () => new AtollError(403, 'insufficient_aal', 'AAL2 required to enroll a new factor'),
+  unenrollNeedsFactor: () =>
+    new AtollError(422, 'insufficient_aal', 'AAL2 required to unenroll verified factor'),
+  changeNeedsFactor: () =>
+    new AtollError(
+      401,
+      'insufficient_aal',
+      'AAL2 session is required to update email or password when MFA is enabled.',
+    ),
   hasRows: () =>
     new AtollError(409, 'conflict', 'Rows of the app refer to this user, and do not go along with it', {
       hint: 'Delete them before, let their foreign key cascade, or delete the user softly.',

@@ -1,11 +1,12 @@
 /** The app's Worker, as `strict` of its declarations. */
 import { createWorker } from '../../functions/gateway.ts'
-import { createPoolWatch, createRelay } from '../../functions/objects.ts'
+import { createPoolWatch, createRealtime, createRelay } from '../../functions/objects.ts'
 import { appOf, declarations } from './app.ts'
 
 export { Advisor, JobLimits, Metrics } from '../../functions/objects.ts'
 
 const app = appOf(declarations.strict, { anonymous: false })
 export const PoolWatch = createPoolWatch(app)
+export const Realtime = createRealtime(app)
 export const Relay = createRelay(app)
 export default createWorker(app)

@@ -49,6 +49,12 @@ export const userRoutes = new Hono<AuthEnv>()
     const email = sent.email ? emailOf(sent.email) : null
     const phone = sent.phone ? phoneOf(sent.phone) : null
     const challenge = challengeOf(sent)
+    const changesProof =
+      Boolean(sent.password) ||
+      (email !== null && email !== user.email) ||
+      (phone !== null && phone !== user.phone)
+    if (changesProof && current.session.aal !== 'aal2' && current.factors.some(isVerified))
+      throw errors.changeNeedsFactor()
     // All that may be refused comes before anything is written.
     const statements = [
       ...(sent.password ? await setPassword(visit, current, sent, sent.password) : []),
@@ -63,6 +69,8 @@ export const userRoutes = new Hono<AuthEnv>()
     if (phone !== null && phone !== user.phone) await setPhone(visit, current, phone, sent)
     return answer(shownUser((await visit.database.account(user.id)) ?? current))
   })
+
+const isVerified = ({ status }: Account['factors'][number]) => status === 'verified'
 
 /** What is null goes; what is not named stays. */
 export function mergedMetadata(

@@ -82,3 +82,36 @@ export function endSessions(
     parameters: [userId, id],
   }
 }
+
+/** A second factor was given: the session is worth more, and its refresh token is another. Answers with it, or with no row when it has ended. */
+export function raiseSession(
+  userId: string,
+  id: string,
+  factorId: string,
+  amr: readonly AmrEntry[],
+  now: number,
+): BoundStatement {
+  return {
+    text: `UPDATE auth_sessions SET aal = 'aal2', amr = ?4, factor_id = ?3, counter = counter + 1, refreshed_at = CAST(?5 AS INTEGER)
+      WHERE user_id = ?1 AND id = ?2 RETURNING *`,
+    parameters: [userId, id, factorId, JSON.stringify(amr), String(now)],
+  }
+}
+
+/** Ends the sessions that no second factor was given for, but for one. */
+export function endWeakSessions(userId: string, but: string): BoundStatement {
+  return {
+    text: "DELETE FROM auth_sessions WHERE user_id = ?1 AND id <> ?2 AND aal = 'aal1'",
+    parameters: [userId, but],
+  }
+}
+
+/** Sessions are worth no more than they were before a factor that is gone. */
+export function lowerSessions(userId: string, factorId: string): BoundStatement {
+  return {
+    text: `UPDATE auth_sessions SET aal = 'aal1', factor_id = NULL,
+      amr = (SELECT json_group_array(json(e.value)) FROM json_each(auth_sessions.amr) AS e WHERE e.value->>'$.method' <> 'totp')
+      WHERE user_id = ?1 AND factor_id = ?2`,
+    parameters: [userId, factorId],
+  }
+}
