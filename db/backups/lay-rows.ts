@@ -11,7 +11,7 @@ import { refuseUnless } from '../moves/mover-token.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { BoundStatement } from '../sql/statement.ts'
 import type { Line } from './format.ts'
-import type { AskedRestore, ForeignKey, Laid } from './plan-restore.ts'
+import { type AskedRestore, type ForeignKey, hasRowsAtOnce, type Laid } from './plan-restore.ts'
 
 /** Characters of rows that fit into one parameter. */
 const listLength = 400_000
@@ -106,7 +106,7 @@ function layText(laid: Laid, { into, conflict }: AskedRestore, onlyWithParents: 
   const updates = names.map((name) => `${name} = excluded.${name}`).join(', ')
   const keys = table.key.map(({ name }) => quoteName(name)).join(', ')
   const onConflict =
-    into === 'empty'
+    into === 'empty' && !hasRowsAtOnce(table)
       ? ''
       : into === 'beside' && conflict === 'lacking'
         ? ' ON CONFLICT DO NOTHING'

@@ -60,6 +60,9 @@ export interface RestorePlan {
 /** Tables of Atoll's that are laid as rows; others are seen to one by one. */
 const systemRows = ['_atoll_buckets', '_atoll_objects']
 
+/** Whether a table has rows as soon as it is migrated: buckets that the app declares. The backup's are laid over them. */
+export const hasRowsAtOnce = ({ name }: Pick<BackupTable, 'name'>) => name === '_atoll_buckets'
+
 /** Looks at the databases, and changes nothing. */
 export async function planRestore(
   { session, catalog }: BackupWorld,
@@ -201,6 +204,7 @@ async function rowsNow(
 async function rowsThere(session: BackupWorld['session'], laid: readonly Laid[]): Promise<string[]> {
   const found: string[] = []
   for (const { table } of laid) {
+    if (hasRowsAtOnce(table)) continue
     const text = `SELECT EXISTS (SELECT 1 FROM ${quoteName(table.name)}) AS there`
     for (const database of table.by === null ? [session.cluster.primary] : session.cluster.databases) {
       const [[row] = []] = await session.on(database, [{ text, parameters: [] }])

@@ -23,7 +23,7 @@ import { type LayStep, layLate, layRows } from './lay-rows.ts'
 import { layJobs, laySequences } from './lay-system.ts'
 import type { Left } from './make-backup.ts'
 import { DamagedPart, type LastLines, readLastLines, readPart } from './parts.ts'
-import { type AskedRestore, type Laid, planRestore } from './plan-restore.ts'
+import { type AskedRestore, hasRowsAtOnce, type Laid, planRestore } from './plan-restore.ts'
 import { BackupRefused, readChain } from './read-chain.ts'
 import { type Item, itemsOf } from './restore-items.ts'
 import { endFindings, type RestoreProgress } from './restore-progress.ts'
@@ -177,7 +177,8 @@ export class BackupRestorer {
         return done
       case 'check': {
         const { table } = item.laid
-        const expected = asked.into === 'empty' ? (progress.expected[table.name] ?? nothing) : null
+        const isAll = asked.into === 'empty' && !hasRowsAtOnce(table)
+        const expected = isAll ? (progress.expected[table.name] ?? nothing) : null
         const map = await this.#map()
         const looked = await checkTable(
           this.#world,

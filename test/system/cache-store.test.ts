@@ -105,7 +105,7 @@ for (const [name, isHere, make] of stores) {
     it('keeps the latest changes of a generation, as a window that is bounded', async () => {
       const renew = async (step: string | null, upTo: number) => {
         const generation = { ...makeGeneration(null, upTo), step }
-        await store.renew([{ key: 'a', generation }])
+        await store.renew([{ key: 'a', generation, isKept: true }])
         return parseGeneration((await store.read(['a']))[0] as string)
       }
       // Nobody knows what was before the first.
