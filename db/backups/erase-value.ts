@@ -88,6 +88,17 @@ export async function planErase(
   return { rows, logged, entries: 0, files: [...files], isDone: false }
 }
 
+/** Files that rows of a value name, of whatever group, as `bucket/name`. */
+export async function filesOfValue(
+  world: Pick<EraseWorld, 'session' | 'catalog'>,
+  value: string,
+): Promise<readonly string[]> {
+  const files = new Set<string>()
+  for (const group of groupsOf(world.catalog).keys())
+    for (const file of (await planErase(world, value, group)).files) files.add(file)
+  return [...files].sort()
+}
+
 /**
  * Erases as much as one call may.
  *

@@ -6,6 +6,7 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import type { BackupWorld } from '../../db/backups/backup-world.ts'
 import { cancelRun, insertRun, listRuns, type Run, readRun } from '../../db/backups/backups.ts'
+import { filesOfValue } from '../../db/backups/erase-value.ts'
 import { forgetErased } from '../../db/backups/forget-erased.ts'
 import { BadManifest, type Manifest, manifestOf, manifests } from '../../db/backups/format.ts'
 import { dropBackup, incrementsOf, noteKept, prune } from '../../db/backups/keep.ts'
@@ -155,6 +156,12 @@ export function createBackupsApi(engine: CoreEngine<CoreConfig & BackupsConfig>)
   })
 
   area.route('/travel', createTravelApi({ open, bodyOf, findManifest: readUsable }))
+
+  // Files by their names in rows, as `bucket/name`.
+  area.get('/export/:value/files', async (c) => {
+    const session = c.var.services.cluster.open({ reads: false, seen: new Map() })
+    return c.json({ files: await filesOfValue({ session, catalog: engine.catalog }, c.req.param('value')) })
+  })
 
   area.get('/:id', async (c) => c.json(await findManifest(c, open(c))))
 

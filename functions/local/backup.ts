@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import type { Forgot } from '../../db/backups/forget-erased.ts'
 import { UsageError } from '../../db/doors/usage-error.ts'
 import type { ShownBackup, ShownErasure, ShownPlan, ShownRun } from '../backups/area.ts'
+import { exportTo } from './export-to.ts'
 import { readSecretKey } from './keys.ts'
 import { root } from './serve.ts'
 
@@ -22,6 +23,7 @@ const usage = `npm run backup -- create [--increment]            of all database
                                                     all databases at Cloudflare back to one moment, by Time Travel; restore --cancel gives it up
   npm run backup -- prune [--hourly N] [--daily N] [--weekly N] [--monthly N] [--plan]   takes away those that no rule keeps
   npm run backup -- export VALUE [--table invoices]   all rows of a distribution value as JSON lines, of a table as CSV, to standard output
+  npm run backup -- export VALUE --to FOLDER         all of it: rows, a CSV for each table, and the files that rows name
   npm run backup -- prune --erased                   keeps all, and lets them forget what was erased
   npm run backup -- erase VALUE [--group customers.id | --table invoices] [--jobs] [--plan | --yes]   all rows of a distribution value, for good
   npm run backup -- cancel RUN | delete ID [--increments]   with those that add to it
@@ -36,6 +38,7 @@ const { values, positionals } = parseArgs({
     tables: { type: 'string' },
     value: { type: 'string' },
     table: { type: 'string' },
+    to: { type: 'string' },
     group: { type: 'string' },
     conflict: { type: 'string' },
     hourly: { type: 'string' },
@@ -63,9 +66,13 @@ let address = text('url') ?? 'http://localhost:8787'
 
 /** @throws UsageError with what the server says, when it refuses */
 async function send(path: string, method = 'GET', body?: object): Promise<Response> {
+  return sendTo(`/backups/v1${path}`, method, body)
+}
+
+async function sendTo(path: string, method = 'GET', body?: object): Promise<Response> {
   const key = readSecretKey(root)
   if (key === undefined) throw new UsageError(`There is no secret key.\n${usage}`)
-  const answer = await fetch(new URL(`/backups/v1${path}`, address), {
+  const answer = await fetch(new URL(path, address), {
     method,
     headers: { apikey: key, 'content-type': 'application/json' },
     ...(body ? { body: JSON.stringify(body) } : {}),
@@ -82,6 +89,14 @@ async function send(path: string, method = 'GET', body?: object): Promise<Respon
 
 /** Writes as it comes: it may be much. */
 async function exportValue(value: string): Promise<void> {
+  const to = text('to')
+  if (to !== undefined) {
+    const { rows, tables, files, left } = await exportTo(sendTo, value, to)
+    console.log(`${rows} rows of ${tables.length} tables and ${files} files are in ${to}`)
+    for (const why of left) console.log(`Left out: ${why}`)
+    if (left.length > 0) process.exitCode = 1
+    return
+  }
   const table = text('table') === undefined ? '' : `?table=${encodeURIComponent(text('table') as string)}`
   const { body } = await send(`/export/${encodeURIComponent(value)}${table}`)
   for await (const chunk of body ?? []) process.stdout.write(chunk)

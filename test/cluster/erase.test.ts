@@ -98,6 +98,7 @@ describe('a distribution value that is erased', { timeout: 180_000 }, () => {
     })
     expect(plan.logged).toBe(rows)
     expect(plan.left.join()).toContain('Time Travel')
+    expect(await read(`/backups/v1/export/${value}/files`)).toEqual({ files: ['scans/ada.pdf'] })
     expect(await own(value)).toHaveLength(1)
     const refused = await call('/backups/v1/erase', { method: 'POST', headers, body: '{}' }, publishableKey)
     expect(refused.status).toBe(401)

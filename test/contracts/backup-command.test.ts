@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { secretKey, startTestServer, type TestServer } from '../support/local-server.ts'
@@ -21,6 +23,29 @@ function backup(...words: readonly string[]): Promise<Said> {
       done({ code: error === null ? 0 : Number(error.code), out, error: said }),
     )
   })
+}
+
+/** All of one customer in a folder, and the file that its row names; one that somebody gave a strange name stays out. */
+async function exportsAll(): Promise<void> {
+  const ask = (path: string, method: string, body: string, type: string) =>
+    fetch(server.address + path, { method, body, headers: { apikey: secretKey, 'content-type': type } })
+  await ask('/storage/v1/bucket', 'POST', '{"id":"scans","name":"scans"}', 'application/json')
+  await ask('/storage/v1/object/scans/of/one.txt', 'POST', 'signed', 'text/plain')
+  const patched = await ask(
+    '/rest/v1/customers?id=eq.1',
+    'PATCH',
+    '{"fax":"scans/of/one.txt"}',
+    'application/json',
+  )
+  expect(patched.status).toBe(204)
+  const folder = mkdtempSync(join(tmpdir(), 'atoll-export-'))
+  const said = await backup('export', '1', '--to', folder)
+  expect([said.code, said.error]).toEqual([0, ''])
+  expect(said.out).toContain('and 1 files are in')
+  expect(readFileSync(join(folder, 'files', 'scans', 'of', 'one.txt'), 'utf8')).toBe('signed')
+  expect(readFileSync(join(folder, 'rows.jsonl'), 'utf8')).toContain('"table":"invoices"')
+  expect(readFileSync(join(folder, 'invoices.csv'), 'utf8')).toContain('customer_id')
+  rmSync(folder, { recursive: true })
 }
 
 describe('npm run backup', () => {
@@ -50,6 +75,7 @@ describe('npm run backup', () => {
         .map((line) => JSON.parse(line) as { table: string })
         .some(({ table }) => table === 'customers'),
     ).toBe(true)
+    await exportsAll()
     expect((await backup('prune', '--daily', '1')).out.trim()).toBe('All are kept.')
     expect((await backup('delete', id)).code).toBe(0)
     expect((await backup('list')).out.trim()).toBe('There is no backup.')
