@@ -28,6 +28,8 @@ export function redirectOf(
 /** The first address that links may lead to, without its pattern; the Worker's own where there is none. */
 function siteOf({ terms, url }: Pick<AuthVisit, 'terms' | 'url'>): string {
   const plain = terms.redirects
+    // What stands before a star in a host is another host.
+    .filter((pattern) => !/^[^:]*\*|^[^:]*:\/\/[^/?#]*\*/.test(pattern))
     .map((pattern) => pattern.replace(/\*+.*$/, ''))
     .find((one) => addressOf(one) !== null)
   return plain ?? `${url.origin}/`

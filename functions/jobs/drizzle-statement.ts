@@ -16,15 +16,16 @@ const prepare = (statement: BatchItem<'sqlite'>) =>
   (statement as unknown as { _prepare(): Prepared })._prepare()
 
 /**
- * @param database where it is going to be run
+ * @param databases what was given out of where it is going to be run
  * @throws when it was made for another
  */
 export function boundStatementOf(
   statement: BatchItem<'sqlite'>,
-  database: DrizzleD1Database,
+  databases: readonly DrizzleD1Database[],
 ): BoundStatement {
-  const [made, runs] = [statement, database].map((one) => (one as { session?: object }).session)
-  if (made !== undefined && made !== runs) {
+  const sessionOf = (one: unknown) => (one as { session?: object }).session
+  const made = sessionOf(statement)
+  if (made !== undefined && !databases.some((database) => sessionOf(database) === made)) {
     throw new Error('a statement was made by another database than the one that it is to be committed on')
   }
   const { sql, params } = prepare(statement).getQuery()

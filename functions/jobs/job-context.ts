@@ -152,8 +152,8 @@ async function commitOnce(work: Effect): Promise<boolean> {
       makeJob(knownJob(registry, name), input, how, expected?.database ?? cluster.primary, payloads),
     ),
   )
-  const target = databases.open(expected?.database ?? cluster.primary)
-  const bound = statements.map((statement) => boundStatementOf(statement, target))
+  const targets = databases.givenOf(expected?.database ?? cluster.primary)
+  const bound = statements.map((statement) => boundStatementOf(statement, targets))
   const outbox = insertJobs(sent)
   const reserved = databases.around(expected?.database ?? cluster.primary)
   const statementsOn = ({ database }: Part) => {

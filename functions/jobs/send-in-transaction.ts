@@ -47,7 +47,7 @@ export function createQueuedJobs(
       )
       const binding = transaction.binding(name)
       const own = statements.map((statement) => {
-        const { text, parameters } = boundStatementOf(statement, database)
+        const { text, parameters } = boundStatementOf(statement, [database])
         return binding.prepare(text).bind(...parameters)
       })
       const results = await binding.batch([...own, ...insertsOf(binding, jobs)])

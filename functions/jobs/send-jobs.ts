@@ -39,7 +39,7 @@ export function createJobs(services: Services, databases: AppDatabases): Jobs {
       const before = reserved?.before ?? []
       const results = await session.on(name, [
         ...before,
-        ...statements.map((statement) => boundStatementOf(statement, database)),
+        ...statements.map((statement) => boundStatementOf(statement, [database])),
         ...insertJobs(jobs),
         ...(reserved ? [reserved.after] : []),
       ])

@@ -18,7 +18,7 @@ import { awaitLeases, everythingOn, invalidate, sweepChanges } from '../cache/ar
 import { emit } from '../core/events.ts'
 import { errors } from './errors.ts'
 import type { Shard, Shards } from './given.ts'
-import { type Around, type Guard, guardedBinding } from './guarded-binding.ts'
+import { type Around, type Follows, type Guard, guardedBinding } from './guarded-binding.ts'
 import { makeId } from './make-id.ts'
 import { Reservations } from './reservations.ts'
 import type { RunsFor } from './runs-for.ts'
@@ -38,6 +38,8 @@ export interface AppDatabases {
   readonly shards: Shards
   /** A database by the name of its binding. */
   open(name: string): DrizzleD1Database
+  /** All that was given out here of a database, by its name: by itself, and for rows of a slot. */
+  givenOf(name: string): readonly DrizzleD1Database[]
   /** The name of a database that was given out here; null for others. */
   nameOf(database: DrizzleD1Database): string | null
   /** Whether nothing may be changed. */
@@ -80,12 +82,15 @@ export function openAppDatabases(
   /** Who settles while another does waits for both. */
   let carried = Promise.resolve()
   const given = new Map<string, DrizzleD1Database>()
+  /** Those that follow a slot, by the names of their databases. */
+  const following = new Map<DrizzleD1Database, string>()
   const reservations = new Reservations(catalog)
   const writing = () => cluster.open({ reads: false, seen: new Map() })
   const guardOf = (name: string): Guard => ({
     check: checkWritable,
-    written: () => {
-      if (transaction === null) written.add(name)
+    written: (where) => {
+      const moved = where === null ? undefined : [...bindings].find(([, one]) => one === where)?.[0]
+      if (transaction === null) written.add(moved ?? name)
     },
     around: () => reservations.around(name),
     retired: (statements, run) =>
@@ -104,8 +109,33 @@ export function openAppDatabases(
     given.set(name, database)
     return database
   }
+  /**
+   * Where rows of a slot are by now, when that is another database than before. What is asked is fenced, so it waits for slots that are closed, and is
+   * answered by whoever has them.
+   */
+  const follow = (slot: number): Follows => {
+    let last: D1Database | null = null
+    return {
+      last: () => last,
+      async movedFrom(read) {
+        const asks = () => [{ text: 'SELECT 1', parameters: [] }]
+        const [outcome] = await writing().run({ kind: 'slots', slots: [slot] }, asks)
+        if (outcome === undefined || 'error' in outcome) throw outcome?.error
+        const now = bindings.get(outcome.part.database) as D1Database
+        if (now === read) return null
+        last = now
+        return now
+      },
+    }
+  }
   const shardAt = (name: string, slot: number): Shard => {
-    const shard = Object.create(open(name)) as Shard
+    // What is part of a transaction is read where that will be written.
+    const follows = cluster.sharded && transaction === null
+    const database = follows
+      ? drizzle(guardedBinding(bindings.get(name) as D1Database, { ...guardOf(name), follows: follow(slot) }))
+      : open(name)
+    if (follows) following.set(database, name)
+    const shard = Object.create(database) as Shard
     return Object.assign(shard, {
       reserve: async (column: SQLiteColumn, value: string | number) => {
         checkWritable('a reservation')
@@ -152,8 +182,15 @@ export function openAppDatabases(
       all: async () => (await namesAt({ kind: 'everywhere' })).map(open),
     },
     open,
+    givenOf: (name) => [
+      open(name),
+      ...[...following].flatMap(([database, own]) => (own === name ? [database] : [])),
+    ],
     nameOf: (database) =>
-      [...given].find(([, one]) => one === database || one === Object.getPrototypeOf(database))?.[0] ?? null,
+      following.get(database) ??
+      following.get(Object.getPrototypeOf(database)) ??
+      [...given].find(([, one]) => one === database || one === Object.getPrototypeOf(database))?.[0] ??
+      null,
     around: (name) => reservations.around(name),
     readOnly,
     checkWritable,

@@ -17,11 +17,19 @@ export interface Around {
   done(rows: readonly Row[]): void
 }
 
+/** Where rows of a slot are. */
+export interface Follows {
+  /** The database that had them when they were looked for last; null: the one that statements were prepared by. */
+  last(): D1Database | null
+  /** Asked after a read: the database that has them by now, null when that is where they were read. */
+  movedFrom(read: D1Database): Promise<D1Database | null>
+}
+
 export interface Guard {
   /** @param command of SQL that may write. @throws 405 25006 when nothing may be written */
   check(command: string): void
-  /** Is told that something may have been written. */
-  written(): void
+  /** Is told that something may have been written. @param where null: on the database itself */
+  written(where: D1Database | null): void
   /** Null: nothing. */
   around(): Around | null
   /**
@@ -39,6 +47,8 @@ export interface Guard {
    * @param statements how many it runs
    */
   call<Result>(make: () => Promise<Result>, statements: number): Promise<Result>
+  /** Of rows that follow their slot; left out for what follows none. */
+  readonly follows?: Follows
 }
 
 /** A statement and the binding's own behind it. */
@@ -68,20 +78,51 @@ function commandOf(text: string): string {
 }
 
 export function guardedBinding(database: D1Database, guard: Guard): D1Database {
-  const bound = ({ text, parameters }: BoundStatement) => database.prepare(text).bind(...parameters)
+  /**
+   * Reads, and once more where the rows are by now when they had moved: who lets go of them tells nobody who reads, so they are looked for after it.
+   *
+   * @param from whether the binding is the one that statements were prepared by
+   */
+  const read = async <Result>(
+    statements: number,
+    run: (from: D1Database | null) => Promise<Result>,
+  ): Promise<Result> => {
+    let from = guard.follows?.last() ?? null
+    for (;;) {
+      const at = from
+      const result = await guard.call(() => run(at), statements)
+      const elsewhere = (await guard.follows?.movedFrom(at ?? database)) ?? null
+      if (elsewhere === null) return result
+      from = elsewhere
+    }
+  }
+  /** Where a write belongs, asked before it; null: to the database itself. What was reserved there is written there, or not at all. */
+  const placeOf = async (around: Around | null): Promise<D1Database | null> => {
+    if (!guard.follows || around !== null) return null
+    const at = guard.follows.last()
+    return (await guard.follows.movedFrom(at ?? database)) ?? at
+  }
+  const preparedOn = (from: D1Database | null, { inner, text, values }: Guarded): D1PreparedStatement =>
+    from === null ? inner : values.length === 0 ? from.prepare(text) : from.prepare(text).bind(...values)
 
   /** Runs statements with what goes around them. */
   const batch = async (statements: readonly Guarded[]): Promise<D1Result[]> => {
-    const inner = statements.map((statement) => statement.inner)
     const writing = statements.find(({ writes }) => writes)
-    if (writing === undefined) return guard.call(() => database.batch(inner), inner.length)
+    if (writing === undefined)
+      return read(statements.length, (from) =>
+        (from ?? database).batch(statements.map((statement) => preparedOn(from, statement))),
+      )
     guard.check(commandOf(writing.text))
     const around = guard.around()
+    const place = await placeOf(around)
+    const at = place ?? database
+    const inner = statements.map((statement) => preparedOn(place, statement))
+    const bound = ({ text, parameters }: BoundStatement) => at.prepare(text).bind(...parameters)
     const run = async (first: readonly BoundStatement[], last: readonly BoundStatement[]) => {
       const before = [...first, ...(around?.before ?? [])]
       const after = [...(around ? [around.after] : []), ...last]
       const all = [...before.map(bound), ...inner, ...after.map(bound)]
-      const results = await guard.call(() => database.batch(all), all.length)
+      const results = await guard.call(() => at.batch(all), all.length)
       const own = before.length + inner.length
       around?.done((results[own] as D1Result<Row>).results)
       return results.slice(before.length, own)
@@ -93,7 +134,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
       return await guard.retired([...(around?.before ?? []), ...statements.map(boundOf)], run)
     } finally {
       // An answer that is lost is no sign that nothing was written.
-      guard.written()
+      guard.written(place)
     }
   }
 
@@ -103,22 +144,23 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
     const writes = !asks(text)
     /** @param taking runs it with what goes around it, when there is anything */
     const run = async <Result>(
-      plain: () => Promise<Result>,
+      plain: (inner: D1PreparedStatement) => Promise<Result>,
       taking: () => Promise<Result>,
     ): Promise<Result> => {
-      if (!writes) return guard.call(plain, 1)
+      if (!writes) return read(1, (from) => plain(preparedOn(from, statement)))
       guard.check(commandOf(text))
       if (guard.around() !== null) return taking()
+      const place = await placeOf(null)
       try {
-        return await guard.call(plain, 1)
+        return await guard.call(() => plain(preparedOn(place, statement)), 1)
       } catch (error) {
         if (error instanceof UnretiredError) return await taking()
         throw error
       } finally {
-        guard.written()
+        guard.written(place)
       }
     }
-    const statement = {
+    const statement: Guarded = {
       inner,
       writes,
       text,
@@ -126,17 +168,17 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
       bind: (...next: unknown[]) => wrap(text, inner.bind(...next), next),
       all: () =>
         run(
-          () => inner.all<Record<string, unknown>>(),
+          (inner) => inner.all<Record<string, unknown>>(),
           () => one(statement),
         ),
       run: () =>
         run(
-          () => inner.run<Record<string, unknown>>(),
+          (inner) => inner.run<Record<string, unknown>>(),
           () => one(statement),
         ),
       raw: (options?: never) =>
         run<unknown>(
-          () => inner.raw(options as never),
+          (inner) => inner.raw(options as never),
           async () => {
             const named = prepare(namedReturning(text))
             const { results } = await one(values.length === 0 ? named : (named.bind(...values) as Guarded))
@@ -145,7 +187,7 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
         ),
       first: (column?: string) =>
         run<unknown>(
-          () => (column === undefined ? inner.first() : inner.first(column)),
+          (inner) => (column === undefined ? inner.first() : inner.first(column)),
           async () => {
             const [row] = (await one(statement)).results
             return (column === undefined ? row : row?.[column]) ?? null
@@ -165,10 +207,12 @@ export function guardedBinding(database: D1Database, guard: Guard): D1Database {
       if (guard.around() !== null) {
         throw new Error('exec() takes along nothing that was reserved: prepare the statement')
       }
+      const place = await placeOf(null)
+      const at = place ?? database
       try {
-        return await guard.call(() => database.exec(text), 1)
+        return await guard.call(() => at.exec(text), 1)
       } finally {
-        guard.written()
+        guard.written(place)
       }
     },
   }

@@ -45,6 +45,17 @@ describe('who is sent back', () => {
     expect(redirectOf(terms, 'https://evil.example/')).toBe('https://app.example.com/in/')
     expect(redirectOf(terms, null)).toBe('https://app.example.com/in/')
     expect(redirectOf(visit([]), 'https://evil.example/')).toBe('https://api.example.com/')
+    for (const open of [
+      'https://app.dev*.example.com/**',
+      'https://*.example.com/**',
+      'http*://app.example.com/**',
+      'https://app.example.com:*/**',
+    ]) {
+      expect(redirectOf(visit([open]), null)).toBe('https://api.example.com/')
+      expect(redirectOf(visit([open, 'https://app.example.com/in/**']), 'https://app.dev/x')).toBe(
+        'https://app.example.com/in/',
+      )
+    }
   })
 
   it("ends up on the developer's machine only where nothing is sent", () => {
