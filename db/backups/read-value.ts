@@ -33,7 +33,7 @@ export async function* readValue(
     const { placement } = tables[i] as (typeof tables)[number]
     const by = quoteName(placement.kind === 'distributed' ? placement.by : '')
     for (let after = beforeAll; ; ) {
-      const images = `SELECT rowid AS at, ${imageText({ columns })} AS image FROM ${quoteName(name)} WHERE ${by} = ?1 AND rowid > CAST(?2 AS INTEGER) ORDER BY rowid LIMIT ${rowsAtOnce}`
+      const images = `SELECT rowid AS at, ${imageText({ columns })} AS image FROM ${quoteName(name)} WHERE ${by} = ?1 AND CAST(${by} AS TEXT) = ?1 AND rowid > CAST(?2 AS INTEGER) ORDER BY rowid LIMIT ${rowsAtOnce}`
       const [found = []] = await session.on(database, [
         {
           text: `SELECT CAST(at AS TEXT) AS at, image FROM (SELECT *, sum(octet_length(image)) OVER (ORDER BY at) - octet_length(image) AS before FROM (${images})) WHERE before <= ${bytesAtOnce}`,
