@@ -15,7 +15,7 @@ const runs: Readonly<
   Record<string, () => Promise<(settings: MovingSettings & ShopSettings) => Promise<void> | void>>
 > = {
   peers: async () => (await import('./peers.ts')).runPeers,
-  shop: async () => (await import('./shop.ts')).runShop,
+  mix: async () => (await import('./shop.ts')).runShop,
   shapes: async () => (await import('./shapes.ts')).runShapes,
   policy: async () => (await import('./policy.ts')).runPolicy,
   scale: async () => (await import('./scale.ts')).runScale,
@@ -48,7 +48,7 @@ const usage = `npm run load -- [scenario] [options]
 
 scenarios of this app: ${Object.keys(scenarios).join(', ')}
 own runs of the project: ${Object.keys(runs).join(', ')} (--seconds, --rounds, --connections, --only WORD; move and backups also --rows N;
-  shop also --connections 1,16,64 and --compare FOLDER of another build);
+  mix also --connections 1,16,64 and --compare FOLDER of another build);
   soak (--minutes N, --seed N), which ends with 1 when something was violated`
 
 function readArguments() {

@@ -1,5 +1,5 @@
 /**
- * `npm run load -- shop`: a shop's reads and writes, Atoll beside an expert's hand (prepared statements, `json_each` for many rows, a map
+ * `npm run load -- mix`: a shop's reads and writes, Atoll beside an expert's hand (prepared statements, `json_each` for many rows, a map
  * with a time to live), for 1, 16 and 64 users. With `--compare DIR` also beside another build of Atoll. Who answers wrongly is not timed.
  * @module
  */
