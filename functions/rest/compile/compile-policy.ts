@@ -120,7 +120,7 @@ function isDenied({ parent, on, policy }: ReferencePlan, row: string, parameters
 }
 
 /** A value with the affinity that the column will give it: conditions compare by it. */
-function withType(sql: string, column: Column): string {
+export function withType(sql: string, column: Column): string {
   switch (column.type) {
     case 'integer':
     case 'boolean':

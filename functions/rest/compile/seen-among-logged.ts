@@ -2,11 +2,12 @@
  * A policy asked of rows that are no more: of what the change log keeps of them.
  * @module
  */
-import { type Column, storedColumns, type Table } from '../../../db/catalog/catalog.ts'
+import { storedColumns, type Table } from '../../../db/catalog/catalog.ts'
 import { parameterMark, rowMark } from '../../../db/catalog/grants.ts'
 import { quoteName, quoteText } from '../../../db/sql/quote.ts'
 import type { BoundStatement } from '../../../db/sql/statement.ts'
 import { noRows, type Rights, type RowPolicy } from '../../access/area.ts'
+import { withType } from './compile-policy.ts'
 
 const marks = new RegExp(`${parameterMark}(\\d*)${parameterMark}`, 'g')
 /** What a condition reads of the row: the mark, and behind it a column's name, or what is none. */
@@ -43,7 +44,7 @@ export function seenAmongLogged(
   }
   const columns = usable.map(
     (column) =>
-      `${typed(`json_extract(value, ${quoteText(`$.${JSON.stringify(column.name)}`)})`, column)} AS ${quoteName(column.name)}`,
+      `${withType(`json_extract(value, ${quoteText(`$.${JSON.stringify(column.name)}`)})`, column)} AS ${quoteName(column.name)}`,
   )
   const where = terms.length === 0 ? '' : ` WHERE ${terms.join(' AND ')}`
   return {
@@ -60,21 +61,5 @@ function conditionsOf(policy: RowPolicy): readonly Extract<RowPolicy, { kind: 'c
       return policy.policies.flatMap(conditionsOf)
     case 'condition':
       return [policy]
-  }
-}
-
-/** With the affinity that the column gives its values: conditions compare by it. */
-function typed(sql: string, { type }: Column): string {
-  switch (type) {
-    case 'integer':
-    case 'boolean':
-      return `CAST(${sql} AS INTEGER)`
-    case 'real':
-      return `CAST(${sql} AS REAL)`
-    case 'text':
-    case 'json':
-      return `CAST(${sql} AS TEXT)`
-    default:
-      return `CAST(${sql} AS NUMERIC)`
   }
 }
