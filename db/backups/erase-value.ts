@@ -3,12 +3,13 @@
  * Deletions are logged as anybody's; what the log kept of old and new values goes at once. All of it can be done again.
  * @module
  */
-import type { Catalog, Column, Table } from '../catalog/catalog.ts'
+import type { Catalog, Table } from '../catalog/catalog.ts'
 import { parentsFirst } from '../catalog/parents-first.ts'
 import type { ChangeSet } from '../changes/change-log.ts'
 import type { ClusterSession } from '../cluster/session.ts'
 import { changesOf, ownResults, tracked } from '../cluster/track-changes.ts'
-import { type Claim, entryColumns, heldOf, nameOf, release } from '../cluster/unique-values.ts'
+import { type UniqueColumn, uniqueColumnsOf } from '../cluster/unique-columns.ts'
+import { entryColumns, heldOf, nameOf, release } from '../cluster/unique-values.ts'
 import { ConstraintError } from '../errors/constraint-error.ts'
 import { distributedTables, type Imaged, keyedOf, readShapes } from '../moves/cargo.ts'
 import { slotOf } from '../slots/slots.ts'
@@ -233,7 +234,7 @@ async function releaseEntries(
   tables: readonly Table[],
 ): Promise<number> {
   let released = 0
-  for (const claim of tables.flatMap(uniqueOf))
+  for (const claim of tables.flatMap(uniqueColumnsOf))
     for (const database of session.cluster.databases)
       for (let after: string | null = ''; after !== null; ) {
         const page = await releasePage(session, claim, database, slotOf(value), after)
@@ -241,14 +242,6 @@ async function releaseEntries(
         after = page.after
       }
   return released
-}
-
-/** A column, by itself, whose values are unique over all shards. */
-export type UniqueColumn = Pick<Claim, 'table' | 'column'>
-
-/** Columns of a table whose values are unique over all shards. */
-export function uniqueOf(table: Table): UniqueColumn[] {
-  return table.uniqueAcrossShards.map((name) => ({ table, column: table.columns.get(name) as Column }))
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { fenceFor } from '../cluster/fence.ts'
+import { uniqueColumnsOf } from '../cluster/unique-columns.ts'
 import { nameOf } from '../cluster/unique-values.ts'
 import { nextMove } from '../moves/moves.ts'
 import { readMapRow } from '../moves/slot-states.ts'
@@ -156,19 +157,15 @@ export class BackupRestorer {
         await passNumbers(session, catalog, () => undefined)
         return done
       case 'lookup': {
-        const [table, column] = [...catalog.tables.values()]
-          .flatMap((own) => own.uniqueAcrossShards.map((name) => [own, own.columns.get(name)] as const))
-          .find(([own, found]) => found && nameOf({ table: own, column: found }) === item.name) ?? [
-          null,
-          null,
-        ]
+        const unique = [...catalog.tables.values()]
+          .flatMap(uniqueColumnsOf)
+          .find((one) => nameOf(one) === item.name)
         const findings: Finding[] = []
-        const at =
-          table && column
-            ? await refillLookup(session, { table, column }, progress.at as string | null, (note) => {
-                findings.push({ check: `lookup of ${item.name}`, isRight: false, says: JSON.stringify(note) })
-              })
-            : null
+        const at = unique
+          ? await refillLookup(session, unique, progress.at as string | null, (note) => {
+              findings.push({ check: `lookup of ${item.name}`, isRight: false, says: JSON.stringify(note) })
+            })
+          : null
         const found = { ...progress, findings: [...progress.findings, ...findings] }
         return at === null ? { ...found, item: progress.item + 1, at: null } : { ...found, at }
       }

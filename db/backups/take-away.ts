@@ -5,6 +5,7 @@
  */
 import { fenceFor } from '../cluster/fence.ts'
 import type { ClusterSession } from '../cluster/session.ts'
+import { type UniqueColumn, uniqueColumnsOf } from '../cluster/unique-columns.ts'
 import { ConstraintError } from '../errors/constraint-error.ts'
 import { keyText, readShapes } from '../moves/cargo.ts'
 import { quietly } from '../moves/hand-over.ts'
@@ -15,7 +16,7 @@ import { slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { Row } from '../sql/statement.ts'
 import type { BackupWorld } from './backup-world.ts'
-import { releasePage, type UniqueColumn, uniqueOf } from './erase-value.ts'
+import { releasePage } from './erase-value.ts'
 import type { AskedRestore, Laid } from './plan-restore.ts'
 
 /** How far a table has been looked through, and what came of it. */
@@ -53,7 +54,7 @@ export async function takeAway(
   const name = databases[at.database]
   if (name === undefined) {
     const served = catalog.tables.get(table.name)
-    const lookups = (served && cluster.sharded ? uniqueOf(served) : []).flatMap((claim) =>
+    const lookups = (served && cluster.sharded ? uniqueColumnsOf(served) : []).flatMap((claim) =>
       cluster.databases.map((database) => [claim, database] as const),
     )
     const lookup = lookups[at.database - databases.length]

@@ -2,8 +2,9 @@
  * The sweep of the lookup tables of unique values: entries of writers that died go, and tokens that nobody can show any more.
  * @module
  */
-import type { Column, Table } from '../catalog/catalog.ts'
+import type { Table } from '../catalog/catalog.ts'
 import type { ClusterSession } from './session.ts'
+import { uniqueColumnsOf } from './unique-columns.ts'
 import { entryColumns, type Held, heldOf, nameOf, release } from './unique-values.ts'
 
 /** Orphans are looked for among entries that are older than this, in milliseconds. */
@@ -38,9 +39,7 @@ export async function sweepOrphans(
       parameters: [String(now - tokensMs)],
     },
   ])
-  const known = tables.flatMap((table) =>
-    table.uniqueAcrossShards.map((column) => ({ table, column: table.columns.get(column) as Column })),
-  )
+  const known = tables.flatMap(uniqueColumnsOf)
   const held = rows.flatMap((row): Held[] => {
     const of = known.find((claim) => nameOf(claim) === row.name)
     return of && Number(row.at) < now - sweepAfterMs ? [heldOf(row, [of])] : []

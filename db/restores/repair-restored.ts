@@ -4,6 +4,7 @@
  */
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ClusterSession } from '../cluster/session.ts'
+import { uniqueColumnsOf } from '../cluster/unique-columns.ts'
 import { nameOf } from '../cluster/unique-values.ts'
 import { layAnew } from './lay-anew.ts'
 import type { Repair } from './notice-restores.ts'
@@ -100,13 +101,9 @@ async function runStep(
       await layAnew(session, about, catalog, tell)
       return null
     case 'lookup': {
-      const unique = [...catalog.tables.values()].flatMap((table) =>
-        table.uniqueAcrossShards.flatMap((name) => {
-          const column = table.columns.get(name)
-          return column ? [{ table, column }] : []
-        }),
-      )
-      const column = unique.find((claim) => nameOf(claim) === about)
+      const column = [...catalog.tables.values()]
+        .flatMap(uniqueColumnsOf)
+        .find((claim) => nameOf(claim) === about)
       // A column that is not declared any more needs none.
       return column ? refillLookup(session, column, at, tell) : null
     }

@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts'
 import { rowsOf } from '../cluster/rows-of.ts'
 import type { ClusterSession } from '../cluster/session.ts'
+import { uniqueColumnsOf } from '../cluster/unique-columns.ts'
 import { nameOf } from '../cluster/unique-values.ts'
 import { slotOf } from '../slots/slots.ts'
 import { quoteName } from '../sql/quote.ts'
@@ -34,13 +35,9 @@ export async function sweepConflicts(
 
 /** When one row has the value at most, its entry leads to that one again; an entry without a row is swept like others. */
 async function lookAtValue(session: ClusterSession, conflict: Conflict, catalog: Catalog): Promise<void> {
-  const claims = [...catalog.tables.values()].flatMap((table) =>
-    table.uniqueAcrossShards.flatMap((name) => {
-      const column = table.columns.get(name)
-      return column ? [{ table, column }] : []
-    }),
-  )
-  const claim = claims.find((one) => nameOf(one) === conflict.name)
+  const claim = [...catalog.tables.values()]
+    .flatMap(uniqueColumnsOf)
+    .find((one) => nameOf(one) === conflict.name)
   const placement = claim?.table.placement
   if (!claim || placement?.kind !== 'distributed') return endConflict(session, conflict)
   const outcomes = await session.onAll(session.cluster.databases, [
